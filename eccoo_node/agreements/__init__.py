@@ -1,0 +1,1 @@
+"""What people have said yes to: consents, and the terms between a person and a worker."""

@@ -1,0 +1,1 @@
+"""Cover: someone can't come, and the person chooses what happens next."""

@@ -1,0 +1,124 @@
+"""What a table needs beyond its columns: unique and plain indexes, CHECKs, and triggers that forbid change.
+
+Each domain says so beside its tables; the first migration and the drift test both read it from here.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+from piccolo.table import Table, sort_table_classes
+
+Dialect = Literal["sqlite", "postgres"]
+
+
+class _Index(msgspec.Struct, frozen=True):
+    table: str
+    columns: tuple[str, ...]
+    where: str
+    unique: bool
+
+    @property
+    def name(self) -> str:
+        kind = "one" if self.unique else "by"
+        suffix = "_where" if self.where else ""
+        return f"{self.table}_{kind}_{'_'.join(self.columns)}{suffix}"[:60]
+
+
+_indexes: dict[str, _Index] = {}
+_checks: dict[str, list[str]] = {}
+_append_only: list[str] = []
+
+
+def unique(table: str, *columns: str, where: str = "") -> None:
+    """At most one row has these values (among those `where` holds for)."""
+    index = _Index(table, columns, where, unique=True)
+    _indexes[index.name] = index
+
+
+def index(table: str, *columns: str, where: str = "") -> None:
+    found = _Index(table, columns, where, unique=False)
+    _indexes[found.name] = found
+
+
+def check(table: str, expression: str) -> None:
+    """A row for which the expression is false cannot be written."""
+    if expression not in _checks.setdefault(table, []):
+        _checks[table].append(expression)
+
+
+def one_of(table: str, column: str, values: Iterable[str]) -> None:
+    """The column holds one of these words."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    check(table, f'"{column}" IN ({listed})')
+
+
+def append_only(table: str) -> None:
+    """Rows are added and never changed: a correction is a new row that names the old."""
+    if table not in _append_only:
+        _append_only.append(table)
+
+
+_POSTGRES_FUNCTION = """CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"""
+
+
+def create_statements(tables: Sequence[type[Table]], dialect: Dialect) -> list[str]:
+    """Every statement that builds these tables from nothing, in an order that satisfies references.
+
+    Needs an engine (or anything with an `engine_type`) of that dialect bound.
+    """
+    names = {table._meta.tablename for table in tables}
+    found: list[str] = []
+    for table in sort_table_classes(list(tables)):
+        found.append(_create_table(table))
+    for index_ in _indexes.values():
+        if index_.table in names:
+            columns = ", ".join(f'"{column}"' for column in index_.columns)
+            where = f" WHERE {index_.where}" if index_.where else ""
+            kind = "UNIQUE INDEX" if index_.unique else "INDEX"
+            found.append(f'CREATE {kind} "{index_.name}" ON "{index_.table}" ({columns}){where}')
+    guarded = [name for name in _append_only if name in names]
+    if guarded and dialect == "postgres":
+        found.append(_POSTGRES_FUNCTION)
+    for name in guarded:
+        found += guard_statements(name, dialect)
+    return found
+
+
+def _create_table(table: type[Table]) -> str:
+    columns = [_without_default(column.ddl) for column in table._meta.columns]
+    checks = [f"CHECK ({expression})" for expression in _checks.get(table._meta.tablename, ())]
+    body = ",\n  ".join([*columns, *checks])
+    return f'CREATE TABLE "{table._meta.tablename}" (\n  {body}\n)'
+
+
+def _without_default(ddl: str) -> str:
+    # Piccolo writes the default of the class into the table; a callable's would be frozen to one value.
+    return ddl.partition(" DEFAULT ")[0]
+
+
+def guard_statements(table: str, dialect: Dialect) -> list[str]:
+    """The triggers that make a table append-only."""
+    if dialect == "sqlite":
+        return [
+            f'CREATE TRIGGER "{table}_keeps_{verb.lower()}" BEFORE {verb} ON "{table}" '
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            for verb in ("UPDATE", "DELETE")
+        ]
+    return [
+        f'CREATE TRIGGER "{table}_keeps_rows" BEFORE UPDATE OR DELETE ON "{table}" '
+        "FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+        f'CREATE TRIGGER "{table}_keeps_all" BEFORE TRUNCATE ON "{table}" '
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+    ]
+
+
+def append_only_tables() -> list[str]:
+    return list(_append_only)
+
+
+class Drawing(msgspec.Struct):
+    """Stands in for an engine while statements are only written down, not run."""
+
+    engine_type: Any

@@ -1,0 +1,77 @@
+"""Time. Stored in UTC, spoken in the circle's zone, and injected, so that a test or a demo can move it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+Clock = Callable[[], datetime]
+
+
+def _system() -> datetime:
+    return datetime.now(UTC)
+
+
+_clock: ContextVar[Clock] = ContextVar("clock", default=_system)
+
+
+def now() -> datetime:
+    """The present moment in UTC, with a zone, as the bound clock tells it."""
+    return _clock.get()()
+
+
+def set_clock(clock: Clock) -> None:
+    """Bind a clock for this context and whatever it starts."""
+    _clock.set(clock)
+
+
+@contextmanager
+def clock_bound(clock: Clock) -> Iterator[None]:
+    token = _clock.set(clock)
+    try:
+        yield
+    finally:
+        _clock.reset(token)
+
+
+def elapsed(start: datetime, end: datetime) -> timedelta:
+    """Real time between two moments. Two times of one zone subtract wrongly across a clock change."""
+    return end.astimezone(UTC) - start.astimezone(UTC)
+
+
+def minutes_between(start: datetime, end: datetime) -> int:
+    return int(elapsed(start, end).total_seconds()) // 60
+
+
+def week_of(moment: datetime, zone: ZoneInfo) -> date:
+    """The circle's Monday on or before this moment."""
+    day = moment.astimezone(zone).date()
+    return day - timedelta(days=day.weekday())
+
+
+def day_bounds(day: date, zone: ZoneInfo, days: int = 1) -> tuple[datetime, datetime]:
+    """The first moment of a local day and of the day after the last, in UTC: 23, 24 or 25 hours apart."""
+    start = datetime(day.year, day.month, day.day, tzinfo=zone)
+    last = day + timedelta(days=days)
+    return start.astimezone(UTC), datetime(last.year, last.month, last.day, tzinfo=zone).astimezone(UTC)
+
+
+def say_time(moment: datetime, zone: ZoneInfo) -> str:
+    """ "9am", "9.30am", "noon", "midnight". """
+    local = moment.astimezone(zone)
+    if (local.hour, local.minute) in {(0, 0), (12, 0)}:
+        return "noon" if local.hour else "midnight"
+    hour, half = (local.hour % 12) or 12, "am" if local.hour < 12 else "pm"
+    return f"{hour}{f'.{local.minute:02}' if local.minute else ''}{half}"
+
+
+def say_day(moment: datetime, zone: ZoneInfo) -> str:
+    """ "Thursday 26 November". """
+    local = moment.astimezone(zone)
+    return f"{local:%A} {local.day} {local:%B}"
+
+
+def say_when(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+    """ "Thursday 26 November, 9am to 11am". """
+    return f"{say_day(start, zone)}, {say_time(start, zone)} to {say_time(end, zone)}"

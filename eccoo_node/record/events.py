@@ -1,0 +1,110 @@
+"""What an act causes. Written in the act's own transaction; each listener runs as a job, once it is committed.
+
+This is how a lower domain tells a higher one without importing it.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from piccolo.table import Table
+
+from eccoo_node.db import extras, jobs
+from eccoo_node.db.columns import key, moment, prose, word
+from eccoo_node.db.rows import as_time, fetch, fetch_one
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.ids import new_id
+
+
+class Event(Table, tablename="event"):
+    """One thing that happened. The payload holds ids and codes, never a name or free text."""
+
+    id = key()
+    at = moment()
+    act_id = word(36)
+    kind = word()
+    subject_kind = word(32)
+    subject_id = word(64)
+    payload = prose()
+
+
+extras.append_only("event")
+extras.index("event", "subject_id", "at")
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """An event as a listener gets it."""
+
+    id: str
+    at: datetime
+    act_id: str
+    kind: str
+    subject_kind: str
+    subject_id: str
+    payload: dict[str, Any]
+
+
+Listener = Callable[[Happened], Awaitable[None]]
+_LISTENERS: dict[str, list[str]] = {}
+
+
+def on(*kinds: str) -> Callable[[Listener], Listener]:
+    """Run this for each event of these kinds, at least once, after the act is committed."""
+
+    def register(function: Listener) -> Listener:
+        name = f"on:{function.__module__.rpartition('eccoo_node.')[2]}.{function.__name__}"
+        for kind in kinds:
+            _LISTENERS.setdefault(kind, []).append(name)
+
+        @jobs.job(name)
+        async def run(payload: dict[str, Any]) -> datetime | None:
+            happened = await get(payload["event"])
+            if happened:
+                await function(happened)
+            return None
+
+        return function
+
+    return register
+
+
+async def tell(act_id: str, kind: str, subject_kind: str, subject_id: str, **payload: Any) -> str:
+    """Write an event and a job for each listener, inside the act's transaction; the event's id."""
+    id_ = new_id()
+    await fetch(
+        "INSERT INTO event (id, at, act_id, kind, subject_kind, subject_id, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        id_,
+        clock.now(),
+        act_id,
+        kind,
+        subject_kind,
+        subject_id,
+        msgspec.json.encode(payload).decode(),
+    )
+    for name in _LISTENERS.get(kind, ()):
+        await jobs.add(name, id_, event=id_)
+    return id_
+
+
+async def get(event_id: str) -> Happened | None:
+    row = await fetch_one(
+        "SELECT id, at, act_id, kind, subject_kind, subject_id, payload FROM event WHERE id = ?", event_id
+    )
+    return _happened(row) if row else None
+
+
+async def about(subject_id: str) -> list[Happened]:
+    """Everything that happened to one thing, oldest first."""
+    rows = await fetch(
+        "SELECT id, at, act_id, kind, subject_kind, subject_id, payload FROM event WHERE subject_id = ? ORDER BY at, id",
+        subject_id,
+    )
+    return [_happened(row) for row in rows]
+
+
+def _happened(row: Any) -> Happened:
+    at = as_time(row["at"])
+    if at is None:
+        raise ValueError("an event has a time")
+    return Happened(row[0], at, row[2], row[3], row[4], row[5], msgspec.json.decode(row[6]))

@@ -1,0 +1,81 @@
+"""Rows of visits and of what was said about them."""
+
+from piccolo.table import Table
+
+from eccoo_node.db import extras
+from eccoo_node.db.columns import flag, key, moment, number, pence, prose, ref, word
+from eccoo_node.members.tables import Community, Payer, Person
+
+# planned: somebody is coming. gap: nobody is. covered: somebody from a linked circle is coming.
+# said: the worker said how it went. settled: the money has moved. stopped: it will not take place.
+STATES = ("planned", "gap", "covered", "said", "settled", "stopped")
+WENT = ("as_planned", "shorter", "no_answer", "did_not_go")
+ANSWERS = ("yes", "partly", "no", "wrong")
+
+
+class Visit(Table, tablename="visit"):
+    """One visit to one person by one worker."""
+
+    id = key()
+    team_id = ref(Community)
+    person_id = ref(Person)
+    worker_id = ref(Person, null=True)
+    payer_id = ref(Payer, null=True)
+    starts_at = moment()
+    ends_at = moment()
+    what = word(120)
+    address = prose()
+    cannot_be_missed = flag()
+    state = word(16, default="planned")
+    rate_pence = pence()
+    fee_pence = pence()
+    travel_pence = pence()
+    cancel_hours = number(24)
+    cancel_bps = number(5000)
+    # Escrow's name for the line the money for this visit is set aside on; empty when nothing is.
+    line = word(64)
+    # First name and circle of someone who covers from elsewhere.
+    cover_name = word(80)
+    cover_circle = word(120)
+    settles_at = moment(null=True)
+    created_at = moment()
+
+
+class Absence(Table, tablename="absence"):
+    """ "I can't be there", once for each visit it means. No reason is asked."""
+
+    id = key()
+    visit_id = ref(Visit)
+    worker_id = ref(Person)
+    said_at = moment()
+    via = word(16)
+
+
+class Said(Table, tablename="said"):
+    """What one side said about how a visit went. The newest of each side holds."""
+
+    id = key()
+    visit_id = ref(Visit)
+    side = word(8)
+    answer = word(16)
+    minutes = number()
+    words = prose()
+    said_by = word(36)
+    via = word(16)
+    said_at = moment()
+
+
+TABLES = [Visit, Absence, Said]
+
+extras.one_of("visit", "state", STATES)
+extras.one_of("said", "side", ("worker", "person"))
+extras.check("visit", "ends_at > starts_at")
+extras.check("visit", "fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0")
+extras.append_only("absence")
+extras.append_only("said")
+extras.unique("absence", "visit_id", "worker_id")
+extras.index("visit", "team_id", "starts_at")
+extras.index("visit", "worker_id", "starts_at")
+extras.index("visit", "person_id", "starts_at")
+extras.index("visit", "settles_at", where="state = 'said'")
+extras.index("said", "visit_id")

@@ -1,0 +1,1 @@
+"""A team: the people around one person, who owns it."""
