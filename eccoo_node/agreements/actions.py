@@ -173,5 +173,5 @@ async def _keep(act: Act, about: _About, words: str, withdraws: str) -> str:
     if not withdraws:
         act.about(str(row.id))
     kind = "consent.withdrawn" if withdraws else "consent.given"
-    await act.tell(kind, "person", about.person_id, consent=withdraws or str(row.id), kind=about.kind)
+    await act.tell(kind, "person", about.person_id, consent=withdraws or str(row.id), what=about.kind)
     return str(row.id)

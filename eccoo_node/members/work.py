@@ -126,7 +126,7 @@ async def record_check(
     act.about(check_id)
     if expires_at is not None:
         await jobs.add("members.lapse_check", check_id, run_at=expires_at, check=check_id)
-    await act.tell("check.recorded", "person", person_id, check=check_id, kind=kind)
+    await act.tell("check.recorded", "person", person_id, check=check_id, what=kind)
     return check_id
 
 
@@ -143,7 +143,7 @@ async def end_check(act: Act, check_id: str) -> None:
     if not ended:
         raise Conflict("This one has already ended.", "ended")
     await jobs.cancel("members.lapse_check", check_id)
-    await act.tell("check.lapsed", "person", row[0], check=check_id, kind=row[1])
+    await act.tell("check.lapsed", "person", row[0], check=check_id, what=row[1])
 
 
 @door("members.lapse_check")
@@ -154,7 +154,7 @@ async def lapse_check(act: Act, check_id: str) -> bool:
     if row is None or row[3] is not None or row[2] is None or row[2] > clock.now():
         return False
     act.thing = Thing("credential", check_id, row[0], worker_id=row[0])
-    await act.tell("check.lapsed", "person", row[0], check=check_id, kind=row[1])
+    await act.tell("check.lapsed", "person", row[0], check=check_id, what=row[1])
     return True
 
 
