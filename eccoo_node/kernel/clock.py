@@ -14,6 +14,7 @@ def _system() -> datetime:
 
 
 _clock: ContextVar[Clock] = ContextVar("clock", default=_system)
+_zone: ContextVar[ZoneInfo] = ContextVar("zone", default=ZoneInfo("Europe/London"))
 
 
 def now() -> datetime:
@@ -24,6 +25,15 @@ def now() -> datetime:
 def set_clock(clock: Clock) -> None:
     """Bind a clock for this context and whatever it starts."""
     _clock.set(clock)
+
+
+def zone() -> ZoneInfo:
+    """The circle's own zone, as bound by the app or command."""
+    return _zone.get()
+
+
+def set_zone(chosen: ZoneInfo) -> None:
+    _zone.set(chosen)
 
 
 @contextmanager
