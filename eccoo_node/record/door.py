@@ -8,7 +8,7 @@ afterwards, in a transaction of its own. A door called by a door asks again and 
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import asyncpg
 
@@ -90,7 +90,7 @@ def door(action: str) -> Callable[[Inside[P, R]], Outside[P, R]]:
                 _act_id.reset(token)
 
         _DOORS[action] = go_through
-        return go_through
+        return cast("Outside[P, R]", go_through)
 
     return make
 
