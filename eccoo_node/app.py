@@ -22,8 +22,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Sen
 
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
-from eccoo_node.db.migrate import pending
-
+from eccoo_node.db.migrate import migrate, pending
 from eccoo_node.kernel.clock import Clock, clock_bound
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
@@ -35,6 +34,7 @@ from eccoo_node.web.front import FrontController
 from eccoo_node.web.guards import refuse_nameless, requires_sign_in
 from eccoo_node.web.health import HealthController
 from eccoo_node.web.security import Outermost
+from eccoo_node.web.serving import listen, only_one, run
 from eccoo_node.web.sessions import LoadSession, nobody
 from eccoo_node.web.site import NavItem, Site
 
@@ -123,6 +123,8 @@ class Shell:
         self.owns_engine = owns_engine
         self.services: list[Service] = []
         self.theme_name: Callable[[], Awaitable[str]] | None = None
+        # Why it could not start, for `serve` to say.
+        self.broken: Broken | None = None
 
     def swap(self, inner: ASGIApp, pages: Litestar, site: Site) -> None:
         """Answer with this app from the next request on; requests under way end where they began."""
@@ -152,8 +154,8 @@ class Shell:
                 await self.engine.open()
             await self._check()
         except Exception as error:
-            sentence = error.sentence if isinstance(error, Broken) else f"{type(error).__name__} at start"
-            await send({"type": "lifespan.startup.failed", "message": sentence})
+            self.broken = error if isinstance(error, Broken) else Broken(f"The node could not start: {error}.", "not_started")
+            await send({"type": "lifespan.startup.failed", "message": self.broken.sentence})
             return
         running = [asyncio.create_task(service(stop)) for service in self.services]
         await send({"type": "lifespan.startup.complete"})
@@ -211,3 +213,38 @@ def create_app(
     shell.services = list(services)
     shell.theme_name = theme_name
     return shell
+
+
+async def prepare(settings: Settings, folder: DataFolder) -> list[str]:
+    """Bring the database to this version, or make it. The names of the migrations that ran; raises Broken."""
+    engine = engine_for(settings.database.url, folder.database)
+    await engine.open()
+    try:
+        with bound.bound(engine):
+            return await migrate(shipped("migrations"))
+    finally:
+        await engine.close()
+
+
+def serve(
+    settings: Settings,
+    folder: DataFolder,
+    *,
+    ready: Callable[[], None] | None = None,
+    make_app: Callable[[], Shell] | None = None,
+) -> None:
+    """Serve this folder until told to stop. Raises Broken, with one plain sentence, when it cannot."""
+    try:
+        folder.make()
+    except OSError as error:
+        raise Broken(f"{folder.home} cannot be used as the data folder: {error.strerror}.", "bad_folder") from None
+    with contextlib.ExitStack() as stack:
+        if not settings.database.url:
+            stack.enter_context(only_one(folder.lock))
+        listener = listen(settings.web.host, settings.web.port)
+        stack.callback(listener.close)
+        asyncio.run(prepare(settings, folder))
+        shell = make_app() if make_app else create_app(settings, folder)
+        run(shell, listener, ready=ready)
+        if shell.broken is not None:
+            raise shell.broken

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from litestar import Controller, Response, get, post
 
-from eccoo_node.app import Parts, Shell, create_app, domain_parts
+from eccoo_node.app import Parts, Shell, create_app
 from eccoo_node.db.engine import NodeEngine
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
@@ -153,4 +153,4 @@ def gallery(home: Path, *, engine: NodeEngine | None = None, public_url: str = "
     return create_app(settings, folder, engine=engine, node_id="n0de1234", load_session=load_session, parts=PARTS, services=())
 
 
-__all__ = ["GalleryController", "domain_parts", "gallery"]
+__all__ = ["GalleryController", "gallery"]
