@@ -1,14 +1,11 @@
 """A node's floor for a test: a fresh database of either engine, bound, with a clock that the test moves."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import pytest
 
 from eccoo_node.db import bound, extras, jobs
@@ -48,50 +45,42 @@ class Node:
         return await jobs.drain()
 
 
-async def make_postgres_database(server_url: str) -> str:
-    """A new empty database on this server; its address."""
-    name = f"eccoo_{secrets.token_hex(6)}"
-    connection = await asyncpg.connect(server_url)
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
-
-
-async def drop_postgres_database(server_url: str, url: str) -> None:
-    connection = await asyncpg.connect(server_url)
-    await connection.execute(f"DROP DATABASE IF EXISTS {urlsplit(url).path[1:]} WITH (FORCE)")
-    await connection.close()
-
-
 @asynccontextmanager
 async def open_node(folder: Path, url: str = "") -> AsyncIterator[Node]:
-    """A node's database built from the classes, opened and bound here."""
+    """A node's database that has its tables, opened and bound here with a clock of its own."""
     engine = engine_for(url, folder / "node.sqlite")
     await engine.open()
     moving = MovableClock()
     with bound.bound(engine), clock.clock_bound(moving):
+        yield Node(engine, moving)
+    await engine.close()
+
+
+async def build(url: str, folder: Path = Path()) -> None:
+    """Every table of the core in an empty database."""
+    engine = engine_for(url, folder / "node.sqlite")
+    await engine.open()
+    with bound.bound(engine):
         async with write():
             await engine.script(extras.create_statements(all_tables(), engine.engine_type))
-        yield Node(engine, moving)
     await engine.close()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def node_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of a fresh database: empty for SQLite in `tmp_path`."""
+    """The address of a database with every table: empty for SQLite in `tmp_path`."""
     if request.param == "sqlite":
+        asyncio.run(build("", request.getfixturevalue("tmp_path")))
         yield ""
         return
-    server = request.getfixturevalue("postgres_url")
-    url = asyncio.run(make_postgres_database(server))
+    server = request.getfixturevalue("postgres_server")
+    url = server.create_database(template=server.template("core", lambda made: asyncio.run(build(made))))
     yield url
-    asyncio.run(drop_postgres_database(server, url))
+    server.drop_database(url)
 
 
 @pytest.fixture
 async def node(node_url: str, tmp_path: Path) -> AsyncIterator[Node]:
+    """A node's floor on either engine."""
     async with open_node(tmp_path, node_url) as opened:
         yield opened
-
-
-__all__ = ["MONDAY", "MovableClock", "Node", "node", "node_url", "open_node"]

@@ -1,0 +1,36 @@
+"""Ports on loopback."""
+
+import socket
+import time
+
+
+def free_port() -> int:
+    """A port that was free a moment ago. Bind it soon: the kernel gives it to the next who asks."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def neighbouring_ports() -> int:
+    """The lower of two free ports side by side, as `eccoo demo --port` wants them."""
+    while True:
+        port = free_port()
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
+def wait_for_port(port: int, timeout_s: float = 10) -> None:
+    """Return when something listens there; TimeoutError when nothing did in time."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise TimeoutError(f"Nothing listens on port {port} after {timeout_s} seconds.")
