@@ -126,7 +126,7 @@ _UNCHAINED = "FROM audit a WHERE a.id > ? AND NOT EXISTS (SELECT 1 FROM audit_ch
 
 async def _tail_exists() -> bool:
     highest = await fetch_value("SELECT MAX(audit_id) FROM audit_chain") or 0
-    return bool(await fetch(f"SELECT a.id {_UNCHAINED} LIMIT 1", highest - _reach()))  # noqa: S608 our own words
+    return bool(await fetch(f"SELECT a.id {_UNCHAINED} LIMIT 1", highest - _reach()))
 
 
 @job("audit.chain", when=_tail_exists)
@@ -134,9 +134,7 @@ async def chain_tail(payload: dict[str, Any]) -> datetime | None:
     """Chain what has been committed since the last link."""
     async with write():
         highest, head = await _head()
-        rows = await fetch(
-            f"SELECT a.id, a.digest {_UNCHAINED} ORDER BY a.id LIMIT 5000", highest - _reach()  # noqa: S608
-        )
+        rows = await fetch(f"SELECT a.id, a.digest {_UNCHAINED} ORDER BY a.id LIMIT 5000", highest - _reach())
         for row in rows:
             head = _link(head, row["digest"])
             await fetch("INSERT INTO audit_chain (audit_id, chain) VALUES (?, ?)", row["id"], head)

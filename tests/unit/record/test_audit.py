@@ -147,14 +147,11 @@ CORRUPTIONS: dict[str, tuple[Callable[[], Awaitable[None]], str, str]] = {
     "a row is slipped in": (_forge, "audit_chain", "row 4"),
     "words are changed": (_one("UPDATE audit_text SET text = 'other words' WHERE audit_id = 3"), "audit_text", "row 3"),
     "a salt is changed": (_one("UPDATE audit_text SET salt = 'other' WHERE audit_id = 3"), "audit_text", "row 3"),
-    "words are moved to another row": (
-        _one("UPDATE audit_text SET audit_id = 33 WHERE audit_id = 3"), "", "",
-    ),
 }  # fmt: skip
 
 
 @pytest.mark.usefixtures("node")
-@pytest.mark.parametrize("case", [name for name, found in CORRUPTIONS.items() if found[1]])
+@pytest.mark.parametrize("case", CORRUPTIONS)
 async def test_what_is_corrupted_is_found_and_named(case: str) -> None:
     await chained(5)
     await audit.verify()
@@ -203,9 +200,7 @@ async def test_a_row_numbered_early_and_committed_late_is_chained_and_nothing_is
     assert row is not None
     names = [*audit._FIELDS, "digest"]
     marks = ", ".join(f"${number + 1}" for number in range(len(names)))
-    await slow.execute(
-        f"INSERT INTO audit ({', '.join(names)}) VALUES ({marks})", *(row[name] for name in names)
-    )
+    await slow.execute(f"INSERT INTO audit ({', '.join(names)}) VALUES ({marks})", *(row[name] for name in names))
     await acts(3)
     await jobs.drain()
     assert await audit.verify() == {"rows": 4, "chained": 4, "unchained": 0, "texts": 4}
@@ -222,5 +217,20 @@ async def test_the_digest_stays_what_it_is(node: Node) -> None:
         await audit.note(ACTOR, "act", "test.do", Thing("thing", "1", "p2"))
     row = await fetch_one("SELECT digest FROM audit")
     assert row is not None
-    values = ["2026-11-23T08:00:00+00:00", "act", "test.do", "done", "", "p1", "", "", "screen", "", "p2", "thing", "1", ""]
+    values = [
+        "2026-11-23T08:00:00+00:00",
+        "act",
+        "test.do",
+        "done",
+        "",
+        "p1",
+        "",
+        "",
+        "screen",
+        "",
+        "p2",
+        "thing",
+        "1",
+        "",
+    ]
     assert row[0] == hashlib.sha256(msgspec.json.encode(values)).hexdigest()

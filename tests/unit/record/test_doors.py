@@ -29,7 +29,9 @@ def own_registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(events, "_LISTENERS", {})
     for name in ("_HANDLERS", "_EVERY", "_WHEN"):
         monkeypatch.setattr(jobs, name, {})
-    access.rule("test.add", "test.outer")(lambda actor, thing: actor.person_id == "ada" or "Only Ada may, says Ben's aunt.")
+    access.rule("test.add", "test.outer")(
+        lambda actor, thing: actor.person_id == "ada" or "Only Ada may, says Ben's aunt."
+    )
     access.rule("test.inner")(lambda actor, thing: False)
     return
 
@@ -69,7 +71,11 @@ async def test_an_act_is_done_recorded_and_told_in_one() -> None:
     assert await words() == ["hello"]
     assert await record() == [("test.add", "done", "", "ada", "note", "n1")]
     [event] = await events.about("n1")
-    assert (event.kind, event.payload, event.at) == ("note.added", {"length": 5}, datetime(2026, 11, 23, 8, 0, tzinfo=UTC))
+    assert (event.kind, event.payload, event.at) == (
+        "note.added",
+        {"length": 5},
+        datetime(2026, 11, 23, 8, 0, tzinfo=UTC),
+    )
     assert event.act_id == await fetch_value("SELECT act_id FROM audit")
 
 
