@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 import structlog
 from litestar import Litestar, Router
-from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
@@ -85,18 +84,14 @@ class Mounts:
         await self.pages(scope, receive, send)
 
 
-def build(settings: Settings, folder: DataFolder, site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
+def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
     """The inner app: everything between the socket and the doors. Raises RuntimeError for a handler without an action."""
     pages = Litestar(
         list(parts.controllers),
         guards=[requires_sign_in],
         exception_handlers={Exception: handle},
-        dependencies={
-            "folder": Provide(lambda: folder, sync_to_thread=False),
-            "site": Provide(lambda: site, sync_to_thread=False),
-        },
         openapi_config=OpenAPIConfig(
-            title=settings.circle.name,
+            title=site.circle.name,
             version="1",
             openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={"action": "public"}),
             # As JSON only: the HTML pages of it load scripts from elsewhere.
@@ -106,7 +101,7 @@ def build(settings: Settings, folder: DataFolder, site: Site, parts: Parts) -> t
         logging_config=None,
     )
     refuse_nameless(pages)
-    return Outermost(Mounts(Entrance(pages, site), parts.mounts), settings), pages
+    return Outermost(Mounts(Entrance(pages, site), parts.mounts), site.settings), pages
 
 
 class Shell:
@@ -200,12 +195,12 @@ def create_app(
     if mounts:
         parts = msgspec.structs.replace(parts, mounts={**parts.mounts, **mounts})
     site = Site(
-        settings, themes,
+        settings, folder, themes,
         # Until the node has made its keys, its folder tells it from another on the same host.
         node_id=node_id or hashlib.sha256(str(folder.home).encode()).hexdigest(),
         load_session=load_session, nav=parts.nav, templates=parts.templates,
     )  # fmt: skip
-    inner, pages = build(settings, folder, site, parts)
+    inner, pages = build(site, parts)
     shell = Shell(
         inner, pages, site, engine=engine or engine_for(settings.database.url, folder.database), clock=clock,
         owns_engine=engine is None,
