@@ -1,0 +1,213 @@
+"""The one place where the node is put together: settings, database, look, pages, jobs.
+
+`create_app` gives a `Shell`: it owns what lives as long as the process (engine, job loop) and passes requests on to
+an inner app that can be built anew and swapped while it runs, because a route cannot be taken out of a built one.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+import structlog
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
+
+from eccoo_node.db import bound, jobs
+from eccoo_node.db.engine import NodeEngine, engine_for
+from eccoo_node.db.migrate import pending
+
+from eccoo_node.kernel.clock import Clock, clock_bound
+from eccoo_node.kernel.errors import Broken
+from eccoo_node.kernel.paths import DataFolder, shipped
+from eccoo_node.kernel.settings import Settings
+from eccoo_node.theming import Themes
+from eccoo_node.web.entrance import Entrance
+from eccoo_node.web.errors import handle
+from eccoo_node.web.front import FrontController
+from eccoo_node.web.guards import refuse_nameless, requires_sign_in
+from eccoo_node.web.health import HealthController
+from eccoo_node.web.security import Outermost
+from eccoo_node.web.sessions import LoadSession, nobody
+from eccoo_node.web.site import NavItem, Site
+
+log = structlog.get_logger("app")
+
+# Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
+DOMAINS = ("members", "governance", "agreements", "escrow", "links", "teams", "rota", "cover", "federating", "admin")
+MAX_API_BODY = 1024 * 1024
+
+Service = Callable[[asyncio.Event], Awaitable[None]]
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What the inner app is built from; plugins add to it."""
+
+    controllers: tuple[ControllerRouterHandler, ...] = ()
+    nav: tuple[NavItem, ...] = ()
+    templates: tuple[Path, ...] = ()
+    mounts: Mapping[str, ASGIApp] = {}
+
+
+def domain_parts() -> Parts:
+    """The pages of every domain that has some."""
+    controllers: list[ControllerRouterHandler] = [FrontController, HealthController]
+    nav: list[NavItem] = []
+    for domain in DOMAINS:
+        name = f"eccoo_node.{domain}.web"
+        if find_spec(f"eccoo_node.{domain}") and find_spec(name):
+            module = import_module(name)
+            controllers += module.CONTROLLERS
+            nav += getattr(module, "NAV", ())
+    return Parts(tuple(controllers), tuple(nav))
+
+
+class Mounts:
+    """Passes what lies below a prefix to an app of its own, with its path whole; the rest to the pages."""
+
+    def __init__(self, pages: ASGIApp, mounts: Mapping[str, ASGIApp]) -> None:
+        self.pages = pages
+        self.mounts = dict(mounts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        for prefix, app in self.mounts.items():
+            if path == prefix or path.startswith(f"{prefix}/"):
+                await app(scope, receive, send)
+                return
+        await self.pages(scope, receive, send)
+
+
+def build(settings: Settings, folder: DataFolder, site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
+    """The inner app: everything between the socket and the doors. Raises RuntimeError for a handler without an action."""
+    pages = Litestar(
+        list(parts.controllers),
+        guards=[requires_sign_in],
+        exception_handlers={Exception: handle},
+        dependencies={
+            "folder": Provide(lambda: folder, sync_to_thread=False),
+            "site": Provide(lambda: site, sync_to_thread=False),
+        },
+        openapi_config=OpenAPIConfig(
+            title=settings.circle.name,
+            version="1",
+            openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={"action": "public"}),
+            # As JSON only: the HTML pages of it load scripts from elsewhere.
+            render_plugins=[JsonRenderPlugin()],
+        ),
+        request_max_body_size=MAX_API_BODY,
+        logging_config=None,
+    )
+    refuse_nameless(pages)
+    return Outermost(Mounts(Entrance(pages, site), parts.mounts), settings), pages
+
+
+class Shell:
+    """The running node: its engine, its clock, its services, and the inner app that can be swapped."""
+
+    def __init__(
+        self, inner: ASGIApp, pages: Litestar, site: Site, *, engine: NodeEngine, clock: Clock | None, owns_engine: bool
+    ) -> None:
+        self.inner = inner
+        self.pages = pages
+        self.site = site
+        self.engine = engine
+        self.clock = clock
+        self.owns_engine = owns_engine
+        self.services: list[Service] = []
+        self.theme_name: Callable[[], Awaitable[str]] | None = None
+
+    def swap(self, inner: ASGIApp, pages: Litestar, site: Site) -> None:
+        """Answer with this app from the next request on; requests under way end where they began."""
+        self.inner, self.pages, self.site = inner, pages, site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self.bound():
+            if scope["type"] == "lifespan":
+                await self._live(receive, send)
+            else:
+                await self.inner(scope, receive, send)
+
+    @contextlib.contextmanager
+    def bound(self) -> Iterator[None]:
+        """This node's database and clock, for whatever runs inside."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(bound.bound(self.engine))
+            if self.clock is not None:
+                stack.enter_context(clock_bound(self.clock))
+            yield
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        stop = asyncio.Event()
+        try:
+            if self.owns_engine:
+                await self.engine.open()
+            await self._check()
+        except Exception as error:
+            sentence = error.sentence if isinstance(error, Broken) else f"{type(error).__name__} at start"
+            await send({"type": "lifespan.startup.failed", "message": sentence})
+            return
+        running = [asyncio.create_task(service(stop)) for service in self.services]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        stop.set()
+        self.engine.changed.set()
+        if running:
+            await asyncio.wait(running, timeout=12)
+            for task in running:
+                task.cancel()
+        if self.owns_engine:
+            await self.engine.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _check(self) -> None:
+        if left := await pending(shipped("migrations")):
+            raise Broken(f"The database is {len(left)} steps behind this version. Run `eccoo migrate`.", "not_migrated")
+        if self.theme_name is not None:
+            try:
+                self.site.themes.use(await self.theme_name())
+            except Broken as broken:
+                # A theme that has gone bad must not keep people from their rota.
+                log.warning("theme not worn", why=broken.sentence)
+
+
+def create_app(
+    settings: Settings,
+    folder: DataFolder,
+    *,
+    engine: NodeEngine | None = None,
+    clock: Clock | None = None,
+    node_id: str = "",
+    load_session: LoadSession = nobody,
+    parts: Parts | None = None,
+    mounts: Mapping[str, ASGIApp] | None = None,
+    theme_name: Callable[[], Awaitable[str]] | None = None,
+    services: Sequence[Service] = (jobs.loop,),
+) -> Shell:
+    """Put a node together. An engine that is given is opened and closed by whoever gives it."""
+    themes = Themes.of(folder)
+    parts = parts or domain_parts()
+    if mounts:
+        parts = msgspec.structs.replace(parts, mounts={**parts.mounts, **mounts})
+    site = Site(
+        settings, themes,
+        # Until the node has made its keys, its folder tells it from another on the same host.
+        node_id=node_id or hashlib.sha256(str(folder.home).encode()).hexdigest(),
+        load_session=load_session, nav=parts.nav, templates=parts.templates,
+    )  # fmt: skip
+    inner, pages = build(settings, folder, site, parts)
+    shell = Shell(
+        inner, pages, site, engine=engine or engine_for(settings.database.url, folder.database), clock=clock,
+        owns_engine=engine is None,
+    )  # fmt: skip
+    shell.services = list(services)
+    shell.theme_name = theme_name
+    return shell
