@@ -20,14 +20,16 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
+from eccoo_node.admin.queries import theme_name as chosen_theme
+from eccoo_node.admin.register import DecidedPlugins
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
 from eccoo_node.db.migrate import pending
-
 from eccoo_node.kernel.clock import Clock, clock_bound
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
 from eccoo_node.kernel.settings import Settings
+from eccoo_node.plugins_host.host import Brought, Host
 from eccoo_node.theming import Themes
 from eccoo_node.web.entrance import Entrance
 from eccoo_node.web.errors import handle
@@ -54,6 +56,11 @@ class Parts(msgspec.Struct, frozen=True):
     nav: tuple[NavItem, ...] = ()
     templates: tuple[Path, ...] = ()
     mounts: Mapping[str, ASGIApp] = {}
+
+    def with_plugins(self, brought: Brought) -> "Parts":
+        return Parts(
+            (*self.controllers, *brought.routes), (*self.nav, *brought.nav), (*self.templates, *brought.templates), self.mounts
+        )
 
 
 def domain_parts() -> Parts:
@@ -85,7 +92,9 @@ class Mounts:
         await self.pages(scope, receive, send)
 
 
-def build(settings: Settings, folder: DataFolder, site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
+def build(
+    settings: Settings, folder: DataFolder, site: Site, parts: Parts, plugins: Host | None = None
+) -> tuple[ASGIApp, Litestar]:
     """The inner app: everything between the socket and the doors. Raises RuntimeError for a handler without an action."""
     pages = Litestar(
         list(parts.controllers),
@@ -94,6 +103,7 @@ def build(settings: Settings, folder: DataFolder, site: Site, parts: Parts) -> t
         dependencies={
             "folder": Provide(lambda: folder, sync_to_thread=False),
             "site": Provide(lambda: site, sync_to_thread=False),
+            "plugins": Provide(lambda: plugins, sync_to_thread=False),
         },
         openapi_config=OpenAPIConfig(
             title=settings.circle.name,
@@ -123,6 +133,7 @@ class Shell:
         self.owns_engine = owns_engine
         self.services: list[Service] = []
         self.theme_name: Callable[[], Awaitable[str]] | None = None
+        self.plugins: Host | None = None
 
     def swap(self, inner: ASGIApp, pages: Litestar, site: Site) -> None:
         """Answer with this app from the next request on; requests under way end where they began."""
@@ -171,12 +182,20 @@ class Shell:
     async def _check(self) -> None:
         if left := await pending(shipped("migrations")):
             raise Broken(f"The database is {len(left)} steps behind this version. Run `eccoo migrate`.", "not_migrated")
-        if self.theme_name is not None:
-            try:
-                self.site.themes.use(await self.theme_name())
-            except Broken as broken:
-                # A theme that has gone bad must not keep people from their rota.
-                log.warning("theme not worn", why=broken.sentence)
+        if self.plugins is None:
+            await self.wear()
+        else:
+            await self.plugins.reload()
+
+    async def wear(self) -> None:
+        """Wear the theme that was chosen."""
+        if self.theme_name is None:
+            return
+        try:
+            self.site.themes.use(await self.theme_name())
+        except Broken as broken:
+            # A theme that has gone bad must not keep people from their rota.
+            log.warning("theme not worn", why=broken.sentence)
 
 
 def create_app(
@@ -197,17 +216,31 @@ def create_app(
     parts = parts or domain_parts()
     if mounts:
         parts = msgspec.structs.replace(parts, mounts={**parts.mounts, **mounts})
-    site = Site(
-        settings, themes,
-        # Until the node has made its keys, its folder tells it from another on the same host.
-        node_id=node_id or hashlib.sha256(str(folder.home).encode()).hexdigest(),
-        load_session=load_session, nav=parts.nav, templates=parts.templates,
-    )  # fmt: skip
-    inner, pages = build(settings, folder, site, parts)
+    whole = parts
+
+    def site_of(parts: Parts) -> Site:
+        return Site(
+            settings, themes,
+            # Until the node has made its keys, its folder tells it from another on the same host.
+            node_id=node_id or hashlib.sha256(str(folder.home).encode()).hexdigest(),
+            load_session=load_session, nav=parts.nav, templates=parts.templates,
+        )  # fmt: skip
+
+    def use(brought: Brought) -> None:
+        """Answer from now on with the node's own pages and what the plugins bring."""
+        site = site_of(parts := whole.with_plugins(brought))
+        shell.swap(*build(settings, folder, site, parts, shell.plugins), site)
+
+    site = site_of(parts)
+    plugins = Host(DecidedPlugins(), use, safe=settings.plugins == "none")
+    inner, pages = build(settings, folder, site, parts, plugins)
     shell = Shell(
         inner, pages, site, engine=engine or engine_for(settings.database.url, folder.database), clock=clock,
         owns_engine=engine is None,
     )  # fmt: skip
-    shell.services = list(services)
-    shell.theme_name = theme_name
+    shell.plugins = plugins
+    shell.services = [*services, plugins.follow]
+    if settings.plugins != "none":
+        # Started without plugins, a node wears its own look too: either may be what went wrong.
+        shell.theme_name, plugins.refresh = theme_name or chosen_theme, shell.wear
     return shell
