@@ -15,21 +15,18 @@ from pathlib import Path
 import msgspec
 import structlog
 from litestar import Litestar, Router
-from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
-from eccoo_node.admin.queries import theme_name as chosen_theme
-from eccoo_node.admin.register import DecidedPlugins
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
-from eccoo_node.db.migrate import pending
+from eccoo_node.db.migrate import migrate, pending
 from eccoo_node.kernel.clock import Clock, clock_bound
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
 from eccoo_node.kernel.settings import Settings
-from eccoo_node.plugins_host.host import Brought, Host
+from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.theming import Themes
 from eccoo_node.web.entrance import Entrance
 from eccoo_node.web.errors import handle
@@ -37,6 +34,7 @@ from eccoo_node.web.front import FrontController
 from eccoo_node.web.guards import refuse_nameless, requires_sign_in
 from eccoo_node.web.health import HealthController
 from eccoo_node.web.security import Outermost
+from eccoo_node.web.serving import listen, only_one, run
 from eccoo_node.web.sessions import LoadSession, nobody
 from eccoo_node.web.site import NavItem, Site
 
@@ -59,7 +57,10 @@ class Parts(msgspec.Struct, frozen=True):
 
     def with_plugins(self, brought: Brought) -> "Parts":
         return Parts(
-            (*self.controllers, *brought.routes), (*self.nav, *brought.nav), (*self.templates, *brought.templates), self.mounts
+            (*self.controllers, *brought.routes),
+            (*self.nav, *brought.nav),
+            (*self.templates, *brought.templates),
+            self.mounts,
         )
 
 
@@ -92,21 +93,14 @@ class Mounts:
         await self.pages(scope, receive, send)
 
 
-def build(
-    settings: Settings, folder: DataFolder, site: Site, parts: Parts, plugins: Host | None = None
-) -> tuple[ASGIApp, Litestar]:
+def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
     """The inner app: everything between the socket and the doors. Raises RuntimeError for a handler without an action."""
     pages = Litestar(
         list(parts.controllers),
         guards=[requires_sign_in],
         exception_handlers={Exception: handle},
-        dependencies={
-            "folder": Provide(lambda: folder, sync_to_thread=False),
-            "site": Provide(lambda: site, sync_to_thread=False),
-            "plugins": Provide(lambda: plugins, sync_to_thread=False),
-        },
         openapi_config=OpenAPIConfig(
-            title=settings.circle.name,
+            title=site.circle.name,
             version="1",
             openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={"action": "public"}),
             # As JSON only: the HTML pages of it load scripts from elsewhere.
@@ -116,7 +110,7 @@ def build(
         logging_config=None,
     )
     refuse_nameless(pages)
-    return Outermost(Mounts(Entrance(pages, site), parts.mounts), settings), pages
+    return Outermost(Mounts(Entrance(pages, site), parts.mounts), site.settings), pages
 
 
 class Shell:
@@ -134,6 +128,8 @@ class Shell:
         self.services: list[Service] = []
         self.theme_name: Callable[[], Awaitable[str]] | None = None
         self.plugins: Host | None = None
+        # Why it could not start, for `serve` to say.
+        self.broken: Broken | None = None
 
     def swap(self, inner: ASGIApp, pages: Litestar, site: Site) -> None:
         """Answer with this app from the next request on; requests under way end where they began."""
@@ -163,8 +159,8 @@ class Shell:
                 await self.engine.open()
             await self._check()
         except Exception as error:
-            sentence = error.sentence if isinstance(error, Broken) else f"{type(error).__name__} at start"
-            await send({"type": "lifespan.startup.failed", "message": sentence})
+            self.broken = error if isinstance(error, Broken) else Broken(f"The node could not start: {error}.", "not_started")
+            await send({"type": "lifespan.startup.failed", "message": self.broken.sentence})
             return
         running = [asyncio.create_task(service(stop)) for service in self.services]
         await send({"type": "lifespan.startup.complete"})
@@ -209,6 +205,7 @@ def create_app(
     parts: Parts | None = None,
     mounts: Mapping[str, ASGIApp] | None = None,
     theme_name: Callable[[], Awaitable[str]] | None = None,
+    plugins: Register | None = None,
     services: Sequence[Service] = (jobs.loop,),
 ) -> Shell:
     """Put a node together. An engine that is given is opened and closed by whoever gives it."""
@@ -220,7 +217,7 @@ def create_app(
 
     def site_of(parts: Parts) -> Site:
         return Site(
-            settings, themes,
+            settings, folder, themes,
             # Until the node has made its keys, its folder tells it from another on the same host.
             node_id=node_id or hashlib.sha256(str(folder.home).encode()).hexdigest(),
             load_session=load_session, nav=parts.nav, templates=parts.templates,
@@ -229,18 +226,56 @@ def create_app(
     def use(brought: Brought) -> None:
         """Answer from now on with the node's own pages and what the plugins bring."""
         site = site_of(parts := whole.with_plugins(brought))
-        shell.swap(*build(settings, folder, site, parts, shell.plugins), site)
+        inner, pages = build(site, parts)
+        pages.state.plugins = shell.plugins
+        shell.swap(inner, pages, site)
 
     site = site_of(parts)
-    plugins = Host(DecidedPlugins(), use, safe=settings.plugins == "none")
-    inner, pages = build(settings, folder, site, parts, plugins)
+    inner, pages = build(site, parts)
     shell = Shell(
         inner, pages, site, engine=engine or engine_for(settings.database.url, folder.database), clock=clock,
         owns_engine=engine is None,
     )  # fmt: skip
-    shell.plugins = plugins
-    shell.services = [*services, plugins.follow]
-    if settings.plugins != "none":
-        # Started without plugins, a node wears its own look too: either may be what went wrong.
-        shell.theme_name, plugins.refresh = theme_name or chosen_theme, shell.wear
+    shell.services = list(services)
+    # Started without plugins, a node wears its own look too: either may be what went wrong.
+    safe = settings.plugins == "none"
+    shell.theme_name = None if safe else theme_name
+    if plugins is not None:
+        shell.plugins = pages.state.plugins = Host(plugins, use, safe=safe, refresh=shell.wear)
+        shell.services.append(shell.plugins.follow)
     return shell
+
+
+async def prepare(settings: Settings, folder: DataFolder) -> list[str]:
+    """Bring the database to this version, or make it. The names of the migrations that ran; raises Broken."""
+    engine = engine_for(settings.database.url, folder.database)
+    await engine.open()
+    try:
+        with bound.bound(engine):
+            return await migrate(shipped("migrations"))
+    finally:
+        await engine.close()
+
+
+def serve(
+    settings: Settings,
+    folder: DataFolder,
+    *,
+    ready: Callable[[], None] | None = None,
+    make_app: Callable[[], Shell] | None = None,
+) -> None:
+    """Serve this folder until told to stop. Raises Broken, with one plain sentence, when it cannot."""
+    try:
+        folder.make()
+    except OSError as error:
+        raise Broken(f"{folder.home} cannot be used as the data folder: {error.strerror}.", "bad_folder") from None
+    with contextlib.ExitStack() as stack:
+        if not settings.database.url:
+            stack.enter_context(only_one(folder.lock))
+        listener = listen(settings.web.host, settings.web.port)
+        stack.callback(listener.close)
+        asyncio.run(prepare(settings, folder))
+        shell = make_app() if make_app else create_app(settings, folder)
+        run(shell, listener, ready=ready)
+        if shell.broken is not None:
+            raise shell.broken

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Controller, Response, get, post
+from litestar.params import FromPath
 
 from eccoo_node.admin import actions
 from eccoo_node.admin.queries import plugins as decided
@@ -30,14 +31,24 @@ def _drawn(code: str) -> tuple[str, str]:
     return _DRAWN.get(code, "open"), _SHORT[code]
 
 
+def _host(request: AnyRequest) -> Host:
+    """The plugins' host of this app. Raises NotFound in an app that was put together without one."""
+    host: Host | None = getattr(request.app.state, "plugins", None)
+    if host is None:
+        raise NotFound
+    return host
+
+
 class AdminController(Controller):
     """What an admin of the circle decides about its node."""
 
     include_in_schema = False
 
     @get("/admin", opt={"action": "admin.see"})
-    async def index(self, request: AnyRequest, plugins: Host, site: Site) -> Response[Any]:
+    async def index(self, request: AnyRequest) -> Response[Any]:
         """What can be looked after."""
+        plugins = _host(request)
+        site = ask_of(request).site
         requires_admin(actor_of(request))
         failing = [plugins.found[n].title for n, s in plugins.statuses.items() if s.code == "failed" and n in plugins.found]
         return render(
@@ -45,8 +56,9 @@ class AdminController(Controller):
         )
 
     @get("/admin/plugins", opt={"action": "admin.see"})
-    async def plugins(self, request: AnyRequest, plugins: Host) -> Response[Any]:
+    async def plugins(self, request: AnyRequest) -> Response[Any]:
         """Every plugin that is installed, and how it is."""
+        plugins = _host(request)
         requires_admin(actor_of(request))
         cards = [
             {
@@ -60,14 +72,16 @@ class AdminController(Controller):
         return render(request, "admin/plugins.html", cards=cards, safe=plugins.safe)
 
     @get("/admin/plugins/{name:str}", opt={"action": "admin.see"})
-    async def plugin(self, request: AnyRequest, plugins: Host, name: str) -> Response[Any]:
+    async def plugin(self, request: AnyRequest, name: FromPath[str]) -> Response[Any]:
         """What one plugin does, and what can be decided about it."""
+        plugins = _host(request)
         requires_admin(actor_of(request))
         return render(request, "admin/plugin.html", **await _facts(plugins, name))
 
     @post("/admin/plugins/{name:str}/on", opt={"action": "admin.enable_plugin"})
-    async def switch_on(self, request: AnyRequest, plugins: Host, name: str) -> Response[Any]:
+    async def switch_on(self, request: AnyRequest, name: FromPath[str]) -> Response[Any]:
         """Let it run, without starting the node again."""
+        plugins = _host(request)
         found = plugins.found.get(name)
         if found is None:
             raise NotFound
@@ -85,16 +99,18 @@ class AdminController(Controller):
         return redirect(request, f"/admin/plugins/{name}", words)
 
     @post("/admin/plugins/{name:str}/off", opt={"action": "admin.disable_plugin"})
-    async def switch_off(self, request: AnyRequest, plugins: Host, name: str) -> Response[Any]:
+    async def switch_off(self, request: AnyRequest, name: FromPath[str]) -> Response[Any]:
         """Stop it. What it has written stays."""
+        plugins = _host(request)
         title = plugins.found[name].title if name in plugins.found else name
         await actions.disable_plugin(actor_of(request), name)
         await plugins.reload()
         return redirect(request, f"/admin/plugins/{name}", f"{title} is off. What it has written down is kept.")
 
     @post("/admin/plugins/{name:str}/settings", opt={"action": "admin.set_plugin_settings"})
-    async def set_settings(self, request: AnyRequest, plugins: Host, name: str) -> Response[Any]:
+    async def set_settings(self, request: AnyRequest, name: FromPath[str]) -> Response[Any]:
         """Keep its settings, and build its pages with them."""
+        plugins = _host(request)
         requires_admin(actor_of(request))
         running = plugins.running.get(name)
         if running is None or running.plugin.Settings is None:
@@ -107,14 +123,16 @@ class AdminController(Controller):
         return redirect(request, f"/admin/plugins/{name}", "The settings are kept.")
 
     @get("/admin/themes", opt={"action": "admin.see"})
-    async def themes(self, request: AnyRequest, site: Site) -> Response[Any]:
+    async def themes(self, request: AnyRequest) -> Response[Any]:
         """How the node looks, and could look."""
+        site = ask_of(request).site
         requires_admin(actor_of(request))
         return render(request, "admin/themes.html", **_looks(site))
 
     @post("/admin/themes", opt={"action": "admin.use_theme"})
-    async def use_theme(self, request: AnyRequest, site: Site) -> Response[Any]:
+    async def use_theme(self, request: AnyRequest) -> Response[Any]:
         """Wear another theme from the next page on."""
+        site = ask_of(request).site
         name = (ask_of(request).values.get("theme") or [""])[-1]
         try:
             await actions.use_theme(actor_of(request), site.themes, name)

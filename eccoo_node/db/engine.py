@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -187,7 +187,7 @@ class NodeSQLite(SQLiteEngine):
 
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
         _count(sql)
-        tx: Tx | None = self.current_transaction.get()
+        tx = cast("Tx | None", self.current_transaction.get())
         if tx is not None:
             tx.check()
             return list(tx.connection.execute(sql, params))
@@ -285,7 +285,7 @@ class NodePostgres(PostgresEngine):
         return await self._run(_numbered(sql), params)
 
     async def _run(self, sql: str, params: Sequence[Any]) -> list[Any]:
-        tx: Tx | None = self.current_transaction.get()
+        tx = cast("Tx | None", self.current_transaction.get())
         if tx is not None:
             tx.check()
             found: list[Any] = await tx.connection.fetch(sql, *params)

@@ -1,1 +1,4 @@
-"""Held money: paid in ahead, set aside for a visit, released when it has happened. Knows references, not people's care."""
+"""Held money: what payers have given the circle to look after, what is set aside for each visit, who has earned it.
+
+Escrow knows references and amounts. It never knows what a visit was for; whoever owns a reference tells it in words.
+"""

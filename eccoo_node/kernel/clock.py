@@ -14,7 +14,8 @@ def _system() -> datetime:
 
 
 _clock: ContextVar[Clock] = ContextVar("clock", default=_system)
-_zone: ContextVar[ZoneInfo] = ContextVar("zone", default=ZoneInfo("Europe/London"))
+_LONDON = ZoneInfo("Europe/London")
+_zone: ContextVar[ZoneInfo] = ContextVar("zone", default=_LONDON)
 
 
 def now() -> datetime:
@@ -68,7 +69,7 @@ def day_bounds(day: date, zone: ZoneInfo, days: int = 1) -> tuple[datetime, date
 
 
 def say_time(moment: datetime, zone: ZoneInfo) -> str:
-    """ "9am", "9.30am", "noon", "midnight". """
+    """ "9am", "9.30am", "noon", "midnight"."""
     local = moment.astimezone(zone)
     if (local.hour, local.minute) in {(0, 0), (12, 0)}:
         return "noon" if local.hour else "midnight"
@@ -77,11 +78,11 @@ def say_time(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def say_day(moment: datetime, zone: ZoneInfo) -> str:
-    """ "Thursday 26 November". """
+    """ "Thursday 26 November"."""
     local = moment.astimezone(zone)
     return f"{local:%A} {local.day} {local:%B}"
 
 
 def say_when(start: datetime, end: datetime, zone: ZoneInfo) -> str:
-    """ "Thursday 26 November, 9am to 11am". """
+    """ "Thursday 26 November, 9am to 11am"."""
     return f"{say_day(start, zone)}, {say_time(start, zone)} to {say_time(end, zone)}"

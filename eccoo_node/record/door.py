@@ -6,9 +6,9 @@ afterwards, in a transaction of its own. A door called by a door asks again and 
 """
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import asyncpg
 
@@ -52,16 +52,19 @@ class Act:
             raise RuntimeError("ask for permission first")
         self.thing = Thing(self.thing.kind, thing_id, self.thing.person_id, self.thing.community_id)
 
-    async def tell(self, kind: str, subject_kind: str, subject_id: str, **payload: Any) -> str:
+    async def tell(self, kind: str, subject_kind: str, subject_id: str, /, **payload: Any) -> str:
+        """Write an event and what it sets going, inside the act's transaction; its id."""
         return await events.tell(self.id, kind, subject_kind, subject_id, **payload)
 
 
-def door(
-    action: str,
-) -> Callable[[Callable[Concatenate[Act, P], Awaitable[R]]], Callable[Concatenate[Actor, P], Awaitable[R]]]:
+Inside = Callable[Concatenate[Act, P], Awaitable[R]]
+Outside = Callable[Concatenate[Actor, P], Coroutine[Any, Any, R]]
+
+
+def door(action: str) -> Callable[[Inside[P, R]], Outside[P, R]]:
     """Make a function the door of an action."""
 
-    def make(function: Callable[Concatenate[Act, P], Awaitable[R]]) -> Callable[Concatenate[Actor, P], Awaitable[R]]:
+    def make(function: Inside[P, R]) -> Outside[P, R]:
         if action in _DOORS:
             raise RuntimeError(f"two doors for {action}")
 
@@ -87,7 +90,7 @@ def door(
                 _act_id.reset(token)
 
         _DOORS[action] = go_through
-        return go_through
+        return cast("Outside[P, R]", go_through)
 
     return make
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from eccoo_node.admin.queries import theme_name
+from eccoo_node.admin.register import DecidedPlugins
 from eccoo_node.admin.web import NAV, AdminController
 from eccoo_node.app import Parts, Shell, create_app
 from eccoo_node.db.migrate import _MAKE
@@ -135,6 +137,7 @@ class Site:
         self.shell: Shell = create_app(
             settings, home, engine=node.engine, clock=node.clock,
             load_session=load, parts=Parts((FrontController, AdminController), tuple(NAV)), services=(),
+            plugins=DecidedPlugins(), theme_name=theme_name,
         )  # fmt: skip
         assert self.shell.plugins is not None
         self.host: Host = self.shell.plugins

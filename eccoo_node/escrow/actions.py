@@ -1,0 +1,244 @@
+"""The doors of held money. Each takes an idempotency key: the same act asked twice moves money once.
+
+Money moves because something happened: a visit was agreed, went ahead, was called off. So the doors on a line are the
+node's own, and the door that knows what happened (of rota or cover) asks whoever may say so, then calls these as
+`access.NODE`; the audit shows both under one act. A treasurer records what came into the bank, decides disputes and
+undoes mistakes, and no door takes an account number from anyone.
+"""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from eccoo_node.db.rows import fetch, fetch_one, fetch_value
+from eccoo_node.escrow import chart, ledger, lines, queries, rules
+from eccoo_node.escrow.ledger import Draft
+from eccoo_node.escrow.lines import Across
+from eccoo_node.escrow.queries import Booking
+from eccoo_node.escrow.rules import Leg, Shares, Terms
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.kernel.money import MAX_PENCE, pounds
+from eccoo_node.record.door import Act, door
+
+
+@door("money.set_schedule")
+async def set_schedule(
+    act: Act,
+    payer_add_bps: int,
+    worker_deduct_bps: int,
+    *,
+    decision: str,
+    decision_id: str = "",
+    valid_from: datetime | None = None,
+    cancelled_bears: bool = True,
+) -> int:
+    """Write down what the circle has decided to take. Holds for bookings made from `valid_from` on."""
+    act.allow(Thing("schedule"))
+    now = clock.now()
+    if not all(0 <= bps <= rules.WHOLE_BPS for bps in (payer_add_bps, worker_deduct_bps)):
+        raise Invalid("A share lies between 0% and 100%.", "bad_share")
+    if not decision.strip():
+        raise Invalid("Say who decided this and when, in the circle's own words.", "no_decision", field="decision")
+    first = await fetch_value("SELECT COUNT(*) FROM schedule") == 0
+    if act.actor.is_node() and not first:
+        raise Conflict(
+            "The circle has already decided what it takes. Changing it is for the treasurer.", "has_schedule"
+        )
+    if valid_from and valid_from < now - timedelta(minutes=1) and not first:
+        raise Invalid("This can't begin in the past: those visits were agreed at another share.", "in_the_past")
+    rows = await fetch(
+        "INSERT INTO schedule (payer_add_bps, worker_deduct_bps, cancelled_bears, valid_from, recorded_at, decided_by, "
+        "decision_id, decision) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        payer_add_bps, worker_deduct_bps, cancelled_bears, valid_from or now, now, act.actor.person_id, decision_id,
+        decision.strip(),
+    )  # fmt: skip
+    act.about(str(rows[0][0]))
+    await act.tell("money.schedule_set", "schedule", str(rows[0][0]))
+    return int(rows[0][0])
+
+
+@door("money.top_up")
+async def top_up(
+    act: Act, payer_id: str, amount_pence: int, key: str, note: str = "", *, effective_at: datetime | None = None
+) -> int:
+    """Record that a payer's money has reached the client account (1000 / 2000); the entry. `note`: the bank's words."""
+    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    if type(amount_pence) is not int or not 0 < amount_pence <= MAX_PENCE:
+        raise Invalid(f"Write a sum above £0 and up to {pounds(MAX_PENCE)}.", "bad_amount", field="amount")
+    if await fetch_one("SELECT id FROM payer WHERE id = ?", payer_id) is None:
+        raise NotFound("There is no such payer.", "no_payer")
+    when = effective_at.isoformat() if effective_at else ""
+    body = {"payer": payer_id, "amount": amount_pence, "effective_at": when}
+    draft = Draft(kind="top_up", key=key, body=body, effective_at=effective_at)
+    posted = await ledger.post(act, draft, [Leg(chart.BANK, chart.credit(payer_id), amount_pence)])
+    act.because(note)
+    if posted.fresh:
+        await act.tell("money.topped_up", "payer", payer_id, entry=posted.entry_id, amount_pence=amount_pence)
+    return posted.entry_id
+
+
+@door("money.set_aside")
+async def set_aside(
+    act: Act,
+    line: str,
+    payer_id: str,
+    person_id: str,
+    worker_id: str,
+    fee_pence: int,
+    travel_pence: int,
+    key: str,
+    *,
+    across: Across | None = None,
+) -> bool:
+    """Set money aside for one booking under its reference (2000 / 2100) and freeze its rates.
+
+    `travel_pence` is mileage and tickets, which bear no commission; travel time is part of the fee. False when the
+    credit is too short: nothing has changed, and the booking is not paid for yet.
+    """
+    act.allow(Thing("line", line, person_id, worker_id=worker_id, payer_id=payer_id))
+    body = lines.asked(line, payer_id, person_id, worker_id, fee_pence, travel_pence, across)
+    credit = -await ledger.balance(chart.credit(payer_id), lock=True)
+    if await ledger.already("set_aside", key, body):
+        return True
+    terms, schedule_id = await lines.terms_now(fee_pence, travel_pence, across)
+    if credit < terms.total_pence:
+        return False
+    await _set_aside(act, Draft(kind="set_aside", key=key, body=body), terms, schedule_id)
+    await act.tell("money.set_aside", "line", line, amount_pence=terms.total_pence, payer=payer_id)
+    return True
+
+
+async def _set_aside(act: Act, draft: Draft, terms: Terms, schedule_id: int) -> None:
+    line_id = await lines.open_line(draft.body, "held", terms, schedule_id)
+    legs = [Leg(chart.credit(str(draft.body["payer_id"])), chart.held(line_id), terms.total_pence)]
+    await ledger.post(act, msgspec.structs.replace(draft, line_id=line_id), legs)
+
+
+@door("money.return")
+async def return_line(act: Act, line: str, key: str) -> None:
+    """Give the whole of a line back to its payer (2100 / 2000): the visit will not be, or nobody came."""
+    found = await lines.own(act, line)
+    if await ledger.already("returned", key, {"line": line}):
+        return
+    if not found.untouched:
+        raise Conflict("Some of this has already been let go, or is in question.", "line_touched")
+    await _give_back(act, found, key)
+    await act.tell("money.returned", "line", line, amount_pence=found.terms.total_pence, payer=found.payer_id)
+
+
+async def _give_back(act: Act, found: Booking, key: str) -> None:
+    total = found.terms.total_pence
+    draft = Draft(kind="returned", key=key, body={"line": found.reference}, line_id=found.id)
+    await ledger.post(act, draft, [Leg(chart.held(found.id), chart.credit(found.payer_id), total)])
+    await lines.keep(found, msgspec.structs.replace(found.state, returned_pence=total))
+
+
+@door("money.move")
+async def move_line(
+    act: Act,
+    old_line: str,
+    new_line: str,
+    worker_id: str,
+    fee_pence: int,
+    travel_pence: int,
+    key: str,
+    *,
+    across: Across | None = None,
+) -> bool:
+    """Cover at its own rate: back to the payer and set aside for the cover worker, in one act.
+
+    False when the credit does not stretch to it: nothing has changed, and the payer is asked first.
+    """
+    found = await lines.own(act, old_line)
+    body = lines.asked(new_line, found.payer_id, found.person_id, worker_id, fee_pence, travel_pence, across)
+    credit = -await ledger.balance(chart.credit(found.payer_id), lock=True)
+    if await ledger.already("set_aside", key, body):
+        return True
+    if not found.untouched:
+        raise Conflict("Some of this has already been let go, or is in question.", "line_touched")
+    terms, schedule_id = await lines.terms_now(fee_pence, travel_pence, across)
+    if credit + found.held_pence < terms.total_pence:
+        return False
+    await _give_back(act, found, f"{key}:back")
+    await _set_aside(act, Draft(kind="set_aside", key=key, body=body), terms, schedule_id)
+    await act.tell(
+        "money.moved", "line", new_line, amount_pence=terms.total_pence, payer=found.payer_id, from_line=old_line
+    )
+    return True
+
+
+@door("money.release")
+async def release(
+    act: Act, line: str, key: str, *, part_pence: int | None = None, travel_pence: int | None = None
+) -> Shares:
+    """The visit went ahead: let the line go to the worker, and to the circles what they agreed (2100 / 2200, 4000…).
+
+    `part_pence` is the part of the fee that is due when it was shorter, at the frozen rate; the rest goes back to the
+    payer. Travel is due whole unless said otherwise. A line whose worker is a linked circle's goes to that circle.
+    """
+    found = await lines.own(act, line)
+    body = {"line": line, "part": part_pence, "travel": travel_pence}
+    if before := await ledger.already("released", key, body):
+        return await queries.entry_shares(found, before)
+    lines.refuse_unless_held(found)
+    fee, travel = rules.left(found.terms, found.state)
+    draft = Draft(kind="released", key=key, body=body, line_id=found.id)
+    return await lines.let_go(
+        act, found, draft, fee if part_pence is None else part_pence, travel if travel_pence is None else travel_pence
+    )
+
+
+@door("money.pay_cancelled")
+async def pay_cancelled(act: Act, line: str, share_bps: int, key: str) -> Shares:
+    """Called off too late: the agreed share of the fee is due, no travel, and the rest goes back to the payer."""
+    found = await lines.own(act, line)
+    body = {"line": line, "share": share_bps}
+    if before := await ledger.already("cancelled", key, body):
+        return await queries.entry_shares(found, before)
+    if not found.untouched:
+        raise Conflict("Some of this has already been let go, or is in question.", "line_touched")
+    draft = Draft(kind="cancelled", key=key, body=body, line_id=found.id)
+    return await lines.let_go(act, found, draft, rules.share_pence(found.terms.fee_pence, share_bps), 0)
+
+
+@door("money.owe")
+async def owe_worker_from(
+    act: Act,
+    link_id: str,
+    line: str,
+    worker_id: str,
+    fee_pence: int,
+    travel_pence: int,
+    *,
+    payer_add_bps: int,
+    worker_deduct_bps: int,
+    home_share_bps: int,
+    key: str,
+) -> Shares:
+    """Our worker went for a linked circle, which has confirmed it: it owes us, and our worker's part waits for it.
+
+    The mirror of that circle's `release`, to the penny. `fee_pence` is what was confirmed, which may be a part.
+    """
+    act.allow(Thing("line", line, worker_id=worker_id, link_id=link_id))
+    body = {
+        **lines.asked(line, "", "", worker_id, fee_pence, travel_pence, Across(link_id)),
+        "rates": f"{payer_add_bps}+{worker_deduct_bps}/{home_share_bps}",
+    }
+    terms = Terms(fee_pence, travel_pence, payer_add_bps, worker_deduct_bps, True, home_share_bps)
+    given = rules.shares(terms, fee_pence, travel_pence)
+    if await ledger.already("owed", key, body):
+        return given
+    columns = {name: value for name, value in body.items() if name != "rates"}
+    line_id = await lines.open_line(columns, "due", terms, None)
+    draft = Draft(kind="owed", key=key, body=body, line_id=line_id, fee_pence=fee_pence, travel_pence=travel_pence)
+    await ledger.post(act, draft, rules.due_legs(link_id, worker_id, given, terms))
+    await fetch(
+        "UPDATE line_state SET released_fee_pence = ?, released_travel_pence = ? WHERE line_id = ?",
+        fee_pence,
+        travel_pence,
+        line_id,
+    )
+    await act.tell("money.owed", "line", line, worker=worker_id, worker_pence=given.worker_pence, link=link_id)
+    return given

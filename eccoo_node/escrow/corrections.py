@@ -1,0 +1,139 @@
+"""Where something is in question or was a mistake: disputes, what comes of them, and undoing an entry.
+
+Nothing is ever changed or taken out: each of these is a new entry that names what it answers.
+"""
+
+import msgspec
+
+from eccoo_node.db.rows import fetch_one, fetch_value
+from eccoo_node.escrow import chart, ledger, lines, queries, rules
+from eccoo_node.escrow.ledger import Draft
+from eccoo_node.escrow.queries import Booking
+from eccoo_node.escrow.rules import Leg, Shares, State
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.record.door import Act, door
+
+
+@door("money.dispute")
+async def dispute(
+    act: Act, line: str, key: str, *, fee_pence: int | None = None, travel_pence: int | None = None
+) -> Shares:
+    """Set apart only what is in question (2100 / 2110) and let the rest go at once; what was let go.
+
+    Without sums the whole line is in question. Nothing of it moves until `resolve`.
+    """
+    found = await lines.own(act, line)
+    body = {"line": line, "fee": fee_pence, "travel": travel_pence}
+    if await ledger.already("disputed", key, body):
+        rest = await ledger.already("released", f"{key}:rest", {"line": line})
+        return await queries.entry_shares(found, rest) if rest else Shares()
+    lines.refuse_unless_held(found)
+    most_fee, most_travel = rules.left(found.terms, found.state)
+    fee = most_fee if fee_pence is None else fee_pence
+    travel = (most_travel if fee_pence is None else 0) if travel_pence is None else travel_pence
+    if not 0 <= fee <= most_fee or not 0 <= travel <= most_travel or fee + travel == 0:
+        raise Invalid("What is in question is more than is set aside, or nothing.", "more_than_held")
+    if found.disputed_pence:
+        raise Conflict("Part of this is in question already.", "disputed")
+    amount, state = rules.set_apart(found.terms, found.state, fee, travel)
+    draft = Draft(kind="disputed", key=key, body=body, line_id=found.id)
+    await ledger.post(act, draft, [Leg(chart.held(found.id), chart.disputed(found.id), amount)])
+    await lines.keep(found, state)
+    await act.tell("money.disputed", "line", line, amount_pence=amount)
+    found = msgspec.structs.replace(found, state=state)
+    if not found.held_pence:
+        return Shares()
+    rest_draft = Draft(kind="released", key=f"{key}:rest", body={"line": line}, line_id=found.id)
+    return await lines.let_go(act, found, rest_draft, *rules.left(found.terms, found.state))
+
+
+@door("money.resolve")
+async def resolve(act: Act, line: str, key: str, *, fee_pence: int, travel_pence: int = 0, because: str) -> Shares:
+    """Settle what was in question: this much of the fee was due, the rest goes back (2110 / 2200, 4000, 2000)."""
+    found = await lines.own(act, line)
+    act.because(because)
+    body = {"line": line, "fee": fee_pence, "travel": travel_pence}
+    if before := await ledger.already("resolved", key, body):
+        return await queries.entry_shares(found, before)
+    if not because.strip():
+        raise Invalid("Say how this was agreed.", "no_reason", field="because")
+    if not found.disputed_pence:
+        raise Conflict("Nothing of this is in question.", "not_disputed")
+    if (
+        not 0 <= fee_pence <= found.state.disputed_fee_pence
+        or not 0 <= travel_pence <= found.state.disputed_travel_pence
+    ):
+        raise Invalid("This is more than is in question.", "more_than_held")
+    given, state = rules.resolve(found.terms, found.state, fee_pence, travel_pence)
+    draft = Draft(kind="resolved", key=key, body=body, line_id=found.id)
+    await lines.post_shares(act, found, draft, chart.disputed(found.id), given)
+    await lines.keep(found, state)
+    return given
+
+
+# An entry of these kinds can be undone by its mirror. A dispute is ended by resolving it instead.
+_CAN_BE_UNDONE = ("top_up", "set_aside", "returned", "released", "cancelled", "owed")
+
+
+@door("money.reverse")
+async def reverse(act: Act, entry_id: int, key: str, *, because: str) -> int:
+    """Undo an entry that should not have been, by a new one that mirrors it at its frozen rates; the new entry.
+
+    Refused when the money has moved on, and for any but the newest entry of a line, since commission is reckoned on
+    the whole let go so far.
+    """
+    act.allow(Thing("entry", str(entry_id)))
+    act.because(because)
+    row = await fetch_one(
+        "SELECT e.kind, e.line_id, e.fee_pence, e.travel_pence, e.free_fee_pence, l.reference FROM entry e "
+        "LEFT JOIN line l ON l.id = e.line_id WHERE e.id = ?",
+        entry_id,
+    )
+    if row is None:
+        raise NotFound("There is no such entry.", "no_entry")
+    found = await queries.booking(row["reference"], lock=True) if row["line_id"] else None
+    body = {"entry": entry_id}
+    if before := await ledger.already("reversed", key, body):
+        return before
+    if not because.strip():
+        raise Invalid("Say why this is undone.", "no_reason", field="because")
+    if row["kind"] not in _CAN_BE_UNDONE:
+        raise Conflict("An entry of this kind can't be undone.", "not_reversible")
+    if found and await _newest_standing(found.id) != entry_id:
+        raise Conflict("Undo what came later first.", "not_newest")
+    draft = Draft(
+        kind="reversed", key=key, body=body, line_id=row["line_id"], fee_pence=-row["fee_pence"],
+        travel_pence=-row["travel_pence"], free_fee_pence=-row["free_fee_pence"], reverses_id=entry_id,
+    )  # fmt: skip
+    posted = await ledger.mirror(act, draft, entry_id)
+    if found:
+        await lines.keep(found, await _state_from_entries(found))
+    await act.tell("money.reversed", "entry", str(entry_id), entry=posted.entry_id)
+    return posted.entry_id
+
+
+async def _newest_standing(line_id: int) -> int | None:
+    """The newest entry of a line that is neither undone nor the undoing of another."""
+    value = await fetch_value(
+        "SELECT MAX(e.id) FROM entry e WHERE e.line_id = ? AND e.reverses_id IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.reverses_id = e.id)",
+        line_id,
+    )
+    return int(value) if value else None
+
+
+async def _state_from_entries(found: Booking) -> State:
+    """A line's numbers added up from its entries. Only where nothing is in question."""
+    row = await fetch_one(
+        "SELECT CAST(SUM(fee_pence) AS BIGINT), CAST(SUM(travel_pence) AS BIGINT), "
+        "CAST(SUM(free_fee_pence) AS BIGINT), "
+        "(SELECT CAST(COALESCE(SUM(p.amount_pence), 0) AS BIGINT) FROM posting p JOIN account a ON a.id = p.account_id "
+        "JOIN entry x ON x.id = p.entry_id WHERE x.line_id = ? AND a.code = '2000') FROM entry WHERE line_id = ?",
+        found.id,
+        found.id,
+    )
+    if row is None:
+        raise NotFound("There is no such line.", "no_line")
+    returned = found.terms.total_pence - int(row[3]) if found.origin == "held" else 0
+    return State(int(row[0]), int(row[1]), int(row[2]), returned)

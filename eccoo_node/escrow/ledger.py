@@ -1,0 +1,223 @@
+"""Posting: the one way money moves in the books, and the chain over what was posted.
+
+Every function here runs inside the caller's `write()`. On PostgreSQL an account is locked by the update that changes
+it, always in the order of `Account`, so that two writers of single entries never wait for each other in a ring.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from eccoo_node.db.jobs import job
+from eccoo_node.db.rows import fetch, fetch_one, fetch_value, locking
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow import rules
+from eccoo_node.escrow.chart import BANK, CHART, Account, Guard
+from eccoo_node.escrow.rules import Leg, Posting
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.errors import Conflict
+from eccoo_node.kernel.money import pounds
+from eccoo_node.record.door import Act
+
+
+class Posted(msgspec.Struct, frozen=True):
+    """The entry, and whether this call wrote it (False: an earlier one with the same key and body did)."""
+
+    entry_id: int
+    fresh: bool
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """What an entry says besides its postings. `key` is chosen by the caller; `body` is all that was asked."""
+
+    kind: str
+    key: str
+    body: dict[str, Any]
+    line_id: int | None = None
+    fee_pence: int = 0
+    travel_pence: int = 0
+    free_fee_pence: int = 0
+    reverses_id: int | None = None
+    effective_at: datetime | None = None
+
+
+def body_hash(kind: str, body: dict[str, Any]) -> str:
+    """What was asked, as a digest: the same key with another body is refused."""
+    return hashlib.sha256(msgspec.json.encode([kind, body], order="deterministic")).hexdigest()
+
+
+def digest(values: Sequence[Any], found: Sequence[Posting]) -> str:
+    """The digest of an entry and its postings by the accounts' own names, so that renaming an account shows too."""
+    told = [value.isoformat() if isinstance(value, datetime) else value for value in values]
+    lines = sorted((account.code, account.holder, account.awaiting, amount) for account, amount in found)
+    return hashlib.sha256(msgspec.json.encode([told, lines])).hexdigest()
+
+
+async def already(kind: str, key: str, body: dict[str, Any]) -> int | None:
+    """The entry that this key made before, if any. Raises Conflict when it was asked for something else.
+
+    Ask it after locking what the act is about: before that, the act that uses the key may still be under way.
+    """
+    if not 0 < len(key) <= 200:
+        raise ValueError("an idempotency key has 1 to 200 characters")
+    row = await fetch_one("SELECT id, body_hash FROM entry WHERE key = ?", key)
+    if row is None:
+        return None
+    if row["body_hash"] != body_hash(kind, body):
+        raise Conflict("This was already used for something else. Nothing has changed.", "key_reused")
+    return int(row["id"])
+
+
+async def post(act: Act, draft: Draft, legs: Sequence[Leg]) -> Posted:
+    """Write one entry. Raises Conflict when an account would hold less than nothing, or the key was used otherwise."""
+    return await _write(act, draft, rules.postings(legs))
+
+
+async def mirror(act: Act, draft: Draft, of_entry: int) -> Posted:
+    """Write the entry that undoes another, amount by amount. Raises Conflict when that one was undone before."""
+    rows = await fetch(
+        "SELECT a.code, a.holder, a.awaiting, p.amount_pence FROM posting p JOIN account a ON a.id = p.account_id "
+        "WHERE p.entry_id = ? ORDER BY p.id",
+        of_entry,
+    )
+    return await _write(act, draft, sorted((Account(*row[:3]), -row[3]) for row in map(tuple, rows)))
+
+
+COLUMNS = (
+    "at", "effective_at", "kind", "key", "body_hash", "act_id", "line_id", "fee_pence", "travel_pence",
+    "free_fee_pence", "reverses_id",
+)  # fmt: skip
+_INSERT = (
+    f"INSERT INTO entry ({', '.join(COLUMNS)}, digest) VALUES ({', '.join('?' * 12)}) "  # noqa: S608 names are ours
+    "ON CONFLICT DO NOTHING RETURNING id"
+)
+
+
+_INSERT_POSTINGS = "INSERT INTO posting (entry_id, account_id, amount_pence) VALUES "
+
+
+async def _write(act: Act, draft: Draft, found: list[Posting]) -> Posted:
+    at = clock.now().replace(microsecond=0)
+    values = (
+        at, (draft.effective_at or at).replace(microsecond=0), draft.kind, draft.key,
+        body_hash(draft.kind, draft.body), act.id, draft.line_id, draft.fee_pence, draft.travel_pence,
+        draft.free_fee_pence, draft.reverses_id,
+    )  # fmt: skip
+    rows = await fetch(_INSERT, *values, digest(values, found))
+    if not rows:
+        before = await already(draft.kind, draft.key, draft.body)
+        if before is None:
+            raise Conflict("This entry has already been undone.", "already_reversed")
+        return Posted(before, fresh=False)
+    entry_id = int(rows[0][0])
+    ids = {account: await _change(account, amount) for account, amount in rules.net(found).items()}
+    params = [value for account, amount in found for value in (entry_id, ids[account], amount)]
+    await fetch(_INSERT_POSTINGS + ", ".join(["(?, ?, ?)"] * len(found)), *params)
+    if rules.spare_cash_change(found) < 0:
+        await _refuse_without_cash()
+    return Posted(entry_id, fresh=True)
+
+
+# One statement for each way a balance may lean: it changes the balance only where it stays allowed, and locks it.
+_CHANGE: dict[Guard, str] = {
+    "any": "UPDATE account SET balance_pence = balance_pence + ? WHERE code = ? AND holder = ? AND awaiting = ? "
+    "RETURNING id",
+    "debit": "UPDATE account SET balance_pence = balance_pence + ? WHERE code = ? AND holder = ? AND awaiting = ? "
+    "AND balance_pence + ? >= 0 RETURNING id",
+    "credit": "UPDATE account SET balance_pence = balance_pence + ? WHERE code = ? AND holder = ? AND awaiting = ? "
+    "AND balance_pence + ? <= 0 RETURNING id",
+}
+
+
+async def _change(account: Account, amount_pence: int) -> int:
+    """Add to the balance of one account, opening it if need be; its id. Raises Conflict where it may not go there."""
+    guard, names = account.kind.guard, (account.code, account.holder, account.awaiting)
+    bound = () if guard == "any" else (amount_pence,)
+    for opening in (True, False):
+        rows = await fetch(_CHANGE[guard], amount_pence, *names, *bound)
+        if rows:
+            return int(rows[0][0])
+        wrong_way = (guard == "debit" and amount_pence < 0) or (guard == "credit" and amount_pence > 0)
+        if opening and not wrong_way:
+            # Another writer may open the same account now; whoever comes second then updates it.
+            rows = await fetch(
+                "INSERT INTO account (code, holder, awaiting, guard, balance_pence) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING RETURNING id",
+                *names,
+                guard,
+                amount_pence,
+            )
+            if rows:
+                return int(rows[0][0])
+        else:
+            break
+    there = abs(await balance(account))
+    short = f"{account.kind.short} There is {pounds(there)}, and {pounds(abs(amount_pence))} is needed."
+    raise Conflict(short, f"short_{account.code}")
+
+
+_BALANCE = "SELECT balance_pence FROM account WHERE code = ? AND holder = ? AND awaiting = ?"
+
+
+async def balance(account: Account, *, lock: bool = False) -> int:
+    """The stored balance, debit positive; 0 for an account that nothing was ever posted to."""
+    row = await fetch_value(_BALANCE + (locking() if lock else ""), account.code, account.holder, account.awaiting)
+    return int(row or 0)
+
+
+_CASH = tuple(kind.code for kind in CHART.values() if kind.cash)
+_CLAIMS = tuple(kind.code for kind in CHART.values() if kind.claim)
+
+
+def _quoted(codes: tuple[str, ...]) -> str:
+    return ", ".join(f"'{code}'" for code in codes)
+
+
+SPARE_CASH = (
+    f"SELECT CAST(COALESCE(SUM(balance_pence), 0) AS BIGINT) FROM account WHERE balance_pence <> 0 "  # noqa: S608 codes are ours
+    f"AND (code IN ({_quoted(_CASH)}) OR (code IN ({_quoted(_CLAIMS)}) AND awaiting = ''))"
+)
+
+
+async def spare_cash() -> int:
+    """Client money beyond what it must cover (money.md A5.7); never below 0."""
+    return int(await fetch_value(SPARE_CASH))
+
+
+async def _refuse_without_cash() -> None:
+    # Two entries that each spend what is spare must see one another: both wait here for the bank's own row.
+    await balance(BANK, lock=True)
+    if await spare_cash() < 0:
+        raise Conflict("That would use money that is being looked after for someone else.", "cash_short")
+
+
+def chained(head: str, digest_: str) -> str:
+    return hashlib.sha256(f"{head}{digest_}".encode()).hexdigest()
+
+
+# On PostgreSQL a smaller id may be committed after a larger one, by as many as are under way at once; the chain
+# follows the order in which it meets them, and looks this far back for latecomers.
+LOOK_BACK = 2000
+_UNCHAINED = (
+    "SELECT e.id, e.digest FROM entry e WHERE e.id > "
+    "COALESCE((SELECT MAX(entry_id) FROM entry_chain), 0) - ? "
+    "AND NOT EXISTS (SELECT 1 FROM entry_chain c WHERE c.entry_id = e.id) ORDER BY e.id LIMIT ?"
+)
+
+
+async def _tail_exists() -> bool:
+    return bool(await fetch(_UNCHAINED, LOOK_BACK, 1))
+
+
+@job("escrow.chain", when=_tail_exists)
+async def chain_tail(payload: dict[str, Any]) -> datetime | None:
+    """Chain the entries committed since the last time. Run by one process at a time, because its job is leased."""
+    async with write():
+        head = await fetch_value("SELECT chain FROM entry_chain ORDER BY id DESC LIMIT 1") or ""
+        for row in await fetch(_UNCHAINED, LOOK_BACK, 5000):
+            head = chained(head, row["digest"])
+            await fetch("INSERT INTO entry_chain (entry_id, chain) VALUES (?, ?)", row["id"], head)
+    return None

@@ -1,0 +1,135 @@
+"""What the doors of a line share: opening it, locking it, letting go of it."""
+
+import msgspec
+
+from eccoo_node.db.rows import fetch
+from eccoo_node.escrow import chart, ledger, queries, rules
+from eccoo_node.escrow.ledger import Draft
+from eccoo_node.escrow.queries import Booking
+from eccoo_node.escrow.rules import Shares, State, Terms
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.kernel.money import MAX_PENCE, pounds
+from eccoo_node.record.door import Act
+
+
+class Across(msgspec.Struct, frozen=True):
+    """The agreed terms of a line whose worker belongs to a linked circle; rates that are None follow our schedule."""
+
+    link_id: str
+    home_share_bps: int = 5000
+    payer_add_bps: int | None = None
+    worker_deduct_bps: int | None = None
+
+
+def asked(
+    line: str, payer_id: str, person_id: str, worker_id: str, fee_pence: int, travel_pence: int, across: Across | None
+) -> dict[str, str | int]:
+    """What was asked of a new line: the body of its key, and the columns it is written to."""
+    for name, amount in (("fee", fee_pence), ("travel", travel_pence)):
+        if type(amount) is not int or not 0 <= amount <= MAX_PENCE:
+            raise Invalid(f"The {name} is a sum from £0 to {pounds(MAX_PENCE)}.", "bad_amount", field=name)
+    if fee_pence + travel_pence == 0:
+        raise Invalid("There is nothing to set aside for a visit that costs nothing.", "bad_amount", field="fee")
+    return {
+        "reference": line,
+        "payer_id": payer_id,
+        "person_id": person_id,
+        "worker_id": worker_id,
+        "link_id": across.link_id if across else "",
+        "fee_pence": fee_pence,
+        "travel_pence": travel_pence,
+    }
+
+
+async def terms_now(fee_pence: int, travel_pence: int, across: Across | None) -> tuple[Terms, int]:
+    """The terms a booking made now freezes, and the schedule they come from."""
+    now = await queries.schedule_now()
+    add = across.payer_add_bps if across and across.payer_add_bps is not None else now.payer_add_bps
+    deduct = across.worker_deduct_bps if across and across.worker_deduct_bps is not None else now.worker_deduct_bps
+    home = across.home_share_bps if across else 0
+    return Terms(fee_pence, travel_pence, add, deduct, across is not None, home, now.cancelled_bears), now.id
+
+
+async def open_line(asked: dict[str, str | int], origin: str, terms: Terms, schedule_id: int | None) -> int:
+    columns = {
+        **asked,
+        "origin": origin,
+        "contribution_pence": terms.contribution_pence,
+        "schedule_id": schedule_id,
+        "payer_add_bps": terms.payer_add_bps,
+        "worker_deduct_bps": terms.worker_deduct_bps,
+        "home_share_bps": terms.home_share_bps,
+        "cancelled_bears": terms.cancelled_bears,
+        "made_at": clock.now(),
+    }
+    rows = await fetch(
+        f"INSERT INTO line ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608 names are ours
+        "ON CONFLICT DO NOTHING RETURNING id",
+        *columns.values(),
+    )
+    if not rows:
+        raise Conflict("Money was already set aside under this reference.", "line_taken")
+    line_id = int(rows[0][0])
+    await fetch(
+        "INSERT INTO line_state (line_id, released_fee_pence, released_travel_pence, free_fee_pence, returned_pence, "
+        "disputed_fee_pence, disputed_travel_pence) VALUES (?, 0, 0, 0, 0, 0, 0)",
+        line_id,
+    )
+    return line_id
+
+
+async def keep(found: Booking, state: State) -> None:
+    await fetch(
+        "UPDATE line_state SET released_fee_pence = ?, released_travel_pence = ?, free_fee_pence = ?, "
+        "returned_pence = ?, disputed_fee_pence = ?, disputed_travel_pence = ? WHERE line_id = ?",
+        *msgspec.structs.astuple(state),
+        found.id,
+    )
+
+
+async def own(act: Act, line: str) -> Booking:
+    """The line, locked, once the actor may move its money."""
+    act.allow(Thing("line", line))
+    found = await queries.booking(line, lock=True)
+    act.thing = Thing("line", line, found.person_id, worker_id=found.worker_id, payer_id=found.payer_id)
+    return found
+
+
+def refuse_unless_held(found: Booking) -> None:
+    if found.held_pence == 0:
+        raise Conflict("Nothing is set aside for this any more.", "line_closed")
+
+
+async def let_go(act: Act, found: Booking, draft: Draft, fee: int, travel: int) -> Shares:
+    most_fee, most_travel = rules.left(found.terms, found.state)
+    if not 0 <= fee <= most_fee or not 0 <= travel <= most_travel:
+        raise Invalid("This is more than is set aside for it.", "more_than_held")
+    free = draft.kind == "cancelled" and not found.terms.cancelled_bears
+    given, state = rules.release(found.terms, found.state, fee, travel, free=free)
+    await post_shares(act, found, draft, chart.held(found.id), given, fee if free else 0)
+    await keep(found, state)
+    return given
+
+
+async def post_shares(
+    act: Act, found: Booking, draft: Draft, source: chart.Account, given: Shares, free: int = 0
+) -> None:
+    if found.link_id:
+        legs = rules.across_legs(source, found.link_id, found.payer_id, given, found.terms)
+    else:
+        legs = rules.release_legs(source, found.worker_id, found.payer_id, given)
+    draft = msgspec.structs.replace(
+        draft, fee_pence=given.fee_pence, travel_pence=given.travel_pence, free_fee_pence=free
+    )
+    posted = await ledger.post(act, draft, legs)
+    await act.tell(
+        f"money.{draft.kind}",
+        "line",
+        found.reference,
+        entry=posted.entry_id,
+        worker_pence=given.worker_pence + given.travel_pence,
+        circles_pence=given.commission_pence + given.contribution_pence,
+        returned_pence=given.returned_pence,
+    )

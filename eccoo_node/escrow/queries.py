@@ -1,0 +1,297 @@
+"""Reads of the books. Amounts are pence; what is owed by us is given as a positive number."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, locking
+from eccoo_node.escrow import chart, ledger, rules
+from eccoo_node.escrow.rules import Shares, State, Terms
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.errors import Conflict, NotFound
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """What the circle takes from bookings made now."""
+
+    id: int
+    payer_add_bps: int
+    worker_deduct_bps: int
+    cancelled_bears: bool
+    valid_from: datetime
+
+
+async def schedule_now() -> Schedule:
+    """The schedule that holds at this moment. Raises Conflict when the circle has not decided one."""
+    row = await fetch_one(
+        "SELECT id, payer_add_bps, worker_deduct_bps, cancelled_bears, valid_from FROM schedule "
+        "WHERE valid_from <= ? ORDER BY valid_from DESC, id DESC LIMIT 1",
+        clock.now(),
+    )
+    if row is None:
+        raise Conflict("This circle has not yet decided what it takes from each visit.", "no_schedule")
+    return Schedule(row[0], row[1], row[2], bool(row[3]), as_time(row[4]) or clock.now())
+
+
+async def take_home(fee_pence: int) -> int:
+    """What a worker of this circle keeps of a fee agreed now."""
+    schedule = await schedule_now()
+    return rules.shares(Terms(fee_pence, worker_deduct_bps=schedule.worker_deduct_bps), fee_pence).worker_pence
+
+
+async def price(fee_pence: int, travel_pence: int = 0) -> int:
+    """What is set aside for a fee and travel agreed now: with what the payer adds on top."""
+    return Terms(fee_pence, travel_pence, payer_add_bps=(await schedule_now()).payer_add_bps).total_pence
+
+
+async def credit_pence(payer_id: str) -> int:
+    """What a payer has given that is not set aside."""
+    return -await ledger.balance(chart.credit(payer_id))
+
+
+class Booking(msgspec.Struct, frozen=True):
+    """One line with what was agreed for it and how far it has got."""
+
+    id: int
+    reference: str
+    origin: str
+    payer_id: str
+    person_id: str
+    worker_id: str
+    link_id: str
+    terms: Terms
+    state: State
+
+    @property
+    def held_pence(self) -> int:
+        """Still set aside, and not disputed."""
+        return 0 if self.origin == "due" else rules.held_pence(self.terms, self.state)
+
+    @property
+    def disputed_pence(self) -> int:
+        return rules.disputed_pence(self.terms, self.state)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether all that was set aside still is."""
+        return self.held_pence == self.terms.total_pence
+
+
+_LINE = (
+    "SELECT l.id, l.reference, l.origin, l.payer_id, l.person_id, l.worker_id, l.link_id, l.fee_pence, l.travel_pence, "
+    "l.payer_add_bps, l.worker_deduct_bps, l.home_share_bps, l.cancelled_bears, s.released_fee_pence, "
+    "s.released_travel_pence, s.free_fee_pence, s.returned_pence, s.disputed_fee_pence, s.disputed_travel_pence "
+    "FROM line l JOIN line_state s ON s.line_id = l.id"
+)
+
+
+def _booking(row: Any) -> Booking:
+    terms = Terms(row[7], row[8], row[9], row[10], bool(row[6]), row[11], bool(row[12]))
+    return Booking(row[0], row[1], row[2], row[3], row[4], row[5], row[6], terms, State(*tuple(row)[13:19]))
+
+
+async def find(reference: str, *, lock: bool = False) -> Booking | None:
+    """The line of a reference; locked until the transaction ends if asked, so that its state stays as read."""
+    row = await fetch_one(f"{_LINE} WHERE l.reference = ?{locking() if lock else ''}", reference)
+    return _booking(row) if row else None
+
+
+async def booking(reference: str, *, lock: bool = False) -> Booking:
+    """As `find`. Raises NotFound when nothing was ever set aside under this reference."""
+    found = await find(reference, lock=lock)
+    if found is None:
+        raise NotFound("Nothing has been set aside for this.", "no_line")
+    return found
+
+
+async def bookings(*references: str) -> dict[str, Booking]:
+    """Several lines in one query; those that do not exist are absent."""
+    if not references:
+        return {}
+    listed = ", ".join("?" * len(references))
+    rows = await fetch(f"{_LINE} WHERE l.reference IN ({listed})", *references)
+    return {found.reference: found for found in map(_booking, rows)}
+
+
+class LineState(msgspec.Struct, frozen=True):
+    """One line as its visit tells of it.
+
+    `set_aside_pence` is what still lies there; `worker_pence` what the worker has from it in all, travel included, and
+    `circles_pence` what the circles keep: when it is let go whole if `state` is "set_aside", else so far.
+    """
+
+    reference: str
+    state: str  # set_aside, disputed, released, returned
+    set_aside_pence: int
+    disputed_pence: int
+    returned_pence: int
+    worker_pence: int
+    circles_pence: int
+    fee_pence: int
+    travel_pence: int
+    link_id: str
+    due_pence: int
+
+
+def line_state(found: Booking) -> LineState:
+    waiting = found.held_pence > 0
+    given = (
+        rules.shares(found.terms, found.terms.fee_pence, found.terms.travel_pence)
+        if waiting
+        else rules.so_far(found.terms, found.state)
+    )
+    if found.disputed_pence:
+        state = "disputed"
+    elif waiting:
+        state = "set_aside"
+    else:
+        state = "released" if given.fee_pence + given.travel_pence else "returned"
+    return LineState(
+        found.reference,
+        state,
+        found.held_pence,
+        found.disputed_pence,
+        found.state.returned_pence,
+        given.worker_pence + given.travel_pence,
+        given.commission_pence + given.contribution_pence,
+        given.fee_pence,
+        given.travel_pence,
+        found.link_id,
+        given.due_pence if found.link_id else 0,
+    )
+
+
+async def line(reference: str) -> LineState | None:
+    """How far a line has got; None when nothing was ever set aside for it."""
+    found = await find(reference)
+    return line_state(found) if found else None
+
+
+async def lines(*references: str) -> dict[str, LineState]:
+    """Several lines in one query, for a week."""
+    return {reference: line_state(found) for reference, found in (await bookings(*references)).items()}
+
+
+async def entry_shares(found: Booking, entry_id: int) -> Shares:
+    """What one entry of a line gave to whom, from the line as it stood before it."""
+    before = await fetch_one(
+        "SELECT CAST(COALESCE(SUM(fee_pence), 0) AS BIGINT), CAST(COALESCE(SUM(travel_pence), 0) AS BIGINT), "
+        "CAST(COALESCE(SUM(free_fee_pence), 0) AS BIGINT) FROM entry WHERE line_id = ? AND id < ?",
+        found.id,
+        entry_id,
+    )
+    this = await fetch_one(
+        "SELECT fee_pence, travel_pence, free_fee_pence, (SELECT CAST(COALESCE(SUM(-p.amount_pence), 0) AS BIGINT) "
+        "FROM posting p JOIN account a ON a.id = p.account_id WHERE p.entry_id = entry.id AND a.code = '2000') "
+        "FROM entry WHERE id = ?",
+        entry_id,
+    )
+    if before is None or this is None:
+        raise NotFound("There is no such entry.", "no_entry")
+    earlier = State(before[0], before[1], before[2])
+    later = State(before[0] + this[0], before[1] + this[1], before[2] + this[2], this[3])
+    return rules.between(rules.so_far(found.terms, earlier), rules.so_far(found.terms, later))
+
+
+class OwedEntry(msgspec.Struct, frozen=True):
+    """One entry that changed what two circles owe each other; `amount_pence` above 0 is owed by us."""
+
+    entry_id: int
+    at: datetime
+    kind: str
+    reference: str
+    amount_pence: int
+    fee_pence: int
+    travel_pence: int
+    worker_pence: int
+    ours_pence: int
+    theirs_pence: int
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """What we owe a linked circle, what it owes us, and where each came from, newest first."""
+
+    link_id: str
+    we_owe_pence: int
+    they_owe_pence: int
+    entries: list[OwedEntry]
+
+
+async def owed(link_id: str) -> Owed:
+    """The books between us and one linked circle."""
+    rows = await fetch(
+        "SELECT e.id, e.at, e.kind, e.line_id, a.code, CAST(SUM(p.amount_pence) AS BIGINT) AS amount FROM account a "
+        "JOIN posting p ON p.account_id = a.id JOIN entry e ON e.id = p.entry_id "
+        "WHERE a.holder = ? AND a.code IN ('1200', '2300') "
+        "GROUP BY e.id, e.at, e.kind, e.line_id, a.code ORDER BY e.id DESC",
+        link_id,
+    )
+    known = {found.id: found for found in map(_booking, await fetch(f"{_LINE} WHERE l.link_id = ?", link_id))}
+    entries = [await _owed_entry(row, known.get(row["line_id"])) for row in rows]
+    return Owed(
+        link_id,
+        -sum(row["amount"] for row in rows if row["code"] == "2300"),
+        sum(row["amount"] for row in rows if row["code"] == "1200"),
+        entries,
+    )
+
+
+async def _owed_entry(row: Any, found: Booking | None) -> OwedEntry:
+    at = as_time(row["at"]) or clock.now()
+    if found is None:
+        return OwedEntry(row["id"], at, row["kind"], "", -row["amount"], 0, 0, 0, 0, 0)
+    given = await entry_shares(found, row["id"])
+    asking = found.origin == "held"
+    return OwedEntry(
+        row["id"],
+        at,
+        row["kind"],
+        found.reference,
+        -row["amount"],
+        given.fee_pence,
+        given.travel_pence,
+        given.worker_pence,
+        given.asking_pence if asking else given.home_pence,
+        given.home_pence if asking else given.asking_pence,
+    )
+
+
+async def owed_by_link() -> dict[str, tuple[int, int, int]]:
+    """For each linked circle with a balance or a past: what we owe, what they owe us, and for how many visits."""
+    rows = await fetch(
+        "SELECT a.holder, a.code, a.balance_pence, (SELECT COUNT(*) FROM line l WHERE l.link_id = a.holder "
+        "AND l.origin = CASE a.code WHEN '2300' THEN 'held' ELSE 'due' END) "
+        "FROM account a WHERE a.code IN ('1200', '2300')"
+    )
+    found: dict[str, tuple[int, int, int]] = {}
+    for link_id, code, balance, visits in rows:
+        ours, theirs, count = found.get(link_id, (0, 0, 0))
+        found[link_id] = (
+            (ours - balance, theirs, count + visits) if code == "2300" else (ours, theirs + balance, count + visits)
+        )
+    return found
+
+
+async def trial_balance() -> dict[str, int]:
+    """The balance of each account of the chart, debit positive. They add up to 0."""
+    rows = await fetch("SELECT code, CAST(SUM(balance_pence) AS BIGINT) FROM account GROUP BY code ORDER BY code")
+    return {code: int(total) for code, total in rows}
+
+
+async def postings_of(entry_id: int) -> list[tuple[str, str, str, int]]:
+    """The postings of one entry as (code, holder, awaiting, amount), in the order in which they were written."""
+    rows = await fetch(
+        "SELECT a.code, a.holder, a.awaiting, p.amount_pence FROM posting p JOIN account a ON a.id = p.account_id "
+        "WHERE p.entry_id = ? ORDER BY p.id",
+        entry_id,
+    )
+    return [(row[0], row[1], row[2], int(row[3])) for row in rows]
+
+
+async def last_entry(reference: str) -> int | None:
+    """The newest entry of a line."""
+    value = await fetch_value(
+        "SELECT MAX(e.id) FROM entry e JOIN line l ON l.id = e.line_id WHERE l.reference = ?", reference
+    )
+    return int(value) if value else None

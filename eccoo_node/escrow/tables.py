@@ -1,0 +1,140 @@
+"""Rows of the books: accounts and what was posted to them, lines of money set aside, and the commission schedule."""
+
+from piccolo.columns import BigInt
+from piccolo.table import Table
+
+from eccoo_node.db import extras
+from eccoo_node.db.columns import flag, moment, number, pence, prose, ref, serial, word
+
+
+class Schedule(Table, tablename="schedule"):
+    """What the circle takes: a share added for the payer and a share off the worker. A change is a new row."""
+
+    id = serial()
+    payer_add_bps = number()
+    worker_deduct_bps = number()
+    # Whether pay for a visit called off too late bears commission (the circle's decision, shown beforehand).
+    cancelled_bears = flag(True)
+    valid_from = moment()
+    recorded_at = moment()
+    decided_by = word(36)
+    decision_id = word(36)
+    decision = prose()
+
+
+class Line(Table, tablename="line"):
+    """One booking that money is set aside for, with every rate frozen as it was agreed. Never changed.
+
+    `held`: the money lies here. `due`: our worker went for a linked circle, and that circle owes it.
+    """
+
+    id = serial()
+    reference = word(64)
+    origin = word(8)
+    payer_id = word(36)
+    person_id = word(36)
+    worker_id = word(64)
+    link_id = word(36)
+    fee_pence = pence()
+    contribution_pence = pence()
+    travel_pence = pence()
+    schedule_id = ref(Schedule, null=True)
+    payer_add_bps = number()
+    worker_deduct_bps = number()
+    home_share_bps = number()
+    cancelled_bears = flag(True)
+    made_at = moment()
+
+
+class LineState(Table, tablename="line_state"):
+    """How far a line has got. Every number is the sum of its entries, which `ledger verify` adds up again."""
+
+    line_id = ref(Line)
+    id = serial()
+    released_fee_pence = pence()
+    released_travel_pence = pence()
+    free_fee_pence = pence()
+    returned_pence = pence()
+    disputed_fee_pence = pence()
+    disputed_travel_pence = pence()
+
+
+class AccountRow(Table, tablename="account"):
+    """One account and its balance, which is always the sum of its postings."""
+
+    id = serial()
+    code = word(4)
+    holder = word(64)
+    awaiting = word(36)
+    guard = word(6)
+    balance_pence = pence()
+
+
+class Entry(Table, tablename="entry"):
+    """One journal entry. It holds no words: who did it and why lies in the audit under the same act."""
+
+    id = serial()
+    at = moment()
+    effective_at = moment()
+    kind = word(24)
+    key = word(200)
+    body_hash = word(64)
+    act_id = word(36)
+    line_id = ref(Line, null=True)
+    # The part of the line's fee and travel that this entry let go (below 0 where it undoes another), and how much
+    # of that fee bears no commission. A line's own numbers are the sums of these.
+    fee_pence = pence()
+    travel_pence = pence()
+    free_fee_pence = pence()
+    reverses_id = BigInt(null=True, default=None)
+    digest = word(64)
+
+
+class Posting(Table, tablename="posting"):
+    """One line of an entry: positive is debit, negative is credit."""
+
+    id = serial()
+    entry_id = ref(Entry)
+    account_id = ref(AccountRow)
+    amount_pence = pence()
+
+
+class EntryChain(Table, tablename="entry_chain"):
+    """The chain over the entries, in the order in which they were chained."""
+
+    id = serial()
+    entry_id = ref(Entry)
+    chain = word(64)
+
+
+TABLES = [Schedule, Line, LineState, AccountRow, Entry, Posting, EntryChain]
+
+for _table in ("schedule", "line", "entry", "posting", "entry_chain"):
+    extras.append_only(_table)
+extras.unique("account", "code", "holder", "awaiting")
+extras.unique("entry", "key")
+extras.unique("entry", "reverses_id", where="reverses_id IS NOT NULL")
+extras.unique("entry_chain", "entry_id")
+extras.unique("line", "reference")
+extras.unique("line_state", "line_id")
+extras.index("account", "holder")
+extras.index("entry", "line_id")
+extras.index("line", "payer_id")
+extras.index("line", "worker_id")
+extras.index("line", "link_id", where="link_id <> ''")
+extras.index("posting", "entry_id")
+extras.index("posting", "account_id")
+extras.check("posting", "amount_pence <> 0")
+extras.one_of("account", "guard", ("debit", "credit", "any"))
+extras.check("account", "(guard <> 'credit' OR balance_pence <= 0) AND (guard <> 'debit' OR balance_pence >= 0)")
+extras.one_of("line", "origin", ("held", "due"))
+extras.check("line", "fee_pence >= 0 AND travel_pence >= 0 AND contribution_pence >= 0")
+extras.check("line", "fee_pence + travel_pence > 0")
+for _share in ("payer_add_bps", "worker_deduct_bps", "home_share_bps"):
+    extras.check("line", f"{_share} BETWEEN 0 AND 10000")
+extras.check("schedule", "payer_add_bps BETWEEN 0 AND 10000 AND worker_deduct_bps BETWEEN 0 AND 10000")
+extras.check(
+    "line_state",
+    "released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 "
+    "AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0",
+)

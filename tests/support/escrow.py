@@ -1,0 +1,50 @@
+"""What tests of held money share: a circle with a schedule, a treasurer, and its postings said in short."""
+
+import msgspec
+
+from eccoo_node.db.rows import fetch
+from eccoo_node.escrow import actions, queries
+from eccoo_node.kernel.access import COMMAND, NODE, Actor, Hat
+from tests.support import make
+
+Posting = tuple[str, str, str, int]
+
+
+class Books(msgspec.Struct, frozen=True):
+    """A circle with one payer, one person and two workers, whose books are open."""
+
+    payer: str
+    person: str
+    worker: str
+    other: str
+    treasurer: Actor
+
+    async def top_up(self, amount_pence: int, key: str = "") -> int:
+        return await actions.top_up(self.treasurer, self.payer, amount_pence, key or f"top-up {amount_pence}")
+
+    async def set_aside(self, line: str, fee_pence: int, travel_pence: int = 0, **more: object) -> bool:
+        return await actions.set_aside(
+            NODE, line, self.payer, self.person, self.worker, fee_pence, travel_pence, f"hold {line}", **more
+        )
+
+
+async def open_books(payer_add_bps: int = 0, worker_deduct_bps: int = 1500, **more: object) -> Books:
+    """A circle that has decided what it takes: 15% off the worker unless said otherwise."""
+    await actions.set_schedule(COMMAND, payer_add_bps, worker_deduct_bps, decision="Agreed by the circle", **more)
+    circle = await make.circle()
+    person, keeper = await make.person("Ada"), await make.person("Tess")
+    await make.hat(keeper, circle, "treasurer")
+    treasurer = Actor(person_id=keeper, hats=(Hat("treasurer", circle, "circle"),))
+    return Books(await make.payer(person), person, await make.worker("Wren"), await make.worker("Robin"), treasurer)
+
+
+async def entries(books: Books) -> list[tuple[str, list[Posting]]]:
+    """Every entry, oldest first: its kind and all its postings, with short names for people and lines."""
+    short = {books.payer: "payer", books.worker: "worker", books.other: "other"}
+    for row in await fetch("SELECT id, reference FROM line"):
+        short[str(row[0])] = row[1]
+    found = []
+    for row in await fetch("SELECT id, kind FROM entry ORDER BY id"):
+        postings = await queries.postings_of(row[0])
+        found.append((row[1], [(code, short.get(of, of), waits, amount) for code, of, waits, amount in postings]))
+    return found
