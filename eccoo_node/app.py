@@ -19,13 +19,22 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
+from eccoo_federation.client import GuardedClient
+from eccoo_node.cover import letters as cover_letters
+from eccoo_node.admin.queries import theme_name as chosen_theme
+from eccoo_node.admin.register import DecidedPlugins
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
 from eccoo_node.db.migrate import migrate, pending
-from eccoo_node.kernel.clock import Clock, clock_bound
+from eccoo_node.federating import pulls, sender
+from eccoo_node.federating.app import FederationApp
+from eccoo_node.federating.wire import Wire
+from eccoo_node.kernel.clock import Clock, clock_bound, offset_clock, zone_bound
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
 from eccoo_node.kernel.settings import Settings
+from eccoo_node.links import identity
+from eccoo_node.members.queries import session_actor
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.theming import Themes
 from eccoo_node.web.entrance import Entrance
@@ -42,6 +51,8 @@ log = structlog.get_logger("app")
 
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
 DOMAINS = ("members", "governance", "agreements", "escrow", "links", "teams", "rota", "cover", "federating", "admin")
+# Modules whose jobs, listeners and letter handlers are registered by importing them.
+WORKING = (cover_letters, pulls, sender)
 MAX_API_BODY = 1024 * 1024
 
 Service = Callable[[asyncio.Event], Awaitable[None]]
@@ -126,6 +137,9 @@ class Shell:
         self.clock = clock
         self.owns_engine = owns_engine
         self.services: list[Service] = []
+        # What else belongs to this node alone, such as its keys and its client, bound around each request and job.
+        self.bindings: list[Callable[[], contextlib.AbstractContextManager[object]]] = []
+        self.closing: list[Callable[[], Awaitable[None]]] = []
         self.theme_name: Callable[[], Awaitable[str]] | None = None
         self.plugins: Host | None = None
         # Why it could not start, for `serve` to say.
@@ -147,8 +161,11 @@ class Shell:
         """This node's database and clock, for whatever runs inside."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(bound.bound(self.engine))
+            stack.enter_context(zone_bound(self.site.settings.zone))
             if self.clock is not None:
                 stack.enter_context(clock_bound(self.clock))
+            for binding in self.bindings:
+                stack.enter_context(binding())
             yield
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -159,7 +176,9 @@ class Shell:
                 await self.engine.open()
             await self._check()
         except Exception as error:
-            self.broken = error if isinstance(error, Broken) else Broken(f"The node could not start: {error}.", "not_started")
+            self.broken = (
+                error if isinstance(error, Broken) else Broken(f"The node could not start: {error}.", "not_started")
+            )
             await send({"type": "lifespan.startup.failed", "message": self.broken.sentence})
             return
         running = [asyncio.create_task(service(stop)) for service in self.services]
@@ -171,6 +190,8 @@ class Shell:
             await asyncio.wait(running, timeout=12)
             for task in running:
                 task.cancel()
+        for close in self.closing:
+            await close()
         if self.owns_engine:
             await self.engine.close()
         await send({"type": "lifespan.shutdown.complete"})
@@ -243,6 +264,27 @@ def create_app(
     if plugins is not None:
         shell.plugins = pages.state.plugins = Host(plugins, use, safe=safe, refresh=shell.wear)
         shell.services.append(shell.plugins.follow)
+    return shell
+
+
+def node_app(settings: Settings, folder: DataFolder) -> Shell:
+    """The whole node of an initialised data folder: pages, wire, jobs. Raises Broken when its keys cannot be read."""
+    us = identity.load(folder, settings)
+    wire = Wire(us, GuardedClient(loopback_peers=us.loopback_peers))
+    federation = FederationApp()
+    prefixes = {f"{below}{path}" for path in ("/fed", "/.well-known/circle-node") for below in {"", us.prefix}}
+    shell = create_app(
+        settings,
+        folder,
+        clock=offset_clock(folder.clock) if settings.demo else None,
+        node_id=us.node_id,
+        load_session=session_actor,
+        theme_name=chosen_theme,
+        plugins=DecidedPlugins(),
+        mounts=dict.fromkeys(prefixes, federation),
+    )
+    shell.bindings.append(wire.bound)
+    shell.closing.append(wire.client.aclose)
     return shell
 
 

@@ -24,6 +24,10 @@ from eccoo_node.kernel.errors import Broken, Conflict
 
 # How long a writer waits for other processes before a person is asked to try again.
 WRITE_WAIT_S = 20.0
+# PostgreSQL gave up on this transaction because of another; run again, it will most likely pass.
+DEADLOCKS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+# The database itself failed, whatever the statement was about.
+DATABASE_ERRORS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 _counter: ContextVar[list[str] | None] = ContextVar("query_counter", default=None)
 
