@@ -12,7 +12,8 @@ from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import MAX_PENCE
 from eccoo_node.members import queries as members
-from eccoo_node.members.rules import how_said, read_words
+from eccoo_node.members.reading import read_words
+from eccoo_node.members.rules import how_said
 from eccoo_node.record.door import Act, door
 
 

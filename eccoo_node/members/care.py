@@ -11,7 +11,8 @@ from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members import queries
 from eccoo_node.members.cards import FACTS
-from eccoo_node.members.rules import how_said, read_codes, read_words
+from eccoo_node.members.reading import read_codes, read_words
+from eccoo_node.members.rules import how_said
 from eccoo_node.members.tables import CHANNELS, HOW_SAID, CareFacts, Payer, SafeContact, StandingWish
 from eccoo_node.record.door import Act, door
 
