@@ -149,7 +149,9 @@ class Shell:
                 await self.engine.open()
             await self._check()
         except Exception as error:
-            self.broken = error if isinstance(error, Broken) else Broken(f"The node could not start: {error}.", "not_started")
+            self.broken = (
+                error if isinstance(error, Broken) else Broken(f"The node could not start: {error}.", "not_started")
+            )
             await send({"type": "lifespan.startup.failed", "message": self.broken.sentence})
             return
         running = [asyncio.create_task(service(stop)) for service in self.services]
