@@ -25,16 +25,19 @@ from eccoo_node.db.migrate import migrate, pending
 from eccoo_node.kernel.clock import Clock, clock_bound
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
+from eccoo_node.kernel.post import post_bound
 from eccoo_node.kernel.settings import Settings
+from eccoo_node.members.sign_in import resume
 from eccoo_node.theming import Themes
 from eccoo_node.web.entrance import Entrance
 from eccoo_node.web.errors import handle
 from eccoo_node.web.front import FrontController
 from eccoo_node.web.guards import refuse_nameless, requires_sign_in
 from eccoo_node.web.health import HealthController
+from eccoo_node.web.mailer import mailer_of
 from eccoo_node.web.security import Outermost
 from eccoo_node.web.serving import listen, only_one, run
-from eccoo_node.web.sessions import LoadSession, nobody
+from eccoo_node.web.sessions import LoadSession
 from eccoo_node.web.site import NavItem, Site
 
 log = structlog.get_logger("app")
@@ -115,6 +118,7 @@ class Shell:
         self.site = site
         self.engine = engine
         self.clock = clock
+        self.mailer = mailer_of(site.settings)
         self.owns_engine = owns_engine
         self.services: list[Service] = []
         self.theme_name: Callable[[], Awaitable[str]] | None = None
@@ -134,9 +138,10 @@ class Shell:
 
     @contextlib.contextmanager
     def bound(self) -> Iterator[None]:
-        """This node's database and clock, for whatever runs inside."""
+        """This node's database, clock and mail, for whatever runs inside."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(bound.bound(self.engine))
+            stack.enter_context(post_bound(self.mailer))
             if self.clock is not None:
                 stack.enter_context(clock_bound(self.clock))
             yield
@@ -183,7 +188,7 @@ def create_app(
     engine: NodeEngine | None = None,
     clock: Clock | None = None,
     node_id: str = "",
-    load_session: LoadSession = nobody,
+    load_session: LoadSession = resume,
     parts: Parts | None = None,
     mounts: Mapping[str, ASGIApp] | None = None,
     theme_name: Callable[[], Awaitable[str]] | None = None,
