@@ -13,12 +13,11 @@ from eccoo_federation.handshake import AgreementMessage, Reveal, read_link_reque
 from eccoo_federation.identity import dump_log
 from eccoo_federation.shapes import read
 from eccoo_federation.transport import SignedRequest
-from eccoo_node.db.rows import fetch_one, fetch_value
 from eccoo_node.federating import handshake, inbox, outbox, sender, wire
 from eccoo_node.federating.requests import Asked, Peer, admit, prove
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Conflict, Forbidden, NotFound, Refusal
-from eccoo_node.links import arrivals, identity, letters, queries
+from eccoo_node.links import arrivals, held, identity, letters, queries
 from eccoo_node.links.arrivals import circle_actor
 
 log = structlog.get_logger("federation")
@@ -38,7 +37,7 @@ def wants(path: str, prefix: str = "") -> bool:
 
 
 class FederationApp:
-    """Reads the bound identity, engine and clock; holds nothing itself. Mount it so that `raw_path` stays as it came."""
+    """Reads the bound wire, engine and clock; holds nothing itself. Mount it so that `raw_path` stays as it came."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         us = identity.current()
@@ -75,8 +74,8 @@ class FederationApp:
 
 def _as_protocol(refused: Refusal) -> ProtocolError:
     """A domain's refusal on the wire: the code goes, the sentence stays here, because it may speak of a person."""
-    code = {NotFound: "unknown_subject", Forbidden: "scope_denied", Conflict: "wrong_state"}.get(type(refused), "bad_body")
-    return ProtocolError(code, detail={"code": refused.code})
+    codes = {NotFound: "unknown_subject", Forbidden: "scope_denied", Conflict: "wrong_state"}
+    return ProtocolError(codes.get(type(refused), "bad_body"), detail={"code": refused.code})
 
 
 async def _public(path: str, send: Send) -> None:
@@ -193,16 +192,16 @@ async def _ping(asked: Asked) -> Answer:
     peer = await prove(asked)
     sender.read_ping(jcs.parse(asked.body), peer.link_id)
     await admit(peer)
-    row = await fetch_one("SELECT seq_out, seq_in FROM link_wire WHERE link_id = ?", peer.link_id)
-    assert row is not None
-    return msgspec.to_builtins(events.Ping(peer.link_id, row["seq_out"], row["seq_in"]))  # type: ignore[no-any-return]
+    row = await held.wire(peer.link_id)
+    answer: dict[str, Any] = msgspec.to_builtins(events.Ping(peer.link_id, row["seq_out"], row["seq_in"]))
+    return answer
 
 
 async def _events(asked: Asked, after: str) -> Answer:
     """The events of this link after a number, for a peer that we cannot reach or that has a hole in its row."""
     peer = await prove(asked)
     await admit(peer)
-    if not after.isdigit() or len(after) > 15 or not await fetch_value("SELECT 1 FROM link WHERE id = ?", peer.link_id):
+    if not after.isdigit() or len(after) > 15:
         raise ProtocolError("not_found")
     found = await outbox.numbered_after(peer.link_id, int(after))
     return events.write_batch([sealed.bytes for sealed in found])
@@ -212,8 +211,9 @@ async def _pulled(asked: Asked, kind: str, rest: list[str]) -> Answer:
     peer = await prove(asked)
     await admit(peer)
     answerer = letters.answerer_of(kind)
-    assert answerer is not None
+    if answerer is None:
+        raise ProtocolError("not_found")
     refusals = [await queries.may_cross(peer.link_id, "in", scope) for scope in answerer.scopes]
-    if all(refusals):
-        raise refusals[0]  # type: ignore[misc]
+    if refusals and refusals[0] is not None and None not in refusals:
+        raise refusals[0]
     return await answerer.function(circle_actor(peer.link_id), *rest)

@@ -17,12 +17,14 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import wire
 from eccoo_node.kernel import clock
-from eccoo_node.links import identity, letters, queries
+from eccoo_node.links import held, identity, letters, queries
 from eccoo_node.links.arrivals import compare, pin_keys
 
 _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
 # A call that the other side refused for one of these reasons will never go better.
-_FINAL = {"bad_invite", "bad_reveal", "wrong_node", "bad_log", "bad_key", "bad_proof", "log_forked", "bad_address", "link_ended"}
+_FINAL = frozenset((
+    "bad_invite", "bad_reveal", "wrong_node", "bad_log", "bad_key", "bad_proof", "log_forked", "bad_address", "link_ended",
+))  # fmt: skip
 GIVE_UP = timedelta(hours=48)
 
 
@@ -56,13 +58,11 @@ async def shake_hands(link_id: str) -> str:
                 dump_log(log).decode(), document["name"][:120], str(document.get("phone") or "")[:40], link_id,
             )  # fmt: skip
             await pin_keys(link_id, state)
-        link = await _link(link_id)
-        assert link is not None
+        link = await held.link(link_id)
     state = queries.read_log(link["log"])
     if not link["their_commitment"]:
         await _ask_in(link, state)
-        link = await _link(link_id)
-        assert link is not None
+        link = await held.link(link_id)
     reveal = Reveal(link=link_id, nonce=link["our_nonce"])
     response = await wire.call(
         link["base_url"], state, "POST", f"/fed/v1/links/{link_id}/reveal", jcs.dump(reveal.as_wire())

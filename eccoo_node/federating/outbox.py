@@ -9,19 +9,17 @@ import msgspec
 
 from eccoo_federation import events, limits
 from eccoo_federation.events import BatchAnswer, Draft, Verdict
-from eccoo_node.db.rows import fetch, fetch_one, locking
+from eccoo_node.db.rows import fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.federating.inbox import ask_for_state
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.ids import new_id
-from eccoo_node.links import identity, letters, queries, rules
+from eccoo_node.links import held, identity, letters, queries, rules
 from eccoo_node.links.actions import alarm
 from eccoo_node.record import events as happenings
 
 # Envelope and proof around a body, at most.
 _AROUND = 1200
-# What frees or ends goes out even about something that waits for a pull.
-FREES = "'cover.withdrawn', 'cover.cancelled', 'cover.rescinded', 'tombstone'"
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -34,12 +32,10 @@ class Sealed(msgspec.Struct, frozen=True):
 
 
 async def next_batch(link_id: str, most: int) -> list[Sealed]:
-    """What to send now, oldest first: what was numbered and not answered, then what waits. Empty when there is nothing."""
+    """What to send now, oldest first: what was numbered and not answered, then what waits."""
     async with write():
-        await fetch_one(f"SELECT seq_out FROM link_wire WHERE link_id = ?{locking()}", link_id)
-        link = await fetch_one("SELECT * FROM link WHERE id = ?", link_id)
-        if link is None:
-            return []
+        await held.lock_wire(link_id)
+        link = await held.link(link_id)
         await _bury(link)
         sent = await _numbered(link_id, most)
         if len(sent) < most:
@@ -50,9 +46,8 @@ async def next_batch(link_id: str, most: int) -> list[Sealed]:
 async def numbered_after(link_id: str, after: int) -> list[Sealed]:
     """For one who pulls: everything from a number on, what waits included; one batch of it."""
     async with write():
-        await fetch_one(f"SELECT seq_out FROM link_wire WHERE link_id = ?{locking()}", link_id)
-        link = await fetch_one("SELECT * FROM link WHERE id = ?", link_id)
-        assert link is not None
+        await held.lock_wire(link_id)
+        link = await held.link(link_id)
         await _bury(link)
         await _number(link, limits.BATCH_EVENTS, limits.BATCH_BYTES)
     rows = await fetch(
@@ -73,16 +68,16 @@ async def _numbered(link_id: str, most: int) -> list[Sealed]:
 
 
 async def _number(link: Any, most: int, room: int) -> list[Sealed]:
-    """Number and sign what waits and may be sent now."""
+    """Number and sign what waits and may be sent now; what frees or ends, even about a thing that waits for a pull."""
     rows = await fetch(
         "SELECT o.id, o.event_id, o.type, o.subject, o.at, o.body FROM letter_out o "
         "LEFT JOIN letter_subject s ON s.link_id = o.link_id AND s.subject = o.subject "
         "WHERE o.link_id = ? AND o.state = 'waiting' AND (COALESCE(s.blocked_out, FALSE) = FALSE OR o.type IN "
-        f"({FREES})) ORDER BY o.id LIMIT ?",
+        "('cover.withdrawn', 'cover.cancelled', 'cover.rescinded', 'tombstone')) ORDER BY o.id LIMIT ?",
         link["id"], 4 * most,
     )  # fmt: skip
     policy, now = queries.policy_of(link), clock.now()
-    # A tombstone that has no answer yet may turn out to have come too late, and then its subject's chain goes on elsewhere.
+    # A tombstone without an answer may have come too late, and then its subject's chain goes on elsewhere.
     unsettled = {
         row[0]
         for row in await fetch(
@@ -113,10 +108,7 @@ async def _seal(row_id: int, draft: Draft, *, seq: int | None, replaces: str = "
     """Give it its number (the next one, or the one it takes over), its place in the chain, and our proof."""
     us, now = identity.current(), clock.now()
     await letters.follow(draft.link, draft.subject)
-    subject = await fetch_one(
-        "SELECT rev_out, head_out FROM letter_subject WHERE link_id = ? AND subject = ?", draft.link, draft.subject
-    )
-    assert subject is not None
+    subject = await held.subject(draft.link, draft.subject)
     rev, prev = subject["rev_out"] + 1, subject["head_out"] or None
     if seq is None:
         rows = await fetch("UPDATE link_wire SET seq_out = seq_out + 1 WHERE link_id = ? RETURNING seq_out", draft.link)
@@ -157,8 +149,7 @@ async def _bury(link: Any) -> None:
 
 async def bury(link: Any, row: Any, state: str, code: str) -> None:
     """Replace a numbered, unanswered event by a tombstone with the same number, revision and predecessor."""
-    seal = await fetch_one("SELECT * FROM letter_seal WHERE event_id = ?", row["event_id"])
-    assert seal is not None
+    seal = await held.seal(row["event_id"])
     await fetch(
         "UPDATE letter_out SET state = ?, seq = NULL, code = ?, answered_at = ? WHERE id = ?",
         state, code, clock.now(), row["id"],
@@ -183,7 +174,7 @@ async def settle(link_id: str, batch: list[Sealed], answer: BatchAnswer) -> bool
     told = {verdict.id: verdict for verdict in answer.verdicts}
     moved = False
     async with write():
-        await fetch_one(f"SELECT seq_out FROM link_wire WHERE link_id = ?{locking()}", link_id)
+        await held.lock_wire(link_id)
         for sealed in batch:
             verdict = told.pop(sealed.event_id, None)
             if verdict is None and sealed.seq > answer.applied:
@@ -204,8 +195,8 @@ async def _answered(link_id: str, event_id: str, verdict: Verdict) -> bool:
         return False
     taken = verdict.verdict in ("applied", "duplicate")
     rows = await fetch(
-        "UPDATE letter_out SET state = ?, code = ?, answered_at = ? WHERE link_id = ? AND event_id = ? AND state = 'sent' "
-        "RETURNING type, subject, body",
+        "UPDATE letter_out SET state = ?, code = ?, answered_at = ? "
+        "WHERE link_id = ? AND event_id = ? AND state = 'sent' RETURNING type, subject, body",
         "acked" if taken else "refused", "" if taken else (verdict.code or verdict.verdict)[:32], clock.now(),
         link_id, event_id,
     )  # fmt: skip
@@ -222,12 +213,10 @@ async def _answered(link_id: str, event_id: str, verdict: Verdict) -> bool:
 async def _unbury(link_id: str, tombstone_id: str, row: Any) -> None:
     """The tombstone came too late: the original had been applied, and the subject's chain goes on from it."""
     original = msgspec.json.decode(row["body"])["replaces"]
-    seal = await fetch_one("SELECT digest, rev FROM letter_seal WHERE event_id = ?", original)
-    assert seal is not None
+    seal = await held.seal(original)
     await fetch("UPDATE letter_out SET state = 'tombstone', seq = NULL WHERE event_id = ?", tombstone_id)
     await fetch(
-        "UPDATE letter_out SET state = 'acked', seq = (SELECT seq FROM letter_seal WHERE event_id = ?) WHERE event_id = ?",
-        original, original,
+        "UPDATE letter_out SET state = 'acked', seq = ? WHERE event_id = ?", seal["seq"], original
     )  # fmt: skip
     await fetch(
         "UPDATE letter_subject SET head_out = ?, rev_out = ? WHERE link_id = ? AND subject = ? AND head_out = "
@@ -239,10 +228,10 @@ async def _unbury(link_id: str, tombstone_id: str, row: Any) -> None:
 async def dead_letter(link_id: str, sealed: Sealed, code: str) -> None:
     """The other side cannot even store it: an alarm, a tombstone in its place, and its subject waits for a pull."""
     async with write():
-        await fetch_one(f"SELECT seq_out FROM link_wire WHERE link_id = ?{locking()}", link_id)
-        link = await fetch_one("SELECT * FROM link WHERE id = ?", link_id)
+        await held.lock_wire(link_id)
+        link = await held.link(link_id)
         row = await fetch_one("SELECT * FROM letter_out WHERE id = ? AND state = 'sent'", sealed.row)
-        if link is None or row is None:
+        if row is None:
             return
         await alarm(link_id, "dead_letter", f"{row['type']} {code}", row["bytes"])
         if row["type"] == "tombstone":

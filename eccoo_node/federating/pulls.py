@@ -8,13 +8,13 @@ from eccoo_federation import limits
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.events import read_batch
 from eccoo_node.db.jobs import add, job
-from eccoo_node.db.rows import fetch, fetch_one, fetch_value
+from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import inbox, sender, wire
 from eccoo_node.federating.sender import Peer, peer_of
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Refusal
-from eccoo_node.links import identity, letters, queries
+from eccoo_node.links import held, identity, letters, queries
 from eccoo_node.links.arrivals import circle_actor
 
 _RNG = random.Random()  # noqa: S311 spreads calls, guards nothing
@@ -99,7 +99,7 @@ async def _note(link_id: str, refused: ProtocolError) -> None:
 
 @job("federation.fetch")
 async def fetch_events(payload: dict[str, Any]) -> datetime | None:
-    """Fetch the events that did not get through to us: a hole in the row, a peer that can't call us, or won't be let in.
+    """Fetch the events that did not get through: a hole in the row, a peer that can't call us or won't be let in.
 
     Nothing new is fetched from a circle whose clock is out of bounds; what is going on already is.
     """
@@ -109,13 +109,11 @@ async def fetch_events(payload: dict[str, Any]) -> datetime | None:
         return None
     us = identity.current().node_id
     for _ in range(AT_ONCE):
-        row = await fetch_one("SELECT seq_in FROM link_wire WHERE link_id = ?", link_id)
-        assert row is not None
+        before = (await held.wire(link_id))["seq_in"]
         try:
-            response = await wire.call(peer.base_url, peer.state, "GET", f"/fed/v1/events/{row[0]}")
+            response = await wire.call(peer.base_url, peer.state, "GET", f"/fed/v1/events/{before}")
             if response.body == b'{"events":[]}':
                 return None
-            before = row[0]
             answer = await inbox.receive(link_id, us, read_batch(response.body))
         except ProtocolError as refused:
             await _note(link_id, refused)
@@ -156,7 +154,7 @@ async def get_one(payload: dict[str, Any]) -> datetime | None:
 
 @job("federation.round", every=timedelta(minutes=1))
 async def start_rounds(payload: dict[str, Any]) -> datetime | None:
-    """Each open link is pinged and pulled from every five minutes, and right after a start; nobody's letter is forgotten."""
+    """Each open link is pinged and pulled from every five minutes, and at once after a start."""
     async with write():
         for row in await fetch("SELECT id FROM link WHERE state = 'open'"):
             await add("federation.pull", row[0], link=row[0])

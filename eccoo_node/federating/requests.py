@@ -21,7 +21,7 @@ PROBE_EVERY = timedelta(seconds=5)
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A request as it came over the wire. `target` is our public address and the raw path; `path` is below our prefix."""
+    """A request as it came. `target` is our public address and the raw path; `path` is what lies below our prefix."""
 
     method: str
     target: str
@@ -60,7 +60,7 @@ async def prove(asked: Asked, *, link_id: str = "") -> Peer:
 
 
 async def _key(kid: str, link_id: str) -> tuple[str, bytes | None]:
-    """The link that has pinned this key, one that stands before one that has ended, and the key itself if it is good."""
+    """The link that has pinned this key (one that stands before one that has ended), and the key if it is good."""
     rows = await fetch(
         "SELECT l.id, l.log FROM link_key k JOIN link l ON l.id = k.link_id WHERE k.kid = ? "
         "ORDER BY CASE l.state WHEN 'ended' THEN 1 ELSE 0 END, l.asked_at DESC LIMIT 5",
@@ -73,7 +73,7 @@ async def _key(kid: str, link_id: str) -> tuple[str, bytes | None]:
 
 
 async def _skewed(asked: Asked, now: datetime, error: ProtocolError, link_id: str) -> None:
-    """If the request is a linked circle's own, note its clock; and fetch what is going on, since it can't get through."""
+    """If the request is a linked circle's own, note its clock, and fetch what can't get through."""
     offset = error.detail["offset_s"]
     theirs = now + timedelta(seconds=offset)
     try:
@@ -96,13 +96,13 @@ async def admit(peer: Peer, *, events: int = 0) -> None:
         fresh = await insert_once(
             NonceSeen(link_id=peer.link_id, kid=peer.kid, nonce=peer.nonce, keep_until=now + KEEP_NONCE)
         )
-        rate = await fetch_one(
+        rates = await fetch(
             "INSERT INTO link_rate (link_id, minute, requests, events) VALUES (?, ?, 1, ?) "
             "ON CONFLICT (link_id, minute) DO UPDATE SET requests = link_rate.requests + 1, "
             "events = link_rate.events + excluded.events RETURNING requests, events",
             peer.link_id, minute, events,
         )  # fmt: skip
-        too_many = rate["requests"] > limits.REQUESTS_PER_MIN or rate["events"] > limits.EVENTS_PER_MIN
+        too_many = rates[0]["requests"] > limits.REQUESTS_PER_MIN or rates[0]["events"] > limits.EVENTS_PER_MIN
         if fresh and not too_many:
             await _seen(peer, now)
     if not fresh:
@@ -130,4 +130,3 @@ async def _seen(peer: Peer, now: datetime) -> None:
 
 
 __all__ = ["Asked", "Peer", "admit", "prove"]
-

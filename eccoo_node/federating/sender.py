@@ -1,7 +1,7 @@
 """The one sender of each link: a leased job that empties the outbox, gives way to trouble and never gives up.
 
-Woken right after the commit that wrote a letter. A peer that is away is tried again by the library's schedule, for ever;
-after five failures only a signed ping goes out until it is answered.
+Woken right after the commit that wrote a letter. A peer that is away is tried again by the library's schedule, for
+ever; after five failures only a signed ping goes out until it is answered.
 """
 
 import random
@@ -29,6 +29,7 @@ _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
 TURN = timedelta(seconds=40)
 SKEW_RETRY_S = 60
 _SPLIT = {400, 409, 413, 422}
+_PAUSES = {("link_suspended", 403), ("link_ended", 410)}
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -118,9 +119,7 @@ async def _judged(peer: Peer, batch: list[Sealed], refused: ProtocolError) -> bo
         return False
     if len(batch) > 1:
         async with write():
-            await fetch(
-                "UPDATE link_wire SET batch_size = ? WHERE link_id = ?", max(1, len(batch) // 2), peer.link_id
-            )
+            await fetch("UPDATE link_wire SET batch_size = ? WHERE link_id = ?", max(1, len(batch) // 2), peer.link_id)
         return True
     await outbox.dead_letter(peer.link_id, batch[0], refused.code)
     return True
@@ -129,9 +128,8 @@ async def _judged(peer: Peer, batch: list[Sealed], refused: ProtocolError) -> bo
 async def _setback(peer: Peer, refused: ProtocolError) -> datetime | None:
     """Note the trouble; when to try again, or None to go on at once with what may still be sent."""
     now = clock.now()
-    if refused.code in ("link_suspended", "link_ended") and refused.status in (403, 410):
-        if await _paused(peer, refused.code):
-            return None
+    if (refused.code, refused.status) in _PAUSES and await _paused(peer, refused.code):
+        return None
     failures = peer.failures + 1
     wait = limits.next_retry(failures, _RNG)
     if refused.code == "clock_skew":
@@ -176,12 +174,12 @@ async def _paused(peer: Peer, code: str) -> bool:
 
 async def went_well(link_id: str, *, grow: bool = False) -> None:
     """The other side answered: the count of failures starts anew, batches may grow again."""
+    more = 5 if grow else 0
     async with write():
         await fetch(
             "UPDATE link_wire SET failures = 0, trouble = '', next_try_at = NULL, last_try_at = ?, last_seen_at = ?, "
-            f"batch_size = CASE WHEN ? AND batch_size < {limits.BATCH_EVENTS - 5} THEN batch_size + 5 "
-            f"WHEN ? THEN {limits.BATCH_EVENTS} ELSE batch_size END WHERE link_id = ?",
-            clock.now(), clock.now(), grow, grow, link_id,
+            "batch_size = CASE WHEN batch_size + ? > ? THEN ? ELSE batch_size + ? END WHERE link_id = ?",
+            clock.now(), clock.now(), more, limits.BATCH_EVENTS, limits.BATCH_EVENTS, more, link_id,
         )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def transport_key(state: LogState, kid: str) -> bytes | None:
 
 
 async def call(base_url: str, state: LogState, method: str, path: str, body: bytes = b"") -> Response:
-    """One signed request and its verified answer. Raises ProtocolError, also for a refusal that the other side signed."""
+    """One signed request and its verified answer. Raises ProtocolError, also for a refusal that they signed."""
     outside("a call to another circle")
     here, url = current(), base_url + path
     headers = sign_request(method, url, [], body, here.us.transport_key, clock.now())

@@ -15,12 +15,12 @@ from eccoo_federation.identity import resolver
 from eccoo_federation.proofs import cosign_object
 from eccoo_federation.transport import new_nonce
 from eccoo_node.db import jobs
-from eccoo_node.db.rows import fetch, fetch_one, insert, locking
+from eccoo_node.db.rows import fetch, fetch_one, insert
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
-from eccoo_node.links import identity, letters, queries, rules
+from eccoo_node.links import held, identity, letters, queries, rules
 from eccoo_node.links.rules import Terms
 from eccoo_node.links.tables import Invite, Link, LinkWire
 from eccoo_node.record.door import Act, door
@@ -39,10 +39,10 @@ def _admins(actor: Actor, thing: Thing) -> bool | str:
 
 
 async def _load(link_id: str) -> Any:
-    row = await fetch_one(f"SELECT * FROM link WHERE id = ?{locking()}", link_id)
-    if row is None:
-        raise NotFound("We know no such circle.", "unknown_link")
-    return row
+    try:
+        return await held.lock_link(link_id)
+    except ProtocolError:
+        raise NotFound("We know no such circle.", "unknown_link") from None
 
 
 def _thing(link_id: str) -> Thing:
@@ -79,8 +79,8 @@ async def accept_invite(act: Act, text: str) -> str:
     link_id, nonce = new_id(), new_nonce()
     await insert(
         Link(
-            id=link_id, state="asked", we_invited=False, node_id=invite.node_id, base_url=invite.url, token=invite.token,
-            our_nonce=nonce, our_head=us.state.head, secret=letters.new_secret(),
+            id=link_id, state="asked", we_invited=False, node_id=invite.node_id, base_url=invite.url,
+            token=invite.token, our_nonce=nonce, our_head=us.state.head, secret=letters.new_secret(),
             our_commitment=handshake.new_nonce_commitment(link_id, us.node_id, us.state.head, nonce),
             asked_by=act.actor.person_id, asked_at=now,
         )
@@ -99,7 +99,6 @@ async def make_room(node_id: str) -> None:
     if row["state"] == "open":
         raise Conflict("We are linked with this circle already. End that link first.", "already_linked")
     await fetch("UPDATE link SET state = 'ended', ended_at = ?, token = '' WHERE id = ?", clock.now(), row["id"])
-
 
 
 @door("links.words_same")
@@ -171,7 +170,8 @@ async def _propose(act: Act, link: Any, terms: Terms) -> None:
     previous = msgspec.json.decode(link["agreement"]) if link["agreement"] else None
     try:
         value = handshake.propose_agreement(
-            link=link["id"], base_urls={us.node_id: us.state.base_url, them: link["base_url"]}, words=link["words_hash"],
+            link=link["id"], words=link["words_hash"],
+            base_urls={us.node_id: us.state.base_url, them: link["base_url"]},
             may={us.node_id: terms.we_may, them: terms.they_may}, credit_limit_pence=terms.credit_limit_pence,
             data_terms_hash=rules.data_terms_hash(), now=clock.now(), statement_period=terms.statement_period,
             commission=handshake.Commission(schedule=terms.schedule, home_share_bps=terms.home_share_bps),
@@ -228,7 +228,9 @@ async def put_in_force(link: Any, signed: dict[str, Any], *, told: bool) -> None
 
 
 @door("links.narrow")
-async def narrow(act: Act, link_id: str, *, we_no_longer: tuple[str, ...] = (), they_no_longer: tuple[str, ...] = ()) -> None:
+async def narrow(
+    act: Act, link_id: str, *, we_no_longer: tuple[str, ...] = (), they_no_longer: tuple[str, ...] = ()
+) -> None:
     """Take scopes back, in either direction, alone and at once."""
     link = await _load(link_id)
     act.allow(_thing(link_id))

@@ -14,11 +14,11 @@ from eccoo_federation.handshake import AgreementMessage, LinkAnswer, LinkRequest
 from eccoo_federation.identity import Log, LogState, dump_log
 from eccoo_federation.proofs import cosign_object, verify_cosigned
 from eccoo_federation.transport import new_nonce
-from eccoo_node.db.rows import as_time, fetch, fetch_one, insert, locking
+from eccoo_node.db.rows import as_time, fetch, fetch_one, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
-from eccoo_node.links import identity, letters, queries
+from eccoo_node.links import held, identity, letters, queries
 from eccoo_node.links.actions import SUBJECT, alarm, conclude, fits, make_room, put_in_force, take_back
 from eccoo_node.links.letters import Letter, handles
 from eccoo_node.links.rules import same_terms
@@ -124,9 +124,7 @@ async def hear_reveal(act: Act, link_id: str, reveal: Reveal) -> Reveal:
 
 
 async def _locked(link_id: str) -> Any:
-    row = await fetch_one(f"SELECT * FROM link WHERE id = ?{locking()}", link_id)
-    if row is None:
-        raise ProtocolError("unknown_link")
+    row = await held.lock_link(link_id)
     if row["state"] == "ended":
         raise ProtocolError("link_ended")
     return row
@@ -193,7 +191,7 @@ def _heard(link_id: str, value: dict[str, Any], state: str) -> dict[str, Any]:
 @door("links.hear")
 async def _hear(act: Act, letter: Letter) -> None:
     """The other circle narrows, suspends, resumes or ends."""
-    link = await _locked(letter.link_id) if letter.type != "link.ended" else await _any(letter.link_id)
+    link = await _locked(letter.link_id) if letter.type != "link.ended" else await held.lock_link(letter.link_id)
     act.allow(Thing("link", letter.link_id, link_id=letter.link_id))
     now = clock.now()
     if letter.type == "link.narrowed":
@@ -208,10 +206,6 @@ async def _hear(act: Act, letter: Letter) -> None:
     await act.tell(letter.type, SUBJECT, link["id"], by="them")
 
 
-async def _any(link_id: str) -> Any:
-    return await fetch_one(f"SELECT * FROM link WHERE id = ?{locking()}", link_id)
-
-
 @handles("link.narrowed", "link.suspended", "link.resumed", "link.ended")
 async def _link_letter(actor: Actor, letter: Letter) -> None:
     await _hear(actor, letter)
@@ -223,7 +217,7 @@ async def _tombstone(actor: Actor, letter: Letter) -> None:
 
 
 async def note_skew(link_id: str, offset_s: int) -> None:
-    """The other side's clock, as its own signed request shows it; for the admin's page. Written at most once a minute."""
+    """The other side's clock, as its own signed request shows it. Written at most once a minute."""
     row = await fetch_one("SELECT clock_offset_s, clock_seen_at FROM link_wire WHERE link_id = ?", link_id)
     if row is None:
         return
@@ -238,5 +232,6 @@ async def note_skew(link_id: str, offset_s: int) -> None:
 
 
 __all__ = [
-    "alarm", "check_token", "circle_actor", "compare", "hear_agreement", "hear_reveal", "let_in", "note_skew", "pin_keys",
+    "alarm", "check_token", "circle_actor", "compare", "hear_agreement", "hear_reveal", "let_in", "note_skew",
+    "pin_keys",
 ]  # fmt: skip

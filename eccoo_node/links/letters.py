@@ -207,7 +207,8 @@ async def forget(link_id: str, event_id: str) -> None:
         now, link_id, event_id,
     )  # fmt: skip
     await fetch(
-        "UPDATE letter_out SET body = '', bytes = '' WHERE link_id = ? AND event_id = ? AND state IN ('acked', 'refused')",
+        "UPDATE letter_out SET body = '', bytes = '' "
+        "WHERE link_id = ? AND event_id = ? AND state IN ('acked', 'refused')",
         link_id, event_id,
     )  # fmt: skip
 

@@ -99,9 +99,10 @@ async def health(link_id: str) -> Health:
     """Raises NotFound."""
     row = await fetch_one(
         "SELECT w.last_seen_at, w.next_try_at, w.failures, w.trouble, w.clock_offset_s, w.clock_seen_at, "
-        "(SELECT COUNT(*) FROM letter_out o WHERE o.link_id = w.link_id AND o.state IN ('waiting', 'sent')) AS waiting, "
-        "(SELECT COUNT(*) FROM letter_out o WHERE o.link_id = w.link_id AND o.state = 'refused') AS refused, "
-        "(SELECT COUNT(*) FROM link_alarm a WHERE a.link_id = w.link_id) AS alarms FROM link_wire w WHERE w.link_id = ?",
+        "(SELECT COUNT(*) FROM letter_out o WHERE o.link_id = w.link_id AND o.state IN ('waiting', 'sent')) AS waiting,"
+        " (SELECT COUNT(*) FROM letter_out o WHERE o.link_id = w.link_id AND o.state = 'refused') AS refused,"
+        " (SELECT COUNT(*) FROM link_alarm a WHERE a.link_id = w.link_id) AS alarms"
+        " FROM link_wire w WHERE w.link_id = ?",
         link_id,
     )
     if row is None:

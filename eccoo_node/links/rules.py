@@ -17,15 +17,15 @@ BOTH_WAYS = ("cover.offer", "cover.request", "settle")
 CREDIT_LIMIT_PENCE = 50_000
 HALF_BPS = 5_000
 
-# What both circles promise about what they learn of people. Its hash stands in the agreement, so changing it asks both again.
+# What both circles promise about what they learn of people. Its hash stands in the agreement: a change asks both again.
 DATA_TERMS = (
-    "What we learn of a person through this link we use for that visit alone. Names, addresses and care notes are kept no "
-    "longer than the day they were sent with says, and are deleted sooner when the person or their circle asks."
+    "What we learn of a person through this link we use for that visit alone. Names, addresses and care notes are kept "
+    "no longer than the day they were sent with says, and are deleted sooner when the person or their circle asks."
 )
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """What two circles agree, seen from ours. Shares are parts of 10,000 of each commission kept by the worker's circle."""
+    """What two circles agree, seen from ours. The share is what the worker's circle keeps of each commission."""
 
     we_may: tuple[str, ...] = BOTH_WAYS
     they_may: tuple[str, ...] = BOTH_WAYS

@@ -214,7 +214,8 @@ class LinkRate(Table, tablename="link_rate"):
 
 
 TABLES = [
-    Invite, Link, LinkWire, LinkKey, LinkAlarm, LetterOut, LetterSeal, LetterIn, LetterRead, Subject, NonceSeen, LinkRate,
+    Invite, Link, LinkWire, LinkKey, LinkAlarm, LetterOut, LetterSeal, LetterIn, LetterRead, Subject, NonceSeen,
+    LinkRate,
 ]  # fmt: skip
 
 extras.one_of("link", "state", LINK_STATES)

@@ -66,10 +66,14 @@ async def test_a_letter_is_handled_by_the_other_circle_once(two_nodes: Pair, hea
 
 async def test_a_letter_of_an_act_that_failed_is_never_sent(two_nodes: Pair, heard: Heard) -> None:
     link_id = await two_nodes.link()
-    with two_nodes.a.bound(), pytest.raises(Conflict):
+
+    async def fail() -> None:
         async with write():
             await letters.send(link_id, "cover.declined", "req-1", {"request": "req-1"})
             raise Conflict("No.", "no")
+
+    with two_nodes.a.bound(), pytest.raises(Conflict):
+        await fail()
     await two_nodes.settle()
     assert heard.letters == []
 
@@ -93,7 +97,9 @@ async def test_a_letter_waits_while_the_other_node_is_down_and_arrives_when_it_i
     assert await two_nodes.a.rows("SELECT failures, trouble FROM link_wire") == [(0, "")]
 
 
-async def test_a_refused_letter_keeps_its_number_and_its_subject_waits_for_a_pull(two_nodes: Pair, heard: Heard) -> None:
+async def test_a_refused_letter_keeps_its_number_and_its_subject_waits_for_a_pull(
+    two_nodes: Pair, heard: Heard
+) -> None:
     link_id = await two_nodes.link()
     heard.refuse["req-1"] = ProtocolError("wrong_state")
     await write_letter(two_nodes.a, link_id, "req-1")

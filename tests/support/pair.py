@@ -134,7 +134,7 @@ class Pair:
         """What stands in the way on either side: (node, where, code)."""
         found = []
         for node in self.both:
-            for code, in await node.rows("SELECT trouble FROM link_wire WHERE trouble <> ''"):
+            for (code,) in await node.rows("SELECT trouble FROM link_wire WHERE trouble <> ''"):
                 found.append((node.name, "link", code))
             for kind, error in await node.rows("SELECT kind, error FROM job WHERE error <> ''"):
                 found.append((node.name, kind, error))
@@ -150,7 +150,7 @@ class Pair:
             node.clock.move(by)
 
     async def settle(self, rounds: int = 60) -> int:
-        """Run both job queues until neither has anything due. A full minute's requests let the clocks go on a minute."""
+        """Run both job queues until neither has anything due. A full minute's requests let a minute pass."""
         total = 0
         for _ in range(rounds):
             ran = await self.a.settle() + await self.b.settle()
@@ -180,7 +180,8 @@ class Pair:
         """The whole handshake: invitation, six words, both say the same, A proposes, B agrees. The link's id."""
         await self.shake_hands(admin=admin)
         words = [(await node.row("SELECT words FROM link WHERE id = ?", self.link_id))[0] for node in self.both]
-        assert words[0] == words[1] and len(words[0].split()) == 6
+        assert words[0] == words[1]
+        assert len(words[0].split()) == 6
         for node in self.both:
             with node.bound():
                 await actions.words_same(admin, self.link_id)
