@@ -32,9 +32,10 @@ from eccoo_node.federating.wire import Wire
 from eccoo_node.kernel.clock import Clock, clock_bound, offset_clock, zone_bound
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
+from eccoo_node.kernel.post import post_bound
 from eccoo_node.kernel.settings import Settings
 from eccoo_node.links import identity
-from eccoo_node.members.queries import session_actor
+from eccoo_node.members.sign_in import resume
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.theming import Themes
 from eccoo_node.web.entrance import Entrance
@@ -42,9 +43,10 @@ from eccoo_node.web.errors import handle
 from eccoo_node.web.front import FrontController
 from eccoo_node.web.guards import refuse_nameless, requires_sign_in
 from eccoo_node.web.health import HealthController
+from eccoo_node.web.mailer import mailer_of
 from eccoo_node.web.security import Outermost
 from eccoo_node.web.serving import listen, only_one, run
-from eccoo_node.web.sessions import LoadSession, nobody
+from eccoo_node.web.sessions import LoadSession
 from eccoo_node.web.site import NavItem, Site
 
 log = structlog.get_logger("app")
@@ -135,6 +137,7 @@ class Shell:
         self.site = site
         self.engine = engine
         self.clock = clock
+        self.mailer = mailer_of(site.settings)
         self.owns_engine = owns_engine
         self.services: list[Service] = []
         # What else belongs to this node alone, such as its keys and its client, bound around each request and job.
@@ -158,9 +161,10 @@ class Shell:
 
     @contextlib.contextmanager
     def bound(self) -> Iterator[None]:
-        """This node's database and clock, for whatever runs inside."""
+        """This node's database, clock and mail, for whatever runs inside."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(bound.bound(self.engine))
+            stack.enter_context(post_bound(self.mailer))
             stack.enter_context(zone_bound(self.site.settings.zone))
             if self.clock is not None:
                 stack.enter_context(clock_bound(self.clock))
@@ -222,7 +226,7 @@ def create_app(
     engine: NodeEngine | None = None,
     clock: Clock | None = None,
     node_id: str = "",
-    load_session: LoadSession = nobody,
+    load_session: LoadSession = resume,
     parts: Parts | None = None,
     mounts: Mapping[str, ASGIApp] | None = None,
     theme_name: Callable[[], Awaitable[str]] | None = None,
