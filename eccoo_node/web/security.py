@@ -4,9 +4,8 @@ import gzip
 import ipaddress
 from typing import Any
 
-from litestar.types import ASGIApp, Receive, Scope, Send
-
 from eccoo_node.kernel.settings import Settings
+from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
