@@ -42,7 +42,7 @@ _TERMS = """t.id, t.person_id, t.worker_id, t.payer_id, t.rate_pence, t.travel_p
 
 
 def _terms(row: Any) -> TermsCard:
-    values = list(row)
+    values: Any = list(row)
     return TermsCard(*values[:3], values[3] or "", *values[4:])
 
 

@@ -41,7 +41,9 @@ class Session(msgspec.Struct):
 SESSIONS = {
     hash_token("ada"): Session(Actor("ada"), "s1", "Ada"),
     hash_token("ruth"): Session(Actor("ruth", acting_for="ada"), "s2", "Ruth", "Ada", "daughter"),
-    hash_token("maryam"): Session(Actor("maryam", via="phone", acting_for="ada", known_by="words"), "s3", "Maryam", "Ada"),
+    hash_token("maryam"): Session(
+        Actor("maryam", via="phone", acting_for="ada", known_by="words"), "s3", "Maryam", "Ada"
+    ),
 }
 
 
@@ -151,7 +153,9 @@ def gallery(home: Path, *, engine: NodeEngine | None = None, public_url: str = "
         circle=CircleSettings(name="Hebden circle", place="Hebden Bridge", phone="01422 496 0123"),
         web=WebSettings(public_url=public_url, **web),
     )  # fmt: skip
-    return create_app(settings, folder, engine=engine, node_id="n0de1234", load_session=load_session, parts=PARTS, services=())
+    return create_app(
+        settings, folder, engine=engine, node_id="n0de1234", load_session=load_session, parts=PARTS, services=()
+    )
 
 
 __all__ = ["GalleryController", "gallery"]
