@@ -228,10 +228,13 @@ async def loop(stop: asyncio.Event) -> None:
     me = new_id()
     engine = bound.engine()
     running: set[asyncio.Task[None]] = set()
-    noticed = 0.0
+    noticed, recurring = 0.0, False
     while not stop.is_set():
         engine.changed.clear()
         try:
+            if not recurring:
+                await ensure_recurring()
+                recurring = True
             if (tick := asyncio.get_running_loop().time()) - noticed >= 1:
                 noticed = tick
                 await _notice()
