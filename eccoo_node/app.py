@@ -20,9 +20,9 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
 from eccoo_federation.client import GuardedClient
-from eccoo_node.cover import letters as cover_letters
 from eccoo_node.admin.queries import theme_name as chosen_theme
 from eccoo_node.admin.register import DecidedPlugins
+from eccoo_node.cover import letters as cover_letters
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
 from eccoo_node.db.migrate import migrate, pending
@@ -282,7 +282,6 @@ def node_app(settings: Settings, folder: DataFolder) -> Shell:
         folder,
         clock=offset_clock(folder.clock) if settings.demo else None,
         node_id=us.node_id,
-        load_session=session_actor,
         theme_name=chosen_theme,
         plugins=DecidedPlugins(),
         mounts=dict.fromkeys(prefixes, federation),
