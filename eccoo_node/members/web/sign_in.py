@@ -78,7 +78,7 @@ class SignInController(Controller):
     async def use_code(self, request: AnyRequest) -> Response[Any]:
         """Sign in, once."""
         sent = ask_of(request).values
-        known = {name: (sent.get(name) or [""])[-1] for name in ("asked", "next")}
+        known: dict[str, Any] = {name: (sent.get(name) or [""])[-1] for name in ("asked", "next")}
         known["by_mail"] = carrier() is not None
         try:
             form = read_form(request, UseCode)
