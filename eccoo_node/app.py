@@ -284,7 +284,6 @@ def node_app(settings: Settings, folder: DataFolder) -> Shell:
         folder,
         clock=offset_clock(folder.clock) if settings.demo else None,
         node_id=us.node_id,
-        load_session=resume,
         theme_name=chosen_theme,
         plugins=DecidedPlugins(),
         mounts=dict.fromkeys(prefixes, federation),
