@@ -163,7 +163,7 @@ async def _facts(plugins: Host, name: str) -> dict[str, Any]:
         "version": found.version if found is not None else "",
         "source": found.source if found is not None else "",
         "bundled": found is not None and found.bundled,
-        "status": status,
+        "how": status,
         "drawn": _drawn(status.code),
         "on": on,
         # Allowed anew where it changed, tried anew where it failed.

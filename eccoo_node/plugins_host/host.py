@@ -115,10 +115,12 @@ class Host:
                     running[name] = await start(manager, self.found[name], allowed[name].settings, self.hook_s)
                 except Failed as failure:
                     await self._count(name, failure)
-            self.running = running
+            # Where none ran and none runs, the app is as it was.
+            before, self.running = self.running, running
             if self.refresh is not None:
                 await self.refresh()
-            await self._swap()
+            if before or running:
+                await self._swap()
 
     def _at_first(self, name: str, allowed: Allowed | None) -> Status:
         found = self.found.get(name)
@@ -176,20 +178,26 @@ class Host:
             if not isinstance(page, Response):
                 raise Failed("page", "NoPage")
         except Failed as failure:
-            await self._count(running.plugin.name, failure, later=True)
+            await self._count_page(running, failure)
             return answer(request, not_working(running.plugin.title))
         if loop.time() - began > self.page_s:
             # It held the whole node up without once letting go, so that no deadline could end it.
-            await self._count(running.plugin.name, Failed("page", "Stalled"), later=True)
+            await self._count_page(running, Failed("page", "Stalled"))
         return page
 
-    async def _count(self, name: str, failure: Failed, *, later: bool = False) -> None:
-        """Write a failure down. One too many switches the plugin off; `later` then builds the app without it."""
+    async def _count(self, name: str, failure: Failed) -> bool:
+        """Write a failure down. True when it was one too many, and the plugin has been switched off."""
         log.warning("plugin failed", plugin=name, where=failure.where, error=failure.what)
         off = await self.register.failed(name, failure.code)
-        start_ = "It was switched off because it kept failing." if off else "It is on, but not working."
-        self.statuses[name] = Status("failed", f"{start_} {guard.say(failure.code)}")
-        if off and later:
+        begins = "It was switched off because it kept failing." if off else "It is on, but not working."
+        self.statuses[name] = Status("failed", f"{begins} {guard.say(failure.code)}")
+        return off
+
+    async def _count_page(self, running: Running, failure: Failed) -> None:
+        """A page's failure. The last one that is suffered builds the app without the plugin, after this answer."""
+        if self.running.get(running.plugin.name) is not running:
+            return  # This page belongs to an app that has been swapped out.
+        if await self._count(running.plugin.name, failure):
             task = asyncio.create_task(self.reload())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
