@@ -20,9 +20,9 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
 from eccoo_federation.client import GuardedClient
-from eccoo_node.cover import letters as cover_letters
 from eccoo_node.admin.queries import theme_name as chosen_theme
 from eccoo_node.admin.register import DecidedPlugins
+from eccoo_node.cover import letters as cover_letters
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
 from eccoo_node.db.migrate import migrate, pending

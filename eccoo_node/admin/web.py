@@ -50,7 +50,9 @@ class AdminController(Controller):
         plugins = _host(request)
         site = ask_of(request).site
         requires_admin(actor_of(request))
-        failing = [plugins.found[n].title for n, s in plugins.statuses.items() if s.code == "failed" and n in plugins.found]
+        failing = [
+            plugins.found[n].title for n, s in plugins.statuses.items() if s.code == "failed" and n in plugins.found
+        ]
         return render(
             request, "admin/index.html", running=len(plugins.running), failing=failing, theme=site.themes.current.title
         )

@@ -1,7 +1,7 @@
 """Plugins and themes as an admin and a member meet them in the browser."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,13 @@ from tests.support.plugins import MANIFEST, PAGE, Shelf, SignedIn, Site, migrati
 
 ON, OFF = "/admin/plugins/gatherings/on", "/admin/plugins/gatherings/off"
 PAGE_OF = "/admin/plugins/gatherings"
-SOCIAL = {"title": "Tea and cake", "day": "2026-11-26", "at": "14:30", "place": "The Pavilion", "words": "Bring a friend."}
+SOCIAL = {
+    "title": "Tea and cake",
+    "day": "2026-11-26",
+    "at": "14:30",
+    "place": "The Pavilion",
+    "words": "Bring a friend.",
+}
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def plugins(tmp_path: Path) -> Iterator[Shelf]:
 
 
 @pytest.fixture
-async def site(node: Node, plugins: Shelf, tmp_path: Path) -> AsyncIterator[Site]:
+async def site(node: Node, plugins: Shelf, tmp_path: Path) -> Site:
     await migrations_begun(node)
     circle = await make.circle()
     made = Site(node, tmp_path / "home")
@@ -39,7 +45,7 @@ async def site(node: Node, plugins: Shelf, tmp_path: Path) -> AsyncIterator[Site
         made.people[called] = SignedIn(wearing(id_, circle, *roles), called)
     made.people["Ruth"] = SignedIn(Actor(await make.person("Ruth")), "Ruth")
     await made.host.reload()
-    yield made
+    return made
 
 
 async def switch_on(site: Site, name: str = "gatherings") -> Any:
@@ -47,7 +53,9 @@ async def switch_on(site: Site, name: str = "gatherings") -> Any:
 
 
 async def audited() -> list[tuple[str, str, str]]:
-    rows = await fetch("SELECT action, outcome, thing_id FROM audit WHERE action LIKE 'admin.%' OR action LIKE 'plugin.%' ORDER BY id")
+    rows = await fetch(
+        "SELECT action, outcome, thing_id FROM audit WHERE action LIKE 'admin.%' OR action LIKE 'plugin.%' ORDER BY id"
+    )
     return [(row[0], row[1], row[2]) for row in rows]
 
 
@@ -91,7 +99,9 @@ async def test_nobody_but_an_admin_decides(site: Site) -> None:
     assert (answer.status_code, "Only an admin of the circle can do this." in answer.text) == (403, True)
     assert site.host.statuses["gatherings"].code == "running"
     assert (await audited())[-1] == ("admin.disable_plugin", "refused", "gatherings")
-    assert (await site.client().get("/admin/plugins", follow_redirects=False)).headers["location"].startswith("/sign-in")
+    assert (
+        (await site.client().get("/admin/plugins", follow_redirects=False)).headers["location"].startswith("/sign-in")
+    )
 
 
 async def test_a_convenor_adds_a_gathering_and_everyone_sees_it(site: Site) -> None:
@@ -111,7 +121,9 @@ async def test_whoever_is_neither_convenor_nor_facilitator_adds_none(site: Site)
     await switch_on(site)
     member = site.client("Mei")
     assert (await member.get("/x/gatherings/add")).status_code == 403
-    token = (await site.client("Colm").get("/x/gatherings/add")).text.partition('name="_form" value="')[2].partition('"')[0]
+    token = (
+        (await site.client("Colm").get("/x/gatherings/add")).text.partition('name="_form" value="')[2].partition('"')[0]
+    )
     assert (await member.post("/x/gatherings/add", data={"_form": token} | SOCIAL)).status_code == 403
     assert await fetch_value("SELECT COUNT(*) FROM x_gatherings_gathering") == 0
 
@@ -120,7 +132,11 @@ async def test_what_cannot_be_used_is_said_and_what_was_typed_is_kept(site: Site
     await switch_on(site)
     convenor = site.client("Colm")
     past = await send(convenor, "/x/gatherings/add", "/x/gatherings/add", **SOCIAL | {"day": "2026-11-20"})
-    assert (past.status_code, "That day is over." in past.text, 'value="Tea and cake"' in past.text) == (422, True, True)
+    assert (past.status_code, "That day is over." in past.text, 'value="Tea and cake"' in past.text) == (
+        422,
+        True,
+        True,
+    )
     blank = await send(convenor, "/x/gatherings/add", "/x/gatherings/add", words="Only words")
     assert "Please say what it is, in up to 80 letters." in blank.text
     assert await fetch_value("SELECT COUNT(*) FROM x_gatherings_gathering") == 0
@@ -155,7 +171,10 @@ async def test_settings_that_cannot_be_used_are_named_and_kept_in_the_form(site:
     admin = site.client("Amara")
     again = await send(admin, PAGE_OF, f"{PAGE_OF}/settings", heading="", weeks="99")
     assert again.status_code == 422
-    assert ["Heading: please fill this in." in again.text, "Weeks ahead: the largest number here is 52." in again.text] == [True] * 2
+    assert [
+        "Heading: please fill this in." in again.text,
+        "Weeks ahead: the largest number here is 52." in again.text,
+    ] == [True] * 2
     assert ('value="99"' in again.text, "<title>Error: Gatherings" in again.text) == (True, True)
     assert (await decided())["gatherings"].settings == {}
 
@@ -221,7 +240,11 @@ async def test_the_admin_is_told_that_it_changed_and_can_allow_it_again(site: Si
         ("async def page(request):\n    raise ValueError('Ada of 1 Bank Street')\n", "", "page:ValueError"),
         ("async def page(request):\n    import asyncio\n    await asyncio.sleep(30)\n", "", "page:Stalled"),
         ("async def page(request):\n    return 'text'\n", "", "page:NoPage"),
-        ("async def page(request):\n    return await request.rows('SELECT * FROM person')\n", "", "permissions:records"),
+        (
+            "async def page(request):\n    return await request.rows('SELECT * FROM person')\n",
+            "",
+            "permissions:records",
+        ),
         (PAGE, "{{ nothing_of_this_name }}", "template:UndefinedError"),
     ],
 )
