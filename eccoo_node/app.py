@@ -7,17 +7,18 @@ an inner app that can be built anew and swapped while it runs, because a route c
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
 from litestar import Litestar, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
+from litestar.types import ControllerRouterHandler
 
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
@@ -27,6 +28,7 @@ from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
 from eccoo_node.kernel.settings import Settings
 from eccoo_node.theming import Themes
+from eccoo_node.web.asgi import App, Receive, Scope, Send
 from eccoo_node.web.entrance import Entrance
 from eccoo_node.web.errors import handle
 from eccoo_node.web.front import FrontController
@@ -43,7 +45,7 @@ log = structlog.get_logger("app")
 DOMAINS = ("members", "governance", "agreements", "escrow", "links", "teams", "rota", "cover", "federating", "admin")
 MAX_API_BODY = 1024 * 1024
 
-Service = Callable[[asyncio.Event], Awaitable[None]]
+Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -52,7 +54,7 @@ class Parts(msgspec.Struct, frozen=True):
     controllers: tuple[ControllerRouterHandler, ...] = ()
     nav: tuple[NavItem, ...] = ()
     templates: tuple[Path, ...] = ()
-    mounts: Mapping[str, ASGIApp] = {}
+    mounts: Mapping[str, App] = {}
 
 
 def domain_parts() -> Parts:
@@ -71,7 +73,7 @@ def domain_parts() -> Parts:
 class Mounts:
     """Passes what lies below a prefix to an app of its own, with its path whole; the rest to the pages."""
 
-    def __init__(self, pages: ASGIApp, mounts: Mapping[str, ASGIApp]) -> None:
+    def __init__(self, pages: App, mounts: Mapping[str, App]) -> None:
         self.pages = pages
         self.mounts = dict(mounts)
 
@@ -84,8 +86,8 @@ class Mounts:
         await self.pages(scope, receive, send)
 
 
-def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
-    """The inner app: everything between the socket and the doors. Raises RuntimeError for a handler without an action."""
+def build(site: Site, parts: Parts) -> tuple[App, Litestar]:
+    """The inner app, from the socket to the doors. Raises RuntimeError for a handler that names no action."""
     pages = Litestar(
         list(parts.controllers),
         guards=[requires_sign_in],
@@ -108,7 +110,7 @@ class Shell:
     """The running node: its engine, its clock, its services, and the inner app that can be swapped."""
 
     def __init__(
-        self, inner: ASGIApp, pages: Litestar, site: Site, *, engine: NodeEngine, clock: Clock | None, owns_engine: bool
+        self, inner: App, pages: Litestar, site: Site, *, engine: NodeEngine, clock: Clock | None, owns_engine: bool
     ) -> None:
         self.inner = inner
         self.pages = pages
@@ -121,7 +123,7 @@ class Shell:
         # Why it could not start, for `serve` to say.
         self.broken: Broken | None = None
 
-    def swap(self, inner: ASGIApp, pages: Litestar, site: Site) -> None:
+    def swap(self, inner: App, pages: Litestar, site: Site) -> None:
         """Answer with this app from the next request on; requests under way end where they began."""
         self.inner, self.pages, self.site = inner, pages, site
 
@@ -187,7 +189,7 @@ def create_app(
     node_id: str = "",
     load_session: LoadSession = nobody,
     parts: Parts | None = None,
-    mounts: Mapping[str, ASGIApp] | None = None,
+    mounts: Mapping[str, App] | None = None,
     theme_name: Callable[[], Awaitable[str]] | None = None,
     services: Sequence[Service] = (jobs.loop,),
 ) -> Shell:
