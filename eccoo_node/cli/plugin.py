@@ -14,8 +14,7 @@ NOTICED = "A node that is running notices within a second."
 
 
 @click.group(cls=Plain)
-@on_node()
-async def plugin(node: Node) -> None:
+def plugin() -> None:
     """List plugins, switch them on and off."""
 
 
@@ -33,7 +32,8 @@ def _how(found: Found | None, allowed: Allowed | None) -> str:
 
 
 @plugin.command("list")
-def list_plugins() -> None:
+@on_node()
+async def list_plugins(node: Node) -> None:
     """Every plugin that is installed, and how it is."""
     found, allowed = catalogue(), await decided()
     for name in sorted({*found, *allowed}):

@@ -10,13 +10,13 @@ from eccoo_node.theming import Themes
 
 
 @click.group(cls=Plain)
-@on_node()
-async def theme(node: Node) -> None:
+def theme() -> None:
     """List themes, and choose the one that is worn."""
 
 
 @theme.command("list")
-def list_themes() -> None:
+@on_node()
+async def list_themes(node: Node) -> None:
     """Every theme that can be worn, the present one marked; and of the others, why not."""
     good, bad = Themes.of(node.folder).all()
     worn = await theme_name()
