@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -96,9 +95,9 @@ async def set_care_facts(
         raise Invalid("Choose from the list.", "bad_fact", field="facts")
     if gender_wished not in GENDERS_WISHED:
         raise Invalid("Choose a woman, a man, or either.", "bad_gender", field="gender_wished")
-    codes: dict[str, Any] = {name: name in named for name in FACTS}
     row = CareFacts(
-        person_id=person_id, **codes, language=language, gender_wished=gender_wished,
+        person_id=person_id, two_people="two_people" in named, hoist="hoist" in named, stairs="stairs" in named,
+        pets="pets" in named, smoke="smoke" in named, language=language, gender_wished=gender_wished,
         skills=read_codes(skills, "skills"), way_in=read_words(way_in, "way_in"),
         must_know=read_words(must_know, "must_know"), changed_at=clock.now(),
         safety_review_at=(await queries.care_facts(person_id)).safety_review_at,

@@ -14,8 +14,8 @@ from tests.web.gallery.app import gallery
 
 HEADERS = {
     "content-security-policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; script-src 'self'; connect-src 'self'; "
-        "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; script-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
@@ -23,8 +23,8 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-PATHS = ("/", "/gallery/home", "/nothing/here", "/gallery/fail/broken", "/gallery/mine", "/static/theme.css", "/healthz",
-         "/schema/openapi.json", "/api/v1/nothing", "/static/none.css")  # fmt: skip
+PATHS = ("/", "/gallery/home", "/nothing/here", "/gallery/fail/broken", "/gallery/mine", "/static/theme.css",
+         "/healthz", "/schema/openapi.json", "/api/v1/nothing", "/static/none.css")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -152,7 +152,7 @@ async def test_a_node_may_live_below_a_path(node: Node, tmp_path: Path, stripped
         assert (await reader.get(f"{below}/gallery/mine")).headers["location"] == "/circle/sign-in?next=/gallery/mine"
         await reader.get(f"{below}/gallery/form")
         fields = reader.hidden("/circle/gallery/form") | {"next": "else", "visits": "a"}
-        reader.http.cookies = {name: value for name, value in reader.http.cookies.items()}
+        reader.http.cookies = dict(reader.http.cookies)
         sent = await reader.post(f"{below}/gallery/form", fields)
         assert (sent.status_code, sent.headers["location"]) == (303, "/circle/gallery/home")
 

@@ -18,7 +18,7 @@ PAGES = ("home", "visit", "form", "form?sent", "week", "team", "money", "fail/br
 SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # Everything one can press: its height and width. A link within a sentence may be as small as its words.
 SMALL = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, textarea, summary, label')]
-  .filter(e => e.getClientRects().length && !e.closest('p:not(.back), dd') && !e.closest('.skip') && !e.matches('.option input'))
+  .filter(e => e.getClientRects().length && !e.closest('p:not(.back), dd, .skip') && !e.matches('.option input'))
   .map(e => [e.outerHTML.slice(0, 60), e.getBoundingClientRect()])
   .filter(([_, r]) => r.height < 43.5 || r.width < 43.5)
   .filter(([h]) => !h.startsWith('<label for') || h.includes('option')).map(([h]) => h)"""
