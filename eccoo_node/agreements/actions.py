@@ -1,6 +1,7 @@
 """Agreeing: terms that hold once both sides have said yes to the same, and consents with their words."""
 
 import hashlib
+from typing import Any
 
 import msgspec
 
@@ -12,7 +13,8 @@ from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import MAX_PENCE
 from eccoo_node.members import queries as members
-from eccoo_node.members.rules import how_said, read_words
+from eccoo_node.members.reading import read_words
+from eccoo_node.members.rules import how_said
 from eccoo_node.record.door import Act, door
 
 
@@ -102,8 +104,9 @@ async def _say_yes(act: Act, side: str, offer: str, terms: tuple[str, str, str |
         worker_id,
     )
     names = ("person_id", "worker_id", "payer_id", "rate_pence", "travel_pence", "cancel_hours", "cancel_bps")
-    yes = {f"{side}_yes_at": now, f"{side}_yes_via": how_said(act.actor), f"{side}_yes_by": act.actor.person_id}
-    row = Terms(**dict(zip(names, terms, strict=True)), **yes)
+    values: dict[str, Any] = dict(zip(names, terms, strict=True))
+    values |= {f"{side}_yes_at": now, f"{side}_yes_via": how_said(act.actor), f"{side}_yes_by": act.actor.person_id}
+    row = Terms(**values)
     await insert(row)
     act.about(str(row.id))
     await act.tell("terms.offered", "terms", str(row.id), person=person_id, worker=worker_id, by=side)

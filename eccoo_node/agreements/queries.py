@@ -42,8 +42,8 @@ _TERMS = """t.id, t.person_id, t.worker_id, t.payer_id, t.rate_pence, t.travel_p
 
 
 def _terms(row: Any) -> TermsCard:
-    values = list(row)
-    return TermsCard(*values[:3], values[3] or "", *values[4:])
+    values: Any = [*tuple(row)[:3], row[3] or "", *tuple(row)[4:]]
+    return TermsCard(*values)
 
 
 async def terms_between(person_id: str, worker_id: str) -> TermsCard | None:

@@ -264,7 +264,7 @@ async def _take(act: Act, request: Request, visit: Visit, offer: Offer) -> None:
         return
     if await rota_queries.busy([offer.worker_id], visit.starts_at, visit.ends_at):
         raise Conflict("They have been asked elsewhere in the meantime.", "offer_closed")
-    if not await hold_for(visit.id, offer, f"visit:{visit.id}:{offer.id}"):
+    if not await hold_for(visit.id, offer, f"visit:{visit.id}:{offer.id[-12:]}"):
         raise Conflict("There is not enough paid in for this yet.", "not_enough")
     await step(act, await queries.request(request.id), wire.Cancel("not_needed"))
     await rota.set_fields(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 Clock = Callable[[], datetime]
@@ -35,6 +36,28 @@ def zone() -> ZoneInfo:
 
 def set_zone(chosen: ZoneInfo) -> None:
     _zone.set(chosen)
+
+
+@contextmanager
+def zone_bound(chosen: ZoneInfo) -> Iterator[None]:
+    token = _zone.set(chosen)
+    try:
+        yield
+    finally:
+        _zone.reset(token)
+
+
+def offset_clock(path: Path) -> Clock:
+    """The system's clock, moved by the seconds that a file holds; for demo nodes, whose time a page can move on."""
+
+    def moved() -> datetime:
+        try:
+            seconds = int(path.read_text("ascii").strip() or 0)
+        except (OSError, ValueError):
+            seconds = 0
+        return _system() + timedelta(seconds=seconds)
+
+    return moved
 
 
 @contextmanager

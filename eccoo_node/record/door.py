@@ -10,8 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-import asyncpg
-
+from eccoo_node.db.engine import DEADLOCKS
 from eccoo_node.db.transaction import current, write
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
@@ -78,7 +77,7 @@ def door(action: str) -> Callable[[Inside[P, R]], Outside[P, R]]:
                     act = Act(actor, action, act_id)
                     try:
                         return await _once(act, function, *args, **kwargs)
-                    except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+                    except DEADLOCKS:
                         if inner or attempt == RETRIES - 1:
                             raise
                     except Forbidden as refused:

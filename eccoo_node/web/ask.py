@@ -7,8 +7,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request
-from litestar.types import Scope
 
+from eccoo_node.web.asgi import Scope
 from eccoo_node.web.sessions import SessionActor
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp, Receive, Scope, Send
 
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError
 from eccoo_node.web.page import redirect, render

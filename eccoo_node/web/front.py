@@ -4,9 +4,10 @@ from typing import Any
 
 from litestar import Controller, Response, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from eccoo_node.web.ask import AnyRequest, ask_of
-from eccoo_node.web.page import render, redirect
+from eccoo_node.web.page import redirect, render
 
 
 class FrontController(Controller):
@@ -22,7 +23,7 @@ class FrontController(Controller):
         return render(request, "front.html")
 
     @get("/static/{name:path}", opt={"action": "public"})
-    async def static(self, request: AnyRequest, name: str) -> Response[bytes]:
+    async def static(self, request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         """A file of the theme that is worn. A name with its digest may be kept for a year."""
         ask = ask_of(request)
         found = ask.site.static().files.get(str(name).lstrip("/"))

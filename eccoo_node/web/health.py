@@ -12,6 +12,7 @@ from eccoo_node.db.migrate import pending
 from eccoo_node.db.rows import fetch_value
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.paths import DataFolder, shipped
+from eccoo_node.web.ask import AnyRequest, ask_of
 
 _LEAST_FREE = 100 * 1024 * 1024
 _LATE = timedelta(minutes=5)
@@ -19,7 +20,10 @@ _LATE = timedelta(minutes=5)
 
 def _json(status: int, body: dict[str, Any]) -> Response[bytes]:
     return Response(
-        msgspec.json.encode(body), status_code=status, media_type="application/json", headers={"cache-control": "no-store"}
+        msgspec.json.encode(body),
+        status_code=status,
+        media_type="application/json",
+        headers={"cache-control": "no-store"},
     )
 
 
@@ -59,8 +63,8 @@ class HealthController(Controller):
         return _json(200, {"alive": True})
 
     @get("/readyz", opt={"action": "public"})
-    async def readyz(self, folder: DataFolder) -> Response[bytes]:
+    async def readyz(self, request: AnyRequest) -> Response[bytes]:
         """Ready to serve, or what is not."""
-        faults = await find_faults(folder)
+        faults = await find_faults(ask_of(request).site.folder)
         parts = {part: faults.get(part, "ok") for part in ("database", "migrations", "disk", "jobs")}
         return _json(503 if faults else 200, {"ready": not faults, **parts})

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from litestar.types import ASGIApp
 
 from eccoo_node.kernel.errors import Broken
+from eccoo_node.web.asgi import ASGIApp
 
 GRACE_S = 10
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from eccoo_node.kernel.paths import DataFolder
 from eccoo_node.kernel.settings import Settings
 from eccoo_node.theming import Themes
 from eccoo_node.web.sessions import LoadSession, SessionActor, nobody
@@ -28,6 +29,7 @@ class Site:
     def __init__(
         self,
         settings: Settings,
+        folder: DataFolder,
         themes: Themes,
         *,
         node_id: str,
@@ -36,6 +38,7 @@ class Site:
         templates: Sequence[Path] = (),
     ) -> None:
         self.settings = settings
+        self.folder = folder
         self.circle = settings.circle
         self.zone = settings.zone
         self.base = settings.base_path

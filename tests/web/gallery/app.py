@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.params import FromPath
 
 from eccoo_node.app import Parts, Shell, create_app
 from eccoo_node.db.engine import NodeEngine
@@ -40,7 +41,9 @@ class Session(msgspec.Struct):
 SESSIONS = {
     hash_token("ada"): Session(Actor("ada"), "s1", "Ada"),
     hash_token("ruth"): Session(Actor("ruth", acting_for="ada"), "s2", "Ruth", "Ada", "daughter"),
-    hash_token("maryam"): Session(Actor("maryam", via="phone", acting_for="ada", known_by="words"), "s3", "Maryam", "Ada"),
+    hash_token("maryam"): Session(
+        Actor("maryam", via="phone", acting_for="ada", known_by="words"), "s3", "Maryam", "Ada"
+    ),
 }
 
 
@@ -97,17 +100,17 @@ class GalleryController(Controller):
     done: ClassVar[list[GalleryForm]] = []
 
     @get("/gallery/in/{who:str}", opt={"action": "public"})
-    async def sign_in(self, request: AnyRequest, who: str) -> Response[Any]:
+    async def sign_in(self, request: AnyRequest, who: FromPath[str]) -> Response[Any]:
         answer = redirect(request, "/gallery/home")
         keep_session(request, answer, who)
         return answer
 
     @get("/gallery/{name:str}", opt={"action": "public"})
-    async def show(self, request: AnyRequest, name: str) -> Response[Any]:
+    async def show(self, request: AnyRequest, name: FromPath[str]) -> Response[Any]:
         return render(request, f"gallery/{name}.html", ada=ADA, ilse=ILSE, tomasz=TOMASZ, team=TEAM, days=week())
 
     @get("/gallery/fail/{kind:str}", opt={"action": "public"})
-    async def fail(self, kind: str) -> Response[Any]:
+    async def fail(self, kind: FromPath[str]) -> Response[Any]:
         raise {
             "invalid": Invalid("Choose a later day.", "too_early"), "missing": NotFound(), "forbidden": Forbidden(),
             "conflict": Conflict("This one has closed.", "closed"),
@@ -150,7 +153,9 @@ def gallery(home: Path, *, engine: NodeEngine | None = None, public_url: str = "
         circle=CircleSettings(name="Hebden circle", place="Hebden Bridge", phone="01422 496 0123"),
         web=WebSettings(public_url=public_url, **web),
     )  # fmt: skip
-    return create_app(settings, folder, engine=engine, node_id="n0de1234", load_session=load_session, parts=PARTS, services=())
+    return create_app(
+        settings, folder, engine=engine, node_id="n0de1234", load_session=load_session, parts=PARTS, services=()
+    )
 
 
 __all__ = ["GalleryController", "gallery"]
