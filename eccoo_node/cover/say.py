@@ -111,6 +111,14 @@ def seen(attested: list[dict[str, str]], circle: str, called: str, now: datetime
     ]
 
 
+def beside(total_pence: int, aside_pence: int) -> str:
+    """ "£69, £9 more than set aside"."""
+    more = total_pence - aside_pence
+    if not aside_pence or not more:
+        return pounds(total_pence)
+    return f"{pounds(total_pence)}, {pounds(abs(more))} {'more' if more > 0 else 'less'} than set aside"
+
+
 def cost(called: str, total_pence: int, aside_pence: int, day: str) -> str:
     """What one offer costs, beside what is set aside."""
     costs = f"{called} costs {pounds(total_pence)}."

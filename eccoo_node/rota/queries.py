@@ -93,7 +93,13 @@ async def to_say(worker_id: str, now: datetime) -> list[Visit]:
 
 async def to_answer(person_ids: Sequence[str]) -> list[Visit]:
     """Visits whose worker has said how it went, and who waits for the person."""
-    return await visits(f"v.person_id IN ({marks(person_ids)}) AND v.state = 'said'", *person_ids)
+    # An answer that is older than the worker's own word was to another question: the two differ, so it is asked again.
+    return await visits(
+        f"v.person_id IN ({marks(person_ids)}) AND v.state = 'said' AND NOT EXISTS (SELECT 1 FROM said s "
+        "WHERE s.visit_id = v.id AND s.side = 'person' AND s.said_at >= (SELECT MAX(w.said_at) FROM said w "
+        "WHERE w.visit_id = v.id AND w.side = 'worker'))",
+        *person_ids,
+    )
 
 
 async def gaps(person_ids: Sequence[str], now: datetime) -> list[Visit]:
@@ -172,7 +178,8 @@ async def count_visits(person_id: str) -> int:
 async def coming_up(person_id: str, now: datetime, limit: int = 4) -> list[Visit]:
     """The next visits of someone: to them, or by them."""
     return await visits(
-        "(v.person_id = ? OR v.worker_id = ?) AND v.ends_at > ? AND v.state IN ('planned', 'covered', 'gap')",
+        "((v.person_id = ? AND v.state IN ('planned', 'covered', 'gap')) OR (v.worker_id = ? AND v.state = 'planned')) "
+        "AND v.ends_at > ?",
         person_id,
         person_id,
         now,

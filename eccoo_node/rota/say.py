@@ -40,6 +40,12 @@ def on_day(at: datetime, now: datetime) -> str:
     return f"on {at.astimezone(zone):%A}" if -7 < away < 7 else f"on {clock.say_day(at, zone)}"
 
 
+def count(number: int) -> str:
+    """ "two", and figures from ten on."""
+    named = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return named[number] if number < len(named) else str(number)
+
+
 def of_day(at: datetime, now: datetime) -> str:
     """The day as a name: "Thursday", "today". """
     return on_day(at, now).removeprefix("on ")
@@ -103,15 +109,24 @@ def reader(actor: Actor, called: str, acting_for_called: str) -> Reader:
     return Reader(actor.acting_for, acting_for_called, "writes" if actor.via in {"phone", "paper"} else "speaks")
 
 
-def state(visit: Visit, reader: Reader, now: datetime) -> State:
+def replaced(visit: Visit, reader: Reader) -> bool:
+    """Whether the reader was to come and somebody from a linked circle comes instead."""
+    return reader.id == visit.worker_id and bool(visit.cover_name) and visit.state != "gap"
+
+
+def state(visit: Visit, reader: Reader, now: datetime, *, answered: bool = False) -> State:
     """One shape and a few words, from where the reader stands: theirs, or the one who comes."""
     comes = reader.id == visit.worker_id
     if visit.state == "gap":
         return ("over", "you can’t be there") if comes else ("open", "nobody is coming yet")
+    if replaced(visit, reader) and visit.state != "stopped":
+        return ("over", f"{visit.cover_name} comes instead" if visit.state == "covered" else f"{visit.cover_name} came instead")
     if visit.state == "covered":
-        return ("over", f"{visit.cover_name} comes instead") if comes else ("certain", f"is coming, from {visit.cover_circle}")
+        return ("certain", f"is coming, from {visit.cover_circle}") if visit.ends_at > now else ("waiting", "we’re asking how it went")
     if visit.state == "said":
-        return ("waiting", "waits for an answer") if comes else ("waiting", "did they come?")
+        if comes or answered:
+            return ("waiting", "waits for an answer" if comes else "answered, being settled")
+        return ("waiting", "did they come?")
     if visit.state == "planned" and visit.ends_at <= now:
         return ("waiting", "how did it go?") if comes else ("waiting", "we’re asking how it went")
     return {
@@ -123,14 +138,15 @@ def state(visit: Visit, reader: Reader, now: datetime) -> State:
 def sentence(visit: Visit, reader: Reader, now: datetime) -> str:
     """The state of one visit as a whole sentence, for the visit's own page."""
     comes, day, who = reader.id == visit.worker_id, at_time(visit.starts_at, now), visit.who or "Someone"
+    if replaced(visit, reader) and visit.state in {"covered", "said", "settled"}:
+        return f"{who} {'is coming' if visit.state == 'covered' else 'came'} {day} instead of you."
     to = "" if comes or reader.is_you(visit.person_id) else f" to {visit.person_called}"
     if visit.state == "planned":
         if comes:
             return f"You are coming {day}." if visit.ends_at > now else f"You were to come {day}."
         return f"{who} is coming{to} {day}." if visit.ends_at > now else f"{who} was to come{to} {day}."
     if visit.state == "covered":
-        instead = " instead of you" if comes else f", from {visit.cover_circle}"
-        return f"{who} is coming{to} {day}{instead}."
+        return f"{who} is coming{to} {day}, from {visit.cover_circle}."
     if visit.state == "gap":
         if comes:
             return f"You said that you can’t be there {day}."
@@ -147,7 +163,7 @@ def money(visit: Visit, line: LineState | None, reader: Reader, now: datetime) -
     if not visit.paid:
         return ""
     day = of_day(visit.starts_at, now)
-    comes = reader.id == visit.worker_id and visit.state != "covered"
+    comes = reader.id == visit.worker_id and not visit.cover_name
     worker = "you" if comes else visit.who or "the worker"
     across = bool(line and line.link_id)
     circles = "the two circles" if across else "the circle"

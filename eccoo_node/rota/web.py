@@ -1,5 +1,6 @@
 """Pages of one visit: "I can't be there", who has been told, how it went, and the news that a facilitator brings."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
@@ -77,17 +78,18 @@ class Told(msgspec.Struct, frozen=True):
 
     called: str
     words: str
+    reached: bool
 
 
-def _told(rows: list[ToldRow], code: str, now: datetime) -> list[Told]:
-    """Each person once, with the latest word of it."""
+def told_lines(rows: list[ToldRow], codes: Collection[str], now: datetime) -> list[Told]:
+    """Each person once, with the latest word of it, those first whom it has reached."""
     found = {}
     for row in rows:
-        if row.news == code:
-            spoken = {"phone": "by phone", "post": "by letter", "face_to_face": "face to face"}.get(row.channel, "")
-            at = row.told_at and f"{say.on_day(row.told_at, now)} at {clock.say_time(row.told_at, clock.zone())}"
-            found[row.person_id] = Told(row.called, f"told {at}" if at else f"we will tell them {spoken}")
-    return list(found.values())
+        if row.news in codes:
+            soon = {"phone": "we are ringing them", "post": "we are writing to them"}.get(row.channel, "we are going to see them")
+            at = row.told_at and f"{say.of_day(row.told_at, now)}, {clock.say_time(row.told_at, clock.zone())}"
+            found[row.person_id] = Told(row.called, f"told {at}" if at else soon, bool(at))
+    return sorted(found.values(), key=lambda told: not told.reached)
 
 
 class VisitController(Controller):
@@ -127,7 +129,7 @@ class VisitController(Controller):
         """(d) Who has been told, and when."""
         visit = await visit_for(actor_of(request), visit_id)
         now = clock.now()
-        told = _told(await queries.told_about(visit_id), "gap", now)
+        told = told_lines(await queries.told_about(visit_id), {"gap", "gap_again"}, now)
         today = say.on_day(visit.starts_at, now) == "today"
         return await show(request, "rota/told.html", visit.person_id, visit=visit, told=told, today=today)
 
@@ -213,15 +215,23 @@ class VisitController(Controller):
 
 
 class Bring(msgspec.Struct, frozen=True):
-    """One piece of news and how it may be brought."""
+    """What one person waits to be told, and how they may be reached. `last` is the newest piece of it."""
 
-    news: News
-    sentence: str
+    last: News
+    sentences: list[str]
 
 
 def to_bring(rows: list[News], now: datetime) -> list[Bring]:
-    """News to be brought, in the words in which it is said to its own reader."""
-    return [Bring(one, news.sentence(one, Reader(one.person_id, one.called), now)) for one in rows]
+    """News to be brought, by person, in the words in which it is said to them. Of one visit only the newest holds."""
+    by_person: dict[str, dict[str, News]] = {}
+    for one in rows:
+        of = by_person.setdefault(one.person_id, {})
+        of.pop(one.visit_id or one.about_id, None)
+        of[one.visit_id or one.about_id] = one
+    return [
+        Bring(max(of.values(), key=lambda n: n.at), [news.sentence(n, Reader(n.person_id, n.called), now) for n in of.values()])
+        for of in by_person.values()
+    ]
 
 
 class NewsController(Controller):
@@ -235,8 +245,13 @@ class NewsController(Controller):
 
     @post("/news/{told_id:str}/done", opt={"action": "rota.mark_told"})
     async def done(self, request: AnyRequest, told_id: str) -> Response[Any]:
-        await actions.mark_told(actor_of(request), told_id=told_id)
-        return redirect(request, "/to-ring", "Written down.")
+        """They know: this news, and what waited for the same person before it."""
+        actor = actor_of(request)
+        one = await queries.one_news(told_id)
+        earlier = [n for n in await queries.news_to_bring(200) if n.person_id == one.person_id and n.at <= one.at]
+        for waiting in earlier or [one]:
+            await actions.mark_told(actor, told_id=waiting.id)
+        return redirect(request, "/to-ring", f"Written down: {one.called} knows.")
 
 
 CONTROLLERS = [VisitController, NewsController]

@@ -34,12 +34,16 @@ async def not_theirs(request: AnyRequest, visit: Visit) -> Page:
     """(e) Why someone who is paid to come, or has no say, cannot ask; and whom to ring. Names only who was told."""
     speakers = await members.speakers_for(visit.person_id, "ask_for_cover")
     gap = visit.state == "gap"
-    told = [r for r in await rota.told_about(visit.id) if r.news in {"gap", "gap_again"} and gap]
-    named = say.names(r.called for r in told if r.person_id in {visit.person_id, *speakers})
-    me = actor_of(request).person_id
+    decide = {visit.person_id, *speakers}
+    rows = [r for r in await rota.told_about(visit.id) if r.person_id in decide and r.news in {"gap", "gap_again"} and gap]
+    reached = {r.called for r in rows if r.told_at}
+    known = [r.called for r in sorted(rows, key=lambda r: r.person_id != visit.person_id)]
+    told, waiting = say.names(c for c in known if c in reached), say.names(c for c in known if c not in reached)
+    said = f"{told} {'have' if ' and ' in told else 'has'} been told." if told else ""
+    said += f" We are telling {waiting}." if waiting else ""
     return await show(
-        request, "cover/not_yours.html", visit.person_id, status=403, visit=visit, named=named, several=" and " in named,
-        may_speak=me in speakers,
+        request, "cover/not_yours.html", visit.person_id, status=403, visit=visit, told=said,
+        may_speak=actor_of(request).person_id in speakers,
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def search_item(search: lists.Search, visit: Visit, reader: Reader, now: datetim
     if search.state == "wants_payer":
         return Item(4, f"{search.chosen} costs more {day}", "Whoever pays is asked first.", path, "See how it stands", "waiting")
     if search.offers:
-        some = "Someone offers" if search.offers == 1 else f"{search.offers} people offer"
+        some = "Someone offers" if search.offers == 1 else f"{say.count(search.offers).capitalize()} people offer"
         return Item(1, f"{some} to come{to} {day}", "You can look at who it is, and choose.", path, "See who offers", "waiting")
     asked = say.names(search.asked) or ("the circles around us" if search.further else "")
     news = f"The next news is by {say.by_time(search.next_news_at, now)}."
@@ -160,9 +160,13 @@ class Desk(msgspec.Struct, frozen=True):
     gaps: list[tuple[str, str, bool]]
     to_do: list[tuple[str, str]]
 
+    @property
+    def quiet(self) -> bool:
+        return not (self.bring or self.gaps or self.to_do)
+
 
 async def for_facilitator(reader: Reader, now: datetime) -> Desk:
-    rows = await rota.news_to_bring(limit=4)
+    bring = to_bring(await rota.news_to_bring(), now)
     beside = Reader("", "")
     gaps, unsure = await rota.gaps_everywhere(now), {s.visit_id: s for s in await lists.searches_unsure()}
     lines = [
@@ -172,7 +176,7 @@ async def for_facilitator(reader: Reader, now: datetime) -> Desk:
     ]  # fmt: skip
     told = await rota.news_of(reader.id, now - NEWS_LASTS)
     to_do = [(news_of.sentence(n, beside, now), news_of.path(n)) for n in told if n.news in news_of.TO_DO]
-    return Desk(to_bring(rows[:3], now), len(rows) > 3, lines, list(dict.fromkeys(to_do)))
+    return Desk(bring[:3], len(bring) > 3, lines, list(dict.fromkeys(to_do)))
 
 
 async def news_lines(reader: Reader, now: datetime) -> list[tuple[str, str, datetime]]:
@@ -205,13 +209,14 @@ class HomeController(Controller):
         items.sort(key=lambda item: item.rank)
         visits = await rota.coming_up(reader.id, now)
         faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})
-        entries = [(say.of_day(v.starts_at, now), entry(v, reader, faces, now)) for v in visits]
+        searches = await lists.searches_for([reader.id])
+        entries = [(say.of_day(v.starts_at, now), entry(v, reader, faces, now, searches.get(v.id))) for v in visits]
         teams = [] if actor.acting_for else [t for t in await members.teams_of(actor.person_id) if t[1].id != actor.person_id]
         desk = await for_facilitator(reader, now) if actor.wears("facilitator") and not actor.acting_for else None
         return await show(
             request, "cover/home.html", first=items[0] if items else None, items=items[1:], entries=entries, desk=desk,
             news=await news_lines(reader, now), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
-            greeting=_nothing(visits, reader, now), books=actor.wears("treasurer"), node=actor.wears("admin"),
+            greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now), books=actor.wears("treasurer"), node=actor.wears("admin"),
         )  # fmt: skip
 
 

@@ -154,15 +154,19 @@ class SearchController(Controller):
         circles = {c.id: c for c in await links.circles()} if asked or any(o.link_id for o in offers) else {}
         chosen = next((o for o in offers if o.id == found.chosen_offer), None)
         waiting = [n.called for n in near if not n.answer]
-        waiting += [circles[a.link_id].name for a in asked if not a.answer and a.link_id in circles]
+        offered_from = {o.link_id for o in offers}
+        waiting += [
+            circles[a.link_id].name for a in asked
+            if not a.answer and a.link_id in circles and a.link_id not in offered_from
+        ]  # fmt: skip
         people = await members.people({o.worker_id or "" for o in live} | {thing.payer_id})
         aside = await actions.aside_pence(visit)
         payer = people.get(thing.payer_id)
         return {
             "search": found, "visit": visit, "phase": phase(found, live), "offers": [
                 {"path": f"/cover/{found.id}/offers/{o.id}", "title": o.first_name,
-                 "words": f"{circles[o.link_id].name if o.link_id in circles else 'Our own circle'}. {words.cost(o.first_name, o.total_pence, aside, say.of_day(visit.starts_at, now)).split('.  ')[0]}",
-                 "person": face_of(o, people)} for o in live],
+                 "words": f"{circles[o.link_id].name if o.link_id in circles else 'Our own circle'}, {words.beside(o.total_pence, aside)}",
+                 "person": face_of(o, people)} for o in live if found.state in {"asking", "wants_payer"}],
             "waiting": say.names(waiting), "nobody": bool(near) and not waiting,
             "all_circles_no": bool(asked) and all(a.answer for a in asked),
             "chosen": chosen, "their_circle": await circle_of(request, chosen) if chosen else None,
@@ -216,7 +220,9 @@ class SearchController(Controller):
         outcome = await actions.ask_further(actor_of(request), request_id=request_id, words=context["said"])
         if outcome == "differs":
             return await differs(request, visit)
-        return redirect(request, f"/cover/{request_id}", reader_of(request).read_back(f"We’ve asked {context['circles']}."))
+        reader = reader_of(request)
+        notice = reader.read_back(f"We’ve asked {context['circles']}.") if reader.writes else ""
+        return redirect(request, f"/cover/{request_id}", notice)
 
     @get("/cover/{request_id:str}/override", opt={"action": "cover.override"})
     async def by_phone(self, request: AnyRequest, request_id: str) -> Response[Any]:

@@ -18,19 +18,32 @@ from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.say import Reader
-from eccoo_node.rota.web import reader_of, show, visit_for
+from eccoo_node.rota.web import reader_of, show, told_lines, visit_for
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect
 
-NOBODY = PersonCard("", "Someone is needed")
+# News of a visit that its whole team may know was told; whom we asked to come instead is not among it.
+_TOLD = frozenset({"gap", "gap_again", "coming", "coming_by_phone", "stopped"})
+
+
+class Blank(msgspec.Struct, frozen=True):
+    """Where somebody is missing."""
+
+    called: str = "Someone is needed"
+    id: str = ""
+    face: str = ""
+    blank: bool = True
+
+
+NOBODY = Blank()
 
 
 class Entry(msgspec.Struct, frozen=True):
     """One visit in a week."""
 
     path: str
-    person: PersonCard
+    person: PersonCard | Blank
     time: str
     place: str
     state: tuple[str, str]
@@ -52,15 +65,20 @@ def monday(text: str) -> date:
         return clock.week_of(clock.now(), clock.zone())
 
 
-def entry(visit: Visit, reader: Reader, faces: dict[str, PersonCard], now: datetime) -> Entry:
+def entry(
+    visit: Visit, reader: Reader, faces: dict[str, PersonCard], now: datetime, search: lists.Search | None = None
+) -> Entry:
     """Whoever is looked for stands first: to a worker the person, to everyone else the worker."""
     if reader.id == visit.worker_id:
         person, place = faces.get(visit.person_id, PersonCard("", visit.person_called)), visit.address
     else:
-        known = faces.get(visit.worker_id or "") if visit.state != "covered" else None
+        known = faces.get(visit.worker_id or "") if not visit.cover_name else None
         person = known or PersonCard("", visit.who) if visit.who else NOBODY
         place = visit.what
-    return Entry(f"/visits/{visit.id}", person, say.hours_of(visit), place, say.state(visit, reader, now), visit.starts_at)
+    state = say.state(visit, reader, now)
+    if search is not None and visit.state == "gap" and reader.id != visit.worker_id:
+        state = ("waiting", "someone offers" if search.offers else "we’ve asked")
+    return Entry(f"/visits/{visit.id}", person, say.hours_of(visit), place, state, visit.starts_at)
 
 
 def away_entry(mine: Mine) -> Entry:
@@ -74,10 +92,12 @@ def away_entry(mine: Mine) -> Entry:
     )  # fmt: skip
 
 
-async def days_of(visits: list[Visit], away: list[Mine], reader: Reader, start: date) -> list[Day]:
+async def days_of(
+    visits: list[Visit], away: list[Mine], reader: Reader, start: date, searches: dict[str, lists.Search]
+) -> list[Day]:
     now, zone = clock.now(), clock.zone()
     faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})
-    entries = [entry(v, reader, faces, now) for v in visits] + [away_entry(m) for m in away]
+    entries = [entry(v, reader, faces, now, searches.get(v.id)) for v in visits] + [away_entry(m) for m in away]
     today, found = now.astimezone(zone).date(), []
     for day in (start + timedelta(days=n) for n in range(7)):
         of_day = sorted((e for e in entries if e.at.astimezone(zone).date() == day), key=lambda e: e.at)
@@ -95,7 +115,7 @@ class WeekController(Controller):
         visits = await rota.week_of(reader.id, *bounds)
         away = await lists.mine_in_week(reader.id, *bounds) if reader.mode != "speaks" else []
         title = f"{say.whose(reader.called)} week" if actor_of(request).acting_for else "Your week"
-        return await self._page(request, await days_of(visits, away, reader, start), start, title, "/week")
+        return await self._page(request, await days_of(visits, away, reader, start, await lists.searches_for([reader.id])), start, title, "/week")
 
     @get("/weeks/{person_id:str}", opt={"action": "rota.see_week"})
     async def of_person(self, request: AnyRequest, person_id: str) -> Response[Any]:
@@ -105,7 +125,7 @@ class WeekController(Controller):
         start = monday(request.query_params.get("from", ""))
         card = await members.person(person_id)
         visits = await rota.week_of_person(person_id, *clock.day_bounds(start, clock.zone(), 7))
-        days = await days_of(visits, [], reader_of(request), start)
+        days = await days_of(visits, [], reader_of(request), start, {})
         return await self._page(request, days, start, f"{say.whose(card.called)} week", f"/weeks/{person_id}")
 
     async def _page(self, request: AnyRequest, days: list[Day], start: date, title: str, path: str) -> Response[Any]:
@@ -125,16 +145,18 @@ class WeekController(Controller):
             return await self._elsewhere(request, found)
         visit = await visit_for(actor, visit_id)
         line = await escrow.line(visit.line) if visit.line else None
-        comes = reader.id == visit.worker_id
+        comes, instead = reader.id == visit.worker_id, say.replaced(visit, reader)
+        spoken = "person" in await rota.said(visit.id)
         may_ask = not comes and access.may(actor, "cover.ask", await queries.thing_of(visit))
-        must = await members.must_know(visit.person_id) if comes and visit.state == "planned" else None
+        must = await members.must_know(visit.person_id) if comes and not instead and visit.state == "planned" else None
         faces = await members.people({visit.person_id, visit.worker_id or ""})
-        sees_money = comes or may_ask or actor.wears("facilitator") or actor.wears("family", "owner", "coordinator", community_id=visit.team_id)
+        near = actor.wears("family", "owner", "coordinator", community_id=visit.team_id) or actor.wears("facilitator")
+        sees_money = (comes and not instead) or may_ask or near
         return await show(
             request, "cover/visit.html", visit.person_id, visit=visit, comes=comes, may_ask=may_ask, must=must,
-            sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now), past=visit.starts_at <= now,
+            sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now, answered=spoken), past=visit.starts_at <= now,
             over=visit.ends_at <= now, money=say.money(visit, line, reader, now) if sees_money else "",
-            settles=say.settles(visit, now) if visit.state == "said" else "", told=await rota.told_about(visit.id),
+            settles=say.settles(visit, now) if visit.state == "said" else "", told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
             them=faces.get(visit.person_id), who=entry(visit, reader, faces, now).person,
             may_answer=access.may(actor, "rota.answer", visit.thing) and not comes,
         )  # fmt: skip
