@@ -1,59 +1,113 @@
-"""What every command that works on a node begins with: its folder, its settings, its database."""
+"""What every command shares: which node is meant, how it is opened, and how trouble is told.
+
+A refusal or a broken node is one plain sentence on stderr and exit code 1; never a traceback.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+import functools
+import logging
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 import msgspec
+import structlog
 
-from eccoo_node.db import bound
-from eccoo_node.db.engine import NodeEngine, engine_for
-from eccoo_node.db.migrate import pending
-from eccoo_node.kernel import clock
+from eccoo_node.db.engine import DATABASE_ERRORS
+from eccoo_node.hosting.folder import requires_node
+from eccoo_node.hosting.running import opened
 from eccoo_node.kernel.errors import Broken, Refusal
-from eccoo_node.kernel.paths import DataFolder, shipped
-from eccoo_node.kernel.settings import Settings, home_folder, load
+from eccoo_node.kernel.paths import DataFolder
+from eccoo_node.kernel.settings import Settings, Sources, home_folder, load
 
-T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-class Opened(msgspec.Struct, frozen=True):
-    """A node that a command may work on."""
+class Told(click.ClickException):
+    """One sentence for whoever typed the command."""
 
-    settings: Settings
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, err=True)
+
+
+class Plain(click.Group):
+    """A group whose commands tell of trouble in one sentence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (Refusal, Broken) as told:
+            raise Told(told.sentence) from None
+        except DATABASE_ERRORS as error:
+            raise Told(f"The node's files or its database cannot be used: {error}.") from None
+
+
+class Node(msgspec.Struct, frozen=True):
+    """The node that `ECCOO_HOME` names."""
+
     folder: DataFolder
-    engine: Any
+    settings: Settings
+    sources: Sources
 
 
-@asynccontextmanager
-async def opened() -> AsyncIterator[Opened]:
-    """The node of the data folder that ECCOO_HOME names, its database open and bound. Raises Broken."""
+def this_node() -> Node:
+    """The folder and its settings. Raises Broken for a setting that cannot be used."""
     folder = DataFolder(home_folder())
-    settings, _ = load(folder)
-    if not settings.database.url and not folder.database.exists():
-        raise Broken(f"There is no node in {folder.home}. Make one with `eccoo init`, or set ECCOO_HOME.", "no_node")
-    engine: NodeEngine = engine_for(settings.database.url, folder.database)
-    await engine.open()
-    try:
-        clock.set_zone(settings.zone)
-        with bound.bound(engine):
-            if left := await pending(shipped("migrations")):
-                raise Broken(f"The database is {len(left)} steps behind. Run `eccoo migrate`.", "not_migrated")
-            yield Opened(settings, folder, engine)
-    finally:
-        await engine.close()
+    settings, sources = load(folder)
+    return Node(folder, settings, sources)
 
 
-def run(work: Callable[[Opened], Awaitable[T]]) -> T:
-    """Do this with the opened node. What cannot be done is one plain sentence and the exit code 1."""
+def on_node(
+    *, migrated: bool = True
+) -> Callable[[Callable[Concatenate[Node, P], Coroutine[Any, Any, R]]], Callable[P, R]]:
+    """Run an async command with its node opened: database, zone, clock and wire are bound. It is given the node first.
 
-    async def whole() -> T:
-        async with opened() as node:
-            return await work(node)
+    `@group.command()`, options, then `@on_node()`. Raises Broken where there is no node.
+    """
 
-    try:
-        return asyncio.run(whole())
-    except (Broken, Refusal) as why:
-        raise click.ClickException(why.sentence) from None
+    def make(function: Callable[Concatenate[Node, P], Coroutine[Any, Any, R]]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            node = this_node()
+            requires_node(node.folder)
+            quiet_logs(node.settings)
+
+            async def inside() -> R:
+                async with opened(node.folder, node.settings, migrated=migrated):
+                    return await function(node, *args, **kwargs)
+
+            return asyncio.run(inside())
+
+        return run
+
+    return make
+
+
+def quiet_logs(settings: Settings) -> None:
+    """Logs go to stderr, as text or as JSON; what a command answers goes to stdout alone."""
+    last = (
+        structlog.processors.JSONRenderer()
+        if settings.log == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def counted(counts: dict[str, int]) -> str:
+    """ "3 links, 12 letters"."""
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())

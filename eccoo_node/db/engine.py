@@ -83,6 +83,8 @@ class NodeEngine(Protocol):
     async def begin(self) -> Tx: ...
     async def commit(self, tx: Tx) -> None: ...
     async def rollback(self, tx: Tx) -> None: ...
+    async def begin_snapshot(self) -> Tx: ...
+    async def end_snapshot(self, tx: Tx) -> None: ...
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]: ...
     async def script(self, statements: Sequence[str]) -> None: ...
     async def run_querystring(self, querystring: Any, in_pool: bool = True) -> Any: ...
@@ -189,6 +191,18 @@ class NodeSQLite(SQLiteEngine):
         finally:
             self._turn.release()
 
+    async def begin_snapshot(self) -> Tx:
+        """A connection of its own, so that the kept reader goes on seeing what is new."""
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = 1")
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master")
+        return Tx(connection)
+
+    async def end_snapshot(self, tx: Tx) -> None:
+        tx.open = False
+        tx.connection.close()
+
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
         _count(sql)
         tx = cast("Tx | None", self.current_transaction.get())
@@ -283,6 +297,18 @@ class NodePostgres(PostgresEngine):
                 await asyncio.shield(tx.connection.execute("ROLLBACK"))
         finally:
             await asyncio.shield(self._opened().release(tx.connection))
+
+    async def begin_snapshot(self) -> Tx:
+        connection = await self._opened().acquire()
+        try:
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        except BaseException:
+            await self._opened().release(connection)
+            raise
+        return Tx(connection)
+
+    async def end_snapshot(self, tx: Tx) -> None:
+        await self.rollback(tx)
 
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
         _count(sql)

@@ -202,6 +202,8 @@ class SessionActor(msgspec.Struct, frozen=True):
     actor: Actor
     called: str
     acting_for_called: str
+    # What they are to the person they speak for: "daughter".
+    relation: str
     seen_at: datetime
     large_print: bool
     easy_read: bool

@@ -7,7 +7,8 @@ from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert, insert_onc
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import SCOPES, Thing
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from eccoo_node.members.rules import COVERS, NEEDS_CAPACITY_RECORD, how_said, read_words
+from eccoo_node.members.reading import read_words
+from eccoo_node.members.rules import COVERS, NEEDS_CAPACITY_RECORD, how_said
 from eccoo_node.members.tables import BASES, Capacity, SpeaksFor
 from eccoo_node.record.door import Act, door
 
