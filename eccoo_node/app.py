@@ -7,22 +7,23 @@ an inner app that can be built anew and swapped while it runs, because a route c
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
 from litestar import Litestar, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
+from litestar.types import ControllerRouterHandler
 
 from eccoo_federation.client import GuardedClient
-from eccoo_node.cover import letters as cover_letters
 from eccoo_node.admin.queries import theme_name as chosen_theme
 from eccoo_node.admin.register import DecidedPlugins
+from eccoo_node.cover import letters as cover_letters
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
 from eccoo_node.db.migrate import migrate, pending
@@ -32,19 +33,22 @@ from eccoo_node.federating.wire import Wire
 from eccoo_node.kernel.clock import Clock, clock_bound, offset_clock, zone_bound
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
+from eccoo_node.kernel.post import post_bound
 from eccoo_node.kernel.settings import Settings
 from eccoo_node.links import identity
-from eccoo_node.members.queries import session_actor
+from eccoo_node.members.sign_in import resume
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.theming import Themes
+from eccoo_node.web.asgi import App, Receive, Scope, Send
 from eccoo_node.web.entrance import Entrance
 from eccoo_node.web.errors import handle
 from eccoo_node.web.front import FrontController
 from eccoo_node.web.guards import refuse_nameless, requires_sign_in
 from eccoo_node.web.health import HealthController
+from eccoo_node.web.mailer import mailer_of
 from eccoo_node.web.security import Outermost
 from eccoo_node.web.serving import listen, only_one, run
-from eccoo_node.web.sessions import LoadSession, nobody
+from eccoo_node.web.sessions import LoadSession
 from eccoo_node.web.site import NavItem, Site
 
 log = structlog.get_logger("app")
@@ -55,7 +59,7 @@ DOMAINS = ("members", "governance", "agreements", "escrow", "links", "teams", "r
 WORKING = (cover_letters, pulls, sender)
 MAX_API_BODY = 1024 * 1024
 
-Service = Callable[[asyncio.Event], Awaitable[None]]
+Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -64,7 +68,7 @@ class Parts(msgspec.Struct, frozen=True):
     controllers: tuple[ControllerRouterHandler, ...] = ()
     nav: tuple[NavItem, ...] = ()
     templates: tuple[Path, ...] = ()
-    mounts: Mapping[str, ASGIApp] = {}
+    mounts: Mapping[str, App] = {}
 
     def with_plugins(self, brought: Brought) -> "Parts":
         return Parts(
@@ -91,7 +95,7 @@ def domain_parts() -> Parts:
 class Mounts:
     """Passes what lies below a prefix to an app of its own, with its path whole; the rest to the pages."""
 
-    def __init__(self, pages: ASGIApp, mounts: Mapping[str, ASGIApp]) -> None:
+    def __init__(self, pages: App, mounts: Mapping[str, App]) -> None:
         self.pages = pages
         self.mounts = dict(mounts)
 
@@ -104,8 +108,8 @@ class Mounts:
         await self.pages(scope, receive, send)
 
 
-def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
-    """The inner app: everything between the socket and the doors. Raises RuntimeError for a handler without an action."""
+def build(site: Site, parts: Parts) -> tuple[App, Litestar]:
+    """The inner app, from the socket to the doors. Raises RuntimeError for a handler that names no action."""
     pages = Litestar(
         list(parts.controllers),
         guards=[requires_sign_in],
@@ -128,13 +132,14 @@ class Shell:
     """The running node: its engine, its clock, its services, and the inner app that can be swapped."""
 
     def __init__(
-        self, inner: ASGIApp, pages: Litestar, site: Site, *, engine: NodeEngine, clock: Clock | None, owns_engine: bool
+        self, inner: App, pages: Litestar, site: Site, *, engine: NodeEngine, clock: Clock | None, owns_engine: bool
     ) -> None:
         self.inner = inner
         self.pages = pages
         self.site = site
         self.engine = engine
         self.clock = clock
+        self.mailer = mailer_of(site.settings)
         self.owns_engine = owns_engine
         self.services: list[Service] = []
         # What else belongs to this node alone, such as its keys and its client, bound around each request and job.
@@ -145,7 +150,7 @@ class Shell:
         # Why it could not start, for `serve` to say.
         self.broken: Broken | None = None
 
-    def swap(self, inner: ASGIApp, pages: Litestar, site: Site) -> None:
+    def swap(self, inner: App, pages: Litestar, site: Site) -> None:
         """Answer with this app from the next request on; requests under way end where they began."""
         self.inner, self.pages, self.site = inner, pages, site
 
@@ -158,9 +163,10 @@ class Shell:
 
     @contextlib.contextmanager
     def bound(self) -> Iterator[None]:
-        """This node's database and clock, for whatever runs inside."""
+        """This node's database, clock and mail, for whatever runs inside."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(bound.bound(self.engine))
+            stack.enter_context(post_bound(self.mailer))
             stack.enter_context(zone_bound(self.site.settings.zone))
             if self.clock is not None:
                 stack.enter_context(clock_bound(self.clock))
@@ -222,9 +228,9 @@ def create_app(
     engine: NodeEngine | None = None,
     clock: Clock | None = None,
     node_id: str = "",
-    load_session: LoadSession = nobody,
+    load_session: LoadSession = resume,
     parts: Parts | None = None,
-    mounts: Mapping[str, ASGIApp] | None = None,
+    mounts: Mapping[str, App] | None = None,
     theme_name: Callable[[], Awaitable[str]] | None = None,
     plugins: Register | None = None,
     services: Sequence[Service] = (jobs.loop,),
@@ -278,7 +284,6 @@ def node_app(settings: Settings, folder: DataFolder) -> Shell:
         folder,
         clock=offset_clock(folder.clock) if settings.demo else None,
         node_id=us.node_id,
-        load_session=session_actor,
         theme_name=chosen_theme,
         plugins=DecidedPlugins(),
         mounts=dict.fromkeys(prefixes, federation),

@@ -96,7 +96,8 @@ async def set_care_facts(
     if gender_wished not in GENDERS_WISHED:
         raise Invalid("Choose a woman, a man, or either.", "bad_gender", field="gender_wished")
     row = CareFacts(
-        person_id=person_id, **{name: name in named for name in FACTS}, language=language, gender_wished=gender_wished,
+        person_id=person_id, two_people="two_people" in named, hoist="hoist" in named, stairs="stairs" in named,
+        pets="pets" in named, smoke="smoke" in named, language=language, gender_wished=gender_wished,
         skills=read_codes(skills, "skills"), way_in=read_words(way_in, "way_in"),
         must_know=read_words(must_know, "must_know"), changed_at=clock.now(),
         safety_review_at=(await queries.care_facts(person_id)).safety_review_at,

@@ -25,8 +25,8 @@ async def count(what: str, who: str, most: int, per: timedelta = HOUR) -> None:
     key, window = await _key(what, who), _window(per)
     async with write():
         rows = await fetch(
-            'INSERT INTO attempt ("key", "window", "count") VALUES (?, ?, 1) '
-            'ON CONFLICT ("key", "window") DO UPDATE SET "count" = attempt."count" + 1 RETURNING "count"',
+            'INSERT INTO attempt ("key", "window", "tries") VALUES (?, ?, 1) '
+            'ON CONFLICT ("key", "window") DO UPDATE SET "tries" = attempt."tries" + 1 RETURNING "tries"',
             key,
             window,
         )

@@ -10,10 +10,15 @@ from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.ids import new_digits, new_id, new_secret
 from eccoo_node.kernel.post import Post, post
-from eccoo_node.members.sign_in import MAIL_LASTS, hash_digits, hash_secret
+from eccoo_node.members.ways_in import MAIL_LASTS, hash_digits, hash_secret
 
 # Nobody still waits for a sign-in mail after this.
 _GIVE_UP = timedelta(minutes=30)
+
+
+async def queue_sign_in(asked: str) -> None:
+    """Let the ways in of one asking be made and sent, inside `write()`."""
+    await jobs.add("members.sign_in_mail", asked, asked=asked)
 
 
 @jobs.job("members.sign_in_mail")

@@ -83,6 +83,25 @@ async def find_people(text: str, *, limit: int = 20) -> list[PersonCard]:
     return sorted(found, key=lambda p: (p.called.lower(), p.id))[:limit]
 
 
+async def shares_contact(person_id: str) -> list[PersonCard]:
+    """Others who have this person's number or address: what is told there may be heard by them."""
+    me = await person(person_id)
+    digits = "".join(c for c in me.phone if c.isdigit())[-9:]
+    rows = await fetch(
+        f"SELECT {_PERSON} FROM person p WHERE p.standing <> 'died' AND p.id <> ? "  # noqa: S608 our own words
+        "AND (p.phone <> '' OR (p.email <> '' AND p.email = ?)) ORDER BY lower(p.called), p.id",
+        person_id,
+        me.email,
+    )
+    others = [PersonCard(*row) for row in rows]
+    return [
+        other
+        for other in others
+        if (me.email and other.email == me.email)
+        or (digits and "".join(c for c in other.phone if c.isdigit())[-9:] == digits)
+    ]
+
+
 async def hats_of(person_id: str) -> tuple[Hat, ...]:
     now = clock.now()
     rows = await fetch(

@@ -5,13 +5,12 @@ and gives the same answer whether or not anyone here has the address. Reading a 
 mail before people do.
 """
 
-import hashlib
+import contextlib
 import hmac
 from datetime import datetime, timedelta
 
 import msgspec
 
-from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
@@ -20,13 +19,15 @@ from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from eccoo_node.kernel.ids import new_code, new_id, new_secret, read_code
 from eccoo_node.members import limits, queries
 from eccoo_node.members.cards import SessionActor
+from eccoo_node.members.mail import queue_sign_in
 from eccoo_node.members.reading import read_email
 from eccoo_node.members.rules import POWERS
 from eccoo_node.members.tables import KNOWN_BY, Session, SignIn
+from eccoo_node.members.ways_in import MAIL_LASTS, hash_digits, hash_secret
 from eccoo_node.record.door import Act, door
 
-MAIL_LASTS = timedelta(minutes=10)
 PRINTED_LASTS = timedelta(days=14)
+SETUP_LASTS = timedelta(days=2)
 SESSION_LASTS = timedelta(days=90)
 # Whoever can read or change what is others' signs in again each week.
 POWERFUL_LASTS = timedelta(days=7)
@@ -59,14 +60,11 @@ class PrintedCode(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
-def hash_secret(secret: str) -> str:
-    """For what holds enough chance that nobody can try it out."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+class SetupLink(msgspec.Struct, frozen=True):
+    """The end of a link for the first admin; it is shown this once."""
 
-
-def hash_digits(digits: str, salt: str) -> str:
-    """Six digits can be tried out by whoever holds the row; the limit on tries and ten minutes guard them."""
-    return hmac.new(salt.encode(), digits.encode(), hashlib.sha256).hexdigest()
+    token: str
+    expires_at: datetime
 
 
 async def ask_for_link(email: str, *, client: str = "") -> str:
@@ -92,7 +90,7 @@ async def _ask(act: Act, address: str) -> str:
     # People who share an address each get their own way in, in one mail.
     for person_id in [row[0] for row in rows] or [None]:
         await insert(SignIn(person_id=person_id, kind="mail", asked=asked, created_at=now, expires_at=now + MAIL_LASTS))
-    await jobs.add("members.sign_in_mail", asked, asked=asked)
+    await queue_sign_in(asked)
     return asked
 
 
@@ -235,10 +233,40 @@ async def print_code(act: Act, person_id: str) -> PrintedCode:
     return PrintedCode(code, card.called, now + PRINTED_LASTS)
 
 
+@door("members.make_setup_link")
+async def make_setup_link(act: Act) -> SetupLink:
+    """A link that signs in the first admin of a new node, once. An older one ends. Raises Conflict once anyone came in."""
+    act.allow(Thing("sign_in"))
+    if await fetch_value("SELECT id FROM session LIMIT 1") is not None:
+        raise Conflict("Someone has signed in here already.", "not_new")
+    first = await fetch_value("SELECT person_id FROM hat WHERE role = 'admin' ORDER BY from_at, id LIMIT 1")
+    if first is None:
+        raise NotFound("This node has no admin yet.", "no_admin")
+    now, token = clock.now(), new_secret()
+    await fetch("UPDATE sign_in SET used_at = ? WHERE kind = 'setup' AND used_at IS NULL", now)
+    row = SignIn(
+        person_id=first, kind="setup", link_hash=hash_secret(token), created_at=now, expires_at=now + SETUP_LASTS
+    )
+    await insert(row)
+    act.thing = Thing("sign_in", str(row.id), first)
+    return SetupLink(token, row.expires_at)
+
+
+async def resume(token_hash: str) -> SessionActor | None:
+    """Whose session this is, remembered as used; None when it is nobody's."""
+    found = await queries.session_actor(token_hash)
+    if found is not None:
+        await seen(found)
+    return found
+
+
 async def seen(session: SessionActor) -> None:
     """Remember that someone was here; at most one write in ten minutes."""
     now = clock.now()
-    if session.seen_at <= now - SEEN_EVERY:
+    if session.seen_at > now - SEEN_EVERY:
+        return
+    # A page is read even while every writer's turn is taken.
+    with contextlib.suppress(Conflict):
         async with write():
             await fetch("UPDATE session SET seen_at = ? WHERE id = ? AND seen_at < ?", now, session.session_id, now)
 

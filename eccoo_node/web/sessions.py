@@ -70,6 +70,12 @@ def drop_session(request: "AnyRequest", response: "Response[Any]") -> None:
     """Let this answer sign the browser out, and clear what it kept: phones are shared."""
     site = request.scope["eccoo"].site  # type: ignore[typeddict-item]
     response.set_cookie(
-        key=site.session_cookie, value="", max_age=0, path=site.cookie_path, secure=site.secure, httponly=True, samesite="lax"
+        key=site.session_cookie,
+        value="",
+        max_age=0,
+        path=site.cookie_path,
+        secure=site.secure,
+        httponly=True,
+        samesite="lax",
     )
     response.headers["clear-site-data"] = '"cache", "storage"'

@@ -13,7 +13,8 @@ from eccoo_node.kernel.access import COMMAND, SCOPES, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from eccoo_node.kernel.post import post_bound
 from eccoo_node.members import care, limits, mail, queries, sign_in, speaking
-from eccoo_node.members.sign_in import SignedIn, hash_secret
+from eccoo_node.members.sign_in import SignedIn
+from eccoo_node.members.ways_in import hash_secret
 from tests.support import make
 from tests.support.letters import KeptLetters
 from tests.support.node import Node
