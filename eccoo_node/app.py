@@ -20,29 +20,43 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler
 
+from eccoo_federation.client import GuardedClient
+from eccoo_node.admin.queries import theme_name as chosen_theme
+from eccoo_node.admin.register import DecidedPlugins
+from eccoo_node.cover import letters as cover_letters
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
 from eccoo_node.db.migrate import migrate, pending
-from eccoo_node.kernel.clock import Clock, clock_bound
+from eccoo_node.federating import pulls, sender
+from eccoo_node.federating.app import FederationApp
+from eccoo_node.federating.wire import Wire
+from eccoo_node.kernel.clock import Clock, clock_bound, offset_clock, zone_bound
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
+from eccoo_node.kernel.post import post_bound
 from eccoo_node.kernel.settings import Settings
+from eccoo_node.links import identity
+from eccoo_node.members.sign_in import resume
+from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.theming import Themes
-from eccoo_node.web.asgi import App, Receive, Scope, Send
+from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.entrance import Entrance
 from eccoo_node.web.errors import handle
 from eccoo_node.web.front import FrontController
 from eccoo_node.web.guards import refuse_nameless, requires_sign_in
 from eccoo_node.web.health import HealthController
+from eccoo_node.web.mailer import mailer_of
 from eccoo_node.web.security import Outermost
 from eccoo_node.web.serving import listen, only_one, run
-from eccoo_node.web.sessions import LoadSession, nobody
+from eccoo_node.web.sessions import LoadSession
 from eccoo_node.web.site import NavItem, Site
 
 log = structlog.get_logger("app")
 
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
 DOMAINS = ("members", "governance", "agreements", "escrow", "links", "teams", "rota", "cover", "federating", "admin")
+# Modules whose jobs, listeners and letter handlers are registered by importing them.
+WORKING = (cover_letters, pulls, sender)
 MAX_API_BODY = 1024 * 1024
 
 Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -54,7 +68,15 @@ class Parts(msgspec.Struct, frozen=True):
     controllers: tuple[ControllerRouterHandler, ...] = ()
     nav: tuple[NavItem, ...] = ()
     templates: tuple[Path, ...] = ()
-    mounts: Mapping[str, App] = {}
+    mounts: Mapping[str, ASGIApp] = {}
+
+    def with_plugins(self, brought: Brought) -> "Parts":
+        return Parts(
+            (*self.controllers, *brought.routes),
+            (*self.nav, *brought.nav),
+            (*self.templates, *brought.templates),
+            self.mounts,
+        )
 
 
 def domain_parts() -> Parts:
@@ -73,7 +95,7 @@ def domain_parts() -> Parts:
 class Mounts:
     """Passes what lies below a prefix to an app of its own, with its path whole; the rest to the pages."""
 
-    def __init__(self, pages: App, mounts: Mapping[str, App]) -> None:
+    def __init__(self, pages: ASGIApp, mounts: Mapping[str, ASGIApp]) -> None:
         self.pages = pages
         self.mounts = dict(mounts)
 
@@ -86,7 +108,7 @@ class Mounts:
         await self.pages(scope, receive, send)
 
 
-def build(site: Site, parts: Parts) -> tuple[App, Litestar]:
+def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
     """The inner app, from the socket to the doors. Raises RuntimeError for a handler that names no action."""
     pages = Litestar(
         list(parts.controllers),
@@ -110,20 +132,25 @@ class Shell:
     """The running node: its engine, its clock, its services, and the inner app that can be swapped."""
 
     def __init__(
-        self, inner: App, pages: Litestar, site: Site, *, engine: NodeEngine, clock: Clock | None, owns_engine: bool
+        self, inner: ASGIApp, pages: Litestar, site: Site, *, engine: NodeEngine, clock: Clock | None, owns_engine: bool
     ) -> None:
         self.inner = inner
         self.pages = pages
         self.site = site
         self.engine = engine
         self.clock = clock
+        self.mailer = mailer_of(site.settings)
         self.owns_engine = owns_engine
         self.services: list[Service] = []
+        # What else belongs to this node alone, such as its keys and its client, bound around each request and job.
+        self.bindings: list[Callable[[], contextlib.AbstractContextManager[object]]] = []
+        self.closing: list[Callable[[], Awaitable[None]]] = []
         self.theme_name: Callable[[], Awaitable[str]] | None = None
+        self.plugins: Host | None = None
         # Why it could not start, for `serve` to say.
         self.broken: Broken | None = None
 
-    def swap(self, inner: App, pages: Litestar, site: Site) -> None:
+    def swap(self, inner: ASGIApp, pages: Litestar, site: Site) -> None:
         """Answer with this app from the next request on; requests under way end where they began."""
         self.inner, self.pages, self.site = inner, pages, site
 
@@ -136,11 +163,15 @@ class Shell:
 
     @contextlib.contextmanager
     def bound(self) -> Iterator[None]:
-        """This node's database and clock, for whatever runs inside."""
+        """This node's database, clock and mail, for whatever runs inside."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(bound.bound(self.engine))
+            stack.enter_context(post_bound(self.mailer))
+            stack.enter_context(zone_bound(self.site.settings.zone))
             if self.clock is not None:
                 stack.enter_context(clock_bound(self.clock))
+            for binding in self.bindings:
+                stack.enter_context(binding())
             yield
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -165,6 +196,8 @@ class Shell:
             await asyncio.wait(running, timeout=12)
             for task in running:
                 task.cancel()
+        for close in self.closing:
+            await close()
         if self.owns_engine:
             await self.engine.close()
         await send({"type": "lifespan.shutdown.complete"})
@@ -172,12 +205,20 @@ class Shell:
     async def _check(self) -> None:
         if left := await pending(shipped("migrations")):
             raise Broken(f"The database is {len(left)} steps behind this version. Run `eccoo migrate`.", "not_migrated")
-        if self.theme_name is not None:
-            try:
-                self.site.themes.use(await self.theme_name())
-            except Broken as broken:
-                # A theme that has gone bad must not keep people from their rota.
-                log.warning("theme not worn", why=broken.sentence)
+        if self.plugins is None:
+            await self.wear()
+        else:
+            await self.plugins.reload()
+
+    async def wear(self) -> None:
+        """Wear the theme that was chosen."""
+        if self.theme_name is None:
+            return
+        try:
+            self.site.themes.use(await self.theme_name())
+        except Broken as broken:
+            # A theme that has gone bad must not keep people from their rota.
+            log.warning("theme not worn", why=broken.sentence)
 
 
 def create_app(
@@ -187,10 +228,11 @@ def create_app(
     engine: NodeEngine | None = None,
     clock: Clock | None = None,
     node_id: str = "",
-    load_session: LoadSession = nobody,
+    load_session: LoadSession = resume,
     parts: Parts | None = None,
-    mounts: Mapping[str, App] | None = None,
+    mounts: Mapping[str, ASGIApp] | None = None,
     theme_name: Callable[[], Awaitable[str]] | None = None,
+    plugins: Register | None = None,
     services: Sequence[Service] = (jobs.loop,),
 ) -> Shell:
     """Put a node together. An engine that is given is opened and closed by whoever gives it."""
@@ -198,19 +240,57 @@ def create_app(
     parts = parts or domain_parts()
     if mounts:
         parts = msgspec.structs.replace(parts, mounts={**parts.mounts, **mounts})
-    site = Site(
-        settings, folder, themes,
-        # Until the node has made its keys, its folder tells it from another on the same host.
-        node_id=node_id or hashlib.sha256(str(folder.home).encode()).hexdigest(),
-        load_session=load_session, nav=parts.nav, templates=parts.templates,
-    )  # fmt: skip
+    whole = parts
+
+    def site_of(parts: Parts) -> Site:
+        return Site(
+            settings, folder, themes,
+            # Until the node has made its keys, its folder tells it from another on the same host.
+            node_id=node_id or hashlib.sha256(str(folder.home).encode()).hexdigest(),
+            load_session=load_session, nav=parts.nav, templates=parts.templates,
+        )  # fmt: skip
+
+    def use(brought: Brought) -> None:
+        """Answer from now on with the node's own pages and what the plugins bring."""
+        site = site_of(parts := whole.with_plugins(brought))
+        inner, pages = build(site, parts)
+        pages.state.plugins = shell.plugins
+        shell.swap(inner, pages, site)
+
+    site = site_of(parts)
     inner, pages = build(site, parts)
     shell = Shell(
         inner, pages, site, engine=engine or engine_for(settings.database.url, folder.database), clock=clock,
         owns_engine=engine is None,
     )  # fmt: skip
     shell.services = list(services)
-    shell.theme_name = theme_name
+    # Started without plugins, a node wears its own look too: either may be what went wrong.
+    safe = settings.plugins == "none"
+    shell.theme_name = None if safe else theme_name
+    if plugins is not None:
+        shell.plugins = pages.state.plugins = Host(plugins, use, safe=safe, refresh=shell.wear)
+        shell.services.append(shell.plugins.follow)
+    return shell
+
+
+def node_app(settings: Settings, folder: DataFolder) -> Shell:
+    """The whole node of an initialised data folder: pages, wire, jobs. Raises Broken when its keys cannot be read."""
+    us = identity.load(folder, settings)
+    wire = Wire(us, GuardedClient(loopback_peers=us.loopback_peers))
+    federation = FederationApp()
+    prefixes = {f"{below}{path}" for path in ("/fed", "/.well-known/circle-node") for below in {"", us.prefix}}
+    shell = create_app(
+        settings,
+        folder,
+        clock=offset_clock(folder.clock) if settings.demo else None,
+        node_id=us.node_id,
+        load_session=resume,
+        theme_name=chosen_theme,
+        plugins=DecidedPlugins(),
+        mounts=dict.fromkeys(prefixes, federation),
+    )
+    shell.bindings.append(wire.bound)
+    shell.closing.append(wire.client.aclose)
     return shell
 
 

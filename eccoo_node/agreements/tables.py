@@ -13,6 +13,8 @@ class Consent(Table, tablename="consent"):
     id = key()
     person_id = ref(Person)
     kind = word(32)
+    # What someone who speaks for them must be allowed, to say or take back this yes.
+    scope = word(24)
     subject_kind = word(32)
     subject_id = word(64)
     words = prose()
@@ -25,7 +27,7 @@ class Consent(Table, tablename="consent"):
 
 
 class Terms(Table, tablename="terms"):
-    """What a person and a worker agreed: rate, travel, notice. A change is a new row."""
+    """What a person and a worker agree: rate, travel, notice. In force once both said yes. A change is a new row."""
 
     id = key()
     person_id = ref(Person)
@@ -36,9 +38,14 @@ class Terms(Table, tablename="terms"):
     # Cancelled later than this many hours before, the worker is owed this share of the fee.
     cancel_hours = number(24)
     cancel_bps = number(5000)
-    person_yes_at = moment()
-    worker_yes_at = moment()
-    from_at = moment()
+    # Each side's own yes: when, how, and whose words they were.
+    person_yes_at = moment(null=True)
+    person_yes_via = word(16)
+    person_yes_by = word(36)
+    worker_yes_at = moment(null=True)
+    worker_yes_via = word(16)
+    worker_yes_by = word(36)
+    from_at = moment(null=True)
     ended_at = moment(null=True)
 
 
@@ -47,5 +54,7 @@ TABLES = [Consent, Terms]
 extras.append_only("consent")
 extras.index("consent", "subject_id", "kind")
 extras.index("consent", "person_id")
-extras.unique("terms", "person_id", "worker_id", where="ended_at IS NULL")
+extras.unique("consent", "withdraws", where="withdraws <> ''")
+extras.index("terms", "worker_id")
+extras.unique("terms", "person_id", "worker_id", where="ended_at IS NULL AND from_at IS NOT NULL")
 extras.check("terms", "rate_pence >= 0 AND travel_pence >= 0 AND cancel_bps BETWEEN 0 AND 10000 AND cancel_hours >= 0")

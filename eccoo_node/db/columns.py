@@ -5,7 +5,18 @@ No column has a default in the database: what a row holds, somebody wrote.
 
 from typing import Any
 
-from piccolo.columns import BigInt, BigSerial, Boolean, ForeignKey, Integer, OnDelete, OnUpdate, Text, Timestamptz, Varchar
+from piccolo.columns import (
+    BigInt,
+    BigSerial,
+    Boolean,
+    ForeignKey,
+    Integer,
+    OnDelete,
+    OnUpdate,
+    Text,
+    Timestamptz,
+    Varchar,
+)
 
 from eccoo_node.kernel.ids import new_id
 
@@ -51,6 +62,8 @@ def flag(default: bool = False) -> Boolean:
     return Boolean(default=default)
 
 
-def ref(table: Any, *, null: bool = False) -> ForeignKey:
+def ref(table: Any, *, null: bool = False) -> Any:
     """A reference that forbids deleting what it points at."""
-    return ForeignKey(references=table, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict, null=null, default=None)
+    return ForeignKey(
+        references=table, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict, null=null, default=None
+    )

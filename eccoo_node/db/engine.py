@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -24,6 +24,10 @@ from eccoo_node.kernel.errors import Broken, Conflict
 
 # How long a writer waits for other processes before a person is asked to try again.
 WRITE_WAIT_S = 20.0
+# PostgreSQL gave up on this transaction because of another; run again, it will most likely pass.
+DEADLOCKS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+# The database itself failed, whatever the statement was about.
+DATABASE_ERRORS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 _counter: ContextVar[list[str] | None] = ContextVar("query_counter", default=None)
 
@@ -79,6 +83,8 @@ class NodeEngine(Protocol):
     async def begin(self) -> Tx: ...
     async def commit(self, tx: Tx) -> None: ...
     async def rollback(self, tx: Tx) -> None: ...
+    async def begin_snapshot(self) -> Tx: ...
+    async def end_snapshot(self, tx: Tx) -> None: ...
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]: ...
     async def script(self, statements: Sequence[str]) -> None: ...
     async def run_querystring(self, querystring: Any, in_pool: bool = True) -> Any: ...
@@ -185,9 +191,21 @@ class NodeSQLite(SQLiteEngine):
         finally:
             self._turn.release()
 
+    async def begin_snapshot(self) -> Tx:
+        """A connection of its own, so that the kept reader goes on seeing what is new."""
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = 1")
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master")
+        return Tx(connection)
+
+    async def end_snapshot(self, tx: Tx) -> None:
+        tx.open = False
+        tx.connection.close()
+
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
         _count(sql)
-        tx: Tx | None = self.current_transaction.get()
+        tx = cast("Tx | None", self.current_transaction.get())
         if tx is not None:
             tx.check()
             return list(tx.connection.execute(sql, params))
@@ -280,12 +298,24 @@ class NodePostgres(PostgresEngine):
         finally:
             await asyncio.shield(self._opened().release(tx.connection))
 
+    async def begin_snapshot(self) -> Tx:
+        connection = await self._opened().acquire()
+        try:
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        except BaseException:
+            await self._opened().release(connection)
+            raise
+        return Tx(connection)
+
+    async def end_snapshot(self, tx: Tx) -> None:
+        await self.rollback(tx)
+
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
         _count(sql)
         return await self._run(_numbered(sql), params)
 
     async def _run(self, sql: str, params: Sequence[Any]) -> list[Any]:
-        tx: Tx | None = self.current_transaction.get()
+        tx = cast("Tx | None", self.current_transaction.get())
         if tx is not None:
             tx.check()
             found: list[Any] = await tx.connection.fetch(sql, *params)

@@ -96,8 +96,11 @@ async def cancel(kind: str, key: str) -> None:
 
 
 async def hurry(kind: str, key: str) -> None:
-    """Let a waiting job run now, inside `write()`."""
-    await fetch("UPDATE job SET run_at = ?, attempts = 0 WHERE kind = ? AND key = ?", clock.now(), kind, key)
+    """Let a waiting job run now, or once more if it is just running, inside `write()`."""
+    # Whoever runs it deletes the row only while it still bears their name, so a wake-up in between is not lost.
+    await fetch(
+        "UPDATE job SET run_at = ?, attempts = 0, leased_by = '' WHERE kind = ? AND key = ?", clock.now(), kind, key
+    )
 
 
 async def ensure_recurring() -> None:
@@ -161,6 +164,8 @@ async def _run(row: Any, me: str) -> None:
                 id_,
                 me,
             )
+        # Woken while it ran: let go of the lease, so that it runs again.
+        await fetch("UPDATE job SET leased_until = NULL WHERE id = ? AND leased_by = ''", id_)
 
 
 async def _failed(id_: int, kind: str, key: str, attempts: int, error: Exception, me: str) -> None:
@@ -182,6 +187,7 @@ async def _failed(id_: int, kind: str, key: str, attempts: int, error: Exception
             id_,
             me,
         )
+        await fetch("UPDATE job SET leased_until = NULL WHERE id = ? AND leased_by = ''", id_)
 
 
 async def run_due(me: str | None = None) -> int:

@@ -14,12 +14,12 @@ class BoundEngine(Engine[Any]):
     def __init__(self) -> None:
         """Nothing to open: the bound engine was opened by whoever bound it."""
 
-    engine_type = property(lambda self: bound.engine().engine_type)  # type: ignore[assignment]
-    current_transaction = property(lambda self: bound.engine().current_transaction)  # type: ignore[assignment]
-    query_id = property(lambda self: 0)  # type: ignore[assignment]
-    log_queries = property(lambda self: False)  # type: ignore[assignment]
-    log_responses = property(lambda self: False)  # type: ignore[assignment]
-    min_version_number = property(lambda self: 0)  # type: ignore[assignment]
+    engine_type = property(lambda self: bound.engine().engine_type)
+    current_transaction = property(lambda self: bound.engine().current_transaction)
+    query_id = property(lambda self: 0)
+    log_queries = property(lambda self: False)
+    log_responses = property(lambda self: False)
+    min_version_number = property(lambda self: 0)
 
     async def get_version(self) -> float:
         return await bound.engine().get_version()

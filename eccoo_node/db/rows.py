@@ -32,7 +32,7 @@ def marks(values: Sequence[Any]) -> str:
 
 
 def locking() -> str:
-    """" FOR UPDATE" where rows must be locked by name; SQLite's writer already has the whole file."""
+    """ " FOR UPDATE" where rows must be locked by name; SQLite's writer already has the whole file."""
     return " FOR UPDATE" if bound.engine().engine_type == "postgres" else ""
 
 

@@ -72,3 +72,18 @@ async def _savepoint(tx: Tx) -> AsyncIterator[Tx]:
             await engine.execute(f"RELEASE SAVEPOINT {name}")
         raise
     await engine.execute(f"RELEASE SAVEPOINT {name}")
+
+
+@asynccontextmanager
+async def snapshot() -> AsyncIterator[None]:
+    """Every read inside sees the database as it was at one moment, and no writer waits for it. Not inside `write()`."""
+    engine = bound.engine()
+    if engine.current_transaction.get() is not None:
+        raise RuntimeError("a snapshot is taken outside a transaction")
+    tx = await engine.begin_snapshot()
+    token = engine.current_transaction.set(tx)
+    try:
+        yield
+    finally:
+        engine.current_transaction.reset(token)
+        await engine.end_snapshot(tx)

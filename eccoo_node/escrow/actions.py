@@ -13,9 +13,9 @@ import msgspec
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value
 from eccoo_node.escrow import chart, ledger, lines, queries, rules
 from eccoo_node.escrow.ledger import Draft
-from eccoo_node.escrow.lines import Across
+from eccoo_node.escrow.lines import Across, New
 from eccoo_node.escrow.queries import Booking
-from eccoo_node.escrow.rules import Leg, Shares, Terms
+from eccoo_node.escrow.rules import Leg, Shares, State, Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
@@ -98,22 +98,23 @@ async def set_aside(
     credit is too short: nothing has changed, and the booking is not paid for yet.
     """
     act.allow(Thing("line", line, person_id, worker_id=worker_id, payer_id=payer_id))
-    body = lines.asked(line, payer_id, person_id, worker_id, fee_pence, travel_pence, across)
+    new = New(line, payer_id, person_id, worker_id, fee_pence, travel_pence, across)
+    new.check()
     credit = -await ledger.balance(chart.credit(payer_id), lock=True)
-    if await ledger.already("set_aside", key, body):
+    if await ledger.already("set_aside", key, new.body):
         return True
-    terms, schedule_id = await lines.terms_now(fee_pence, travel_pence, across)
+    terms, schedule_id = await lines.terms_now(new)
     if credit < terms.total_pence:
         return False
-    await _set_aside(act, Draft(kind="set_aside", key=key, body=body), terms, schedule_id)
+    await _set_aside(act, new, key, terms, schedule_id)
     await act.tell("money.set_aside", "line", line, amount_pence=terms.total_pence, payer=payer_id)
     return True
 
 
-async def _set_aside(act: Act, draft: Draft, terms: Terms, schedule_id: int) -> None:
-    line_id = await lines.open_line(draft.body, "held", terms, schedule_id)
-    legs = [Leg(chart.credit(str(draft.body["payer_id"])), chart.held(line_id), terms.total_pence)]
-    await ledger.post(act, msgspec.structs.replace(draft, line_id=line_id), legs)
+async def _set_aside(act: Act, new: New, key: str, terms: Terms, schedule_id: int) -> None:
+    found = await lines.open_line(new, "held", terms, schedule_id, State())
+    legs = [Leg(chart.credit(new.payer_id), chart.held(found.id), terms.total_pence)]
+    await ledger.post(act, lines.draft_for(found, "set_aside", key, new.body), legs)
 
 
 @door("money.return")
@@ -130,7 +131,7 @@ async def return_line(act: Act, line: str, key: str) -> None:
 
 async def _give_back(act: Act, found: Booking, key: str) -> None:
     total = found.terms.total_pence
-    draft = Draft(kind="returned", key=key, body={"line": found.reference}, line_id=found.id)
+    draft = lines.draft_for(found, "returned", key, {"line": found.reference})
     await ledger.post(act, draft, [Leg(chart.held(found.id), chart.credit(found.payer_id), total)])
     await lines.keep(found, msgspec.structs.replace(found.state, returned_pence=total))
 
@@ -152,17 +153,18 @@ async def move_line(
     False when the credit does not stretch to it: nothing has changed, and the payer is asked first.
     """
     found = await lines.own(act, old_line)
-    body = lines.asked(new_line, found.payer_id, found.person_id, worker_id, fee_pence, travel_pence, across)
+    new = New(new_line, found.payer_id, found.person_id, worker_id, fee_pence, travel_pence, across)
+    new.check()
     credit = -await ledger.balance(chart.credit(found.payer_id), lock=True)
-    if await ledger.already("set_aside", key, body):
+    if await ledger.already("set_aside", key, new.body):
         return True
     if not found.untouched:
         raise Conflict("Some of this has already been let go, or is in question.", "line_touched")
-    terms, schedule_id = await lines.terms_now(fee_pence, travel_pence, across)
+    terms, schedule_id = await lines.terms_now(new)
     if credit + found.held_pence < terms.total_pence:
         return False
     await _give_back(act, found, f"{key}:back")
-    await _set_aside(act, Draft(kind="set_aside", key=key, body=body), terms, schedule_id)
+    await _set_aside(act, new, key, terms, schedule_id)
     await act.tell(
         "money.moved", "line", new_line, amount_pence=terms.total_pence, payer=found.payer_id, from_line=old_line
     )
@@ -184,7 +186,7 @@ async def release(
         return await queries.entry_shares(found, before)
     lines.refuse_unless_held(found)
     fee, travel = rules.left(found.terms, found.state)
-    draft = Draft(kind="released", key=key, body=body, line_id=found.id)
+    draft = lines.draft_for(found, "released", key, body)
     return await lines.let_go(
         act, found, draft, fee if part_pence is None else part_pence, travel if travel_pence is None else travel_pence
     )
@@ -199,7 +201,7 @@ async def pay_cancelled(act: Act, line: str, share_bps: int, key: str) -> Shares
         return await queries.entry_shares(found, before)
     if not found.untouched:
         raise Conflict("Some of this has already been let go, or is in question.", "line_touched")
-    draft = Draft(kind="cancelled", key=key, body=body, line_id=found.id)
+    draft = lines.draft_for(found, "cancelled", key, body)
     return await lines.let_go(act, found, draft, rules.share_pence(found.terms.fee_pence, share_bps), 0)
 
 
@@ -222,23 +224,19 @@ async def owe_worker_from(
     The mirror of that circle's `release`, to the penny. `fee_pence` is what was confirmed, which may be a part.
     """
     act.allow(Thing("line", line, worker_id=worker_id, link_id=link_id))
-    body = {
-        **lines.asked(line, "", "", worker_id, fee_pence, travel_pence, Across(link_id)),
-        "rates": f"{payer_add_bps}+{worker_deduct_bps}/{home_share_bps}",
-    }
+    new = New(
+        line, "", "", worker_id, fee_pence, travel_pence,
+        Across(link_id, home_share_bps, payer_add_bps, worker_deduct_bps),
+    )  # fmt: skip
+    new.check()
     terms = Terms(fee_pence, travel_pence, payer_add_bps, worker_deduct_bps, True, home_share_bps)
     given = rules.shares(terms, fee_pence, travel_pence)
-    if await ledger.already("owed", key, body):
+    if await ledger.already("owed", key, new.body):
         return given
-    columns = {name: value for name, value in body.items() if name != "rates"}
-    line_id = await lines.open_line(columns, "due", terms, None)
-    draft = Draft(kind="owed", key=key, body=body, line_id=line_id, fee_pence=fee_pence, travel_pence=travel_pence)
-    await ledger.post(act, draft, rules.due_legs(link_id, worker_id, given, terms))
-    await fetch(
-        "UPDATE line_state SET released_fee_pence = ?, released_travel_pence = ? WHERE line_id = ?",
-        fee_pence,
-        travel_pence,
-        line_id,
+    found = await lines.open_line(new, "due", terms, None, State(fee_pence, travel_pence))
+    draft = msgspec.structs.replace(
+        lines.draft_for(found, "owed", key, new.body), fee_pence=fee_pence, travel_pence=travel_pence
     )
+    await ledger.post(act, draft, rules.due_legs(link_id, worker_id, given, terms))
     await act.tell("money.owed", "line", line, worker=worker_id, worker_pence=given.worker_pence, link=link_id)
     return given

@@ -37,14 +37,14 @@ async def dispute(
     if found.disputed_pence:
         raise Conflict("Part of this is in question already.", "disputed")
     amount, state = rules.set_apart(found.terms, found.state, fee, travel)
-    draft = Draft(kind="disputed", key=key, body=body, line_id=found.id)
+    draft = lines.draft_for(found, "disputed", key, body)
     await ledger.post(act, draft, [Leg(chart.held(found.id), chart.disputed(found.id), amount)])
     await lines.keep(found, state)
     await act.tell("money.disputed", "line", line, amount_pence=amount)
     found = msgspec.structs.replace(found, state=state)
     if not found.held_pence:
         return Shares()
-    rest_draft = Draft(kind="released", key=f"{key}:rest", body={"line": line}, line_id=found.id)
+    rest_draft = lines.draft_for(found, "released", f"{key}:rest", {"line": line})
     return await lines.let_go(act, found, rest_draft, *rules.left(found.terms, found.state))
 
 
@@ -66,7 +66,7 @@ async def resolve(act: Act, line: str, key: str, *, fee_pence: int, travel_pence
     ):
         raise Invalid("This is more than is in question.", "more_than_held")
     given, state = rules.resolve(found.terms, found.state, fee_pence, travel_pence)
-    draft = Draft(kind="resolved", key=key, body=body, line_id=found.id)
+    draft = lines.draft_for(found, "resolved", key, body)
     await lines.post_shares(act, found, draft, chart.disputed(found.id), given)
     await lines.keep(found, state)
     return given
@@ -103,9 +103,16 @@ async def reverse(act: Act, entry_id: int, key: str, *, because: str) -> int:
     if found and await _newest_standing(found.id) != entry_id:
         raise Conflict("Undo what came later first.", "not_newest")
     draft = Draft(
-        kind="reversed", key=key, body=body, line_id=row["line_id"], fee_pence=-row["fee_pence"],
-        travel_pence=-row["travel_pence"], free_fee_pence=-row["free_fee_pence"], reverses_id=entry_id,
-    )  # fmt: skip
+        kind="reversed",
+        key=key,
+        body=body,
+        line_id=row["line_id"],
+        line_mark=found.mark if found else "",
+        fee_pence=-row["fee_pence"],
+        travel_pence=-row["travel_pence"],
+        free_fee_pence=-row["free_fee_pence"],
+        reverses_id=entry_id,
+    )
     posted = await ledger.mirror(act, draft, entry_id)
     if found:
         await lines.keep(found, await _state_from_entries(found))

@@ -37,6 +37,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     body: dict[str, Any]
     line_id: int | None = None
+    line_mark: str = ""
     fee_pence: int = 0
     travel_pence: int = 0
     free_fee_pence: int = 0
@@ -49,11 +50,19 @@ def body_hash(kind: str, body: dict[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode([kind, body], order="deterministic")).hexdigest()
 
 
-def digest(values: Sequence[Any], found: Sequence[Posting]) -> str:
-    """The digest of an entry and its postings by the accounts' own names, so that renaming an account shows too."""
+def digest(values: Sequence[Any], line_mark: str, found: Sequence[Posting]) -> str:
+    """The digest of an entry with its postings by the accounts' own names, and with the terms of its line.
+
+    So a renamed account or a line that was changed shows as well.
+    """
     told = [value.isoformat() if isinstance(value, datetime) else value for value in values]
     lines = sorted((account.code, account.holder, account.awaiting, amount) for account, amount in found)
-    return hashlib.sha256(msgspec.json.encode([told, lines])).hexdigest()
+    return hashlib.sha256(msgspec.json.encode([told, line_mark, lines])).hexdigest()
+
+
+def line_mark(named: Sequence[str], terms: rules.Terms) -> str:
+    """Whose line it is and what was agreed, as a digest that every entry of the line covers."""
+    return hashlib.sha256(msgspec.json.encode([named, terms])).hexdigest()
 
 
 async def already(kind: str, key: str, body: dict[str, Any]) -> int | None:
@@ -106,7 +115,7 @@ async def _write(act: Act, draft: Draft, found: list[Posting]) -> Posted:
         body_hash(draft.kind, draft.body), act.id, draft.line_id, draft.fee_pence, draft.travel_pence,
         draft.free_fee_pence, draft.reverses_id,
     )  # fmt: skip
-    rows = await fetch(_INSERT, *values, digest(values, found))
+    rows = await fetch(_INSERT, *values, digest(values, draft.line_mark, found))
     if not rows:
         before = await already(draft.kind, draft.key, draft.body)
         if before is None:

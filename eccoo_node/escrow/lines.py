@@ -1,5 +1,7 @@
 """What the doors of a line share: opening it, locking it, letting go of it."""
 
+from typing import Any
+
 import msgspec
 
 from eccoo_node.db.rows import fetch
@@ -23,40 +25,53 @@ class Across(msgspec.Struct, frozen=True):
     worker_deduct_bps: int | None = None
 
 
-def asked(
-    line: str, payer_id: str, person_id: str, worker_id: str, fee_pence: int, travel_pence: int, across: Across | None
-) -> dict[str, str | int]:
-    """What was asked of a new line: the body of its key, and the columns it is written to."""
-    for name, amount in (("fee", fee_pence), ("travel", travel_pence)):
-        if type(amount) is not int or not 0 <= amount <= MAX_PENCE:
-            raise Invalid(f"The {name} is a sum from £0 to {pounds(MAX_PENCE)}.", "bad_amount", field=name)
-    if fee_pence + travel_pence == 0:
-        raise Invalid("There is nothing to set aside for a visit that costs nothing.", "bad_amount", field="fee")
-    return {
-        "reference": line,
-        "payer_id": payer_id,
-        "person_id": person_id,
-        "worker_id": worker_id,
-        "link_id": across.link_id if across else "",
-        "fee_pence": fee_pence,
-        "travel_pence": travel_pence,
-    }
+class New(msgspec.Struct, frozen=True):
+    """What is asked of a new line; all of it is the body of the key it is asked with."""
+
+    reference: str
+    payer_id: str
+    person_id: str
+    worker_id: str
+    fee_pence: int
+    travel_pence: int
+    across: Across | None
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return dict(msgspec.to_builtins(self))
+
+    def check(self) -> None:
+        """Raises Invalid for a sum that nobody can set aside."""
+        for name, amount in (("fee", self.fee_pence), ("travel", self.travel_pence)):
+            if type(amount) is not int or not 0 <= amount <= MAX_PENCE:
+                raise Invalid(f"The {name} is a sum from £0 to {pounds(MAX_PENCE)}.", "bad_amount", field=name)
+        if self.fee_pence + self.travel_pence == 0:
+            raise Invalid("There is nothing to set aside for a visit that costs nothing.", "bad_amount", field="fee")
 
 
-async def terms_now(fee_pence: int, travel_pence: int, across: Across | None) -> tuple[Terms, int]:
-    """The terms a booking made now freezes, and the schedule they come from."""
-    now = await queries.schedule_now()
+async def terms_now(new: New) -> tuple[Terms, int]:
+    """The terms that a booking made now freezes, and the schedule they come from."""
+    now, across = await queries.schedule_now(), new.across
     add = across.payer_add_bps if across and across.payer_add_bps is not None else now.payer_add_bps
     deduct = across.worker_deduct_bps if across and across.worker_deduct_bps is not None else now.worker_deduct_bps
     home = across.home_share_bps if across else 0
-    return Terms(fee_pence, travel_pence, add, deduct, across is not None, home, now.cancelled_bears), now.id
+    terms = Terms(new.fee_pence, new.travel_pence, add, deduct, across is not None, home, now.cancelled_bears)
+    return terms, now.id
 
 
-async def open_line(asked: dict[str, str | int], origin: str, terms: Terms, schedule_id: int | None) -> int:
+async def open_line(new: New, origin: str, terms: Terms, schedule_id: int | None, state: State) -> Booking:
+    """Write a line and where it stands. Raises Conflict when its reference was used before."""
+    link_id = new.across.link_id if new.across else ""
     columns = {
-        **asked,
+        "reference": new.reference,
         "origin": origin,
+        "payer_id": new.payer_id,
+        "person_id": new.person_id,
+        "worker_id": new.worker_id,
+        "link_id": link_id,
+        "fee_pence": terms.fee_pence,
         "contribution_pence": terms.contribution_pence,
+        "travel_pence": terms.travel_pence,
         "schedule_id": schedule_id,
         "payer_add_bps": terms.payer_add_bps,
         "worker_deduct_bps": terms.worker_deduct_bps,
@@ -74,10 +89,16 @@ async def open_line(asked: dict[str, str | int], origin: str, terms: Terms, sche
     line_id = int(rows[0][0])
     await fetch(
         "INSERT INTO line_state (line_id, released_fee_pence, released_travel_pence, free_fee_pence, returned_pence, "
-        "disputed_fee_pence, disputed_travel_pence) VALUES (?, 0, 0, 0, 0, 0, 0)",
+        "disputed_fee_pence, disputed_travel_pence) VALUES (?, ?, ?, ?, ?, ?, ?)",
         line_id,
+        *msgspec.structs.astuple(state),
     )
-    return line_id
+    return Booking(line_id, new.reference, origin, new.payer_id, new.person_id, new.worker_id, link_id, terms, state)
+
+
+def draft_for(found: Booking, kind: str, key: str, body: dict[str, Any]) -> Draft:
+    """An entry of this line, whose digest covers the line's own terms."""
+    return Draft(kind=kind, key=key, body=body, line_id=found.id, line_mark=found.mark)
 
 
 async def keep(found: Booking, state: State) -> None:

@@ -64,6 +64,12 @@ class Booking(msgspec.Struct, frozen=True):
     state: State
 
     @property
+    def mark(self) -> str:
+        """The digest of everything about it that can't change."""
+        named = (self.reference, self.origin, self.payer_id, self.person_id, self.worker_id, self.link_id)
+        return ledger.line_mark(named, self.terms)
+
+    @property
     def held_pence(self) -> int:
         """Still set aside, and not disputed."""
         return 0 if self.origin == "due" else rules.held_pence(self.terms, self.state)
@@ -112,6 +118,11 @@ async def bookings(*references: str) -> dict[str, Booking]:
     listed = ", ".join("?" * len(references))
     rows = await fetch(f"{_LINE} WHERE l.reference IN ({listed})", *references)
     return {found.reference: found for found in map(_booking, rows)}
+
+
+async def all_bookings() -> dict[int, Booking]:
+    """Every line by its id. For `ledger verify`."""
+    return {found.id: found for found in map(_booking, await fetch(_LINE))}
 
 
 class LineState(msgspec.Struct, frozen=True):

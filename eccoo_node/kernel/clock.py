@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 Clock = Callable[[], datetime]
@@ -14,7 +15,8 @@ def _system() -> datetime:
 
 
 _clock: ContextVar[Clock] = ContextVar("clock", default=_system)
-_zone: ContextVar[ZoneInfo] = ContextVar("zone", default=ZoneInfo("Europe/London"))
+_LONDON = ZoneInfo("Europe/London")
+_zone: ContextVar[ZoneInfo] = ContextVar("zone", default=_LONDON)
 
 
 def now() -> datetime:
@@ -34,6 +36,28 @@ def zone() -> ZoneInfo:
 
 def set_zone(chosen: ZoneInfo) -> None:
     _zone.set(chosen)
+
+
+@contextmanager
+def zone_bound(chosen: ZoneInfo) -> Iterator[None]:
+    token = _zone.set(chosen)
+    try:
+        yield
+    finally:
+        _zone.reset(token)
+
+
+def offset_clock(path: Path) -> Clock:
+    """The system's clock, moved by the seconds that a file holds; for demo nodes, whose time a page can move on."""
+
+    def moved() -> datetime:
+        try:
+            seconds = int(path.read_text("ascii").strip() or 0)
+        except (OSError, ValueError):
+            seconds = 0
+        return _system() + timedelta(seconds=seconds)
+
+    return moved
 
 
 @contextmanager
@@ -68,7 +92,7 @@ def day_bounds(day: date, zone: ZoneInfo, days: int = 1) -> tuple[datetime, date
 
 
 def say_time(moment: datetime, zone: ZoneInfo) -> str:
-    """ "9am", "9.30am", "noon", "midnight". """
+    """ "9am", "9.30am", "noon", "midnight"."""
     local = moment.astimezone(zone)
     if (local.hour, local.minute) in {(0, 0), (12, 0)}:
         return "noon" if local.hour else "midnight"
@@ -77,11 +101,11 @@ def say_time(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def say_day(moment: datetime, zone: ZoneInfo) -> str:
-    """ "Thursday 26 November". """
+    """ "Thursday 26 November"."""
     local = moment.astimezone(zone)
     return f"{local:%A} {local.day} {local:%B}"
 
 
 def say_when(start: datetime, end: datetime, zone: ZoneInfo) -> str:
-    """ "Thursday 26 November, 9am to 11am". """
+    """ "Thursday 26 November, 9am to 11am"."""
     return f"{say_day(start, zone)}, {say_time(start, zone)} to {say_time(end, zone)}"

@@ -1,1 +1,1 @@
-"""People: who they are to the circle, the hats they wear, who speaks for them, and how they come in."""
+"""People the circle knows, the communities they make, the hats they wear there, and who may speak for whom."""

@@ -4,16 +4,23 @@ from piccolo.table import Table
 
 from eccoo_node.db import extras
 from eccoo_node.db.columns import flag, key, moment, number, pence, prose, ref, serial, word
+from eccoo_node.kernel.access import SCOPES
 
 CHANNELS = ("phone", "post", "face_to_face", "email", "text")
 COMMUNITY_KINDS = ("circle", "team", "practice")
 TEAM_ROLES = ("owner", "coordinator", "family", "worker", "volunteer", "neighbour")
-CIRCLE_ROLES = ("member", "worker", "volunteer", "facilitator", "panel", "treasurer", "safeguarding", "convenor", "admin")
+CIRCLE_ROLES = (
+    "member", "worker", "volunteer", "facilitator", "panel", "treasurer", "safeguarding", "convenor", "admin",
+)  # fmt: skip
 # On what ground someone speaks for another (Mental Capacity Act 2005; direct payment regulations).
 BASES = (
     "own_yes", "attorney_health", "attorney_money", "deputy_health", "deputy_money", "nominated", "authorised",
     "appointee", "best_interests", "advocate",
 )  # fmt: skip
+# How somebody's yes reached the circle.
+HOW_SAID = ("screen", "phone", "paper", "face_to_face")
+# How whoever writes down someone's words knows that they are theirs.
+KNOWN_BY = ("agreed_words", "rang_back", "face_to_face", "letter")
 CHECK_KINDS = ("dbs_enhanced", "right_to_work", "insurance", "qualification", "reference", "self_employed", "training")
 
 
@@ -33,8 +40,19 @@ class Person(Table, tablename="person"):
     language = word(16, default="en")
     # here, in_hospital, died: what a job must know before it acts about them.
     standing = word(16, default="here")
-    face = prose()
+    # The first signs of the hash of their picture in `face`, or nothing.
+    face = word(64)
     created_at = moment()
+
+
+class Face(Table, tablename="face"):
+    """A small picture of someone, as base64, apart from the rows that every page reads."""
+
+    id = key()
+    person_id = ref(Person)
+    media_type = word(32)
+    data = prose()
+    changed_at = moment()
 
 
 class Community(Table, tablename="community"):
@@ -58,9 +76,43 @@ class HatRow(Table, tablename="hat"):
     known_as = word(40)
     said_yes_at = moment()
     said_yes_via = word(16)
+    # Who offered it, on the community's side.
+    given_by = word(36)
     from_at = moment()
     until_at = moment(null=True)
     ended_at = moment(null=True)
+    ended_by = word(36)
+
+
+class HatOffer(Table, tablename="hat_offer"):
+    """A role that a community offers someone, until they say yes or no."""
+
+    id = key()
+    community_id = ref(Community)
+    person_id = ref(Person)
+    role = word(16)
+    known_as = word(40)
+    offered_by = word(36)
+    offered_via = word(16)
+    offered_at = moment()
+    until_at = moment(null=True)
+    # accepted, declined, taken_back; empty while it waits.
+    outcome = word(16)
+    closed_at = moment(null=True)
+
+
+class Capacity(Table, tablename="capacity"):
+    """Whether someone could make one decision at one time, as assessed for it (Mental Capacity Act s2, s3)."""
+
+    id = key()
+    person_id = ref(Person)
+    scope = word(24)
+    lacks = flag()
+    words = prose()
+    assessed_by = word(160)
+    assessed_at = moment()
+    recorded_by = ref(Person)
+    until_at = moment()
 
 
 class SpeaksFor(Table, tablename="speaks_for"):
@@ -76,7 +128,11 @@ class SpeaksFor(Table, tablename="speaks_for"):
     words = prose()
     said_at = moment()
     said_via = word(16)
+    known_by = word(24)
     recorded_by = ref(Person)
+    # What was seen where the ground is not their own yes: "registered power of attorney, seen in the office".
+    evidence = prose()
+    capacity_id = ref(Capacity, null=True)
     until_at = moment(null=True)
     ended_at = moment(null=True)
     ended_by = word(36)
@@ -180,6 +236,9 @@ class Payer(Table, tablename="payer"):
     person_id = ref(Person)
     payer_person_id = ref(Person)
     fund = word(24, default="own")
+    # The payer's own yes, where somebody else pays.
+    said_yes_at = moment(null=True)
+    said_yes_via = word(16)
     from_at = moment()
     ended_at = moment(null=True)
 
@@ -194,6 +253,8 @@ class Session(Table, tablename="session"):
     acting_for = word(36)
     acting_via = word(16)
     known_by = word(24)
+    acting_since = moment(null=True)
+    signed_in_by = word(16)
     created_at = moment()
     seen_at = moment()
     ends_at = moment()
@@ -204,10 +265,14 @@ class SignIn(Table, tablename="sign_in"):
     """One way in, once: a link with six digits by mail, or a printed code from a facilitator."""
 
     id = key()
+    # Empty for an address nobody here has: it is written all the same, so that both take the same path.
     person_id = ref(Person, null=True)
     kind = word(16)
+    # What the browser that asked holds; one asking is several rows where people share an address.
+    asked = word(36)
     link_hash = word(64)
     code_hash = word(64)
+    code_salt = word(32)
     tries = number()
     issued_by = word(36)
     created_at = moment()
@@ -221,22 +286,30 @@ class Attempt(Table, tablename="attempt"):
     id = serial()
     key = word(96)
     window = moment()
-    count = number()
+    tries = number()
 
 
 TABLES = [
-    Person, Community, HatRow, SpeaksFor, SafeContact, StandingWish, Worker, Check, FreeTime, CareFacts, Payer,
-    Session, SignIn, Attempt,
+    Person, Face, Community, HatRow, HatOffer, Capacity, SpeaksFor, SafeContact, StandingWish, Worker, Check, FreeTime,
+    CareFacts, Payer, Session, SignIn, Attempt,
 ]  # fmt: skip
 
 extras.one_of("community", "kind", COMMUNITY_KINDS)
 extras.one_of("person", "channel", CHANNELS)
 extras.one_of("person", "standing", ("here", "in_hospital", "died"))
+extras.check("person", "email = lower(email)")
 extras.one_of("speaks_for", "basis", BASES)
+extras.one_of("speaks_for", "scope", SCOPES)
+extras.one_of("capacity", "scope", SCOPES)
+extras.one_of("hat_offer", "outcome", ("", "accepted", "declined", "taken_back"))
 extras.one_of("credential", "kind", CHECK_KINDS)
 extras.unique("community", "person_id", where="kind = 'team'")
 extras.unique("hat", "community_id", "person_id", "role", where="ended_at IS NULL")
 extras.unique("speaks_for", "person_id", "speaker_id", "scope", where="ended_at IS NULL")
+extras.unique("hat_offer", "community_id", "person_id", "role", where="closed_at IS NULL")
+extras.unique("safe_contact", "person_id", "channel")
+extras.unique("standing_wish", "person_id", where="ended_at IS NULL")
+extras.unique("face", "person_id")
 extras.unique("worker", "person_id")
 extras.unique("care_facts", "person_id")
 extras.unique("session", "token_hash")
@@ -248,8 +321,12 @@ extras.index("credential", "person_id")
 extras.index("free_time", "person_id")
 extras.index("person", "email")
 extras.index("sign_in", "code_hash")
-extras.index("standing_wish", "person_id")
+extras.index("sign_in", "asked")
+extras.index("speaks_for", "speaker_id", where="ended_at IS NULL")
+extras.index("hat_offer", "person_id", where="closed_at IS NULL")
+extras.index("capacity", "person_id")
 extras.index("payer", "person_id")
 extras.index("session", "person_id")
-extras.check("free_time", "weekday BETWEEN 0 AND 6 AND from_minute >= 0 AND to_minute <= 1440 AND from_minute < to_minute")
+extras.check("free_time", "weekday BETWEEN 0 AND 6")
+extras.check("free_time", "from_minute >= 0 AND to_minute <= 1440 AND from_minute < to_minute")
 extras.check("worker", "rate_pence >= 0 AND travel_pence >= 0")

@@ -150,7 +150,9 @@ async def verify() -> dict[str, int]:
             raise Broken(f"Audit row {row['id']} is chained but one before it is not.", "audit_gap")
         head = hashlib.sha256(f"{head}{row['digest']}".encode()).hexdigest()
         if head != row["chain"]:
-            raise Broken(f"The chain breaks at audit row {row['id']}: one before it is missing or changed.", "audit_chain")
+            raise Broken(
+                f"The chain breaks at audit row {row['id']}: one before it is missing or changed.", "audit_chain"
+            )
         chained += 1
     links = int(await fetch_value("SELECT COUNT(*) FROM audit_chain") or 0)
     if links != chained:

@@ -6,12 +6,11 @@ afterwards, in a transaction of its own. A door called by a door asks again and 
 """
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-import asyncpg
-
+from eccoo_node.db.engine import DEADLOCKS
 from eccoo_node.db.transaction import current, write
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
@@ -52,16 +51,19 @@ class Act:
             raise RuntimeError("ask for permission first")
         self.thing = Thing(self.thing.kind, thing_id, self.thing.person_id, self.thing.community_id)
 
-    async def tell(self, kind: str, subject_kind: str, subject_id: str, **payload: Any) -> str:
+    async def tell(self, kind: str, subject_kind: str, subject_id: str, /, **payload: Any) -> str:
+        """Write an event and what it sets going, inside the act's transaction; its id."""
         return await events.tell(self.id, kind, subject_kind, subject_id, **payload)
 
 
-def door(
-    action: str,
-) -> Callable[[Callable[Concatenate[Act, P], Awaitable[R]]], Callable[Concatenate[Actor, P], Awaitable[R]]]:
+Inside = Callable[Concatenate[Act, P], Awaitable[R]]
+Outside = Callable[Concatenate[Actor, P], Coroutine[Any, Any, R]]
+
+
+def door(action: str) -> Callable[[Inside[P, R]], Outside[P, R]]:
     """Make a function the door of an action."""
 
-    def make(function: Callable[Concatenate[Act, P], Awaitable[R]]) -> Callable[Concatenate[Actor, P], Awaitable[R]]:
+    def make(function: Inside[P, R]) -> Outside[P, R]:
         if action in _DOORS:
             raise RuntimeError(f"two doors for {action}")
 
@@ -75,7 +77,7 @@ def door(
                     act = Act(actor, action, act_id)
                     try:
                         return await _once(act, function, *args, **kwargs)
-                    except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+                    except DEADLOCKS:
                         if inner or attempt == RETRIES - 1:
                             raise
                     except Forbidden as refused:
@@ -87,7 +89,7 @@ def door(
                 _act_id.reset(token)
 
         _DOORS[action] = go_through
-        return go_through
+        return cast("Outside[P, R]", go_through)
 
     return make
 

@@ -69,7 +69,7 @@ def on(*kinds: str) -> Callable[[Listener], Listener]:
     return register
 
 
-async def tell(act_id: str, kind: str, subject_kind: str, subject_id: str, **payload: Any) -> str:
+async def tell(act_id: str, kind: str, subject_kind: str, subject_id: str, /, **payload: Any) -> str:
     """Write an event and a job for each listener, inside the act's transaction; the event's id."""
     id_ = new_id()
     await fetch(

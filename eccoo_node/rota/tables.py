@@ -65,7 +65,25 @@ class Said(Table, tablename="said"):
     said_at = moment()
 
 
-TABLES = [Visit, Absence, Said]
+class Told(Table, tablename="told"):
+    """News for one person about a visit, or about an offer elsewhere: what, when, and by which way it reaches them.
+
+    `told_at` is set at once for those who read screens or mail; for someone who is rung or written to it is set when
+    a facilitator says that it was done.
+    """
+
+    id = key()
+    person_id = ref(Person)
+    visit_id = ref(Visit, null=True)
+    news = word(32)
+    about_id = word(36)
+    channel = word(16)
+    at = moment()
+    told_at = moment(null=True)
+    told_by = word(36)
+
+
+TABLES = [Visit, Absence, Said, Told]
 
 extras.one_of("visit", "state", STATES)
 extras.one_of("said", "side", ("worker", "person"))
@@ -79,3 +97,6 @@ extras.index("visit", "worker_id", "starts_at")
 extras.index("visit", "person_id", "starts_at")
 extras.index("visit", "settles_at", where="state = 'said'")
 extras.index("said", "visit_id")
+extras.index("told", "visit_id", "at")
+extras.index("told", "person_id", "at")
+extras.index("told", "channel", where="told_at IS NULL")

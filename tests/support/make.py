@@ -69,7 +69,7 @@ async def care_facts(person_id: str, **values: object) -> None:
         await insert(row)
 
 
-async def worker(called: str = "Wren", *, rate_pence: int = 2000, checked: bool = True, **values: object) -> str:
+async def worker(called: str = "Wren", *, rate_pence: int = 2000, checked: bool = True, number: str = "0012345678", **values: object) -> str:
     """Someone who gives paid support: free every day from 7 to 21, with checks for a year."""
     id_ = await person(called)
     profile = WorkerRow(**{
@@ -83,7 +83,7 @@ async def worker(called: str = "Wren", *, rate_pence: int = 2000, checked: bool 
         for kind in ("dbs_enhanced", "insurance", "right_to_work") if checked else ():
             await insert(
                 Check(
-                    person_id=id_, kind=kind, number="0012345678", seen_at=clock.now(), seen_by=id_, how="in_person",
+                    person_id=id_, kind=kind, number=number, seen_at=clock.now(), seen_by=id_, how="in_person",
                     expires_at=clock.now() + timedelta(days=365),
                 )
             )  # fmt: skip

@@ -9,7 +9,19 @@ from eccoo_node.db.jobs import Job
 from eccoo_node.record.audit import Audit, AuditChain, AuditText
 from eccoo_node.record.events import Event
 
-DOMAINS = ("members", "governance", "agreements", "escrow", "links", "teams", "rota", "cover", "federating", "admin", "web")
+DOMAINS = (
+    "members",
+    "governance",
+    "agreements",
+    "escrow",
+    "links",
+    "teams",
+    "rota",
+    "cover",
+    "federating",
+    "admin",
+    "web",
+)
 
 
 def all_tables() -> list[type[Table]]:

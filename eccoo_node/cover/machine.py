@@ -1,0 +1,259 @@
+"""The asking side's machine at work: the protocol decides what follows, and here it is done.
+
+One step is one transaction: the state, the letters and the effects are kept together or not at all.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from eccoo_federation import bodies, jcs
+from eccoo_federation import cover as wire
+from eccoo_federation.cover_types import RequesterInput
+from eccoo_federation.times import parse_time, wire_time
+from eccoo_node.cover import queries
+from eccoo_node.cover.queries import Offer, Request
+from eccoo_node.cover.shown import Disclosure, disclosure
+from eccoo_node.cover.tables import DisclosureOut
+from eccoo_node.db import jobs
+from eccoo_node.db.rows import fetch, insert_once
+from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow.lines import Across
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import NODE
+from eccoo_node.kernel.errors import Conflict
+from eccoo_node.links import letters
+from eccoo_node.links import queries as links
+from eccoo_node.members import queries as members
+from eccoo_node.members.cards import Helper
+from eccoo_node.record.door import Act
+from eccoo_node.rota import actions as rota
+from eccoo_node.rota import queries as rota_queries
+from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.telling import team_around, tell
+
+
+async def step(act: Act, request: Request, given: RequesterInput) -> wire.RequesterState:
+    """Feed one input to the machine of a locked request and carry out everything that follows."""
+    state = msgspec.json.decode(request.machine, type=wire.RequesterState)
+    done = wire.step(state, given, now=clock.now(), sign=letters.sign)
+    if done.state.agreed is not None or (done.state.phase == "ended" and done.state.award is None):
+        for asked in done.state.asked:
+            await letters.finish(asked.link, asked.request)
+    await set_request(request.id, machine=msgspec.json.encode(done.state).decode())
+    for emit in done.emit:
+        await letters.send(emit.link, emit.type, emit.body["request"], emit.body)
+    for effect in done.effects:
+        await _carry_out(act, await queries.request(request.id), done.state, effect)
+    return done.state
+
+
+async def set_request(request_id: str, **values: object) -> None:
+    """Change columns of one request. Names come from our own code."""
+    names = ", ".join(f'"{name}" = ?' for name in values)
+    await fetch(f"UPDATE cover_request SET {names} WHERE id = ?", *values.values(), request_id)  # noqa: S608
+
+
+async def set_offer(offer_id: str, state: str) -> None:
+    """Change an offer's state; whoever is not chosen for good is forgotten here: name, face and words."""
+    await fetch("UPDATE cover_offer SET state = ? WHERE id = ?", state, offer_id)
+    if state not in {"closed", "taken_back"}:
+        return
+    gone = await fetch(
+        "UPDATE cover_offer SET first_name = '', face = '', face_media = '', words = '', languages = '' "
+        "WHERE id = ? AND worker_id IS NULL RETURNING link_id, letter_id",
+        offer_id,
+    )
+    for link_id, letter_id in gone:
+        await letters.forget(link_id, letter_id)
+
+
+async def _carry_out(act: Act, request: Request, state: wire.RequesterState, effect: wire.Effect) -> None:
+    match effect:
+        case wire.HoldMoney():
+            await _hold(request, await queries.offer(effect.offer), effect.n)
+        case wire.ReleaseMoney():
+            await _give_money_back(request, effect.n)
+        case wire.ApplyCancellation():
+            await _cancelled_after_commit(request, effect.n)
+        case wire.SendDisclosure():
+            await _disclose(request, state, effect)
+        case wire.AskAgain():
+            await _ask_again(request, effect.links)
+        case wire.AskHowItWent():
+            await _ask_how_it_went(act, request, state)
+        case wire.BookVisit():
+            await _book(act, request, state, effect)
+        case wire.RingAlarm():
+            await _ring(request, effect.why)
+        case wire.Tell():
+            await _news(act, request, state, effect)
+        case _:
+            raise AssertionError(f"unknown effect {effect}")
+
+
+async def hold_for(visit_id: str, offer: Offer, line: str) -> bool:
+    """Move the money of a visit onto a line for this offer, at its price; False when credit is short."""
+    visit = await rota_queries.visit(visit_id)
+    across = None
+    if offer.link_id:
+        across = Across(offer.link_id, offer.home_share_bps, offer.payer_add_bps, offer.worker_deduct_bps)
+    return await _move(visit, line, offer.worker_id or "", offer.fee_pence, offer.travel_pence, across)
+
+
+async def _move(visit: Visit, line: str, worker_id: str, fee: int, travel: int, across: Across | None) -> bool:
+    key = f"move:{line}"
+    if visit.line:
+        held = await escrow.move_line(NODE, visit.line, line, worker_id, fee, travel, key, across=across)
+    elif visit.payer_id:
+        held = await escrow.set_aside(
+            NODE, line, visit.payer_id, visit.person_id, worker_id, fee, travel, key, across=across
+        )
+    else:
+        held = False
+    if held:
+        await rota.set_fields(visit.id, line=line)
+    return held
+
+
+async def _hold(request: Request, offer: Offer, n: int) -> None:
+    if not await hold_for(request.visit_id, offer, f"visit:{request.visit_id}:{n}"):
+        raise Conflict("There is not enough paid in for this yet.", "not_enough")
+
+
+async def _give_money_back(request: Request, n: int) -> None:
+    """The award is over: the sum lies again where it lay, for whoever comes instead."""
+    visit = await rota_queries.visit(request.visit_id)
+    if visit.line != f"visit:{visit.id}:{n}":
+        return
+    line = f"visit:{visit.id}:back{n}"
+    if not await _move(visit, line, visit.worker_id or "", visit.fee_pence, visit.travel_pence, None):
+        await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
+        await rota.set_fields(visit.id, line="")
+
+
+async def _cancelled_after_commit(request: Request, n: int) -> None:
+    """In good time the money goes back whole; late, the agreed share waits for the other circle's claim."""
+    visit = await rota_queries.visit(request.visit_id)
+    if not queries.cancelled_late(visit, clock.now()):
+        await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
+        await rota.set_fields(visit.id, line="")
+
+
+async def _disclose(request: Request, state: wire.RequesterState, effect: wire.SendDisclosure) -> None:
+    visit = await rota_queries.visit(request.visit_id)
+    facts = await members.must_know(request.person_id)
+    ring = await members.facilitator_for(request.person_id) or Helper("", "", "")
+    told: Disclosure = disclosure(facts, visit, ring)
+    body = msgspec.to_builtins(told)
+    ref = next(asked.request for asked in state.asked if asked.link == effect.link)
+    row = DisclosureOut(
+        request_id=request.id, link_id=effect.link, reference=ref, n=effect.n,
+        body=msgspec.json.encode(body).decode(), retain_until=parse_time(told.retain_until),
+    )  # fmt: skip
+    if await insert_once(row):
+        sent = bodies.DisclosureSent(
+            request=ref, n=effect.n, salted_hash=jcs.digest(body), retain_until=told.retain_until
+        )
+        await letters.send(effect.link, sent.TYPE, ref, sent.as_wire())
+        await jobs.add("cover.forget_out", f"{ref}:{effect.n}", run_at=parse_time(told.retain_until), row=str(row.id))
+
+
+async def _ask_again(request: Request, link_ids: tuple[str, ...]) -> None:
+    for asked in await queries.asked_circles(request.id):
+        if asked.link_id in link_ids and await links.may_cross(asked.link_id, "out", "cover.request") is None:
+            await letters.send(asked.link_id, "cover.requested", asked.ref, msgspec.json.decode(asked.body))
+
+
+async def _ask_how_it_went(act: Act, request: Request, state: wire.RequesterState) -> None:
+    claim = state.claim
+    visit = await rota_queries.lock_visit(request.visit_id)
+    if claim is None:
+        return
+    if claim.outcome == "cancelled_late":
+        # The share was agreed before the worker set out, so it is confirmed without another question.
+        await step(act, await queries.request(request.id), wire.ConfirmVisit("said_so"))
+    elif visit.state == "covered":
+        spoken = (await rota_queries.said(visit.id)).get("person")
+        await rota.worker_said(act, visit, claim.outcome, claim.minutes)
+        if spoken and spoken.answer in {"yes", "partly"} and spoken.minutes == claim.minutes:
+            # The person spoke first, and the worker says the same: nothing is left to ask.
+            await step(act, await queries.request(request.id), wire.ConfirmVisit("said_so"))
+
+
+async def _book(act: Act, request: Request, state: wire.RequesterState, effect: wire.BookVisit) -> None:
+    """Claim and confirmation agree: the held money goes to what we owe the other circle and to our own part."""
+    award = state.award
+    visit = await rota_queries.lock_visit(request.visit_id)
+    if award is None:
+        return
+    await escrow.release(
+        NODE, visit.line, f"release:{visit.line}", part_pence=effect.fee_pence, travel_pence=effect.travel_pence
+    )
+    if visit.state != "stopped":
+        await rota.set_fields(visit.id, state="settled", settles_at=None)
+    if request.live:
+        await set_request(request.id, state="ended", ended_reason="settled")
+    await act.tell("cover.settled", "cover_request", request.id, link=award.link, due_pence=effect.due_pence)
+
+
+async def _ring(request: Request, why: str) -> None:
+    """Nobody can be sure: everyone who can lift a telephone is told, with the numbers on the page."""
+    await set_request(request.id, unsure=True)
+    visit = await rota_queries.visit(request.visit_id)
+    people = {request.person_id, *await members.speakers_for(request.person_id, "choose_who_comes")}
+    people |= {f.person_id for f in await members.facilitators()}
+    await tell(people, visit.id, "not_sure", about=why)
+
+
+async def _news(act: Act, request: Request, state: wire.RequesterState, effect: wire.Tell) -> None:
+    visit = await rota_queries.visit(request.visit_id)
+    choosers = {request.person_id, *await members.speakers_for(request.person_id, "choose_who_comes")}
+    around = await team_around(visit.person_id, visit.team_id, visit_worker=visit.worker_id)
+    match effect.news:
+        case "offer_arrived":
+            await tell(choosers, visit.id, "offer")
+        case "coming" | "adopted":
+            await _is_coming(act, request, state)
+        case "committed":
+            await set_request(request.id, state="telling")
+        case "refused" | "no_answer" | "rescinded" | "other_terms" | "withdrew":
+            if effect.offer:
+                await set_offer(effect.offer, "live" if effect.news in {"no_answer", "rescinded"} else "taken_back")
+            await set_request(request.id, state="asking", chosen_offer="", unsure=False)
+            await fetch("DELETE FROM disclosure_out WHERE request_id = ? AND n = ?", request.id, effect.n)
+            if visit.state == "covered":
+                await rota.set_fields(visit.id, state="gap", cover_name="", cover_circle="")
+                await tell(around, visit.id, "gap_again")
+            elif effect.news != "rescinded":
+                await tell(choosers, visit.id, "not_after_all")
+            await act.tell(f"cover.{effect.news}", "cover_request", request.id)
+        case _:
+            pass
+
+
+async def _is_coming(act: Act, request: Request, state: wire.RequesterState) -> None:
+    visit = await rota_queries.visit(request.visit_id)
+    offer = await queries.offer(state.award.offer if state.award else request.chosen_offer)
+    if offer.state != "chosen":
+        await set_offer(offer.id, "chosen")
+    circle = await links.circle(offer.link_id)
+    await set_request(request.id, state="coming", unsure=False, chosen_offer=offer.id)
+    await rota.set_fields(visit.id, state="covered", cover_name=offer.first_name, cover_circle=circle.name)
+    await fetch("UPDATE near_ask SET answer = 'closed' WHERE request_id = ? AND answer = ''", request.id)
+    for other in await queries.offers(request.id):
+        if other.id != offer.id and other.state == "live":
+            await set_offer(other.id, "closed")
+            if other.worker_id:
+                await tell({other.worker_id}, visit.id, "someone_else")
+    around = await team_around(visit.person_id, visit.team_id, visit_worker=visit.worker_id)
+    await tell(around, visit.id, "coming")
+    await act.tell("cover.coming", "cover_request", request.id)
+
+
+def new_machine(us: str, go_no_go_at: datetime, starts_at: datetime, ends_at: datetime) -> str:
+    """The machine of a request that has just been opened, as it is stored."""
+    state = wire.RequesterState(
+        us=us, starts_at=wire_time(starts_at), ends_at=wire_time(ends_at), go_no_go_at=wire_time(go_no_go_at)
+    )
+    return msgspec.json.encode(state).decode()

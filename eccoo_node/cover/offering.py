@@ -1,0 +1,288 @@
+"""The doors of the side that offers: one of our workers comes to someone in another circle."""
+
+from datetime import datetime
+
+import msgspec
+
+from eccoo_federation import bodies, claims
+from eccoo_federation import cover as wire
+from eccoo_federation.cover_types import OffererInput
+from eccoo_federation.times import wire_time
+from eccoo_node.agreements.actions import give_consent
+from eccoo_node.cover import queries
+from eccoo_node.cover.near import who_fits
+from eccoo_node.cover.queries import Mine, Open
+from eccoo_node.cover.rules import slots
+from eccoo_node.cover.shown import stored
+from eccoo_node.cover.tables import MyOffer, WorkerSlot
+from eccoo_node.db import jobs
+from eccoo_node.db.rows import fetch, insert, insert_once
+from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow import queries as money
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import NODE, Thing
+from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.kernel.ids import new_id
+from eccoo_node.kernel.money import price_pence
+from eccoo_node.links import identity, letters
+from eccoo_node.links import queries as links
+from eccoo_node.members import queries as members
+from eccoo_node.members import workers
+from eccoo_node.record.door import Act, door
+from eccoo_node.rota import queries as rota
+from eccoo_node.rota.actions import check_said
+from eccoo_node.rota.telling import tell
+
+HIGHEST_RATE_PENCE = 20_000
+
+
+@door("cover.offer")
+async def offer(act: Act, *, open_request_id: str, worker_id: str, own_words: str, rate_pence: int, words: str) -> str:
+    """A worker offers to come, in their own words and at their own rate, agreeing to what is shown with the offer.
+
+    `words` is the sentence they agreed to. Returns the offer's id; a second press gives the first one's.
+    """
+    asked = await queries.open_request(open_request_id)
+    act.allow(Thing("open_request", asked.id, worker_id=worker_id, link_id=asked.link_id))
+    for mine in await queries.mine_for(asked.id):
+        if mine.worker_id == worker_id and mine.state not in {"taken_back", "closed"}:
+            return mine.id
+    if asked.state != "open" or asked.starts_at <= clock.now():
+        raise Conflict("This one has closed.", "request_closed")
+    if not 0 < rate_pence <= HIGHEST_RATE_PENCE:
+        raise Invalid("Write your rate for an hour, such as 20 or 17.50.", "bad_rate", field="rate")
+    if len(own_words) > 600:
+        raise Invalid("Please keep your words under 600 letters.", "too_long", field="own_words")
+    if worker_id not in await who_fits(asked):
+        raise Conflict("This visit does not fit your times, skills or checks any more.", "does_not_fit")
+    id_ = new_id()
+    body, terms = await _body(asked, id_, worker_id, own_words, rate_pence)
+    consent = await give_consent(
+        act.actor, person_id=worker_id, kind="cover.offer", words=words, subject_kind="my_offer", subject_id=id_
+    )
+    state = wire.OffererState(
+        us=identity.current().node_id, peer=(await links.circle(asked.link_id)).node_id, link=asked.link_id,
+        request=asked.ref, offer=id_, terms_hash=wire.terms_hash(terms), worker_ref=id_, hold_until=body.hold_until,
+        go_no_go_at=wire_time(asked.go_no_go_at), starts_at=wire_time(asked.starts_at), ends_at=wire_time(asked.ends_at),
+    )  # fmt: skip
+    await insert(
+        MyOffer(
+            id=id_, open_request_id=asked.id, link_id=asked.link_id, worker_id=worker_id, words=own_words,
+            rate_pence=rate_pence, fee_pence=body.fee_pence, travel_pence=body.travel_pence, consent_id=consent,
+            body=msgspec.json.encode(body.as_wire()).decode(), worker_deduct_bps=terms.schedule.worker_deduct_bps,
+            payer_add_bps=terms.schedule.payer_add_bps, home_share_bps=terms.home_share_bps,
+            machine=msgspec.json.encode(state).decode(), created_at=clock.now(),
+        )
+    )  # fmt: skip
+    await letters.send(asked.link_id, body.TYPE, asked.ref, body.as_wire())
+    await jobs.add("cover.mine_sure", id_, run_at=asked.go_no_go_at, offer=id_)
+    await jobs.add("cover.mine_over", id_, run_at=asked.ends_at, offer=id_)
+    act.about(id_)
+    await act.tell("cover.offered", "my_offer", id_)
+    return id_
+
+
+async def _body(
+    asked: Open, id_: str, worker_id: str, own_words: str, rate_pence: int
+) -> tuple[bodies.CoverOffered, wire.Terms]:
+    card = await workers.worker(worker_id)
+    if card is None:
+        raise Conflict("This visit does not fit your times, skills or checks any more.", "does_not_fit")
+    question = stored(asked.body, bodies.CoverRequested)
+    circle, schedule = await links.circle(asked.link_id), await money.schedule_now()
+    checks = await workers.checks_of(worker_id, clock.now())
+    face = await members.face(worker_id)
+    zone = clock.zone()
+    body = bodies.CoverOffered(
+        request=asked.ref,
+        offer=id_,
+        first_name=card.called,
+        face=_face(face),
+        own_words=own_words,
+        languages=tuple(card.languages.split()),
+        rate_pence_per_hour=rate_pence,
+        fee_pence=price_pence(rate_pence, clock.minutes_between(asked.starts_at, asked.ends_at)),
+        travel_pence=card.travel_pence,
+        attested=tuple(
+            bodies.Attested(
+                kind=c.kind,
+                seen_on=c.seen_at.astimezone(zone).date().isoformat(),
+                expires_on=c.expires_at.astimezone(zone).date().isoformat() if c.expires_at else None,
+            )
+            for c in checks
+        ),
+        schedule=bodies.Schedule(worker_deduct_bps=schedule.worker_deduct_bps, payer_add_bps=schedule.payer_add_bps),
+        hold_until=question.hold_until,
+    )
+    terms = wire.terms_of(question, body, schedule=circle.terms.schedule, home_share_bps=circle.home_share_bps)
+    return body, terms
+
+
+def _face(kept: tuple[str, str] | None) -> bodies.Face | None:
+    """The picture, where it is of a kind that travels."""
+    if kept and kept[0] == "image/webp":
+        return bodies.Face(media="image/webp", data=kept[1])
+    return bodies.Face(media="image/jpeg", data=kept[1]) if kept and kept[0] == "image/jpeg" else None
+
+
+async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
+    """Feed one input to the machine of a locked offer and carry out what follows, in the same transaction."""
+    state = msgspec.json.decode(mine.machine, type=wire.OffererState)
+    done = wire.step(state, given, now=clock.now())
+    await set_mine(mine.id, machine=msgspec.json.encode(done.state).decode(), n=done.state.n)
+    if done.state.agreed is not None or done.state.phase in {"withdrawn", "declined"}:
+        await letters.finish(mine.link_id, mine.ref)
+    for emit in done.emit:
+        await letters.send(emit.link, emit.type, emit.body["request"], emit.body)
+    after = done.state
+    for effect in done.effects:
+        match effect:
+            case wire.LockWorker():
+                free = await _lock_worker(mine)
+                after = await step(act, await queries.mine(mine.id), wire.Availability(effect.n, free))
+            case wire.ReleaseWorker():
+                await fetch("DELETE FROM worker_slot WHERE offer_id = ?", mine.id)
+            case wire.BookVisit():
+                await _book(act, mine, effect)
+            case wire.ResendOffer():
+                await letters.send(mine.link_id, "cover.offered", mine.ref, msgspec.json.decode(mine.body))
+            case wire.RingAlarm():
+                await set_mine(mine.id, unsure=True)
+                people = {mine.worker_id} | {f.person_id for f in await members.facilitators()}
+                await tell(people, None, "not_sure_away", about=mine.id, path=f"/coming/{mine.id}")
+            case wire.Tell():
+                await _news(mine, effect.news)
+            case _:
+                raise AssertionError(f"unknown effect {effect}")
+    return after
+
+
+async def set_mine(offer_id: str, **values: object) -> None:
+    """Change columns of one offer. Names come from our own code."""
+    names = ", ".join(f'"{name}" = ?' for name in values)
+    await fetch(f"UPDATE my_offer SET {names} WHERE id = ?", *values.values(), offer_id)  # noqa: S608
+
+
+async def _lock_worker(mine: Mine) -> bool:
+    """Take every quarter hour of the visit, or none. The unique pair decides between two circles at one moment."""
+    if await rota.busy([mine.worker_id], mine.starts_at, mine.ends_at):
+        return False
+    for at in slots(mine.starts_at, mine.ends_at):
+        if not await insert_once(WorkerSlot(worker_id=mine.worker_id, slot_at=at, offer_id=mine.id)):
+            await fetch("DELETE FROM worker_slot WHERE offer_id = ?", mine.id)
+            return False
+    return True
+
+
+_STATES = {
+    "prepared": ("preparing", ""),
+    "coming": ("coming", "chosen"),
+    "rescinded": ("offered", ""),
+    "not_chosen": ("closed", "not_chosen"),
+    "cancelled": ("closed", "cancelled_away"),
+    "withdrawn": ("taken_back", ""),
+}
+
+
+async def _news(mine: Mine, news: str) -> None:
+    if news not in _STATES:
+        return
+    state, told = _STATES[news]
+    await set_mine(mine.id, state=state)
+    if state in {"closed", "taken_back"}:
+        await set_mine(mine.id, disclosure="", retain_until=None, unsure=False)
+    if state == "coming":
+        await set_mine(mine.id, unsure=False)
+    if told:
+        await tell({mine.worker_id}, None, told, about=mine.id, path=f"/coming/{mine.id}")
+
+
+@door("cover.take_back")
+async def take_back(act: Act, *, offer_id: str) -> None:
+    """The worker takes an offer back before anyone has chosen it. No reason, no mark."""
+    mine = await queries.lock_mine(offer_id)
+    act.allow(mine.thing)
+    if mine.state in {"offered", "preparing"}:
+        await step(act, mine, wire.Withdraw())
+    elif mine.state == "coming":
+        raise Conflict("You are expected now. If you can't come after all, say so on the visit's page.", "is_coming")
+
+
+@door("cover.read")
+async def read_and_coming(act: Act, *, offer_id: str) -> None:
+    """ "I've read this and I'm coming"."""
+    mine = await queries.lock_mine(offer_id)
+    act.allow(mine.thing)
+    if mine.state != "coming" or not mine.disclosure:
+        raise Conflict("There is nothing to read yet. We are fetching it.", "not_yet")
+    if mine.read_at is None:
+        await set_mine(mine.id, read_at=clock.now())
+
+
+@door("cover.cant_after_all")
+async def cant_after_all(act: Act, *, offer_id: str) -> None:
+    """The worker can't come after all: no reason, no mark; what they were told is deleted and cover opens again."""
+    mine = await queries.lock_mine(offer_id)
+    act.allow(mine.thing)
+    if mine.state in {"taken_back", "closed"}:
+        return
+    if mine.state not in {"offered", "preparing", "coming"}:
+        raise Conflict("This visit has taken place. Say how it went instead.", "visit_over")
+    await step(act, mine, wire.Withdraw())
+    await act.tell("cover.withdrew", "my_offer", mine.id)
+
+
+@door("cover.say_away")
+async def say_how_it_went(act: Act, *, offer_id: str, answer: str, minutes: int | None = None) -> None:
+    """How a visit in another circle went. Both circles book the same sum once the person there has answered."""
+    mine = await queries.lock_mine(offer_id)
+    act.allow(mine.thing)
+    if mine.state in {"said", "settled"}:
+        return
+    if mine.state != "coming":
+        raise Conflict("This visit is not waiting for you any more.", "visit_changed")
+    if clock.now() < mine.starts_at:
+        raise Conflict("You can say how it went once the visit has begun.", "too_early")
+    length = clock.minutes_between(mine.starts_at, mine.ends_at)
+    there = check_said(answer, minutes, length)
+    fee = mine.fee_pence if there == length else price_pence(mine.rate_pence, there)
+    travel = mine.travel_pence if there else 0
+    await step(act, mine, wire.Claim(_claimed(mine, answer, there, fee, travel)))
+    await set_mine(mine.id, state="said")
+    await act.tell("cover.said", "my_offer", mine.id, answer=answer)
+
+
+def _claimed(mine: Mine, outcome: str, minutes: int, fee: int, travel: int) -> wire.Claimed:
+    due = claims.due_pence(fee, travel, mine.worker_deduct_bps, mine.payer_add_bps, mine.home_share_bps)
+    return wire.Claimed(outcome, minutes, fee, travel, due)
+
+
+async def claim_late_cancellation(act: Act, mine: Mine, now: datetime) -> None:
+    """The visit was called off later than agreed: the share that the terms name is claimed at once."""
+    terms = stored((await queries.open_request(mine.open_request_id)).body, bodies.CoverRequested).cancellation
+    if terms.pay_bps and (mine.starts_at - now).total_seconds() < terms.notice_hours * 3600:
+        fee = mine.fee_pence * terms.pay_bps // 10_000
+        await step(act, await queries.mine(mine.id), wire.Claim(_claimed(mine, "cancelled_late", 0, fee, 0)))
+
+
+async def _book(act: Act, mine: Mine, effect: wire.BookVisit) -> None:
+    """The other circle's yes: what they owe us, and through us our worker, enters the books of the worker's home."""
+    await escrow.owe_worker_from(
+        NODE, mine.link_id, f"away:{mine.id}", mine.worker_id, effect.fee_pence, effect.travel_pence,
+        payer_add_bps=mine.payer_add_bps, worker_deduct_bps=mine.worker_deduct_bps, home_share_bps=mine.home_share_bps,
+        key=f"claim:{mine.id}:{effect.n}",
+    )  # fmt: skip
+    await set_mine(mine.id, state="settled")
+    await tell({mine.worker_id}, None, "released_away", about=mine.id, path=f"/coming/{mine.id}")
+    await act.tell("cover.booked", "my_offer", mine.id, link=mine.link_id, due_pence=effect.due_pence)
+
+
+@door("cover.mine_by_itself")
+async def by_clock(act: Act, *, offer_id: str) -> None:
+    """The machine of an offer looks at the time."""
+    mine = await queries.lock_mine(offer_id)
+    act.allow(mine.thing)
+    if mine.state in {"offered", "preparing"}:
+        await step(act, mine, wire.Tick())
+    elif mine.state == "coming" and clock.now() >= mine.ends_at:
+        await tell({mine.worker_id}, None, "say_how_it_went_away", about=mine.id, path=f"/coming/{mine.id}")

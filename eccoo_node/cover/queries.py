@@ -1,0 +1,321 @@
+"""Reads of cover, on both sides of the hill."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from eccoo_node.db.rows import fetch, fetch_one, fetch_value, locking, marks
+from eccoo_node.escrow.rules import Terms
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import NotFound
+from eccoo_node.members import queries as members
+from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.rules import late
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One search for someone else for one visit."""
+
+    id: str
+    visit_id: str
+    person_id: str
+    asked_by: str
+    asked_for: str
+    asked_via: str
+    by_wish: bool
+    state: str
+    further: bool
+    next_news_at: datetime
+    go_no_go_at: datetime
+    chosen_offer: str
+    unsure: bool
+    override_at: datetime | None
+    machine: str
+    ended_reason: str
+    ended_by: str
+    ended_for: str
+    created_at: datetime
+
+    @property
+    def live(self) -> bool:
+        return self.state != "ended"
+
+
+_REQUEST = """SELECT id, visit_id, person_id, asked_by, asked_for, asked_via, by_wish, state, further, next_news_at,
+ go_no_go_at, chosen_offer, unsure, override_at, machine, ended_reason, ended_by, ended_for, created_at FROM cover_request"""
+
+
+async def request(request_id: str) -> Request:
+    """Raises NotFound."""
+    row = await fetch_one(f"{_REQUEST} WHERE id = ?", request_id)
+    if row is None:
+        raise NotFound()
+    return Request(*row)
+
+
+async def lock_request(request_id: str) -> Request:
+    await fetch(f"SELECT id FROM cover_request WHERE id = ?{locking()}", request_id)  # noqa: S608 our own words
+    return await request(request_id)
+
+
+async def request_for(visit_id: str) -> Request | None:
+    """The newest search for this visit, live or ended."""
+    row = await fetch_one(f"{_REQUEST} WHERE visit_id = ? ORDER BY created_at DESC, id DESC LIMIT 1", visit_id)
+    return Request(*row) if row else None
+
+
+async def thing_of(visit: Visit, *, payer: bool = False) -> Thing:
+    """A visit as the rules of cover see it: with the paid workers of the team, and its payer where asked."""
+    payer_id = ""
+    if payer and visit.payer_id:
+        row = await fetch_one("SELECT payer_person_id FROM payer WHERE id = ?", visit.payer_id)
+        payer_id = row[0] if row else ""
+    paid = await members.paid_workers_of(visit.team_id)
+    return Thing("visit", visit.id, visit.person_id, visit.team_id, visit.worker_id or "", payer_id, "", paid)
+
+
+def cancelled_late(visit: Visit, now: datetime) -> bool:
+    return late(now, visit.starts_at, visit.cancel_hours) and visit.cancel_bps > 0
+
+
+class Near(msgspec.Struct, frozen=True):
+    """One of our own workers who was asked."""
+
+    id: str
+    request_id: str
+    worker_id: str
+    called: str
+    asked_at: datetime
+    answer: str
+
+
+_NEAR = "SELECT n.id, n.request_id, n.worker_id, p.called, n.asked_at, n.answer FROM near_ask n JOIN person p ON p.id = n.worker_id"
+
+
+async def near_asks(request_id: str) -> list[Near]:
+    rows = await fetch(f"{_NEAR} WHERE n.request_id = ? ORDER BY n.asked_at, p.called", request_id)
+    return [Near(*row) for row in rows]
+
+
+async def near_ask(ask_id: str) -> Near:
+    row = await fetch_one(f"{_NEAR} WHERE n.id = ?", ask_id)
+    if row is None:
+        raise NotFound()
+    return Near(*row)
+
+
+async def near_asks_to(worker_id: str) -> list[Near]:
+    """What a worker has been asked at home and has not answered."""
+    rows = await fetch(
+        f"{_NEAR} JOIN cover_request r ON r.id = n.request_id WHERE n.worker_id = ? AND n.answer = '' AND r.state <> 'ended'",
+        worker_id,
+    )
+    return [Near(*row) for row in rows]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One linked circle that was asked, and what it was shown."""
+
+    id: str
+    request_id: str
+    link_id: str
+    ref: str
+    body: str
+    asked_at: datetime
+    answer: str
+
+
+_ASKED = "SELECT id, request_id, link_id, reference, body, asked_at, answer FROM asked_circle"
+
+
+async def asked_circles(request_id: str) -> list[Asked]:
+    rows = await fetch(f"{_ASKED} WHERE request_id = ? ORDER BY asked_at, id", request_id)
+    return [Asked(*row) for row in rows]
+
+
+async def asked_by_ref(link_id: str, ref: str) -> Asked | None:
+    row = await fetch_one(f"{_ASKED} WHERE link_id = ? AND reference = ?", link_id, ref)
+    return Asked(*row) if row else None
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """Someone offers to come."""
+
+    id: str
+    request_id: str
+    worker_id: str | None
+    link_id: str
+    first_name: str
+    face_media: str
+    face: str
+    words: str
+    languages: str
+    rate_pence: int
+    fee_pence: int
+    travel_pence: int
+    attested: str
+    worker_deduct_bps: int
+    payer_add_bps: int
+    home_share_bps: int
+    hold_until: datetime
+    terms_hash: str
+    state: str
+    received_at: datetime
+
+    @property
+    def total_pence(self) -> int:
+        """What it costs the payer, with what is added for them."""
+        return Terms(self.fee_pence, self.travel_pence, payer_add_bps=self.payer_add_bps).total_pence
+
+    @property
+    def seen(self) -> list[dict[str, Any]]:
+        """What the worker's own circle says it has seen."""
+        found: list[dict[str, Any]] = msgspec.json.decode(self.attested)
+        return found
+
+
+_OFFER = """SELECT id, request_id, worker_id, link_id, first_name, face_media, face, words, languages, rate_pence,
+ fee_pence, travel_pence, attested, worker_deduct_bps, payer_add_bps, home_share_bps, hold_until, terms_hash, state,
+ received_at FROM cover_offer"""
+
+
+async def offer(offer_id: str) -> Offer:
+    row = await fetch_one(f"{_OFFER} WHERE id = ?", offer_id)
+    if row is None:
+        raise NotFound("This one has closed.", "offer_closed")
+    return Offer(*row)
+
+
+async def offers(request_id: str) -> list[Offer]:
+    """Oldest first, as they are shown."""
+    rows = await fetch(f"{_OFFER} WHERE request_id = ? ORDER BY received_at, id", request_id)
+    return [Offer(*row) for row in rows]
+
+
+class Open(msgspec.Struct, frozen=True):
+    """A request from another circle."""
+
+    id: str
+    link_id: str
+    ref: str
+    body: str
+    area: str
+    starts_at: datetime
+    ends_at: datetime
+    go_no_go_at: datetime
+    state: str
+    received_at: datetime
+
+    @property
+    def thing(self) -> Thing:
+        return Thing("open_request", self.id, link_id=self.link_id)
+
+
+_OPEN = (
+    "SELECT id, link_id, reference, body, area, starts_at, ends_at, go_no_go_at, state, received_at FROM open_request"
+)
+
+
+async def open_request(id_: str) -> Open:
+    row = await fetch_one(f"{_OPEN} WHERE id = ?", id_)
+    if row is None:
+        raise NotFound("This one has closed.", "request_closed")
+    return Open(*row)
+
+
+async def open_by_ref(link_id: str, ref: str) -> Open | None:
+    row = await fetch_one(f"{_OPEN} WHERE link_id = ? AND reference = ?", link_id, ref)
+    return Open(*row) if row else None
+
+
+async def open_requests(now: datetime) -> list[Open]:
+    """What other circles ask for now, soonest first."""
+    rows = await fetch(f"{_OPEN} WHERE state = 'open' AND starts_at > ? ORDER BY starts_at, id", now)
+    return [Open(*row) for row in rows]
+
+
+class Mine(msgspec.Struct, frozen=True):
+    """One of our workers' offers to someone in another circle."""
+
+    id: str
+    open_request_id: str
+    link_id: str
+    worker_id: str
+    called: str
+    words: str
+    rate_pence: int
+    fee_pence: int
+    travel_pence: int
+    state: str
+    n: int
+    body: str
+    worker_deduct_bps: int
+    payer_add_bps: int
+    home_share_bps: int
+    machine: str
+    disclosure: str
+    retain_until: datetime | None
+    read_at: datetime | None
+    unsure: bool
+    created_at: datetime
+    ref: str
+    area: str
+    starts_at: datetime
+    ends_at: datetime
+    go_no_go_at: datetime
+
+    @property
+    def thing(self) -> Thing:
+        return Thing("my_offer", self.id, worker_id=self.worker_id, link_id=self.link_id)
+
+    @property
+    def told(self) -> dict[str, str] | None:
+        """Name, address and what must be known; only while there is a certificate and the time to keep it."""
+        return msgspec.json.decode(self.disclosure) if self.disclosure else None
+
+
+_MINE = """SELECT m.id, m.open_request_id, m.link_id, m.worker_id, p.called, m.words, m.rate_pence, m.fee_pence,
+ m.travel_pence, m.state, m.n, m.body, m.worker_deduct_bps, m.payer_add_bps, m.home_share_bps, m.machine, m.disclosure,
+ m.retain_until, m.read_at, m.unsure, m.created_at, o.reference, o.area, o.starts_at, o.ends_at, o.go_no_go_at
+ FROM my_offer m JOIN open_request o ON o.id = m.open_request_id JOIN person p ON p.id = m.worker_id"""
+
+
+async def mine(offer_id: str) -> Mine:
+    row = await fetch_one(f"{_MINE} WHERE m.id = ?", offer_id)
+    if row is None:
+        raise NotFound("This one has closed.", "offer_closed")
+    return Mine(*row)
+
+
+async def lock_mine(offer_id: str) -> Mine:
+    await fetch(f"SELECT id FROM my_offer WHERE id = ?{locking()}", offer_id)  # noqa: S608 our own words
+    return await mine(offer_id)
+
+
+async def mine_for(open_request_id: str) -> list[Mine]:
+    rows = await fetch(f"{_MINE} WHERE m.open_request_id = ? ORDER BY m.created_at, m.id", open_request_id)
+    return [Mine(*row) for row in rows]
+
+
+async def mine_of(worker_id: str, *states: str) -> list[Mine]:
+    rows = await fetch(
+        f"{_MINE} WHERE m.worker_id = ? AND m.state IN ({marks(states)}) ORDER BY o.starts_at", worker_id, *states
+    )
+    return [Mine(*row) for row in rows]
+
+
+async def busy_away(worker_ids: list[str], starts_at: datetime, ends_at: datetime) -> frozenset[str]:
+    """Which of these workers have promised a quarter hour of this stretch to another circle."""
+    rows = await fetch(
+        f"SELECT DISTINCT worker_id FROM worker_slot WHERE worker_id IN ({marks(worker_ids)}) "  # noqa: S608 only marks
+        "AND slot_at > ? AND slot_at < ?",
+        *worker_ids,
+        starts_at - timedelta(minutes=15),
+        ends_at,
+    )
+    return frozenset(row[0] for row in rows)
+
+
+async def count_live() -> int:
+    return int(await fetch_value("SELECT COUNT(*) FROM cover_request WHERE state <> 'ended'"))

@@ -1,0 +1,161 @@
+"""The handshake's calls: fetching who the other circle is, asking in, revealing, and carrying agreements across."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from eccoo_federation import handshake, jcs, limits
+from eccoo_federation.errors import ProtocolError
+from eccoo_federation.handshake import LinkAnswer, LinkRequest, Reveal
+from eccoo_federation.identity import Log, LogState, dump_log, parse_log, verify_document, verify_log
+from eccoo_federation.net_guard import check_base_url
+from eccoo_federation.shapes import read
+from eccoo_node.db.jobs import job
+from eccoo_node.db.rows import as_time, fetch, fetch_one
+from eccoo_node.db.transaction import write
+from eccoo_node.federating import wire
+from eccoo_node.kernel import clock
+from eccoo_node.links import held, identity, letters, queries
+from eccoo_node.links.arrivals import compare, pin_keys
+
+_RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
+# A call that the other side refused for one of these reasons will never go better.
+_FINAL = frozenset((
+    "bad_invite", "bad_reveal", "wrong_node", "bad_log", "bad_key", "bad_proof", "log_forked", "bad_address", "link_ended",
+))  # fmt: skip
+GIVE_UP = timedelta(hours=48)
+
+
+async def look_up(base_url: str, node_id: str) -> tuple[Log, LogState, dict[str, Any]]:
+    """Who answers at this address, which must be the node expected, living at this very address.
+
+    Raises ProtocolError. Nothing is called but `base_url`.
+    """
+    check_base_url(base_url, loopback_peers=wire.current().us.loopback_peers)
+    log = parse_log(await wire.get_unsigned(f"{base_url}/.well-known/circle-node/log"))
+    state = verify_log(log)
+    if state.node_id != node_id:
+        raise ProtocolError("wrong_node")
+    if state.base_url != base_url:
+        raise ProtocolError("bad_address", "That circle says that it lives at another address.")
+    raw = await wire.get_unsigned(f"{base_url}/.well-known/circle-node")
+    document = verify_document(jcs.parse(raw), state, clock.now())
+    return log, state, document
+
+
+async def shake_hands(link_id: str) -> str:
+    """Go as far as the six words; the state the link is in then. Safe to call again. Raises ProtocolError."""
+    link = await _link(link_id)
+    if link is None or link["state"] != "asked" or link["we_invited"]:
+        return link["state"] if link else "ended"
+    if not link["log"]:
+        log, state, document = await look_up(link["base_url"], link["node_id"])
+        async with write():
+            await fetch(
+                "UPDATE link SET log = ?, name = ?, phone = ? WHERE id = ?",
+                dump_log(log).decode(), document["name"][:120], str(document.get("phone") or "")[:40], link_id,
+            )  # fmt: skip
+            await pin_keys(link_id, state)
+        link = await held.link(link_id)
+    state = queries.read_log(link["log"])
+    if not link["their_commitment"]:
+        await _ask_in(link, state)
+        link = await held.link(link_id)
+    reveal = Reveal(link=link_id, nonce=link["our_nonce"])
+    response = await wire.call(
+        link["base_url"], state, "POST", f"/fed/v1/links/{link_id}/reveal", jcs.dump(reveal.as_wire())
+    )
+    theirs = read(response.json(), Reveal)
+    handshake.check_reveal(link["their_commitment"], link_id, link["node_id"], link["their_head"], theirs.nonce)
+    async with write():
+        fresh = await _link(link_id)
+        if fresh is not None and fresh["state"] == "asked":
+            await compare(fresh, theirs.nonce)
+    return "words"
+
+
+async def _ask_in(link: Any, state: LogState) -> None:
+    us = identity.current()
+    request = LinkRequest(
+        token=link["token"], link=link["id"], node_id=us.node_id, base_url=us.state.base_url, log_head=link["our_head"],
+        commitment=link["our_commitment"],
+    )  # fmt: skip
+    response = await wire.call(link["base_url"], state, "POST", "/fed/v1/links", jcs.dump(request.as_wire()))
+    answer = read(response.json(), LinkAnswer)
+    if (answer.link, answer.node_id) != (link["id"], state.node_id) or answer.log_head not in state.digests:
+        raise ProtocolError("wrong_node")
+    async with write():
+        await fetch(
+            "UPDATE link SET their_commitment = ?, their_head = ? WHERE id = ? AND their_commitment = ''",
+            answer.commitment, answer.log_head, link["id"],
+        )  # fmt: skip
+
+
+async def _link(link_id: str) -> Any:
+    return await fetch_one("SELECT * FROM link WHERE id = ?", link_id)
+
+
+@job("federation.handshake")
+async def _handshake(payload: dict[str, Any]) -> datetime | None:
+    """Keep trying to reach the circle whose invitation was taken up, for as long as the invitation lives."""
+    link_id = payload["link"]
+    try:
+        await shake_hands(link_id)
+    except ProtocolError as refused:
+        return await trouble(link_id, refused)
+    await calm(link_id)
+    return None
+
+
+async def trouble(link_id: str, refused: ProtocolError) -> datetime | None:
+    """Note for the admin what stands in the way; when to try again, or None when it is of no use."""
+    now = clock.now()
+    async with write():
+        row = await fetch_one(
+            "UPDATE link_wire SET trouble = ?, failures = failures + 1, last_try_at = ? WHERE link_id = ? "
+            "RETURNING failures",
+            refused.code[:32], now, link_id,
+        )  # fmt: skip
+    link = await _link(link_id)
+    asked_at = as_time(link["asked_at"]) if link else None
+    if row is None or asked_at is None or refused.code in _FINAL or link["state"] == "ended":
+        return None
+    if link["state"] == "asked" and now - asked_at > GIVE_UP:
+        return None
+    return now + limits.next_retry(row["failures"], _RNG)
+
+
+async def calm(link_id: str) -> None:
+    async with write():
+        await fetch("UPDATE link_wire SET trouble = '', failures = 0 WHERE link_id = ?", link_id)
+
+
+async def carry(link_id: str) -> None:
+    """Bring our proposal, or the agreement that we have signed as second, to the other side. Raises ProtocolError."""
+    link = await _link(link_id)
+    if link is None or link["state"] == "ended" or not link["log"]:
+        return
+    state = queries.read_log(link["log"])
+    waiting = link["agreement"] if link["agreement"] and not link["agreement_told"] else ""
+    for text in (waiting, link["our_proposal"]):
+        if not text:
+            continue
+        body = jcs.dump({"v": 1, "agreement": msgspec.json.decode(text)})
+        await wire.call(link["base_url"], state, "POST", f"/fed/v1/links/{link_id}/agreement", body)
+    if waiting:
+        async with write():
+            await fetch("UPDATE link SET agreement_told = TRUE WHERE id = ? AND agreement = ?", link_id, waiting)
+            await letters.wake(link_id)
+
+
+@job("federation.agree")
+async def _agree(payload: dict[str, Any]) -> datetime | None:
+    link_id = payload["link"]
+    try:
+        await carry(link_id)
+    except ProtocolError as refused:
+        return await trouble(link_id, refused)
+    await calm(link_id)
+    return None

@@ -1,0 +1,169 @@
+"""Push for speed, pull for truth: what we fetch from the other side, and when."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+from eccoo_federation import limits
+from eccoo_federation.errors import ProtocolError
+from eccoo_federation.events import read_batch
+from eccoo_node.db.jobs import add, job
+from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.transaction import write
+from eccoo_node.federating import inbox, sender, wire
+from eccoo_node.federating.sender import Peer, peer_of
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.errors import Refusal
+from eccoo_node.links import held, identity, letters, queries
+from eccoo_node.links.arrivals import circle_actor
+
+_RNG = random.Random()  # noqa: S311 spreads calls, guards nothing
+# Nobody still waits for an answer about something this old.
+FOLLOW_FOR = timedelta(days=60)
+AT_ONCE = 20
+
+
+def _next_round() -> datetime:
+    return clock.now() + limits.PULL_EVERY * _RNG.uniform(0.8, 1.2)
+
+
+async def follows_any(link_id: str) -> bool:
+    """Whether something is going on with this circle that either side may wait for."""
+    return bool(await fetch_value("SELECT 1 FROM letter_subject WHERE link_id = ? AND followed LIMIT 1", link_id))
+
+
+@job("federation.pull")
+async def pull_states(payload: dict[str, Any]) -> datetime | None:
+    """Ping one link and compare the state of everything that is still going on with it; then again in five minutes."""
+    link_id = payload["link"]
+    peer = await peer_of(link_id)
+    if peer is None or (peer.link_state == "ended" and not await follows_any(link_id)):
+        return None
+    if peer.failures >= limits.BREAKER_FAILURES:
+        # The sender's own probe finds out first whether anybody is there.
+        return _next_round()
+    try:
+        await sender.ping(peer)
+        for subject in await _followed(link_id):
+            await _pull_state(peer, subject)
+    except ProtocolError as refused:
+        await _note(link_id, refused)
+    return _next_round()
+
+
+async def _followed(link_id: str) -> list[str]:
+    rows = await fetch(
+        "SELECT subject FROM letter_subject WHERE link_id = ? AND (followed OR blocked_in OR blocked_out) "
+        "AND changed_at > ? ORDER BY changed_at DESC LIMIT ?",
+        link_id, clock.now() - FOLLOW_FOR, AT_ONCE,
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
+async def _pull_state(peer: Peer, subject: str) -> None:
+    """The whole signed state of one subject. Afterwards nothing about it is blocked any more."""
+    body = None
+    if letters.reader_of("requests") is not None:
+        try:
+            body = (await wire.call(peer.base_url, peer.state, "GET", f"/fed/v1/requests/{subject}")).json()
+        except ProtocolError as refused:
+            if refused.status not in (403, 404, 410, 422):
+                raise
+    await _read(peer.link_id, f"requests/{subject}", body)
+    async with write():
+        rows = await fetch(
+            "UPDATE letter_subject SET blocked_in = FALSE, blocked_out = FALSE WHERE link_id = ? AND subject = ? "
+            "AND (blocked_in OR blocked_out) RETURNING id",
+            peer.link_id, subject,
+        )  # fmt: skip
+        if rows:
+            await letters.wake(peer.link_id)
+
+
+async def _read(link_id: str, path: str, body: Any) -> None:
+    reader = letters.reader_of(path.partition("/")[0])
+    if reader is None or not isinstance(body, dict):
+        return
+    try:
+        async with write():
+            await reader(circle_actor(link_id), path, body)
+    except (ProtocolError, Refusal):
+        # A state that does not fit changes nothing; the next one may.
+        return
+
+
+async def _note(link_id: str, refused: ProtocolError) -> None:
+    async with write():
+        await fetch("UPDATE link_wire SET trouble = ? WHERE link_id = ?", refused.code[:32], link_id)
+
+
+@job("federation.fetch")
+async def fetch_events(payload: dict[str, Any]) -> datetime | None:
+    """Fetch the events that did not get through: a hole in the row, a peer that can't call us or won't be let in.
+
+    Nothing new is fetched from a circle whose clock is out of bounds; what is going on already is.
+    """
+    link_id = payload["link"]
+    peer = await peer_of(link_id)
+    if peer is None or (await _too_fast(link_id) and not await follows_any(link_id)):
+        return None
+    us = identity.current().node_id
+    for _ in range(AT_ONCE):
+        before = (await held.wire(link_id))["seq_in"]
+        try:
+            response = await wire.call(peer.base_url, peer.state, "GET", f"/fed/v1/events/{before}")
+            if response.body == b'{"events":[]}':
+                return None
+            answer = await inbox.receive(link_id, us, read_batch(response.body))
+        except ProtocolError as refused:
+            await _note(link_id, refused)
+            return None
+        if answer.applied == before:
+            return None
+    return clock.now()
+
+
+async def _too_fast(link_id: str) -> bool:
+    offset = await fetch_value("SELECT clock_offset_s FROM link_wire WHERE link_id = ?", link_id)
+    return offset is not None and offset > limits.CLOCK_FUTURE_S
+
+
+@job("federation.get")
+async def get_one(payload: dict[str, Any]) -> datetime | None:
+    """Fetch one thing that a domain asked for and hand it to its reader. Tried again while the other side is away."""
+    link_id, path = payload["link"], payload["path"]
+    peer = await peer_of(link_id)
+    if peer is None:
+        return None
+    refused = await queries.may_cross(link_id, "out", "ping")
+    if refused is not None:
+        return None
+    try:
+        response = await wire.call(peer.base_url, peer.state, "GET", f"/fed/v1/{path}")
+    except ProtocolError as error:
+        if error.status in (400, 403, 404, 405, 409, 410, 422):
+            await _note(link_id, error)
+            return None
+        raise
+    reader, body = letters.reader_of(path.partition("/")[0]), response.json()
+    if reader is not None and isinstance(body, dict):
+        async with write():
+            await reader(circle_actor(link_id), path, body)
+    return None
+
+
+@job("federation.round", every=timedelta(minutes=1))
+async def start_rounds(payload: dict[str, Any]) -> datetime | None:
+    """Each open link is pinged and pulled from every five minutes, and at once after a start."""
+    async with write():
+        for row in await fetch("SELECT id FROM link WHERE state = 'open'"):
+            await add("federation.pull", row[0], link=row[0])
+        for row in await fetch(
+            "SELECT DISTINCT o.link_id FROM letter_out o JOIN link_wire w ON w.link_id = o.link_id "
+            "WHERE o.state IN ('waiting', 'sent') AND (w.next_try_at IS NULL OR w.next_try_at <= ?)",
+            clock.now(),
+        ):
+            await add("federation.send", row[0], link=row[0])
+        await fetch("DELETE FROM nonce_seen WHERE keep_until < ?", clock.now())
+        await fetch("DELETE FROM link_rate WHERE minute < ?", clock.now() - timedelta(minutes=5))
+    return None

@@ -1,0 +1,132 @@
+"""Who is asking: every check of a signed request, before any work is done for it."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from eccoo_federation import limits, transport
+from eccoo_federation.errors import ProtocolError
+from eccoo_federation.transport import SignedRequest
+from eccoo_node.db.rows import as_time, fetch, fetch_one, insert_once
+from eccoo_node.db.transaction import write
+from eccoo_node.federating import inbox, pulls, wire
+from eccoo_node.kernel import clock
+from eccoo_node.links import letters, queries
+from eccoo_node.links.arrivals import note_skew
+from eccoo_node.links.tables import NonceSeen
+
+# A nonce outlives every signature that could carry it, whatever the two clocks say.
+KEEP_NONCE = timedelta(hours=1)
+PROBE_EVERY = timedelta(seconds=5)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request as it came. `target` is our public address and the raw path; `path` is what lies below our prefix."""
+
+    method: str
+    target: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def as_signed(self) -> SignedRequest:
+        return SignedRequest(self.method, self.target, self.headers)
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """The circle that is proven to ask."""
+
+    link_id: str
+    kid: str
+    nonce: str
+    created: int
+
+
+async def prove(asked: Asked, *, link_id: str = "") -> Peer:
+    """Whose signature it is; nothing is written but a clock that is out. `link_id`, when given, must be that link.
+
+    Raises as ``transport.check_request``, and ``unknown_key`` or ``bad_signature``.
+    """
+    now = clock.now()
+    try:
+        unchecked = transport.check_request(asked.method, asked.target, asked.headers, asked.body, now)
+    except ProtocolError as error:
+        if error.code == "clock_skew":
+            await _skewed(asked, now, error, link_id)
+        raise
+    found, raw_key = await _key(unchecked.kid, link_id)
+    claimed = unchecked.verify(raw_key)
+    return Peer(found, claimed.kid, claimed.nonce, claimed.created)
+
+
+async def _key(kid: str, link_id: str) -> tuple[str, bytes | None]:
+    """The link that has pinned this key (one that stands before one that has ended), and the key if it is good."""
+    rows = await fetch(
+        "SELECT l.id, l.log FROM link_key k JOIN link l ON l.id = k.link_id WHERE k.kid = ? "
+        "ORDER BY CASE l.state WHEN 'ended' THEN 1 ELSE 0 END, l.asked_at DESC LIMIT 5",
+        kid,
+    )
+    for row in rows:
+        if link_id in ("", row["id"]):
+            return row["id"], wire.transport_key(queries.read_log(row["log"]), kid)
+    return link_id, None
+
+
+async def _skewed(asked: Asked, now: datetime, error: ProtocolError, link_id: str) -> None:
+    """If the request is a linked circle's own, note its clock, and fetch what can't get through."""
+    offset = error.detail["offset_s"]
+    theirs = now + timedelta(seconds=offset)
+    try:
+        unchecked = transport.check_request(asked.method, asked.target, asked.headers, asked.body, theirs)
+        found, raw_key = await _key(unchecked.kid, link_id)
+        unchecked.verify(raw_key)
+    except ProtocolError:
+        return
+    await note_skew(found, offset)
+    if asked.path == "/fed/v1/inbox" and await pulls.follows_any(found):
+        async with write():
+            await inbox.ask_for_more(found)
+
+
+async def admit(peer: Peer, *, events: int = 0) -> None:
+    """Let a proven request in, once: its nonce is stored before any work. Raises ``replayed`` or ``too_many``."""
+    now = clock.now()
+    minute = now.replace(second=0, microsecond=0)
+    async with write():
+        fresh = await insert_once(
+            NonceSeen(link_id=peer.link_id, kid=peer.kid, nonce=peer.nonce, keep_until=now + KEEP_NONCE)
+        )
+        rates = await fetch(
+            "INSERT INTO link_rate (link_id, minute, requests, events) VALUES (?, ?, 1, ?) "
+            "ON CONFLICT (link_id, minute) DO UPDATE SET requests = link_rate.requests + 1, "
+            "events = link_rate.events + excluded.events RETURNING requests, events",
+            peer.link_id, minute, events,
+        )  # fmt: skip
+        too_many = rates[0]["requests"] > limits.REQUESTS_PER_MIN or rates[0]["events"] > limits.EVENTS_PER_MIN
+        if fresh and not too_many:
+            await _seen(peer, now)
+    if not fresh:
+        raise ProtocolError("replayed")
+    if too_many:
+        wait = 60 - int((now - minute).total_seconds())
+        raise ProtocolError("too_many", detail={"retry_after": max(1, wait)})
+
+
+async def _seen(peer: Peer, now: datetime) -> None:
+    """They are there. A sender that had given up for now tries again soon; its count of failures stays."""
+    offset = round(peer.created - now.timestamp())
+    row = await fetch_one(
+        "UPDATE link_wire SET last_seen_at = ?, clock_seen_at = ?, clock_offset_s = ? WHERE link_id = ? "
+        "RETURNING failures, next_try_at, last_try_at",
+        now, now, offset, peer.link_id,
+    )  # fmt: skip
+    if row is None or not row["failures"]:
+        return
+    next_try, last_try = as_time(row["next_try_at"]), as_time(row["last_try_at"])
+    soon = max(now, last_try + PROBE_EVERY) if last_try else now
+    if next_try is not None and next_try > soon:
+        await fetch("UPDATE link_wire SET next_try_at = ? WHERE link_id = ?", soon, peer.link_id)
+        await letters.wake(peer.link_id)
+
+
+__all__ = ["Asked", "Peer", "admit", "prove"]

@@ -1,0 +1,229 @@
+"""The one sender of each link: a leased job that empties the outbox, gives way to trouble and never gives up.
+
+Woken right after the commit that wrote a letter. A peer that is away is tried again by the library's schedule, for
+ever; after five failures only a signed ping goes out until it is answered.
+"""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from eccoo_federation import events, jcs, limits
+from eccoo_federation.errors import ProtocolError
+from eccoo_federation.events import Ping
+from eccoo_federation.identity import LogState
+from eccoo_node.db.jobs import job
+from eccoo_node.db.rows import as_time, fetch, fetch_one
+from eccoo_node.db.transaction import write
+from eccoo_node.federating import outbox, wire
+from eccoo_node.federating.inbox import ask_for_more
+from eccoo_node.federating.outbox import Sealed
+from eccoo_node.kernel import clock
+from eccoo_node.links import queries
+from eccoo_node.links.actions import alarm
+
+_RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
+# One turn ends after this, so that the lease never runs out under a sender at work.
+TURN = timedelta(seconds=40)
+SKEW_RETRY_S = 60
+_SPLIT = {400, 409, 413, 422}
+_PAUSES = {("link_suspended", 403), ("link_ended", 410)}
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """The other end of a link, as the sender needs it."""
+
+    link_id: str
+    base_url: str
+    state: LogState
+    link_state: str
+    agreement_told: bool
+    failures: int
+    batch_size: int
+    next_try_at: datetime | None
+    seq_in: int
+    seq_out: int
+    acked_out: int
+    waiting: int
+
+
+async def peer_of(link_id: str) -> Peer | None:
+    """None for a link that is not far enough to send anything."""
+    row = await fetch_one(
+        "SELECT l.base_url, l.log, l.state, l.agreement, l.agreement_told, w.*, (SELECT COUNT(*) FROM letter_out o "
+        "WHERE o.link_id = l.id AND o.state IN ('waiting', 'sent')) AS waiting "
+        "FROM link l JOIN link_wire w ON w.link_id = l.id WHERE l.id = ?",
+        link_id,
+    )
+    if row is None or not row["log"] or not row["agreement"]:
+        return None
+    return Peer(
+        link_id=link_id, base_url=row["base_url"], state=queries.read_log(row["log"]), link_state=row["state"],
+        agreement_told=bool(row["agreement_told"]), failures=row["failures"], batch_size=row["batch_size"],
+        next_try_at=as_time(row["next_try_at"]), seq_in=row["seq_in"], seq_out=row["seq_out"],
+        acked_out=row["acked_out"], waiting=row["waiting"],
+    )  # fmt: skip
+
+
+@job("federation.send")
+async def send_letters(payload: dict[str, Any]) -> datetime | None:
+    """Send what waits on one link; the moment to try again when the other side cannot take it now."""
+    link_id, until = payload["link"], clock.now() + TURN
+    while clock.now() <= until:
+        peer = await peer_of(link_id)
+        if peer is None:
+            return None
+        if not peer.agreement_told:
+            # They would refuse everything until they hold the agreement; telling it wakes this job.
+            return None
+        if peer.next_try_at is not None and peer.next_try_at > clock.now():
+            return peer.next_try_at if peer.waiting else None
+        try:
+            if peer.failures >= limits.BREAKER_FAILURES:
+                await ping(peer)
+            batch = await outbox.next_batch(link_id, max(1, peer.batch_size))
+            if not batch:
+                return None
+            moved = await _post(peer, batch)
+        except ProtocolError as refused:
+            again = await _setback(peer, refused)
+            if again is not None:
+                return again
+            continue
+        if not moved:
+            # Everything waits there for an earlier number: the next ping finds out which.
+            return clock.now() + timedelta(seconds=5)
+    return clock.now()
+
+
+async def _post(peer: Peer, batch: list[Sealed]) -> bool:
+    body = events.write_batch([sealed.bytes for sealed in batch])
+    try:
+        response = await wire.call(peer.base_url, peer.state, "POST", "/fed/v1/inbox", body)
+    except ProtocolError as refused:
+        if not await _judged(peer, batch, refused):
+            raise
+        return True
+    answer = events.read_answer(response.body)
+    moved = await outbox.settle(peer.link_id, batch, answer)
+    await went_well(peer.link_id, grow=len(batch) >= peer.batch_size)
+    return moved
+
+
+async def _judged(peer: Peer, batch: list[Sealed], refused: ProtocolError) -> bool:
+    """A refusal of what was sent, not of us: find the one letter it is about. False when it is about the link."""
+    denied = refused.status == 403 and refused.code == "scope_denied"
+    if not denied and refused.status not in _SPLIT:
+        return False
+    if len(batch) > 1:
+        async with write():
+            await fetch("UPDATE link_wire SET batch_size = ? WHERE link_id = ?", max(1, len(batch) // 2), peer.link_id)
+        return True
+    await outbox.dead_letter(peer.link_id, batch[0], refused.code)
+    return True
+
+
+async def _setback(peer: Peer, refused: ProtocolError) -> datetime | None:
+    """Note the trouble; when to try again, or None to go on at once with what may still be sent."""
+    now = clock.now()
+    if (refused.code, refused.status) in _PAUSES and await _paused(peer, refused.code):
+        return None
+    failures = peer.failures + 1
+    wait = limits.next_retry(failures, _RNG)
+    if refused.code == "clock_skew":
+        # Nothing is wrong with the line: it goes on as soon as somebody has mended the clock.
+        wait = min(wait, timedelta(seconds=SKEW_RETRY_S))
+    asked = refused.detail.get("retry_after")
+    if isinstance(asked, int):
+        wait = max(wait, timedelta(seconds=min(asked, limits.RETRY_AFTER_CAP_S)))
+    offset = refused.detail.get("offset_s") if refused.code == "clock_skew" else None
+    async with write():
+        await fetch(
+            "UPDATE link_wire SET failures = ?, trouble = ?, last_try_at = ?, next_try_at = ?, "
+            "batch_size = CASE WHEN batch_size > 1 THEN batch_size / 2 ELSE 1 END WHERE link_id = ?",
+            failures, refused.code[:32], now, now + wait, peer.link_id,
+        )  # fmt: skip
+        if isinstance(offset, int):
+            # They see us so many seconds ahead, so their clock is as many behind ours.
+            await fetch(
+                "UPDATE link_wire SET clock_offset_s = ?, clock_seen_at = ? WHERE link_id = ?",
+                -offset, now, peer.link_id,
+            )  # fmt: skip
+    return now + wait
+
+
+async def _paused(peer: Peer, code: str) -> bool:
+    """The other side says the link is suspended or ended; True when that was news to us."""
+    async with write():
+        if code == "link_ended":
+            rows = await fetch(
+                "UPDATE link SET state = 'ended', ended_at = ?, ended_by_them = TRUE WHERE id = ? AND state <> 'ended' "
+                "RETURNING id",
+                clock.now(), peer.link_id,
+            )  # fmt: skip
+        else:
+            rows = await fetch(
+                "UPDATE link SET suspended_by_them_at = ? WHERE id = ? AND suspended_by_them_at IS NULL "
+                "AND suspended_by_us_at IS NULL RETURNING id",
+                clock.now(), peer.link_id,
+            )  # fmt: skip
+    return bool(rows)
+
+
+async def went_well(link_id: str, *, grow: bool = False) -> None:
+    """The other side answered: the count of failures starts anew, batches may grow again."""
+    more = 5 if grow else 0
+    async with write():
+        await fetch(
+            "UPDATE link_wire SET failures = 0, trouble = '', next_try_at = NULL, last_try_at = ?, last_seen_at = ?, "
+            "batch_size = CASE WHEN batch_size + ? > ? THEN ? ELSE batch_size + ? END WHERE link_id = ?",
+            clock.now(), clock.now(), more, limits.BATCH_EVENTS, limits.BATCH_EVENTS, more, link_id,
+        )  # fmt: skip
+
+
+async def ping(peer: Peer) -> Ping:
+    """Both sides' numbers, signed. Finds out what a restored node has lost. Raises ProtocolError."""
+    body = jcs.dump({"link": peer.link_id, "sent": peer.seq_out, "applied": peer.seq_in})
+    response = await wire.call(peer.base_url, peer.state, "POST", "/fed/v1/ping", body)
+    answer = read_ping(response.json(), peer.link_id)
+    await _reckon(peer, answer)
+    return answer
+
+
+def read_ping(value: Any, link_id: str) -> Ping:
+    """Raises ``bad_body`` or ``wrong_link``."""
+    try:
+        found = msgspec.convert(value, Ping)
+    except msgspec.ValidationError as error:
+        raise ProtocolError("bad_body") from error
+    if found.link != link_id:
+        raise ProtocolError("wrong_link")
+    if found.sent < 0 or found.applied < 0:
+        raise ProtocolError("bad_body")
+    return found
+
+
+async def _reckon(before: Peer, theirs: Ping) -> None:
+    """Compare their numbers with what ours were before we asked."""
+    link_id = before.link_id
+    async with write():
+        if theirs.applied > before.seq_out:
+            # We have forgotten letters that they hold: a backup was restored here. Never use a number twice.
+            await fetch(
+                "UPDATE link_wire SET seq_out = ?, acked_out = ? WHERE link_id = ? AND seq_out < ?",
+                theirs.applied, theirs.applied, link_id, theirs.applied,
+            )  # fmt: skip
+            await alarm(link_id, "restored_here", f"{before.seq_out} {theirs.applied}")
+        elif theirs.applied < before.acked_out:
+            # They have forgotten letters of ours: those go out again, with the bytes they had.
+            await fetch(
+                "UPDATE letter_out SET state = 'sent' WHERE link_id = ? AND seq > ? AND state IN ('acked', 'refused') "
+                "AND bytes <> ''",
+                link_id, theirs.applied,
+            )  # fmt: skip
+            await fetch("UPDATE link_wire SET acked_out = ? WHERE link_id = ?", theirs.applied, link_id)
+            await alarm(link_id, "restored_there", f"{before.acked_out} {theirs.applied}")
+        if theirs.sent > before.seq_in:
+            await ask_for_more(link_id)

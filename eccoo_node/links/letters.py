@@ -1,0 +1,218 @@
+"""Letters to and from linked circles: how every other domain speaks to them.
+
+A letter is written in the transaction of the act that causes it and leaves once that is committed. One that comes is
+handed to its handler inside the transaction that records it, so that the act and the receipt stand or fall together.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from eccoo_federation import events, handshake
+from eccoo_federation.bodies import Body
+from eccoo_federation.proofs import Signer, verify_object
+from eccoo_federation.times import wire_time
+from eccoo_node.db import jobs
+from eccoo_node.db.rows import fetch, fetch_one
+from eccoo_node.db.transaction import current
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import Actor
+from eccoo_node.kernel.errors import NotFound
+from eccoo_node.links import identity, queries
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """One event of another circle that passed every check of link, signature, scope and order.
+
+    `body` is what it says as plain values, `read` the same as the library's struct; `event` is the whole signed event.
+    """
+
+    link_id: str
+    id: str
+    type: str
+    subject: str
+    rev: int
+    at: str
+    body: dict[str, Any]
+    read: Body
+    event: dict[str, Any]
+
+
+class Answerer(msgspec.Struct, frozen=True):
+    """Who answers a signed GET, and the scopes of which the asking circle needs one."""
+
+    function: Callable[..., Awaitable[dict[str, Any]]]
+    scopes: tuple[str, ...]
+
+
+Handler = Callable[[Actor, Letter], Awaitable[None]]
+Pulled = Callable[[Actor, str, dict[str, Any]], Awaitable[None]]
+_HANDLERS: dict[str, Handler] = {}
+_ANSWERS: dict[str, Answerer] = {}
+_PULLED: dict[str, Pulled] = {}
+
+
+def handles(*types: str) -> Callable[[Handler], Handler]:
+    """Register who reads letters of these types: `async (actor, letter)`, inside the inbox's `write()`.
+
+    The actor is the other circle: `link_id` set, via "federation". Raising ProtocolError or a Refusal refuses the
+    letter: nothing the handler wrote is kept, and the other side is told the code.
+    """
+
+    def register(function: Handler) -> Handler:
+        for type_ in types:
+            if _HANDLERS.setdefault(type_, function) is not function:
+                raise RuntimeError(f"two handlers for {type_}")
+        return function
+
+    return register
+
+
+def answers(
+    kind: str, *, scopes: tuple[str, ...] = ("cover.request", "cover.offer")
+) -> Callable[[Callable[..., Awaitable[dict[str, Any]]]], Callable[..., Awaitable[dict[str, Any]]]]:
+    """Register who answers `GET /fed/v1/<kind>/…`: `async (actor, *rest_of_path) -> dict`, outside `write()`.
+
+    Asked only when the agreement lets the other circle do one of `scopes`. Raises ProtocolError or a Refusal.
+    """
+
+    def register(function: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
+        if kind in _ANSWERS:
+            raise RuntimeError(f"two answers for {kind}")
+        _ANSWERS[kind] = Answerer(function, scopes)
+        return function
+
+    return register
+
+
+def pulled(kind: str) -> Callable[[Pulled], Pulled]:
+    """Register who reads what was pulled from `<kind>/…`: `async (actor, path, body)`, inside `write()`."""
+
+    def register(function: Pulled) -> Pulled:
+        if kind in _PULLED:
+            raise RuntimeError(f"two readers for {kind}")
+        _PULLED[kind] = function
+        return function
+
+    return register
+
+
+def handler_of(type_: str) -> Handler | None:
+    return _HANDLERS.get(type_)
+
+
+def answerer_of(kind: str) -> Answerer | None:
+    return _ANSWERS.get(kind)
+
+
+def reader_of(kind: str) -> Pulled | None:
+    return _PULLED.get(kind)
+
+
+async def send(link_id: str, type_: str, subject: str, body: dict[str, Any]) -> str:
+    """Queue a letter, inside `write()`; its id. Numbered, signed and sent once the act is committed.
+
+    Kept while the link is suspended or the other side is away. Raises ProtocolError for a body that the other side
+    would refuse (a mistake of ours) and NotFound for a link we do not know.
+    """
+    if current() is None:
+        raise RuntimeError("a letter is written in the transaction that causes it")
+    row = await fetch_one("SELECT node_id FROM link WHERE id = ?", link_id)
+    if row is None:
+        raise NotFound("We know no such circle.", "unknown_link")
+    now = clock.now()
+    draft = events.draft(link_id, row[0], subject, type_, body, now)
+    await fetch(
+        "INSERT INTO letter_out (link_id, event_id, type, subject, at, body, state, digest, bytes, code, written_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, 'waiting', '', '', '', ?)",
+        link_id, draft.id, type_, subject, draft.at, msgspec.json.encode(body).decode(), now,
+    )  # fmt: skip
+    if events.scope_of_type(type_) != "link":
+        await follow(link_id, subject)
+    await wake(link_id)
+    return draft.id
+
+
+async def wake(link_id: str) -> None:
+    """Let the sender of this link run as soon as the open transaction is committed."""
+    if not await jobs.add("federation.send", link_id, link=link_id):
+        await jobs.hurry("federation.send", link_id)
+
+
+async def follow(link_id: str, subject: str) -> None:
+    """Pull the other side's state about this from time to time, until `finish`. Inside `write()`."""
+    await fetch(
+        "INSERT INTO letter_subject (link_id, subject, rev_out, head_out, rev_in, head_in, blocked_out, blocked_in, "
+        "followed, changed_at) VALUES (?, ?, 0, '', 0, '', FALSE, FALSE, TRUE, ?) "
+        "ON CONFLICT (link_id, subject) DO UPDATE SET changed_at = excluded.changed_at",
+        link_id, subject, clock.now(),
+    )  # fmt: skip
+
+
+async def finish(link_id: str, subject: str) -> None:
+    """Nothing more will happen about this: its state is no longer pulled. Inside `write()`."""
+    await fetch("UPDATE letter_subject SET followed = FALSE WHERE link_id = ? AND subject = ?", link_id, subject)
+
+
+async def pull(link_id: str, path: str) -> None:
+    """Fetch `path` (such as "disclosures/{request}/1") once this is committed; the kind's reader gets the body."""
+    if reader_of(path.partition("/")[0]) is None:
+        raise RuntimeError(f"nobody reads what is pulled from {path}")
+    key = f"{link_id}:{path}"
+    if not await jobs.add("federation.get", key, link=link_id, path=path):
+        await jobs.hurry("federation.get", key)
+
+
+async def reference(link_id: str, *parts: str) -> str:
+    """What the other circle calls this person's request: it tells them nothing, and no two links share one."""
+    row = await fetch_one("SELECT secret FROM link WHERE id = ?", link_id)
+    if row is None:
+        raise NotFound("We know no such circle.", "unknown_link")
+    return handshake.link_secret_ref(bytes.fromhex(row[0]), *parts)
+
+
+def new_secret() -> str:
+    return secrets.token_hex(32)
+
+
+def sign(value: dict[str, Any]) -> dict[str, Any]:
+    """A copy with our own proof, as evidence that outlives the connection."""
+    return identity.current().sign(value, clock.now())
+
+
+async def verify(value: Any, link_id: str, *, archived: bool = False) -> Signer:
+    """Who signed, which must be the other circle of this link, with a key of its pinned log. Raises ProtocolError.
+
+    `archived` takes a key that was revoked after the proof was made: for evidence that was checked when it came.
+    """
+    state = await queries.pinned(link_id)
+    resolve = state.resolve_object if archived else state.resolve_fresh
+    return verify_object(value, resolve, by=state.node_id)
+
+
+def verify_own(value: Any) -> Signer:
+    """The proof is our own, now or earlier. Raises ProtocolError."""
+    state = identity.current().state
+    return verify_object(value, state.resolve_object, by=state.node_id)
+
+
+async def forget(link_id: str, event_id: str) -> None:
+    """Delete the words of one letter, either way, inside `write()`. Its digest stays, so the chain stays whole."""
+    now = clock.now()
+    await fetch(
+        "UPDATE letter_read SET bytes = '', forgotten_at = ? WHERE letter_id IN "
+        "(SELECT id FROM letter_in WHERE link_id = ? AND event_id = ?)",
+        now, link_id, event_id,
+    )  # fmt: skip
+    await fetch(
+        "UPDATE letter_out SET body = '', bytes = '' "
+        "WHERE link_id = ? AND event_id = ? AND state IN ('acked', 'refused')",
+        link_id, event_id,
+    )  # fmt: skip
+
+
+def stamp() -> str:
+    """The present moment as the wire writes it."""
+    return wire_time(clock.now())

@@ -1,0 +1,160 @@
+"""What we know of other circles. Every list and every send asks the one policy here."""
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from eccoo_federation.errors import ProtocolError
+from eccoo_federation.identity import LogState, parse_log, verify_log
+from eccoo_node.db.rows import as_time, fetch, fetch_one
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.errors import NotFound
+from eccoo_node.links import rules
+from eccoo_node.links.rules import Direction, Policy, Standing, Terms
+
+
+class KnownCircle(msgspec.Struct, frozen=True):
+    """Another circle, as pages and other domains see it."""
+
+    id: str
+    node_id: str
+    name: str
+    phone: str
+    base_url: str
+    standing: Standing
+    terms: Terms
+
+    @property
+    def home_share_bps(self) -> int:
+        return self.terms.home_share_bps
+
+    @property
+    def schedule(self) -> str:
+        return self.terms.schedule
+
+    @property
+    def credit_limit_pence(self) -> int:
+        return self.terms.credit_limit_pence
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How the wire of one link is doing, for its admin."""
+
+    last_seen_at: datetime | None
+    next_try_at: datetime | None
+    failures: int
+    trouble: str
+    clock_offset_s: int | None
+    clock_seen_at: datetime | None
+    waiting: int
+    refused: int
+    alarms: int
+
+
+_LINK = (
+    "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, "
+    "l.suspended_by_us_at, l.suspended_by_them_at FROM link l"
+)
+
+
+async def circle(link_id: str) -> KnownCircle:
+    """Raises NotFound."""
+    row = await fetch_one(f"{_LINK} WHERE l.id = ?", link_id)
+    if row is None:
+        raise NotFound("We know no such circle.", "unknown_link")
+    return _known(row)
+
+
+async def circles() -> list[KnownCircle]:
+    """Every circle we know or knew, by name."""
+    return [_known(row) for row in await fetch(f"{_LINK} ORDER BY l.name, l.id")]
+
+
+async def askable(scope: str = "cover.request") -> list[KnownCircle]:
+    """Circles towards which we may do this now, by name."""
+    now = clock.now()
+    rows = await fetch(f"{_LINK} WHERE l.state = 'open' ORDER BY l.name, l.id")
+    return [_known(row) for row in rows if rules.refusal(policy_of(row), "out", scope, now) is None]
+
+
+async def may_cross(link_id: str, direction: Direction, scope: str) -> ProtocolError | None:
+    """The policy for one link now: None, or the refusal to raise or to show."""
+    row = await fetch_one(f"{_LINK} WHERE l.id = ?", link_id)
+    if row is None:
+        return ProtocolError("unknown_link")
+    return rules.refusal(policy_of(row), direction, scope, clock.now())
+
+
+async def pinned(link_id: str) -> LogState:
+    """The key log that this link has pinned. Raises NotFound."""
+    row = await fetch_one("SELECT log FROM link WHERE id = ?", link_id)
+    if row is None or not row[0]:
+        raise NotFound("We know no such circle.", "unknown_link")
+    return read_log(row[0])
+
+
+async def health(link_id: str) -> Health:
+    """Raises NotFound."""
+    row = await fetch_one(
+        "SELECT w.last_seen_at, w.next_try_at, w.failures, w.trouble, w.clock_offset_s, w.clock_seen_at, "
+        "(SELECT COUNT(*) FROM letter_out o WHERE o.link_id = w.link_id AND o.state IN ('waiting', 'sent')) AS waiting,"
+        " (SELECT COUNT(*) FROM letter_out o WHERE o.link_id = w.link_id AND o.state = 'refused') AS refused,"
+        " (SELECT COUNT(*) FROM link_alarm a WHERE a.link_id = w.link_id) AS alarms"
+        " FROM link_wire w WHERE w.link_id = ?",
+        link_id,
+    )
+    if row is None:
+        raise NotFound("We know no such circle.", "unknown_link")
+    return Health(
+        last_seen_at=as_time(row["last_seen_at"]), next_try_at=as_time(row["next_try_at"]), failures=row["failures"],
+        trouble=row["trouble"], clock_offset_s=row["clock_offset_s"], clock_seen_at=as_time(row["clock_seen_at"]),
+        waiting=row["waiting"], refused=row["refused"], alarms=row["alarms"],
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=512)
+def read_log(text: str) -> LogState:
+    """A pinned log, checked again each time it is read anew from its row. Raises ProtocolError."""
+    return verify_log(parse_log(text.encode()))
+
+
+@lru_cache(maxsize=512)
+def read_agreement(text: str) -> dict[str, Any] | None:
+    """Do not change what this returns: it is shared."""
+    return msgspec.json.decode(text) if text else None
+
+
+def policy_of(row: Any) -> Policy:
+    """From a row with state, node_id, agreement, narrowed and both suspensions."""
+    agreement = read_agreement(row["agreement"])
+    them = row["node_id"]
+    us = next((party for party in agreement["parties"] if party != them), "") if agreement else ""
+    return Policy(
+        us=us,
+        them=them,
+        state=row["state"],
+        suspended=bool(row["suspended_by_us_at"] or row["suspended_by_them_at"]),
+        narrowed=msgspec.json.decode(row["narrowed"], type=dict[str, tuple[str, ...]]),
+        agreement=agreement,
+    )
+
+
+def _known(row: Any) -> KnownCircle:
+    policy = policy_of(row)
+    terms = Terms(we_may=(), they_may=())
+    if policy.agreement:
+        agreed = rules.terms_of(policy.agreement, policy.us, policy.them)
+        terms = msgspec.structs.replace(
+            agreed,
+            we_may=tuple(s for s in agreed.we_may if s not in policy.narrowed.get(policy.us, ())),
+            they_may=tuple(s for s in agreed.they_may if s not in policy.narrowed.get(policy.them, ())),
+        )
+    return KnownCircle(
+        id=row["id"], node_id=row["node_id"], name=row["name"], phone=row["phone"], base_url=row["base_url"],
+        standing=rules.standing(
+            row["state"], by_us=bool(row["suspended_by_us_at"]), by_them=bool(row["suspended_by_them_at"])
+        ),
+        terms=terms,
+    )  # fmt: skip

@@ -1,0 +1,123 @@
+"""What a link allows, what it is called in words, and what two circles agree by default. No rows, no network."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from eccoo_federation import handshake, jcs
+from eccoo_federation.errors import ProtocolError
+from eccoo_node.kernel.money import pounds
+
+Standing = Literal["asked", "words", "agreeing", "open", "suspended_by_us", "suspended_by_them", "ended"]
+Direction = Literal["in", "out"]
+
+BOTH_WAYS = ("cover.offer", "cover.request", "settle")
+CREDIT_LIMIT_PENCE = 50_000
+HALF_BPS = 5_000
+
+# What both circles promise about what they learn of people. Its hash stands in the agreement: a change asks both again.
+DATA_TERMS = (
+    "What we learn of a person through this link we use for that visit alone. Names, addresses and care notes are kept "
+    "no longer than the day they were sent with says, and are deleted sooner when the person or their circle asks."
+)
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What two circles agree, seen from ours. The share is what the worker's circle keeps of each commission."""
+
+    we_may: tuple[str, ...] = BOTH_WAYS
+    they_may: tuple[str, ...] = BOTH_WAYS
+    home_share_bps: int = HALF_BPS
+    schedule: Literal["home", "asking"] = "home"
+    credit_limit_pence: int = CREDIT_LIMIT_PENCE
+    statement_period: Literal["week", "month"] = "month"
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What the one policy function needs to know of a link."""
+
+    us: str
+    them: str
+    state: str
+    suspended: bool
+    narrowed: dict[str, tuple[str, ...]]
+    agreement: dict[str, Any] | None
+
+
+def data_terms_hash() -> str:
+    return jcs.digest({"tag": "circle-data-terms-1", "text": DATA_TERMS})
+
+
+def standing(state: str, *, by_us: bool, by_them: bool) -> Standing:
+    """The one word for how a link stands; our own suspension is named before theirs, because we can lift it."""
+    if state == "open" and by_us:
+        return "suspended_by_us"
+    if state == "open" and by_them:
+        return "suspended_by_them"
+    return state  # type: ignore[return-value]
+
+
+def refusal(policy: Policy, direction: Direction, scope: str, now: datetime) -> ProtocolError | None:
+    """None when this may cross the link now. The inbox, the sender, pulls and rendered lists all ask here."""
+    status: handshake.Status = "pending"
+    if policy.state == "ended":
+        status = "ended"
+    elif policy.state == "open":
+        status = "suspended" if policy.suspended else "active"
+    link = handshake.LinkState(us=policy.us, them=policy.them, status=status, narrowed=policy.narrowed)
+    agreement = msgspec.convert(policy.agreement, handshake.Agreement) if policy.agreement else None
+    return handshake.refusal(agreement, link, direction, scope, now)
+
+
+def terms_of(agreement: Mapping[str, Any], us: str, them: str) -> Terms:
+    """An agreement or proposal as one side reads it."""
+    commission = agreement["commission"]
+    return Terms(
+        we_may=tuple(sorted(agreement["may"].get(us, ()))),
+        they_may=tuple(sorted(agreement["may"].get(them, ()))),
+        home_share_bps=commission["home_share_bps"],
+        schedule=commission["schedule"],
+        credit_limit_pence=agreement["credit_limit_pence"],
+        statement_period=agreement["statement_period"],
+    )
+
+
+def same_terms(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two proposals differ in nothing but their dates."""
+    aside = {"agreed_at", "expires_at", "proof"}
+    return {k: v for k, v in one.items() if k not in aside} == {k: v for k, v in other.items() if k not in aside}
+
+
+_SAY = {
+    "cover.request": ("We may ask {them} for cover.", "{them} may ask us for cover."),
+    "cover.offer": ("Our workers may offer to come when {them} asks.", "Their workers may offer to come when we ask."),
+    "settle": ("We may tell {them} what visits cost.", "{them} may tell us what visits cost."),
+    "attest.read": ("We may read what {them} has seen of a worker.", "{them} may read what we have seen of a worker."),
+}
+
+
+def sentences(terms: Terms, them: str) -> list[str]:
+    """What is agreed, as an admin reads it before pressing Agree."""
+    said = []
+    for scope, (ours, theirs) in _SAY.items():
+        if scope in terms.we_may:
+            said.append(ours.format(them=them))
+        if scope in terms.they_may:
+            said.append(theirs.format(them=them))
+    for scope in sorted(set(terms.we_may) | set(terms.they_may)):
+        if scope.startswith("pool.read:"):
+            said.append(f"Workers who say yes to it are shown to the other circle: {scope[10:].replace(',', ', ')}.")
+    if terms.home_share_bps == HALF_BPS:
+        said.append("What a visit brings the circles is shared half and half.")
+    else:
+        said.append(
+            f"Of what a visit brings the circles, {terms.home_share_bps / 100:g}% goes to the circle of the worker, "
+            "the rest to the circle that asked."
+        )
+    said.append(f"Neither owes the other more than {pounds(terms.credit_limit_pence)} before new cover waits.")
+    said.append(f"Each {terms.statement_period} both compare what is owed.")
+    said.append("What is learned of a person is used for that visit alone, and deleted when its time is over.")
+    said.append("Either can stop this at any time, at once.")
+    return said

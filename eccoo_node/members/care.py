@@ -1,0 +1,166 @@
+"""What is done about someone's support: reaching them safely, their standing wish, what must be known, who pays."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from eccoo_node.db.rows import fetch, fetch_value, insert
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.members import queries
+from eccoo_node.members.cards import FACTS
+from eccoo_node.members.reading import read_codes, read_words
+from eccoo_node.members.rules import how_said
+from eccoo_node.members.tables import CHANNELS, HOW_SAID, CareFacts, Payer, SafeContact, StandingWish
+from eccoo_node.record.door import Act, door
+
+FUNDS = ("own", "direct_payment", "council", "nhs", "family", "other")
+GENDERS_WISHED = ("", "woman", "man")
+
+
+@door("members.set_safe_contact")
+async def set_safe_contact(
+    act: Act,
+    *,
+    person_id: str,
+    channel: str,
+    safe: bool = True,
+    leave_message: bool = False,
+    agreed_words: str = "",
+    note: str = "",
+) -> None:
+    """What is agreed about one way of reaching someone. Nobody who speaks for them can set or see it."""
+    act.allow(Thing("person", person_id, person_id))
+    if channel not in CHANNELS:
+        raise Invalid("Choose a way of being reached.", "bad_channel", field="channel")
+    if len(agreed_words.strip()) > 120:
+        raise Invalid("Please agree on a few words only.", "too_long", field="agreed_words")
+    await fetch("DELETE FROM safe_contact WHERE person_id = ? AND channel = ?", person_id, channel)
+    await insert(
+        SafeContact(
+            person_id=person_id, channel=channel, safe=safe, leave_message=leave_message,
+            agreed_words=agreed_words.strip(), note=read_words(note, "note"), changed_at=clock.now(),
+        )
+    )  # fmt: skip
+    await act.tell("safe_contact.set", "person", person_id, channel=channel)
+
+
+@door("members.set_standing_wish")
+async def set_standing_wish(
+    act: Act, *, person_id: str, words: str, ask_first: Iterable[str] = (), ask_further: bool = False
+) -> str:
+    """What someone asks for beforehand, in their words: whom to ask first, in order, and whether to ask further away.
+
+    It counts as their asking, so only they can say it. The one before ends. No words and nobody named ends it.
+    """
+    act.allow(Thing("person", person_id, person_id))
+    named, said = list(dict.fromkeys(ask_first)), read_words(words, "words")
+    if len(named) != len(await queries.people(named)):
+        raise NotFound()
+    now = clock.now()
+    await fetch("UPDATE standing_wish SET ended_at = ? WHERE person_id = ? AND ended_at IS NULL", now, person_id)
+    if not said and not named:
+        await act.tell("wish.ended", "person", person_id)
+        return ""
+    row = StandingWish(
+        person_id=person_id, words=said, ask_first=msgspec.json.encode(named).decode(), ask_further=ask_further,
+        said_at=now, said_via=how_said(act.actor), recorded_by=act.actor.person_id,
+    )  # fmt: skip
+    await insert(row)
+    await act.tell("wish.said", "person", person_id, wish=str(row.id))
+    return str(row.id)
+
+
+@door("members.set_care_facts")
+async def set_care_facts(
+    act: Act,
+    *,
+    person_id: str,
+    facts: Iterable[str] = (),
+    language: str = "en",
+    gender_wished: str = "",
+    skills: Iterable[str] = (),
+    way_in: str = "",
+    must_know: str = "",
+) -> None:
+    """What a worker must know: in codes before offering, in words once they are coming. In the person's own words.
+
+    The whole is written anew each time; the date of a safety review stays.
+    """
+    act.allow(Thing("care_facts", person_id, person_id))
+    named = set(facts)
+    if not named <= set(FACTS):
+        raise Invalid("Choose from the list.", "bad_fact", field="facts")
+    if gender_wished not in GENDERS_WISHED:
+        raise Invalid("Choose a woman, a man, or either.", "bad_gender", field="gender_wished")
+    codes: dict[str, Any] = {name: name in named for name in FACTS}
+    row = CareFacts(
+        person_id=person_id, **codes, language=language, gender_wished=gender_wished,
+        skills=read_codes(skills, "skills"), way_in=read_words(way_in, "way_in"),
+        must_know=read_words(must_know, "must_know"), changed_at=clock.now(),
+        safety_review_at=(await queries.care_facts(person_id)).safety_review_at,
+    )  # fmt: skip
+    await fetch("DELETE FROM care_facts WHERE person_id = ?", person_id)
+    await insert(row)
+    await act.tell("care_facts.set", "person", person_id)
+
+
+@door("members.record_safety_review")
+async def record_safety_review(act: Act, *, person_id: str, at: datetime) -> None:
+    """Write down that somebody has looked at how safe the home is to work in, and when."""
+    act.allow(Thing("care_facts", person_id, person_id))
+    if at > clock.now():
+        raise Invalid("Write the day on which it was done.", "in_future", field="at")
+    now = clock.now()
+    found = await fetch(
+        "UPDATE care_facts SET safety_review_at = ?, changed_at = ? WHERE person_id = ? RETURNING id",
+        at,
+        now,
+        person_id,
+    )
+    if not found:
+        raise Conflict("Write down first what a worker must know.", "no_care_facts")
+    await act.tell("care_facts.set", "person", person_id)
+
+
+@door("members.set_payer")
+async def set_payer(
+    act: Act, *, person_id: str, payer_person_id: str = "", fund: str = "own", payer_said: str = ""
+) -> str:
+    """Who pays for someone's support, and out of what; the payer's id, by which the books know them.
+
+    Someone else pays only by their own yes: `payer_said` is how it was said. The one before ends and keeps its books.
+    """
+    act.allow(Thing("payer", "", person_id))
+    who = payer_person_id or person_id
+    if fund not in FUNDS:
+        raise Invalid("Choose what it is paid from.", "bad_fund", field="fund")
+    if who == person_id:
+        said = how_said(act.actor)
+    elif who == act.actor.person_id:
+        said = "screen"
+    elif payer_said in HOW_SAID and payer_said != "screen" and act.actor.wears("facilitator"):
+        said = payer_said
+    else:
+        sentence = "Someone else pays only by their own yes. Say how they gave it."
+        raise Invalid(sentence, "no_payer_yes", field="payer_said")
+    if await fetch_value("SELECT id FROM person WHERE id = ?", who) is None:
+        raise NotFound()
+    now = clock.now()
+    same = await fetch_value(
+        "SELECT id FROM payer WHERE person_id = ? AND payer_person_id = ? AND fund = ? AND ended_at IS NULL",
+        person_id,
+        who,
+        fund,
+    )
+    if same:
+        return str(same)
+    await fetch("UPDATE payer SET ended_at = ? WHERE person_id = ? AND ended_at IS NULL", now, person_id)
+    row = Payer(person_id=person_id, payer_person_id=who, fund=fund, said_yes_at=now, said_yes_via=said, from_at=now)
+    await insert(row)
+    act.about(str(row.id))
+    await act.tell("payer.set", "person", person_id, payer=str(row.id))
+    return str(row.id)

@@ -1,0 +1,381 @@
+"""Reads of people, hats, teams and who speaks for whom. Each is a constant number of statements.
+
+They are asked by doors and pages that have already asked `may`; what a page shows of a phone or an email is its own
+decision. Nothing here gives back the number of a check.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, marks
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import Actor, Hat, Via
+from eccoo_node.kernel.errors import NotFound
+from eccoo_node.members.cards import (
+    FACTS,
+    CareCodes,
+    Helper,
+    MustKnow,
+    PayerCard,
+    PersonCard,
+    SafeWay,
+    SessionActor,
+    SessionRow,
+    TeamMember,
+    Voice,
+    Wish,
+)  # fmt: skip
+from eccoo_node.members.rules import NOT_FOR_PAID, answers_to
+
+# A facilitator who forgets that they write for a caller stops doing so by themselves.
+WRITING_LASTS = timedelta(hours=1)
+# Signed in, but away this long: the device is somebody else's by now.
+IDLE = timedelta(days=30)
+
+_PERSON = "p.id, p.called, p.outward, p.phone, p.email, p.channel, p.standing, p.face"
+_LIVE_HAT = "h.ended_at IS NULL AND h.from_at <= ? AND (h.until_at IS NULL OR h.until_at > ?)"
+_LIVE_VOICE = "f.ended_at IS NULL AND (f.until_at IS NULL OR f.until_at > ?)"
+# A worker nobody has written down as unpaid is paid: the doubt never lets a paid worker ask for cover.
+_PAID = "(h.role = 'worker' AND (w.paid IS NULL OR w.paid = TRUE))"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(msgspec.json.decode(text))
+
+
+async def circle_id() -> str:
+    """The circle of this node. Raises NotFound before the first-run command has made it."""
+    found = await fetch_value("SELECT id FROM community WHERE kind = 'circle' ORDER BY created_at, id LIMIT 1")
+    if found is None:
+        raise NotFound("This node has no circle yet.", "no_circle")
+    return str(found)
+
+
+async def person(person_id: str) -> PersonCard:
+    """Raises NotFound."""
+    found = await people([person_id])
+    if person_id not in found:
+        raise NotFound()
+    return found[person_id]
+
+
+async def people(ids: Iterable[str]) -> dict[str, PersonCard]:
+    """Those of these people whom the circle knows, by id."""
+    wanted = sorted({id_ for id_ in ids if id_})
+    if not wanted:
+        return {}
+    rows = await fetch(f"SELECT {_PERSON} FROM person p WHERE p.id IN ({marks(wanted)})", *wanted)  # noqa: S608
+    return {row[0]: PersonCard(*row) for row in rows}
+
+
+async def find_people(text: str, *, limit: int = 20) -> list[PersonCard]:
+    """Living people who answer to what was typed or heard: the beginnings of their names, or digits of their number.
+
+    Read whole and sifted here, because the two engines do not fold letters beyond ASCII alike.
+    """
+    rows = await fetch(
+        f"SELECT {_PERSON}, p.full_name FROM person p WHERE p.standing <> 'died'"  # noqa: S608 our own words
+    )
+    found = [PersonCard(*list(row)[:8]) for row in rows if answers_to(f"{row[1]} {row[8]}", row[3], text)]
+    return sorted(found, key=lambda p: (p.called.lower(), p.id))[:limit]
+
+
+async def shares_contact(person_id: str) -> list[PersonCard]:
+    """Others who have this person's number or address: what is told there may be heard by them."""
+    me = await person(person_id)
+    digits = "".join(c for c in me.phone if c.isdigit())[-9:]
+    rows = await fetch(
+        f"SELECT {_PERSON} FROM person p WHERE p.standing <> 'died' AND p.id <> ? "  # noqa: S608 our own words
+        "AND (p.phone <> '' OR (p.email <> '' AND p.email = ?)) ORDER BY lower(p.called), p.id",
+        person_id,
+        me.email,
+    )
+    others = [PersonCard(*row) for row in rows]
+    return [
+        other
+        for other in others
+        if (me.email and other.email == me.email)
+        or (digits and "".join(c for c in other.phone if c.isdigit())[-9:] == digits)
+    ]
+
+
+async def hats_of(person_id: str) -> tuple[Hat, ...]:
+    now = clock.now()
+    rows = await fetch(
+        "SELECT h.role, h.community_id, c.kind, c.person_id FROM hat h JOIN community c ON c.id = h.community_id "  # noqa: S608
+        f"WHERE h.person_id = ? AND {_LIVE_HAT} ORDER BY c.kind, h.from_at, h.id",
+        person_id,
+        now,
+        now,
+    )
+    return tuple(Hat(row[0], row[1], row[2], row[3] or "") for row in rows)
+
+
+async def scopes_of(speaker_id: str, person_id: str) -> frozenset[str]:
+    """What this speaker may do for this person now: un-ended, its date not passed, and the person alive."""
+    rows = await fetch(
+        "SELECT f.scope FROM speaks_for f JOIN person p ON p.id = f.person_id "  # noqa: S608 our own words
+        f"WHERE f.speaker_id = ? AND f.person_id = ? AND p.standing <> 'died' AND {_LIVE_VOICE}",
+        speaker_id,
+        person_id,
+        clock.now(),
+    )
+    return frozenset(row[0] for row in rows)
+
+
+async def actor_for(person_id: str, via: Via = "screen", acting_for: str = "", known_by: str = "") -> Actor:
+    """Someone with their hats, and the scopes of whoever they act for. Someone who has died acts no more."""
+    found = await fetch_value("SELECT standing FROM person WHERE id = ?", person_id)
+    if found is None or found == "died":
+        raise NotFound()
+    scopes = await scopes_of(person_id, acting_for) if acting_for else frozenset()
+    return Actor(person_id, await hats_of(person_id), via, acting_for, scopes, known_by)
+
+
+async def team_of(person_id: str) -> str:
+    """The team around this person; empty when they have none."""
+    return str(await fetch_value("SELECT id FROM community WHERE kind = 'team' AND person_id = ?", person_id) or "")
+
+
+async def teams_of(person_id: str) -> list[tuple[str, PersonCard]]:
+    """The teams someone wears a hat in, each with the person it is around; one's own first."""
+    now = clock.now()
+    rows = await fetch(
+        f"SELECT DISTINCT c.id, {_PERSON} FROM hat h JOIN community c ON c.id = h.community_id "  # noqa: S608
+        f"JOIN person p ON p.id = c.person_id WHERE h.person_id = ? AND c.kind = 'team' AND {_LIVE_HAT}",
+        person_id,
+        now,
+        now,
+    )
+    found = [(row[0], PersonCard(*list(row)[1:])) for row in rows]
+    return sorted(found, key=lambda t: (t[1].id != person_id, t[1].called.lower(), t[0]))
+
+
+async def team_members(team_id: str) -> list[TeamMember]:
+    """Everyone who wears a hat in the team, the person it is around first, then in the order in which they came."""
+    now = clock.now()
+    rows = await fetch(
+        f"SELECT h.person_id, p.called, h.role, h.known_as, CASE WHEN {_PAID} THEN 1 ELSE 0 END, h.id, p.face, "  # noqa: S608
+        "p.standing FROM hat h JOIN person p ON p.id = h.person_id LEFT JOIN worker w ON w.person_id = h.person_id "
+        f"WHERE h.community_id = ? AND {_LIVE_HAT} "
+        "ORDER BY CASE WHEN h.role = 'owner' THEN 0 ELSE 1 END, h.from_at, h.id",
+        team_id,
+        now,
+        now,
+    )
+    return [TeamMember(r[0], r[1], r[2], r[3], bool(r[4]), r[5], r[6], r[7]) for r in rows]
+
+
+async def paid_workers_of(team_id: str) -> frozenset[str]:
+    """Who is paid to work in this team: none of them opens a request for cover, whatever other hats they wear."""
+    now = clock.now()
+    rows = await fetch(
+        "SELECT DISTINCT h.person_id FROM hat h LEFT JOIN worker w ON w.person_id = h.person_id "  # noqa: S608
+        f"WHERE h.community_id = ? AND {_PAID} AND {_LIVE_HAT}",
+        team_id,
+        now,
+        now,
+    )
+    return frozenset(row[0] for row in rows)
+
+
+async def speakers_for(person_id: str, scope: str) -> frozenset[str]:
+    """Who may do this for the person now, by id.
+
+    For asking for cover and choosing who comes, whoever is paid to work in the person's team is left out.
+    """
+    now = clock.now()
+    rows = await fetch(
+        "SELECT f.speaker_id FROM speaks_for f JOIN person p ON p.id = f.person_id "  # noqa: S608 our own words
+        "JOIN person s ON s.id = f.speaker_id "
+        f"WHERE f.person_id = ? AND f.scope = ? AND p.standing <> 'died' AND s.standing <> 'died' AND {_LIVE_VOICE}",
+        person_id,
+        scope,
+        now,
+    )
+    found = frozenset(row[0] for row in rows)
+    if found and scope in NOT_FOR_PAID:
+        return found - await paid_workers_of(await team_of(person_id))
+    return found
+
+
+async def voices_for(person_id: str) -> list[Voice]:
+    """Everything that others may do for this person now, by speaker in the order in which the yes was said."""
+    rows = await fetch(
+        "SELECT f.id, f.speaker_id, s.called, f.relation, f.basis, f.scope, f.words, f.said_at, f.said_via, "  # noqa: S608
+        "f.recorded_by, r.called, f.until_at FROM speaks_for f JOIN person p ON p.id = f.person_id "
+        "JOIN person s ON s.id = f.speaker_id JOIN person r ON r.id = f.recorded_by "
+        f"WHERE f.person_id = ? AND p.standing <> 'died' AND {_LIVE_VOICE} ORDER BY f.said_at, f.speaker_id, f.scope",
+        person_id,
+        clock.now(),
+    )
+    return [Voice(*row) for row in rows]
+
+
+async def spoken_for_by(speaker_id: str) -> list[PersonCard]:
+    """The people someone may speak for now, in at least one thing."""
+    rows = await fetch(
+        f"SELECT DISTINCT {_PERSON} FROM speaks_for f JOIN person p ON p.id = f.person_id "  # noqa: S608
+        f"WHERE f.speaker_id = ? AND p.standing <> 'died' AND {_LIVE_VOICE}",
+        speaker_id,
+        clock.now(),
+    )
+    return sorted((PersonCard(*row) for row in rows), key=lambda p: (p.called.lower(), p.id))
+
+
+async def facilitators() -> list[Helper]:
+    """The circle's facilitators, the longest-serving first."""
+    now = clock.now()
+    rows = await fetch(
+        "SELECT h.person_id, p.called, p.phone FROM hat h JOIN community c ON c.id = h.community_id "  # noqa: S608
+        "JOIN person p ON p.id = h.person_id "
+        f"WHERE c.kind = 'circle' AND h.role = 'facilitator' AND p.standing <> 'died' AND {_LIVE_HAT} "
+        "ORDER BY h.from_at, h.id",
+        now,
+        now,
+    )
+    return [Helper(*row) for row in rows]
+
+
+async def facilitator_for(person_id: str) -> Helper | None:
+    """Whom this person rings. For now the longest-serving facilitator who is somebody else; None if there is none."""
+    return next((helper for helper in await facilitators() if helper.person_id != person_id), None)
+
+
+async def standing_wish(person_id: str) -> Wish | None:
+    row = await fetch_one(
+        "SELECT id, words, ask_first, ask_further, said_at, said_via, recorded_by FROM standing_wish "
+        "WHERE person_id = ? AND ended_at IS NULL",
+        person_id,
+    )
+    if row is None:
+        return None
+    return Wish(row[0], row[1], tuple(msgspec.json.decode(row[2])), bool(row[3]), row[4], row[5], row[6])
+
+
+async def care_facts(person_id: str) -> CareCodes:
+    """The coded facts of someone's support; all absent for someone of whom nothing is written."""
+    row = await fetch_one(
+        "SELECT two_people, hoist, stairs, pets, smoke, language, gender_wished, skills, safety_review_at "
+        "FROM care_facts WHERE person_id = ?",
+        person_id,
+    )
+    if row is None:
+        return CareCodes()
+    facts = frozenset(name for name, holds in zip(FACTS, list(row)[:5], strict=True) if holds)
+    return CareCodes(facts, row[5], row[6], _words(row[7]), row[8])
+
+
+async def must_know(person_id: str) -> MustKnow:
+    """What only one who is coming may read; the caller has made sure of that. Raises NotFound."""
+    row = await fetch_one(
+        "SELECT p.called, p.full_name, p.address, p.phone, COALESCE(f.way_in, ''), COALESCE(f.must_know, '') "
+        "FROM person p LEFT JOIN care_facts f ON f.person_id = p.id WHERE p.id = ?",
+        person_id,
+    )
+    if row is None:
+        raise NotFound()
+    return MustKnow(*row)
+
+
+async def payer_for(person_id: str) -> PayerCard | None:
+    """Who pays now; None when nobody has been named. The newest holds."""
+    return await _payer("y.person_id = ? AND y.ended_at IS NULL", person_id)
+
+
+async def payer(payer_id: str) -> PayerCard | None:
+    return await _payer("y.id = ?", payer_id)
+
+
+async def _payer(where: str, *params: Any) -> PayerCard | None:
+    row = await fetch_one(
+        "SELECT y.id, y.person_id, y.payer_person_id, p.called, y.fund FROM payer y "  # noqa: S608 our own words
+        f"JOIN person p ON p.id = y.payer_person_id WHERE {where} ORDER BY y.from_at DESC, y.id DESC LIMIT 1",
+        *params,
+    )
+    return PayerCard(*row) if row else None
+
+
+async def safe_contacts(person_id: str) -> dict[str, SafeWay]:
+    """What is agreed for each channel of which something was said."""
+    rows = await fetch(
+        "SELECT channel, safe, leave_message, agreed_words, note FROM safe_contact "
+        "WHERE person_id = ? ORDER BY channel",
+        person_id,
+    )
+    return {row[0]: SafeWay(row[0], bool(row[1]), bool(row[2]), row[3], row[4]) for row in rows}
+
+
+_SESSION = """SELECT s.id, s.person_id, p.called, p.large_print, p.easy_read, p.face, s.acting_for, s.acting_via,
+ s.known_by, s.acting_since, s.seen_at, a.called, a.standing, h.role, h.community_id, c.kind, c.person_id, f.scope, f.relation
+FROM session s JOIN person p ON p.id = s.person_id
+LEFT JOIN person a ON a.id = s.acting_for
+LEFT JOIN hat h ON h.person_id = s.person_id AND h.ended_at IS NULL AND h.from_at <= ?
+ AND (h.until_at IS NULL OR h.until_at > ?)
+LEFT JOIN community c ON c.id = h.community_id
+LEFT JOIN speaks_for f ON f.speaker_id = s.person_id AND f.person_id = s.acting_for AND f.ended_at IS NULL
+ AND (f.until_at IS NULL OR f.until_at > ?)
+WHERE s.token_hash = ? AND s.ended_at IS NULL AND s.ends_at > ? AND s.seen_at > ? AND p.standing <> 'died'
+ORDER BY c.kind, h.from_at, h.id"""
+
+
+async def session_actor(token_hash: str) -> SessionActor | None:
+    """Who is signed in with this token, in one statement; None when nobody is.
+
+    Speaking for someone ends by itself, on the next page, when the last thing they said yes to has ended, when they
+    have died, or when a facilitator who writes down has left it for an hour.
+    """
+    now = clock.now()
+    rows = await fetch(_SESSION, now, now, now, token_hash, now, now - IDLE)
+    if not rows:
+        return None
+    first = rows[0]
+    hats = tuple(dict.fromkeys(Hat(r[13], r[14], r[15], r[16] or "") for r in rows if r[13]))
+    scopes = frozenset(r[17] for r in rows if r[17])
+    me = Actor(first[1], hats)
+    actor = me
+    if first[6] and first[12] not in {None, "died"}:
+        since = as_time(first[9])
+        if first[7] == "screen" and scopes:
+            actor = Actor(first[1], hats, "screen", first[6], scopes)
+        elif first[7] in {"phone", "paper"} and since and since > now - WRITING_LASTS and me.wears("facilitator"):
+            actor = Actor(first[1], hats, first[7], first[6], scopes, first[8])
+    for_whom, relation = ("", "")
+    if actor.acting_for:
+        for_whom, relation = first[11], first[18] or ""
+    return SessionActor(
+        first[0], actor, first[2], for_whom, relation, first[10], bool(first[3]), bool(first[4]), first[5]
+    )
+
+
+async def sessions_of(person_id: str) -> list[SessionRow]:
+    """Where someone is signed in now, the latest used first."""
+    now = clock.now()
+    rows = await fetch(
+        "SELECT id, device, created_at, seen_at FROM session WHERE person_id = ? AND ended_at IS NULL AND ends_at > ? "
+        "AND seen_at > ? ORDER BY seen_at DESC, id",
+        person_id,
+        now,
+        now - IDLE,
+    )
+    return [SessionRow(*row) for row in rows]
+
+
+async def face(person_id: str) -> tuple[str, str] | None:
+    """Someone's picture as media type and base64, or None."""
+    row = await fetch_one("SELECT media_type, data FROM face WHERE person_id = ?", person_id)
+    return (row[0], row[1]) if row else None
+
+
+async def open_offers(person_id: str) -> list[tuple[str, str, str, datetime]]:
+    """Roles that wait for this person's yes: offer, role, whose team or which circle, when."""
+    rows = await fetch(
+        "SELECT o.id, o.role, COALESCE(p.called, c.name), o.offered_at FROM hat_offer o "
+        "JOIN community c ON c.id = o.community_id LEFT JOIN person p ON p.id = c.person_id "
+        "WHERE o.person_id = ? AND o.closed_at IS NULL ORDER BY o.offered_at, o.id",
+        person_id,
+    )
+    return [tuple(row) for row in rows]

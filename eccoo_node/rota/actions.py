@@ -1,0 +1,344 @@
+"""The doors of the week."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from eccoo_node.db import jobs
+from eccoo_node.db.rows import fetch, fetch_one, insert
+from eccoo_node.escrow import actions as escrow
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import NODE, Thing
+from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.kernel.money import price_pence
+from eccoo_node.members import queries as members
+from eccoo_node.record.door import Act, door
+from eccoo_node.rota import queries
+from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.rules import ASKED_AGAIN, late, settles_at
+from eccoo_node.rota.tables import Absence, Said
+from eccoo_node.rota.tables import Visit as VisitRow
+from eccoo_node.rota.telling import team_around, tell
+
+LONGEST = timedelta(hours=24)
+
+
+class Priced(msgspec.Struct, frozen=True):
+    """What a visit by this worker to this person costs, as they agreed."""
+
+    rate_pence: int
+    travel_pence: int
+    cancel_hours: int
+    cancel_bps: int
+
+
+async def _agreed(person_id: str, worker_id: str) -> Priced:
+    row = await fetch_one(
+        "SELECT rate_pence, travel_pence, cancel_hours, cancel_bps FROM terms "
+        "WHERE person_id = ? AND worker_id = ? AND ended_at IS NULL AND from_at IS NOT NULL",
+        person_id,
+        worker_id,
+    )
+    if row:
+        return Priced(*row)
+    row = await fetch_one("SELECT paid, rate_pence, travel_pence FROM worker WHERE person_id = ?", worker_id)
+    if row and row[0]:
+        raise Conflict("They have not yet agreed on terms.", "no_terms")
+    return Priced(0, 0, 0, 0)
+
+
+@door("rota.plan")
+async def plan_visit(
+    act: Act,
+    *,
+    person_id: str,
+    worker_id: str,
+    starts_at: datetime,
+    ends_at: datetime,
+    what: str,
+    cannot_be_missed: bool = False,
+) -> str:
+    """Plan one visit and set its money aside; the visit's id. A volunteer's costs nothing.
+
+    Raises Invalid for impossible times, Conflict("no_terms") where rate and notice are not agreed. Too little credit
+    does not stop the visit: it stands as not paid for yet, and those concerned are told.
+    """
+    team = await members.team_of(person_id)
+    act.allow(Thing("visit", "", person_id, team, worker_id))
+    if ends_at <= starts_at or ends_at - starts_at > LONGEST:
+        raise Invalid("A visit ends after it begins, within a day.", "bad_times", field="ends_at")
+    if not any(m.person_id == worker_id for m in await members.team_members(team)):
+        raise Conflict("Only someone in the team can be planned for a visit.", "not_in_team")
+    priced = await _agreed(person_id, worker_id)
+    payer = await members.payer_for(person_id)
+    facts = await fetch_one("SELECT address FROM person WHERE id = ?", person_id)
+    row = VisitRow(
+        team_id=team, person_id=person_id, worker_id=worker_id, payer_id=payer.id if payer else None,
+        starts_at=starts_at, ends_at=ends_at, what=what, address=facts[0] if facts else "",
+        cannot_be_missed=cannot_be_missed, rate_pence=priced.rate_pence,
+        fee_pence=price_pence(priced.rate_pence, clock.minutes_between(starts_at, ends_at)),
+        travel_pence=priced.travel_pence, cancel_hours=priced.cancel_hours, cancel_bps=priced.cancel_bps,
+        created_at=clock.now(),
+    )  # fmt: skip
+    await insert(row)
+    visit_id = str(row.id)
+    act.about(visit_id)
+    await act.tell("visit.planned", "visit", visit_id)
+    if priced.rate_pence:
+        await pay_ahead(act, await queries.visit(visit_id))
+        await jobs.add("rota.ask_worker", visit_id, run_at=ends_at + ASKED_AGAIN, visit=visit_id)
+    return visit_id
+
+
+async def pay_ahead(act: Act, visit: Visit) -> bool:
+    """Set the money for a visit aside; False, and everyone concerned is told, when the payer's credit is short."""
+    line = f"visit:{visit.id}"
+    held = visit.payer_id is not None and await escrow.set_aside(
+        NODE,
+        line,
+        visit.payer_id,
+        visit.person_id,
+        visit.worker_id or "",
+        visit.fee_pence,
+        visit.travel_pence,
+        f"set_aside:{line}",
+    )
+    if held:
+        await set_fields(visit.id, line=line)
+    else:
+        people = {visit.person_id, visit.worker_id or visit.person_id}
+        people |= {f.person_id for f in await members.facilitators()}
+        people |= {p for p in [await _payer_person(visit.payer_id)] if p}
+        await tell(people, visit.id, "not_paid_for")
+    return held
+
+
+async def _payer_person(payer_id: str | None) -> str | None:
+    row = await fetch_one("SELECT payer_person_id FROM payer WHERE id = ?", payer_id) if payer_id else None
+    return row[0] if row else None
+
+
+async def set_fields(visit_id: str, **values: object) -> None:
+    """Change columns of one visit. Names come from our own code."""
+    names = ", ".join(f'"{name}" = ?' for name in values)
+    await fetch(f"UPDATE visit SET {names} WHERE id = ?", *values.values(), visit_id)  # noqa: S608 our own words
+
+
+@door("rota.cant_come")
+async def cant_come(act: Act, *, visit_ids: list[str]) -> list[str]:
+    """A worker can't be there, for one visit or several, in one act. No reason is asked. Said twice is said once.
+
+    The team sees each gap at once. Returns the visits that became gaps now.
+    """
+    if not visit_ids:
+        raise Invalid("Tick at least one visit.", "nothing_chosen", field="visits")
+    now_gaps = []
+    for visit_id in sorted(set(visit_ids)):
+        visit = await queries.lock_visit(visit_id)
+        act.allow(visit.thing)
+        if visit.state == "gap" and visit.worker_id == (act.actor.acting_for or act.actor.person_id):
+            continue
+        if visit.state != "planned" or visit.starts_at <= clock.now():
+            raise Conflict("This visit has already changed. Please look at your week again.", "visit_changed")
+        await insert(Absence(visit_id=visit.id, worker_id=visit.worker_id, said_at=clock.now(), via=act.actor.via))
+        await set_fields(visit.id, state="gap")
+        around = await team_around(visit.person_id, visit.team_id, visit_worker=visit.worker_id)
+        await tell(around - {act.actor.person_id}, visit.id, "gap")
+        await act.tell("visit.gap", "visit", visit.id, cannot_be_missed=visit.cannot_be_missed)
+        now_gaps.append(visit.id)
+    return now_gaps
+
+
+@door("rota.stop")
+async def do_without(act: Act, *, visit_id: str) -> None:
+    """The person does without this visit; the money set aside goes back whole when the worker could not come.
+
+    Cancelled late while the worker was coming, the agreed share is theirs.
+    """
+    visit = await queries.lock_visit(visit_id)
+    act.allow(visit.thing)
+    if visit.state == "stopped":
+        return
+    if visit.state not in {"planned", "gap"}:
+        raise Conflict("This visit has already changed.", "visit_changed")
+    await return_money(visit)
+    await set_fields(visit.id, state="stopped", line="")
+    around = await team_around(visit.person_id, visit.team_id, visit_worker=visit.worker_id)
+    await tell(around - {act.actor.person_id}, visit.id, "stopped")
+    await act.tell("visit.stopped", "visit", visit.id, by=act.actor.person_id, acting_for=act.actor.acting_for)
+
+
+async def return_money(visit: Visit) -> None:
+    """What is set aside goes back to the payer; cancelled late while a worker was coming, the agreed share is theirs."""
+    if not visit.line:
+        return
+    if visit.state == "planned" and visit.cancel_bps and late(clock.now(), visit.starts_at, visit.cancel_hours):
+        await escrow.pay_cancelled(NODE, visit.line, visit.cancel_bps, f"cancelled:{visit.line}")
+    else:
+        await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
+
+
+@door("rota.say_how_it_went")
+async def say_how_it_went(act: Act, *, visit_id: str, answer: str, minutes: int | None = None) -> None:
+    """The worker says how a visit went: as planned, shorter (with minutes), no one answered, or they didn't go."""
+    visit = await queries.lock_visit(visit_id)
+    act.allow(visit.thing)
+    length = clock.minutes_between(visit.starts_at, visit.ends_at)
+    minutes = check_said(answer, minutes, length)
+    if visit.state != "planned":
+        raise Conflict("This visit is not waiting for you any more.", "visit_changed")
+    if clock.now() < visit.starts_at:
+        raise Conflict("You can say how it went once the visit has begun.", "too_early")
+    await worker_said(act, visit, answer, minutes)
+
+
+def check_said(answer: str, minutes: int | None, length: int) -> int:
+    """The minutes that an answer of a worker means. Raises Invalid."""
+    if answer == "shorter":
+        if minutes is None or not 0 < minutes < length:
+            raise Invalid(
+                f"Write how many minutes you were there, fewer than {length}.", "bad_minutes", field="minutes"
+            )
+        return minutes
+    meaning = {"as_planned": length, "no_answer": length, "did_not_go": 0}
+    if answer not in meaning:
+        raise Invalid("Choose how it went.", "nothing_chosen", field="answer")
+    return meaning[answer]
+
+
+async def worker_said(act: Act, visit: Visit, answer: str, minutes: int) -> None:
+    """Record what the worker said and put the question to the person. Also for a worker from a linked circle."""
+    actor, now = act.actor, clock.now()
+    await insert(
+        Said(
+            visit_id=visit.id,
+            side="worker",
+            answer=answer,
+            minutes=minutes,
+            said_by=actor.person_id,
+            via=actor.via,
+            said_at=now,
+        )
+    )
+    person = await members.person(visit.person_id)
+    at = settles_at(now, clock.zone(), by_post=person.channel == "post")
+    await set_fields(visit.id, state="said", settles_at=at)
+    await tell(
+        {visit.person_id, *await members.speakers_for(visit.person_id, "say_visit_went")}, visit.id, "how_did_it_go"
+    )
+    if answer == "no_answer":
+        # A closed door is first a worry about the person, and only then a question of money.
+        await tell({f.person_id for f in await members.facilitators()}, visit.id, "no_answer")
+    await act.tell("visit.said", "visit", visit.id, answer=answer)
+    await jobs.cancel("rota.ask_worker", visit.id)
+    await jobs.add("rota.settle", visit.id, run_at=at, visit=visit.id)
+
+
+@door("rota.answer")
+async def answer_visit(act: Act, *, visit_id: str, answer: str, minutes: int | None = None, words: str = "") -> str:
+    """The person says whether it went ahead: yes, partly (with minutes), no, or something was wrong.
+
+    Yes and partly settle it; no and wrong keep the money where it is until a facilitator has helped. The person may
+    speak before the worker does. Returns the visit's new state.
+    """
+    visit = await queries.lock_visit(visit_id)
+    act.allow(visit.thing)
+    if visit.state not in {"planned", "covered", "said"}:
+        raise Conflict("This is settled already. Thank you.", "visit_changed")
+    if clock.now() < visit.starts_at:
+        raise Conflict("You can answer once the visit has begun.", "too_early")
+    length = clock.minutes_between(visit.starts_at, visit.ends_at)
+    if answer == "partly":
+        if minutes is None or not 0 < minutes < length:
+            raise Invalid(
+                f"Write how many minutes they were there, fewer than {length}.", "bad_minutes", field="minutes"
+            )
+    elif answer not in {"yes", "no", "wrong"}:
+        raise Invalid("Choose one answer.", "nothing_chosen", field="answer")
+    spoken = minutes if answer == "partly" and minutes else {"yes": length}.get(answer, 0)
+    await insert(
+        Said(visit_id=visit.id, side="person", answer=answer, minutes=spoken, words=words,
+             said_by=act.actor.person_id, via=act.actor.via, said_at=clock.now())
+    )  # fmt: skip
+    if answer in {"no", "wrong"}:
+        await set_fields(visit.id, state="said", settles_at=None)
+        await jobs.cancel("rota.settle", visit.id)
+        await tell({f.person_id for f in await members.facilitators()}, visit.id, "something_wrong")
+        await act.tell("visit.questioned", "visit", visit.id, answer=answer)
+        return "said"
+    await settle_visit(act, visit, spoken, how="said_so")
+    return "settled"
+
+
+async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> None:
+    """Let the money go where it was agreed. A visit covered from a linked circle is settled by cover, which listens."""
+    await set_fields(visit.id, settles_at=None)
+    await jobs.cancel("rota.settle", visit.id)
+    if not visit.cover_circle:
+        await set_fields(visit.id, state="settled")
+    if visit.worker_id and visit.line and not visit.cover_circle:
+        length = clock.minutes_between(visit.starts_at, visit.ends_at)
+        part = None if minutes == length else price_pence(visit.rate_pence, minutes)
+        await escrow.release(NODE, visit.line, f"release:{visit.line}", part_pence=part)
+        await tell({visit.worker_id}, visit.id, "released")
+    await act.tell("visit.settled", "visit", visit.id, minutes=minutes, how=how)
+
+
+@door("rota.settle")
+async def settle_by_time(act: Act, *, visit_id: str) -> bool:
+    """Nobody answered by the hour named: what the worker said stands. False when it may not lapse yet.
+
+    No lapse while the person is in hospital, has died, or is spoken for by the worker who is paid.
+    """
+    visit = await queries.lock_visit(visit_id)
+    act.allow(visit.thing)
+    if visit.state != "said" or visit.settles_at is None or visit.settles_at > clock.now():
+        return False
+    spoken = (await queries.said(visit_id)).get("worker")
+    speaks_for_self = visit.worker_id in await members.speakers_for(visit.person_id, "say_visit_went")
+    if visit.standing != "here" or speaks_for_self or spoken is None or spoken.answer == "no_answer":
+        await set_fields(visit.id, settles_at=None)
+        await tell({f.person_id for f in await members.facilitators()}, visit.id, "please_ask")
+        return False
+    if spoken.answer == "did_not_go":
+        await return_money(visit)
+        await set_fields(visit.id, state="stopped", line="", settles_at=None)
+        return True
+    await settle_visit(act, visit, spoken.minutes, how="window_lapsed")
+    return True
+
+
+@jobs.job("rota.settle")
+async def _settle_job(payload: dict[str, str]) -> datetime | None:
+    await settle_by_time(NODE, visit_id=payload["visit"])
+    return None
+
+
+@jobs.job("rota.ask_worker")
+async def _ask_worker(payload: dict[str, str]) -> datetime | None:
+    """A worker who has said nothing a day after the visit is asked; a person may answer first."""
+    await remind_worker(NODE, visit_id=payload["visit"])
+    return None
+
+
+@door("rota.remind")
+async def remind_worker(act: Act, *, visit_id: str) -> None:
+    visit = await queries.lock_visit(visit_id)
+    act.allow(visit.thing)
+    if visit.state == "planned" and visit.worker_id:
+        await tell({visit.worker_id}, visit.id, "say_how_it_went")
+
+
+@door("rota.mark_told")
+async def mark_told(act: Act, *, told_id: str) -> None:
+    """A facilitator has rung, written or called round: this news has reached its person."""
+    row = await fetch_one("SELECT person_id, told_at FROM told WHERE id = ?", told_id)
+    if row is None:
+        raise NotFound()
+    act.allow(Thing("told", told_id, row[0], await members.circle_id()))
+    await fetch(
+        "UPDATE told SET told_at = ?, told_by = ? WHERE id = ? AND told_at IS NULL",
+        clock.now(),
+        act.actor.person_id,
+        told_id,
+    )

@@ -1,0 +1,92 @@
+"""The rules of the week: who may plan, say and answer, and when a question settles itself."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from eccoo_node.kernel.access import Actor, Thing, rule
+
+ASKED_AGAIN = timedelta(hours=24)
+_SETTLES_AT = time(18)
+
+
+def settles_at(asked_at: datetime, zone: ZoneInfo, *, by_post: bool = False) -> datetime:
+    """When an unanswered "how did it go?" settles itself: 6pm on the second working day after it was asked,
+    on the fifth for someone who is written to."""
+    day = asked_at.astimezone(zone).date()
+    left = 5 if by_post else 2
+    while left:
+        day += timedelta(days=1)
+        if day.weekday() < 5:
+            left -= 1
+    return local(day, _SETTLES_AT, zone)
+
+
+def local(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """A time of a local day, as UTC."""
+    return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
+
+
+def late(now: datetime, starts_at: datetime, cancel_hours: int) -> bool:
+    """Whether it is so late that the agreed cancellation terms apply."""
+    return now + timedelta(hours=cancel_hours) > starts_at
+
+
+@rule("rota.plan")
+def _plan(actor: Actor, thing: Thing) -> bool | str:
+    return actor.is_node() or actor.speaks_as(thing.person_id, "choose_who_comes")
+
+
+@rule("rota.cant_come")
+def _cant_come(actor: Actor, thing: Thing) -> bool | str:
+    """Only the worker whose visit it is, or a facilitator who writes down what that worker said."""
+    if actor.person_id == thing.worker_id and not actor.acting_for:
+        return True
+    return (
+        actor.acting_for == thing.worker_id
+        and actor.via in {"phone", "paper"}
+        and actor.wears("facilitator")
+        and bool(actor.known_by)
+    ) or "Only the worker who was coming can say this."
+
+
+@rule("rota.say_how_it_went")
+def _say(actor: Actor, thing: Thing) -> bool | str:
+    return _cant_come(actor, thing)
+
+
+@rule("rota.answer")
+def _answer(actor: Actor, thing: Thing) -> bool | str:
+    """The person, or who speaks for them about visits; never the worker who is paid for it."""
+    if actor.person_id == thing.worker_id and actor.person_id != thing.person_id:
+        return "You were paid for this visit, so someone else has to say how it went."
+    return actor.is_node() or actor.speaks_as(thing.person_id, "say_visit_went")
+
+
+@rule("rota.stop")
+def _stop(actor: Actor, thing: Thing) -> bool | str:
+    return actor.is_node() or actor.speaks_as(thing.person_id, "ask_for_cover")
+
+
+@rule("rota.settle", "rota.remind")
+def _by_itself(actor: Actor, thing: Thing) -> bool | str:
+    return actor.is_node()
+
+
+@rule("rota.mark_told")
+def _mark_told(actor: Actor, thing: Thing) -> bool | str:
+    return actor.wears("facilitator")
+
+
+@rule("rota.see_visit")
+def _see_visit(actor: Actor, thing: Thing) -> bool | str:
+    """The person, who speaks for them, their team, and the circle's facilitators; a volunteer only their own visits."""
+    if actor.person_id in {thing.person_id, thing.worker_id} or actor.acting_for in {thing.person_id, thing.worker_id}:
+        return True
+    if actor.wears("owner", "coordinator", "family", "worker", community_id=thing.community_id):
+        return True
+    return actor.wears("facilitator")
+
+
+@rule("rota.see_week")
+def _see_week(actor: Actor, thing: Thing) -> bool | str:
+    return _see_visit(actor, thing)

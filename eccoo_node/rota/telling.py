@@ -1,0 +1,59 @@
+"""Telling people. What happens to a visit reaches each of its people by the way they chose.
+
+A row is written inside the act that causes it. Someone who reads screens finds it at home; someone with mail also
+gets a line without any detail; someone who is rung or written to is on a facilitator's list until it is done.
+"""
+
+from collections.abc import Iterable
+
+from eccoo_node.db import jobs
+from eccoo_node.db.rows import fetch, marks
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.ids import new_id
+
+_AT_ONCE = ("email", "text")
+
+
+async def tell(people: Iterable[str], visit_id: str | None, news: str, *, about: str = "", path: str = "") -> None:
+    """News for these people, inside `write()`. Each is told once however often they are named.
+
+    `path` is the page to open where it is not the visit's own.
+    """
+    wanted = sorted(set(people))
+    if not wanted:
+        return
+    now = clock.now()
+    rows = await fetch(
+        f"SELECT id, channel, email FROM person WHERE standing <> 'died' AND id IN ({marks(wanted)})",  # noqa: S608
+        *wanted,
+    )
+    for person_id, channel, email in rows:
+        id_ = new_id()
+        await fetch(
+            "INSERT INTO told (id, person_id, visit_id, news, about_id, channel, at, told_at, told_by) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            id_,
+            person_id,
+            visit_id,
+            news,
+            about,
+            channel,
+            now,
+            now if channel in _AT_ONCE else None,
+            "",
+        )
+        if channel == "email" and email and jobs.handled("mail.news"):
+            await jobs.add("mail.news", id_, person=person_id, path=path or f"/visits/{visit_id}")
+
+
+async def team_around(person_id: str, team_id: str, *, visit_worker: str | None = None) -> set[str]:
+    """Everyone whom news of a visit concerns: the person, who speaks for them, family, who co-ordinates, the worker."""
+    rows = await fetch(
+        "SELECT person_id FROM hat WHERE community_id = ? AND ended_at IS NULL "
+        "AND role IN ('owner', 'coordinator', 'family', 'worker') "
+        "UNION SELECT speaker_id FROM speaks_for WHERE person_id = ? AND ended_at IS NULL AND scope = 'ask_for_cover'",
+        team_id,
+        person_id,
+    )
+    around = {row[0] for row in rows} | {person_id}
+    return around | {visit_worker} if visit_worker else around

@@ -1,0 +1,57 @@
+"""Numbers that both sides advertise and enforce, and the sender's retry schedule."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+BODY_BYTES = 256 * 1024
+RESPONSE_BYTES = 256 * 1024
+HEADER_BYTES = 8 * 1024
+SIGNATURE_LABELS = 2
+REQUESTS_PER_MIN = 60
+EVENTS_PER_MIN = 600
+BATCH_EVENTS = 50
+BATCH_BYTES = 192 * 1024
+BUFFERED_EVENTS = 64
+LOG_ENTRIES = 256
+FACE_BYTES = 24 * 1024
+
+CALL_TIMEOUT_S = 15
+SIGNATURE_LIFE_S = 300
+CLOCK_FUTURE_S = 60
+RETRY_AFTER_CAP_S = 3600
+BREAKER_FAILURES = 5
+
+DOCUMENT_LIFE = timedelta(days=7)
+TRANSPORT_KEY_LIFE = timedelta(days=90)
+OBJECT_KEY_LIFE = timedelta(days=365)
+KEY_NOTICE = timedelta(hours=24)
+INVITE_LIFE = timedelta(hours=48)
+AGREEMENT_LIFE = timedelta(days=365)
+REFETCH_EVERY = timedelta(minutes=10)
+PULL_EVERY = timedelta(minutes=5)
+
+RETRIES_S = (0, 5, 30, 120, 600, 1800)
+
+
+def advertised() -> dict[str, int]:
+    """The ``limits`` member of an identity document."""
+    return {
+        "batch_bytes": BATCH_BYTES,
+        "batch_events": BATCH_EVENTS,
+        "body_bytes": BODY_BYTES,
+        "events_per_min": EVENTS_PER_MIN,
+        "requests_per_min": REQUESTS_PER_MIN,
+    }
+
+
+def next_retry(attempt: int, rng: random.Random) -> timedelta:
+    """How long to wait before try number ``attempt`` (0 is the first).
+
+    After the fixed steps it is 40 to 60 minutes for ever: a peer that was away a week hears from us within the hour of
+    its return, and twenty senders do not all arrive in the same second.
+    """
+    if attempt < len(RETRIES_S):
+        return timedelta(seconds=RETRIES_S[attempt])
+    return timedelta(seconds=rng.uniform(2400, 3600))

@@ -1,0 +1,87 @@
+"""A second, naive opinion of what the books must say: every account added up from scratch out of what happened."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Line:
+    """One booking, as the model knows it."""
+
+    reference: str
+    fee: int
+    travel: int
+    add: int
+    deduct: int
+    worker: str
+    link: str = ""
+    home: int = 0
+    due: bool = False
+    paid_fee: int = 0
+    paid_travel: int = 0
+    disputed_fee: int = 0
+    disputed_travel: int = 0
+    closed: bool = False
+    entries: list[int] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        return self.fee + self.fee * self.add // 10_000 + self.travel
+
+    @property
+    def disputed(self) -> bool:
+        return bool(self.disputed_fee or self.disputed_travel)
+
+    def untouched(self) -> bool:
+        return not (self.closed or self.disputed or self.paid_fee or self.paid_travel)
+
+
+@dataclass
+class Model:
+    """What was paid in and every booking; `balances()` is the whole of the books, credit negative."""
+
+    paid_in: int = 0
+    lines: dict[str, Line] = field(default_factory=dict)
+
+    def credit(self) -> int:
+        return -self.balances().get(("2000", "payer", ""), 0)
+
+    def balances(self) -> dict[tuple[str, str, str], int]:
+        found: dict[tuple[str, str, str], int] = {}
+
+        def add(code: str, holder: str, waits: str, amount: int) -> None:
+            found[code, holder, waits] = found.get((code, holder, waits), 0) + amount
+
+        add("1000", "", "", self.paid_in)
+        add("2000", "payer", "", -self.paid_in)
+        for line in self.lines.values():
+            commission = line.paid_fee * line.deduct // 10_000
+            extra = line.paid_fee * line.add // 10_000
+            # Their part of an odd penny is the larger one.
+            ours = commission * (10_000 - line.home) // 10_000 if line.link else commission
+            our_extra = extra * (10_000 - line.home) // 10_000 if line.link else extra
+            worker = line.paid_fee - commission
+            if line.due:
+                add("1200", line.link, "", worker + line.paid_travel + commission - ours + extra - our_extra)
+                add("2200", line.worker, line.link, -worker)
+                add("2210", line.worker, line.link, -line.paid_travel)
+                add("4000", "", "", -(commission - ours))
+                add("4010", "", "", -(extra - our_extra))
+                continue
+            add("4000", "", "", -ours)
+            add("4010", "", "", -our_extra)
+            if line.link:
+                add("2300", line.link, "", -(worker + line.paid_travel + commission - ours + extra - our_extra))
+            else:
+                add("2200", line.worker, "", -worker)
+                add("2210", line.worker, "", -line.paid_travel)
+            gone = line.paid_fee + extra + line.paid_travel
+            apart = 0
+            if line.disputed:
+                whole = line.fee * line.add // 10_000
+                apart = line.disputed_fee + line.disputed_travel
+                apart += whole - (line.fee - line.disputed_fee) * line.add // 10_000
+                add("2110", line.reference, "", -apart)
+            still = 0 if line.closed else line.total - gone - apart
+            add("2100", line.reference, "", -still)
+            add("2000", "payer", "", gone + apart + still)
+        return {account: amount for account, amount in found.items() if amount}

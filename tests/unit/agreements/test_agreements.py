@@ -1,0 +1,122 @@
+"""Terms that hold once both said yes, and consents that can be taken back."""
+
+import hashlib
+
+import pytest
+
+from eccoo_node.agreements import actions, queries
+from eccoo_node.agreements.actions import Agreed
+from eccoo_node.db.rows import fetch
+from eccoo_node.kernel.errors import Forbidden, Invalid, NotFound
+from eccoo_node.members import queries as members
+from tests.support import make
+from tests.support.node import Node
+
+
+async def test_terms_hold_once_both_have_said_yes_to_the_same_numbers(node: Node) -> None:
+    ada, wren = await make.person("Ada"), await make.worker("Wren")
+    payer = await make.payer(ada)
+    her, worker = await members.actor_for(ada), await members.actor_for(wren)
+    both = {"person_id": ada, "worker_id": wren, "payer_id": payer, "rate_pence": 2000}
+    offer = await actions.agree_terms(worker, **both)
+    assert not offer.in_force
+    assert await actions.agree_terms(worker, **both) == offer
+    assert await queries.terms_between(ada, wren) is None
+    # Another rate is another question.
+    other = await actions.agree_terms(her, **{**both, "rate_pence": 1900})
+    assert (other.in_force, other.id != offer.id) == (False, True)
+    assert await actions.agree_terms(her, **both) == Agreed(offer.id, in_force=True)
+    held = await queries.terms_between(ada, wren)
+    assert held is not None
+    assert (held.id, held.rate_pence, held.payer_id, held.cancel_hours, held.cancel_bps) == (
+        offer.id, 2000, payer, 24, 5000,
+    )  # fmt: skip
+    assert await queries.terms_of(ada) == [held]
+
+
+async def test_new_terms_leave_the_old_in_force_until_the_other_side_agrees(node: Node) -> None:
+    ada, wren = await make.person("Ada"), await make.worker("Wren")
+    her, worker = await members.actor_for(ada), await members.actor_for(wren)
+    old = {"person_id": ada, "worker_id": wren, "rate_pence": 2000}
+    await actions.agree_terms(worker, **old)
+    await actions.agree_terms(her, **old)
+    new = {**old, "rate_pence": 2200}
+    await actions.agree_terms(worker, **new)
+    now = await queries.terms_between(ada, wren)
+    assert now is not None
+    assert now.rate_pence == 2000
+    await actions.agree_terms(her, **new)
+    now = await queries.terms_between(ada, wren)
+    assert now is not None
+    assert now.rate_pence == 2200
+
+
+async def test_nobody_says_both_yeses(node: Node) -> None:
+    ada, wren, eve = await make.person("Ada"), await make.worker("Wren"), await make.person("Eve")
+    await make.speaks(wren, ada, "choose_who_comes")
+    terms = {"person_id": ada, "worker_id": wren, "rate_pence": 2000}
+    await actions.agree_terms(await members.actor_for(wren), **terms)
+    with pytest.raises(Forbidden):
+        await actions.agree_terms(await members.actor_for(wren, acting_for=ada), **terms)
+    with pytest.raises(Forbidden):
+        await actions.agree_terms(await members.actor_for(eve), **terms)
+    assert await queries.terms_between(ada, wren) is None
+
+
+async def test_a_daughter_who_may_choose_who_comes_says_yes_for_the_person(node: Node) -> None:
+    ada, wren, dot = await make.person("Ada"), await make.worker("Wren"), await make.person("Dot")
+    await make.speaks(dot, ada, "choose_who_comes")
+    terms = {"person_id": ada, "worker_id": wren, "rate_pence": 2000}
+    await actions.agree_terms(await members.actor_for(wren), **terms)
+    agreed = await actions.agree_terms(await members.actor_for(dot, acting_for=ada), **terms)
+    assert agreed.in_force
+    row = (await fetch("SELECT person_yes_by, person_yes_via, worker_yes_by FROM terms"))[0]
+    assert tuple(row) == (dot, "screen", wren)
+
+
+async def test_terms_are_bounded_and_name_the_persons_own_payer(node: Node) -> None:
+    ada, wren = await make.person("Ada"), await make.worker("Wren")
+    her = await members.actor_for(ada)
+    for bad in ({"rate_pence": -1}, {"rate_pence": 2000, "cancel_bps": 10_001}, {"rate_pence": 10**9}):
+        with pytest.raises(Invalid):
+            await actions.agree_terms(her, person_id=ada, worker_id=wren, **bad)
+    strangers = await make.payer(await make.person("Eve"))
+    with pytest.raises(NotFound):
+        await actions.agree_terms(her, person_id=ada, worker_id=wren, rate_pence=2000, payer_id=strangers)
+
+
+async def test_ended_terms_hold_no_longer(node: Node) -> None:
+    ada, wren = await make.person("Ada"), await make.worker("Wren")
+    terms = {"person_id": ada, "worker_id": wren, "rate_pence": 2000}
+    await actions.agree_terms(await members.actor_for(wren), **terms)
+    agreed = await actions.agree_terms(await members.actor_for(ada), **terms)
+    await actions.end_terms(await members.actor_for(wren), agreed.id)
+    assert await queries.terms_between(ada, wren) is None
+
+
+async def test_a_consent_keeps_its_words_and_can_be_taken_back(node: Node) -> None:
+    ada, dot = await make.person("Ada"), await make.person("Dot")
+    await make.speaks(dot, ada, "share_my_details")
+    words = "Circle B may read my outward postcode and what is needed."
+    consent = await actions.give_consent(
+        await members.actor_for(dot, acting_for=ada), person_id=ada, kind="cover.further", words=words,
+        subject_kind="visit", subject_id="v1",
+    )  # fmt: skip
+    held = await queries.consent_for(ada, "cover.further", "v1")
+    assert held is not None
+    assert (held.id, held.words, held.said_by, held.via) == (consent, words, dot, "screen")
+    assert (await fetch("SELECT words_hash FROM consent"))[0][0] == hashlib.sha256(words.encode()).hexdigest()
+    for _ in range(2):
+        await actions.withdraw_consent(await members.actor_for(ada), consent)
+    assert await queries.consents_of(ada) == []
+    assert await queries.consent_for(ada, "cover.further", "v1") is None
+    assert len(await fetch("SELECT id FROM consent")) == 2
+
+
+async def test_a_scope_that_was_not_given_covers_no_consent(node: Node) -> None:
+    ada, dot = await make.person("Ada"), await make.person("Dot")
+    await make.speaks(dot, ada, "ask_for_cover")
+    with pytest.raises(Forbidden):
+        await actions.give_consent(
+            await members.actor_for(dot, acting_for=ada), person_id=ada, kind="cover.further", words="Yes."
+        )

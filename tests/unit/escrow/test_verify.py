@@ -1,0 +1,277 @@
+"""`ledger verify` holds on true books, and each thing it checks can fail and is named."""
+
+import re
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from eccoo_node.db import bound
+from eccoo_node.db.rows import fetch, fetch_one, fetch_value
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow import actions, corrections, ledger, queries
+from eccoo_node.escrow.actions import Across
+from eccoo_node.escrow.chart import Account
+from eccoo_node.escrow.verify import verify
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import NODE
+from eccoo_node.kernel.errors import Broken
+from tests.support.escrow import Books, open_books
+from tests.support.node import Node
+
+
+async def true_books() -> Books:
+    """Books with one line of every sort, and everything chained."""
+    books = await open_books(1750, 750)
+    await books.top_up(100_000)
+    for number in range(1, 7):
+        await books.set_aside(f"visit:{number}", 6000, 100)
+    await actions.release(NODE, "visit:1", "went 1")
+    await actions.release(NODE, "visit:2", "went 2", part_pence=4111)
+    await actions.return_line(NODE, "visit:3", "off 3")
+    await corrections.dispute(NODE, "visit:4", "wrong 4", fee_pence=1111)
+    await actions.pay_cancelled(NODE, "visit:5", 5000, "late 5")
+    entry = await queries.last_entry("visit:5")
+    assert entry is not None
+    await corrections.reverse(books.treasurer, entry, "undo 5", because="It was not late")
+    await actions.move_line(NODE, "visit:6", "visit:6:cover", "someone", 6600, 0, "cover", across=Across("circle B"))
+    await actions.release(NODE, "visit:6:cover", "went 6")
+    await actions.owe_worker_from(
+        NODE, "circle B", "claim:1", books.worker, 4001, 10,
+        payer_add_bps=0, worker_deduct_bps=1500, home_share_bps=5000, key="claim",
+    )  # fmt: skip
+    return books
+
+
+async def test_true_books_hold(node: Node) -> None:
+    await true_books()
+    counts = await verify()
+    assert counts == {"entries": 18, "postings": 58, "accounts": 18, "lines": 8, "chained": 0, "unchained": 18}
+    await node.settle()
+    assert await verify() == {**counts, "chained": 18, "unchained": 0}
+
+
+async def test_empty_books_hold(node: Node) -> None:
+    assert set((await verify()).values()) == {0}
+
+
+_OURS = "('entry', 'posting', 'account', 'line', 'line_state', 'entry_chain', 'schedule')"
+
+
+async def unguard() -> None:
+    """Take away every trigger, unique index, CHECK and reference that stands between raw SQL and the books."""
+    if bound.engine().engine_type == "sqlite":
+        with closing(sqlite3.connect(bound.engine().path, isolation_level=None)) as raw:
+            listed = (
+                "SELECT type, name FROM sqlite_master WHERE type = 'trigger' OR (type = 'index' AND name LIKE '%one%')"
+            )
+            for kind, name in raw.execute(listed).fetchall():
+                raw.execute(f"DROP {kind} {name}")
+        return
+    async with write():
+        for table, name in await fetch(
+            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgname LIKE '%keeps%'"
+        ):
+            await fetch(f"DROP TRIGGER {name} ON {table}")
+        for table, name in await fetch(
+            "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype IN ('c', 'f') "
+            f"AND conrelid::regclass::text IN {_OURS}"
+        ):
+            await fetch(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+        for (name,) in await fetch(
+            f"SELECT indexname FROM pg_indexes WHERE indexname LIKE '%one%' AND tablename IN {_OURS}"
+        ):
+            await fetch(f"DROP INDEX {name}")
+
+
+async def corrupt(*statements: str) -> None:
+    """Run raw SQL as someone with the database in hands would."""
+    await unguard()
+    if bound.engine().engine_type == "sqlite":
+        with closing(sqlite3.connect(bound.engine().path, isolation_level=None)) as raw:
+            raw.execute("PRAGMA ignore_check_constraints = 1")
+            for statement in statements:
+                raw.execute(statement)
+        return
+    async with write():
+        for statement in statements:
+            await fetch(statement)
+
+
+async def forge(kind: str, postings: Sequence[tuple[Account, int]], **more: Any) -> None:
+    """Write an entry whose digest and balances are right, as someone who knows the code would."""
+    await unguard()
+    async with write() as tx:
+        if bound.engine().engine_type == "sqlite":
+            tx.connection.execute("PRAGMA ignore_check_constraints = 1")
+        at = clock.now().replace(microsecond=0)
+        fields = {
+            "at": at, "effective_at": at, "kind": kind, "key": f"forged {kind}", "body_hash": "", "act_id": "",
+            "line_id": None, "fee_pence": 0, "travel_pence": 0, "free_fee_pence": 0, "reverses_id": None, **more,
+        }  # fmt: skip
+        values = [fields[name] for name in ledger.COLUMNS]
+        mark = ""
+        if fields["line_id"]:
+            mark = (await queries.all_bookings())[fields["line_id"]].mark
+        await fetch(
+            f"INSERT INTO entry ({', '.join(ledger.COLUMNS)}, digest) VALUES ({', '.join('?' * 12)})",
+            *values,
+            ledger.digest(values, mark, postings),
+        )
+        entry = await fetch_value("SELECT MAX(id) FROM entry")
+        for account, amount in postings:
+            names = (account.code, account.holder, account.awaiting)
+            if not await fetch_one("SELECT 1 FROM account WHERE code = ? AND holder = ? AND awaiting = ?", *names):
+                await fetch(
+                    "INSERT INTO account (code, holder, awaiting, guard, balance_pence) VALUES (?, ?, ?, ?, 0)",
+                    *names,
+                    account.kind.guard,
+                )
+            rows = await fetch(
+                "UPDATE account SET balance_pence = balance_pence + ? WHERE code = ? AND holder = ? AND awaiting = ? "
+                "RETURNING id",
+                amount,
+                *names,
+            )
+            await fetch(
+                "INSERT INTO posting (entry_id, account_id, amount_pence) VALUES (?, ?, ?)", entry, rows[0][0], amount
+            )
+
+
+async def broken() -> str:
+    with pytest.raises(Broken) as caught:
+        await verify()
+    assert re.fullmatch(r"[A-Z].*\.", caught.value.sentence)
+    return caught.value.code
+
+
+# What is done to the rows, and the invariant that verify names. Each changes one row.
+CORRUPTIONS = {
+    "entry_balance": "UPDATE posting SET amount_pence = amount_pence - 1 WHERE id = 2",
+    "entry_lines": "UPDATE posting SET amount_pence = 0 WHERE id = 2",
+    "entry_digest kind": "UPDATE entry SET kind = 'gift' WHERE id = 1",
+    "entry_digest when": "UPDATE entry SET effective_at = '2026-01-01 00:00:00+00:00' WHERE id = 2",
+    "entry_digest who": "UPDATE account SET holder = 'robber' WHERE code = '2200' AND awaiting = ''",
+    "entry_digest worker of a line": "UPDATE line SET worker_id = 'robber' WHERE reference = 'visit:3'",
+    "entry_digest fee of a line": "UPDATE line SET fee_pence = fee_pence - 100 WHERE reference = 'visit:3'",
+    "entry_digest body": "UPDATE entry SET body_hash = 'other' WHERE id = 3",
+    "entry_line": "UPDATE entry SET line_id = 99 WHERE id = 2",
+    "posting_orphan": "INSERT INTO posting (entry_id, account_id, amount_pence) VALUES (9999, 1, 5)",
+    "account_balance": "UPDATE account SET balance_pence = balance_pence - 1 WHERE code = '4000'",
+    "account_guard": "UPDATE account SET guard = 'any' WHERE code = '2000'",
+    "account_unknown": "UPDATE account SET code = '9999' WHERE code = '4000'",
+    "line_state": "UPDATE line_state SET released_fee_pence = released_fee_pence + 1 WHERE line_id = 2",
+    "line_shares returned": "UPDATE line_state SET returned_pence = returned_pence + 1 WHERE line_id = 2",
+    "line_shares disputed": "UPDATE line_state SET disputed_fee_pence = disputed_fee_pence - 1 WHERE line_id = 4",
+    "line_missing": "DELETE FROM line_state WHERE line_id = 3",
+    "line_rates": "UPDATE line SET contribution_pence = contribution_pence + 1 WHERE id = 1",
+    "line_rates schedule": "UPDATE schedule SET worker_deduct_bps = 9000",
+    "entry_chain": "UPDATE entry_chain SET chain = 'x' WHERE entry_id = 3",
+    "entry_chain order": "UPDATE entry_chain SET id = 1000 WHERE entry_id = 3",
+    "entry_missing": "UPDATE entry_chain SET entry_id = 9999 WHERE entry_id = 3",
+    "entry_unchained": "DELETE FROM entry_chain WHERE id = (SELECT MAX(id) FROM entry_chain)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("invariant", CORRUPTIONS)
+async def test_one_changed_row_is_named(node: Node, invariant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await true_books()
+    await node.settle()
+    if invariant == "entry_unchained":
+        # The books of this test are shorter than the stretch in which a latecomer may still be chained.
+        monkeypatch.setattr(ledger, "LOOK_BACK", -1)
+    await corrupt(CORRUPTIONS[invariant])
+    assert await broken() == invariant.split()[0]
+
+
+async def test_parts_of_a_penny_are_named(node: Node) -> None:
+    if bound.engine().engine_type == "postgres":
+        pytest.skip("PostgreSQL does not store them")
+    await true_books()
+    await corrupt("UPDATE posting SET amount_pence = amount_pence + 0.5 WHERE id = 1")
+    assert await broken() == "entry_lines"
+
+
+async def test_an_entry_that_was_taken_out_is_missed(node: Node) -> None:
+    await true_books()
+    await node.settle()
+    entry = await fetch_value("SELECT id FROM entry WHERE kind = 'returned' ORDER BY id LIMIT 1")
+    # The postings go too, so that only the chain and the sums still know of it.
+    await corrupt(f"DELETE FROM posting WHERE entry_id = {entry}", f"DELETE FROM entry WHERE id = {entry}")
+    assert await broken() == "account_balance"
+
+
+async def test_the_last_entry_taken_out_with_its_sums_is_missed_by_the_chain(node: Node) -> None:
+    books = await open_books()
+    await books.top_up(500)
+    await books.top_up(700)
+    await node.settle()
+    await corrupt(
+        "DELETE FROM posting WHERE entry_id = 2",
+        "DELETE FROM entry WHERE id = 2",
+        "UPDATE account SET balance_pence = 500 WHERE code = '1000'",
+        "UPDATE account SET balance_pence = -500 WHERE code = '2000'",
+    )
+    assert await broken() == "entry_missing"
+
+
+def of(books: Books, code: str) -> Account:
+    holder = {"2000": books.payer, "2200": books.worker, "2300": "circle B", "2100": "1"}.get(code, "")
+    return Account(code, holder)
+
+
+FORGERIES: dict[str, Callable[[Books], Awaitable[None]]] = {
+    # A payer who spends more than they gave.
+    "account_negative": lambda b: forge("gift", [(of(b, "2000"), 900_000), (of(b, "2200"), -900_000)]),
+    # The circle takes client money for itself.
+    "cash_short": lambda b: forge("sweep", [(of(b, "1000"), -50_000), (of(b, "1010"), 50_000)]),
+    # A worker is paid from a line that was let go already, with the payer's credit behind it.
+    "line_held": lambda b: forge("gift", [(of(b, "2000"), 700), (of(b, "2100"), -700)]),
+    "line_shares": lambda b: forge("gift", [(of(b, "2000"), 700), (of(b, "2200"), -700)], line_id=1),
+    # Commission is taken twice, out of what the worker is owed.
+    "commission": lambda b: forge("fee", [(of(b, "2200"), 60), (of(b, "4000"), -60)], line_id=1),
+    # A worker waits for more than that circle owes.
+    "awaiting_uncovered": lambda b: forge(
+        "promise", [(of(b, "5100"), 9000), (Account("2200", b.worker, "circle B"), -9000)]
+    ),
+    "entry_mirror": lambda b: forge("reversed", [(of(b, "1000"), -5), (of(b, "2000"), 5)], reverses_id=1),
+}
+
+
+@pytest.mark.parametrize("invariant", FORGERIES)
+async def test_an_entry_that_should_not_be_is_named_even_with_a_right_digest(node: Node, invariant: str) -> None:
+    books = await true_books()
+    await FORGERIES[invariant](books)
+    assert await broken() == invariant
+
+
+async def test_a_key_used_twice_is_named(node: Node) -> None:
+    books = await true_books()
+    key = await fetch_value("SELECT key FROM entry WHERE id = 1")
+    await forge("top_up", [(of(books, "1000"), 5), (of(books, "2000"), -5)], key=key)
+    assert await broken() == "entry_key"
+
+
+async def test_an_entry_undone_twice_is_named(node: Node) -> None:
+    books = await open_books()
+    entry = await books.top_up(500)
+    await books.top_up(501)
+    back = [(of(books, "1000"), -500), (of(books, "2000"), 500)]
+    await corrections.reverse(books.treasurer, entry, "undo", because="Not ours")
+    await verify()
+    await forge("again", back, reverses_id=entry)
+    assert await broken() == "entry_mirror"
+
+
+async def test_verify_waits_for_nobody_and_sees_one_moment(node: Node) -> None:
+    books = await true_books()
+    async with write():
+        await fetch("UPDATE account SET balance_pence = balance_pence - 1 WHERE code = '4000'")
+        # A snapshot inside a transaction would not be one.
+        with pytest.raises(RuntimeError):
+            await verify()
+        await fetch("UPDATE account SET balance_pence = balance_pence + 1 WHERE code = '4000'")
+    await verify()
+    assert books.payer
