@@ -36,6 +36,7 @@ def start(home: Path, port: int) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("", "federation", "plugins"))},
     )
 
 
