@@ -26,6 +26,8 @@ class CircleSettings(msgspec.Struct, forbid_unknown_fields=True):
     name: str = "Our circle"
     place: str = ""
     phone: str = ""
+    # The council’s emergency duty team: whom to ring at night when nobody else can come.
+    duty_team_phone: str = ""
     zone: str = "Europe/London"
     mode: Literal["introductory", "registered"] = "introductory"
 

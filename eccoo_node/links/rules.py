@@ -100,12 +100,24 @@ def same_terms(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 SCOPES = ("cover.request", "cover.offer", "settle", "attest.read")
+# What we may do, what they may do, and both in one.
 _SAY = {
-    "cover.request": ("We may ask {them} for cover.", "{them} may ask us for cover."),
-    "cover.offer": ("Our workers may offer to come when {them} asks.", "Their workers may offer to come when we ask."),
-    "settle": ("We may tell {them} what visits cost.", "{them} may tell us what visits cost."),
-    "attest.read": ("We may read what {them} has seen of a worker.", "{them} may read what we have seen of a worker."),
-}
+    "cover.request": (
+        "We may ask {them} for cover.", "{them} may ask us for cover.", "We may ask {them} for cover, and they may ask us.",
+    ),
+    "cover.offer": (
+        "Our workers may offer to come when they ask.", "Their workers may offer to come when we ask.",
+        "Workers of either may offer to come when the other asks.",
+    ),
+    "settle": (
+        "We may tell {them} what visits cost.", "{them} may tell us what visits cost.",
+        "Each tells the other what visits cost.",
+    ),
+    "attest.read": (
+        "We may read what {them} has seen of a worker.", "{them} may read what we have seen of a worker.",
+        "Each may read what the other has seen of a worker.",
+    ),
+}  # fmt: skip
 
 
 def say_scope(scope: str, them: str, *, ours: bool) -> str:
@@ -124,6 +136,9 @@ def sentences(terms: Terms, them: str) -> list[tuple[str, list[str]]]:
     by_order = sorted({*terms.we_may, *terms.they_may}, key=lambda scope: (order.get(scope, 99), scope))
     cover = []
     for scope in by_order:
+        if scope in _SAY and scope in terms.we_may and scope in terms.they_may:
+            cover.append(_SAY[scope][2].format(them=them))
+            continue
         if scope in terms.we_may:
             cover.append(say_scope(scope, them, ours=True))
         if scope in terms.they_may:

@@ -103,12 +103,12 @@ async def test_two_admins_link_their_circles(two_nodes: Pair, two_admins: Reader
     assert len(shown[0]) == 6
     for reader in two_admins:
         assert (await reader.send(f"/admin/links/{link_id}/same")).status_code == 303
-    assert "Todmorden circle may ask us for cover." in await links_page(ada, link_id)
+    assert "We may ask Todmorden circle for cover, and they may ask us." in await links_page(ada, link_id)
     await ada.send(f"/admin/links/{link_id}/agree")
     assert "Now Todmorden circle is asked" in (await ada.follow()).text
     page = await links_page(bronwen, link_id)
     assert "Hebden circle suggests it" in page
-    assert "Hebden circle may ask us for cover." in page
+    assert "We may ask Hebden circle for cover, and they may ask us." in page
     await bronwen.send(f"/admin/links/{link_id}/agree")
     assert "We are linked with Hebden circle." in (await bronwen.follow()).text
     assert "The clocks agree" not in bronwen.page.text
