@@ -304,7 +304,7 @@ def _start_speaking(actor: Actor, thing: Thing) -> bool | str:
     return bool(actor.person_id)
 
 
-@rule("members.start_writing_down")
+@rule("members.look_up", "members.start_writing_down")
 def _start_writing(actor: Actor, thing: Thing) -> bool | str:
     if not actor.wears("facilitator") or actor.person_id == thing.person_id:
         return "Only a facilitator writes down what someone says."
