@@ -7,10 +7,11 @@ from eccoo_node.db.rows import fetch
 from eccoo_node.members import actions, care, queries
 from tests.support import make
 from tests.support.node import Node
+from tests.support.pictures import png
 from tests.web.client import Reader
 from tests.web.members.conftest import sign_in_as
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
+PNG = png()
 
 
 async def family() -> tuple[str, str, str]:
