@@ -115,6 +115,14 @@ def names() -> dict[str, Any]:
     return found
 
 
+def value_of(settings: Settings, name: str) -> Any:
+    """The value of a dotted name."""
+    value: Any = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
 def load(folder: DataFolder, environ: Mapping[str, str] = os.environ) -> tuple[Settings, Sources]:
     """The settings of a data folder and the source of each. Raises Broken with one plain sentence."""
     known, values, sources = names(), {}, {}
