@@ -39,7 +39,7 @@ from eccoo_node.links import identity
 from eccoo_node.members.sign_in import resume
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.theming import Themes
-from eccoo_node.web.asgi import App, Receive, Scope, Send
+from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.entrance import Entrance
 from eccoo_node.web.errors import handle
 from eccoo_node.web.front import FrontController
@@ -68,7 +68,7 @@ class Parts(msgspec.Struct, frozen=True):
     controllers: tuple[ControllerRouterHandler, ...] = ()
     nav: tuple[NavItem, ...] = ()
     templates: tuple[Path, ...] = ()
-    mounts: Mapping[str, App] = {}
+    mounts: Mapping[str, ASGIApp] = {}
 
     def with_plugins(self, brought: Brought) -> "Parts":
         return Parts(
@@ -95,7 +95,7 @@ def domain_parts() -> Parts:
 class Mounts:
     """Passes what lies below a prefix to an app of its own, with its path whole; the rest to the pages."""
 
-    def __init__(self, pages: App, mounts: Mapping[str, App]) -> None:
+    def __init__(self, pages: ASGIApp, mounts: Mapping[str, ASGIApp]) -> None:
         self.pages = pages
         self.mounts = dict(mounts)
 
@@ -108,7 +108,7 @@ class Mounts:
         await self.pages(scope, receive, send)
 
 
-def build(site: Site, parts: Parts) -> tuple[App, Litestar]:
+def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
     """The inner app, from the socket to the doors. Raises RuntimeError for a handler that names no action."""
     pages = Litestar(
         list(parts.controllers),
@@ -132,7 +132,7 @@ class Shell:
     """The running node: its engine, its clock, its services, and the inner app that can be swapped."""
 
     def __init__(
-        self, inner: App, pages: Litestar, site: Site, *, engine: NodeEngine, clock: Clock | None, owns_engine: bool
+        self, inner: ASGIApp, pages: Litestar, site: Site, *, engine: NodeEngine, clock: Clock | None, owns_engine: bool
     ) -> None:
         self.inner = inner
         self.pages = pages
@@ -150,7 +150,7 @@ class Shell:
         # Why it could not start, for `serve` to say.
         self.broken: Broken | None = None
 
-    def swap(self, inner: App, pages: Litestar, site: Site) -> None:
+    def swap(self, inner: ASGIApp, pages: Litestar, site: Site) -> None:
         """Answer with this app from the next request on; requests under way end where they began."""
         self.inner, self.pages, self.site = inner, pages, site
 
@@ -230,7 +230,7 @@ def create_app(
     node_id: str = "",
     load_session: LoadSession = resume,
     parts: Parts | None = None,
-    mounts: Mapping[str, App] | None = None,
+    mounts: Mapping[str, ASGIApp] | None = None,
     theme_name: Callable[[], Awaitable[str]] | None = None,
     plugins: Register | None = None,
     services: Sequence[Service] = (jobs.loop,),
@@ -284,6 +284,7 @@ def node_app(settings: Settings, folder: DataFolder) -> Shell:
         folder,
         clock=offset_clock(folder.clock) if settings.demo else None,
         node_id=us.node_id,
+        load_session=resume,
         theme_name=chosen_theme,
         plugins=DecidedPlugins(),
         mounts=dict.fromkeys(prefixes, federation),

@@ -75,10 +75,10 @@ STATEMENTS = {
   CHECK (email = lower(email))
 )""",
         """CREATE TABLE "attempt" (
-  "count" INTEGER NOT NULL,
   "id" INTEGER PRIMARY KEY NOT NULL,
   "key" VARCHAR(96) NOT NULL,
-  "window" TIMESTAMPTZ NOT NULL
+  "window" TIMESTAMPTZ NOT NULL,
+  "tries" INTEGER NOT NULL
 )""",
         """CREATE TABLE "schedule" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -938,10 +938,10 @@ STATEMENTS = {
   CHECK (email = lower(email))
 )""",
         """CREATE TABLE "attempt" (
-  "count" INTEGER NOT NULL,
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "key" VARCHAR(96) NOT NULL,
-  "window" TIMESTAMPTZ NOT NULL
+  "window" TIMESTAMPTZ NOT NULL,
+  "tries" INTEGER NOT NULL
 )""",
         """CREATE TABLE "schedule" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,

@@ -19,7 +19,7 @@ from eccoo_node.web.page import redirect, render
 from eccoo_node.web.site import NavItem, Site
 
 # How a plugin's status is drawn; each has its words too.
-_DRAWN = {"running": "certain", "off": "open", "safe": "waiting"}
+_DRAWN = {"running": "certain", "off": "", "safe": "waiting"}
 _SHORT = {
     "running": "On", "off": "Off", "safe": "Waiting: started without plugins", "changed": "Changed since you allowed it",
     "failed": "Not working", "incompatible": "Made for another version", "troubled": "Can't be switched on",

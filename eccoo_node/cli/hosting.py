@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from typing import Any
 
 import click
 import msgspec
@@ -10,12 +9,12 @@ import msgspec
 from eccoo_node.cli._node import Node, Plain, on_node, quiet_logs, this_node
 from eccoo_node.db.migrate import migrate as walk_chain
 from eccoo_node.hosting import beginning
-from eccoo_node.hosting.folder import check_ours, has_node, write_settings
+from eccoo_node.hosting.folder import check_ours, has_node, make_folder, write_settings
 from eccoo_node.hosting.running import opened
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
-from eccoo_node.kernel.settings import Settings, load, names, redacted
+from eccoo_node.kernel.settings import Settings, load, names, redacted, value_of
 
 FIRST_CALLED = "Node admin"
 
@@ -36,36 +35,34 @@ def init(name: str, place: str, phone: str, public_url: str, called: str, email:
     """Make a new node in the folder that ECCOO_HOME names. Asks what it is not told."""
     node = this_node()
     check_ours(node.folder)
-    if has_node(node.folder):
-        raise Broken(f"{node.folder.home} holds a circle node already.", "already_begun")
-    said: dict[str, Any] = {
-        "circle.name": name,
-        "circle.place": place,
-        "circle.phone": phone,
-        "web.public_url": public_url,
+    said = {"circle.name": name, "circle.place": place, "circle.phone": phone, "web.public_url": public_url}
+    written = {
+        name: value_of(node.settings, name) for name in names() if node.sources[name] == str(node.folder.settings)
     }
-    fresh = not node.folder.settings.exists()
-    _make_folder(node.folder)
+    before = node.folder.settings.read_bytes() if node.folder.settings.exists() else None
+    make_folder(node.folder)
     try:
-        if fresh:
-            write_settings(node.folder, {key: value for key, value in said.items() if value})
+        asyncio.run(_not_yet(node.folder, node.settings))
+        write_settings(node.folder, written | {name: value for name, value in said.items() if value})
         settings, _ = load(node.folder)
         begun = asyncio.run(_begin(node.folder, settings, called=called, email=email, phone=phone))
     except BaseException:
-        # A file with a bad answer in it would be in the way of the next try.
-        if fresh:
-            node.folder.settings.unlink(missing_ok=True)
+        # A bad answer must not stand in the way of the next try.
+        node.folder.settings.unlink(missing_ok=True)
+        if before is not None:
+            node.folder.settings.write_bytes(before)
         raise
     click.echo(f"{settings.circle.name} has its node in {node.folder.home}.\n")
     _show_words(begun.words)
     click.echo("\nNow start it with: eccoo serve")
 
 
-def _make_folder(folder: DataFolder) -> None:
-    try:
-        folder.make()
-    except OSError as error:
-        raise Broken(f"{folder.home} cannot be used as the data folder: {error.strerror}.", "bad_folder") from None
+async def _not_yet(folder: DataFolder, settings: Settings) -> None:
+    """Raise Broken when the folder holds a circle already, before anything in it is touched."""
+    if not has_node(folder):
+        return
+    async with opened(folder, settings, migrated=False):
+        await beginning.requires_none(folder)
 
 
 async def _begin(folder: DataFolder, settings: Settings, **first: str) -> beginning.Begun:
@@ -146,7 +143,4 @@ def config_show() -> None:
     node = this_node()
     click.echo(f"# {node.folder.home}")
     for name in sorted(names()):
-        value: Any = node.settings
-        for part in name.split("."):
-            value = getattr(value, part)
-        click.echo(f"{name} = {redacted(name, value)}  ({node.sources[name]})")
+        click.echo(f"{name} = {redacted(name, value_of(node.settings, name))}  ({node.sources[name]})")

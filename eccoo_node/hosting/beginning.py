@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from eccoo_node.db.migrate import migrate
+from eccoo_node.db.migrate import migrate, pending
 from eccoo_node.db.rows import fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions as escrow
@@ -60,11 +60,18 @@ async def has_begun(folder: DataFolder) -> bool:
     return True
 
 
+async def requires_none(folder: DataFolder) -> None:
+    """Raise Broken when this database holds a circle, or is none of ours. An empty one, or one half made, will do."""
+    if await pending(shipped("migrations")):
+        return
+    if await has_begun(folder):
+        raise Broken(f"{folder.home} holds a circle node already.", "already_begun")
+
+
 async def begin(folder: DataFolder, settings: Settings, *, called: str, email: str = "", phone: str = "") -> Begun:
     """Make the node in its prepared folder, with its database open and bound. Raises Broken when there is one already."""
     await migrate(shipped("migrations"))
-    if await has_begun(folder):
-        raise Broken(f"{folder.home} holds a circle node already.", "already_begun")
+    await requires_none(folder)
     # Keys last, and inside: if anything fails, neither circle nor keys are left behind.
     async with write():
         begun = await members.begin_circle(COMMAND, name=settings.circle.name, called=called, email=email, phone=phone)

@@ -47,6 +47,14 @@ def requires_node(folder: DataFolder) -> None:
         raise Broken(f"There is no circle node in {folder.home}. Make one with: eccoo init", "no_node")
 
 
+def make_folder(folder: DataFolder) -> None:
+    """Raises Broken when it cannot be made."""
+    try:
+        folder.make()
+    except OSError as error:
+        raise Broken(f"{folder.home} cannot be used as the data folder: {error.strerror}.", "bad_folder") from None
+
+
 def write_settings(folder: DataFolder, values: Mapping[str, Any]) -> None:
     """Write `eccoo.toml` anew from dotted names. Readable by the node's own user alone: it may come to hold a password."""
     lines = ["# Settings of this node. `eccoo config show` says where each value comes from.\n"]

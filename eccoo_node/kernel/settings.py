@@ -26,6 +26,8 @@ class CircleSettings(msgspec.Struct, forbid_unknown_fields=True):
     name: str = "Our circle"
     place: str = ""
     phone: str = ""
+    # The council’s emergency duty team: whom to ring at night when nobody else can come.
+    duty_team_phone: str = ""
     zone: str = "Europe/London"
     mode: Literal["introductory", "registered"] = "introductory"
 
@@ -111,6 +113,14 @@ def names() -> dict[str, Any]:
         else:
             found[name] = kind
     return found
+
+
+def value_of(settings: Settings, name: str) -> Any:
+    """The value of a dotted name."""
+    value: Any = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
 
 
 def load(folder: DataFolder, environ: Mapping[str, str] = os.environ) -> tuple[Settings, Sources]:

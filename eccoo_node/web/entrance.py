@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eccoo_node.kernel.errors import Refusal
-from eccoo_node.web.asgi import App, Receive, Scope, Send
+from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.ask import FORM_FIELD, Ask, begin
 from eccoo_node.web.errors import FORM_TOO_OLD, known, send_trouble, trouble
 from eccoo_node.web.forms import MAX_BODY, parse_body
@@ -28,7 +28,7 @@ class TooLarge(Exception):
 class Entrance:
     """Makes the `Ask` of each request, loads its session in one query, and lets in only forms of ours."""
 
-    def __init__(self, app: App, site: Site) -> None:
+    def __init__(self, app: ASGIApp, site: Site) -> None:
         self.app = app
         self.site = site
         self.once = Once()
@@ -61,7 +61,7 @@ class Entrance:
         await self._form(ask, scope, receive, send)
 
     async def _form(self, ask: Ask, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
+        headers: dict[bytes, bytes] = dict(scope["headers"])
         if not headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded"):
             await send_trouble(scope, receive, send, known(415))
             return

@@ -11,7 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
-from eccoo_node.web.asgi import App, Receive, Scope, Send
+from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError
 from eccoo_node.web.page import redirect, render
@@ -125,5 +125,5 @@ async def send_trouble(scope: Scope, receive: Receive, send: Send, what: Trouble
     heard: Any = receive
     told: Any = send
     request: AnyRequest = Request(connection, heard, told)
-    response: App = answer(request, what).to_asgi_response(app=None, request=request)
+    response: ASGIApp = answer(request, what).to_asgi_response(app=None, request=request)
     await response(scope, receive, send)

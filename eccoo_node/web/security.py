@@ -5,7 +5,7 @@ import ipaddress
 from typing import Any
 
 from eccoo_node.kernel.settings import Settings
-from eccoo_node.web.asgi import App, Receive, Scope, Send
+from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -59,7 +59,7 @@ class Proxies:
 class Outermost:
     """Finds the client's address, takes the sub-path off, and sets the headers of every answer, errors included."""
 
-    def __init__(self, app: App, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self.base = settings.base_path
         self.proxies = Proxies(settings.web.trusted_proxies)

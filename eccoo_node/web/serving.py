@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 
 from eccoo_node.kernel.errors import Broken
-from eccoo_node.web.asgi import App
+from eccoo_node.web.asgi import ASGIApp
 
 GRACE_S = 10
 
@@ -67,7 +67,7 @@ class _Server(uvicorn.Server):
             self.ready()
 
 
-def run(app: App, listener: socket.socket, *, ready: Callable[[], None] | None = None, **config: Any) -> None:
+def run(app: ASGIApp, listener: socket.socket, *, ready: Callable[[], None] | None = None, **config: Any) -> None:
     """Serve until told to stop (Ctrl-C or SIGTERM), letting requests under way end."""
     # Uvicorn ends gracefully on either signal and then raises it again; by then everything is done.
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -36,6 +36,7 @@ class Session(msgspec.Struct):
     called: str
     acting_for_called: str = ""
     relation: str = ""
+    large_print: bool = False
 
 
 SESSIONS = {
