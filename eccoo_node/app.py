@@ -7,17 +7,18 @@ an inner app that can be built anew and swapped while it runs, because a route c
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
 from litestar import Litestar, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
+from litestar.types import ControllerRouterHandler
 
 from eccoo_federation.client import GuardedClient
 from eccoo_node.admin.queries import theme_name as chosen_theme
@@ -38,6 +39,7 @@ from eccoo_node.links import identity
 from eccoo_node.members.sign_in import resume
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.theming import Themes
+from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.entrance import Entrance
 from eccoo_node.web.errors import handle
 from eccoo_node.web.front import FrontController
@@ -57,7 +59,7 @@ DOMAINS = ("members", "governance", "agreements", "escrow", "links", "teams", "r
 WORKING = (cover_letters, pulls, sender)
 MAX_API_BODY = 1024 * 1024
 
-Service = Callable[[asyncio.Event], Awaitable[None]]
+Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -107,7 +109,7 @@ class Mounts:
 
 
 def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
-    """The inner app: everything between the socket and the doors. Raises RuntimeError for a handler without an action."""
+    """The inner app, from the socket to the doors. Raises RuntimeError for a handler that names no action."""
     pages = Litestar(
         list(parts.controllers),
         guards=[requires_sign_in],
@@ -282,6 +284,7 @@ def node_app(settings: Settings, folder: DataFolder) -> Shell:
         folder,
         clock=offset_clock(folder.clock) if settings.demo else None,
         node_id=us.node_id,
+        load_session=resume,
         theme_name=chosen_theme,
         plugins=DecidedPlugins(),
         mounts=dict.fromkeys(prefixes, federation),

@@ -4,6 +4,8 @@ changelog, and with nothing else.
 Beside it a plugin may use msgspec (for its forms and settings) and Python's own library.
 """
 
+from piccolo.table import Table
+
 from eccoo_node.db.columns import flag, key, moment, number, prose, serial, word
 from eccoo_node.kernel.clock import say_day, say_time, say_when
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
@@ -13,7 +15,6 @@ from eccoo_node.plugins_host.hookspecs import Route, Tables, Way, hookimpl
 from eccoo_node.plugins_host.manifest import API_VERSION, Plugin, Verb
 from eccoo_node.web.forms import FormError
 from eccoo_node.web.page import Page
-from piccolo.table import Table
 
 __all__ = [
     "API_VERSION",

@@ -277,7 +277,7 @@ def _print_code(actor: Actor, thing: Thing) -> bool | str:
     )
 
 
-@rule("members.sign_in_as")
+@rule("members.sign_in_as", "members.make_setup_link")
 def _sign_in_as(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()
 

@@ -121,9 +121,7 @@ async def test_nobody_but_a_facilitator_finds_people(node: Node, reader: Reader,
         assert (await reader.get(path)).status_code == 403
 
 
-async def test_fay_registers_a_caller_and_prints_a_code_that_signs_in(
-    node: Node, reader: Reader, shell: Shell
-) -> None:
+async def test_fay_registers_a_caller_and_prints_a_code_that_signs_in(node: Node, reader: Reader, shell: Shell) -> None:
     import re
 
     _, _, fay = await family()
