@@ -7,19 +7,22 @@ an inner app that can be built anew and swapped while it runs, because a route c
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
 from litestar import Litestar, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
+from litestar.types import ControllerRouterHandler
 
 from eccoo_federation.client import GuardedClient
+from eccoo_node.admin.queries import theme_name as chosen_theme
+from eccoo_node.admin.register import DecidedPlugins
 from eccoo_node.cover import letters as cover_letters
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
@@ -30,18 +33,22 @@ from eccoo_node.federating.wire import Wire
 from eccoo_node.kernel.clock import Clock, clock_bound, offset_clock, zone_bound
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
+from eccoo_node.kernel.post import post_bound
 from eccoo_node.kernel.settings import Settings
 from eccoo_node.links import identity
-from eccoo_node.members.queries import session_actor
+from eccoo_node.members.sign_in import resume
+from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.theming import Themes
+from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.entrance import Entrance
 from eccoo_node.web.errors import handle
 from eccoo_node.web.front import FrontController
 from eccoo_node.web.guards import refuse_nameless, requires_sign_in
 from eccoo_node.web.health import HealthController
+from eccoo_node.web.mailer import mailer_of
 from eccoo_node.web.security import Outermost
 from eccoo_node.web.serving import listen, only_one, run
-from eccoo_node.web.sessions import LoadSession, nobody
+from eccoo_node.web.sessions import LoadSession
 from eccoo_node.web.site import NavItem, Site
 
 log = structlog.get_logger("app")
@@ -52,7 +59,7 @@ DOMAINS = ("members", "governance", "agreements", "escrow", "links", "teams", "r
 WORKING = (cover_letters, pulls, sender)
 MAX_API_BODY = 1024 * 1024
 
-Service = Callable[[asyncio.Event], Awaitable[None]]
+Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -62,6 +69,14 @@ class Parts(msgspec.Struct, frozen=True):
     nav: tuple[NavItem, ...] = ()
     templates: tuple[Path, ...] = ()
     mounts: Mapping[str, ASGIApp] = {}
+
+    def with_plugins(self, brought: Brought) -> "Parts":
+        return Parts(
+            (*self.controllers, *brought.routes),
+            (*self.nav, *brought.nav),
+            (*self.templates, *brought.templates),
+            self.mounts,
+        )
 
 
 def domain_parts() -> Parts:
@@ -94,7 +109,7 @@ class Mounts:
 
 
 def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
-    """The inner app: everything between the socket and the doors. Raises RuntimeError for a handler without an action."""
+    """The inner app, from the socket to the doors. Raises RuntimeError for a handler that names no action."""
     pages = Litestar(
         list(parts.controllers),
         guards=[requires_sign_in],
@@ -124,12 +139,14 @@ class Shell:
         self.site = site
         self.engine = engine
         self.clock = clock
+        self.mailer = mailer_of(site.settings)
         self.owns_engine = owns_engine
         self.services: list[Service] = []
         # What else belongs to this node alone, such as its keys and its client, bound around each request and job.
         self.bindings: list[Callable[[], contextlib.AbstractContextManager[object]]] = []
         self.closing: list[Callable[[], Awaitable[None]]] = []
         self.theme_name: Callable[[], Awaitable[str]] | None = None
+        self.plugins: Host | None = None
         # Why it could not start, for `serve` to say.
         self.broken: Broken | None = None
 
@@ -146,9 +163,10 @@ class Shell:
 
     @contextlib.contextmanager
     def bound(self) -> Iterator[None]:
-        """This node's database and clock, for whatever runs inside."""
+        """This node's database, clock and mail, for whatever runs inside."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(bound.bound(self.engine))
+            stack.enter_context(post_bound(self.mailer))
             stack.enter_context(zone_bound(self.site.settings.zone))
             if self.clock is not None:
                 stack.enter_context(clock_bound(self.clock))
@@ -187,12 +205,20 @@ class Shell:
     async def _check(self) -> None:
         if left := await pending(shipped("migrations")):
             raise Broken(f"The database is {len(left)} steps behind this version. Run `eccoo migrate`.", "not_migrated")
-        if self.theme_name is not None:
-            try:
-                self.site.themes.use(await self.theme_name())
-            except Broken as broken:
-                # A theme that has gone bad must not keep people from their rota.
-                log.warning("theme not worn", why=broken.sentence)
+        if self.plugins is None:
+            await self.wear()
+        else:
+            await self.plugins.reload()
+
+    async def wear(self) -> None:
+        """Wear the theme that was chosen."""
+        if self.theme_name is None:
+            return
+        try:
+            self.site.themes.use(await self.theme_name())
+        except Broken as broken:
+            # A theme that has gone bad must not keep people from their rota.
+            log.warning("theme not worn", why=broken.sentence)
 
 
 def create_app(
@@ -202,10 +228,11 @@ def create_app(
     engine: NodeEngine | None = None,
     clock: Clock | None = None,
     node_id: str = "",
-    load_session: LoadSession = nobody,
+    load_session: LoadSession = resume,
     parts: Parts | None = None,
     mounts: Mapping[str, ASGIApp] | None = None,
     theme_name: Callable[[], Awaitable[str]] | None = None,
+    plugins: Register | None = None,
     services: Sequence[Service] = (jobs.loop,),
 ) -> Shell:
     """Put a node together. An engine that is given is opened and closed by whoever gives it."""
@@ -213,19 +240,36 @@ def create_app(
     parts = parts or domain_parts()
     if mounts:
         parts = msgspec.structs.replace(parts, mounts={**parts.mounts, **mounts})
-    site = Site(
-        settings, folder, themes,
-        # Until the node has made its keys, its folder tells it from another on the same host.
-        node_id=node_id or hashlib.sha256(str(folder.home).encode()).hexdigest(),
-        load_session=load_session, nav=parts.nav, templates=parts.templates,
-    )  # fmt: skip
+    whole = parts
+
+    def site_of(parts: Parts) -> Site:
+        return Site(
+            settings, folder, themes,
+            # Until the node has made its keys, its folder tells it from another on the same host.
+            node_id=node_id or hashlib.sha256(str(folder.home).encode()).hexdigest(),
+            load_session=load_session, nav=parts.nav, templates=parts.templates,
+        )  # fmt: skip
+
+    def use(brought: Brought) -> None:
+        """Answer from now on with the node's own pages and what the plugins bring."""
+        site = site_of(parts := whole.with_plugins(brought))
+        inner, pages = build(site, parts)
+        pages.state.plugins = shell.plugins
+        shell.swap(inner, pages, site)
+
+    site = site_of(parts)
     inner, pages = build(site, parts)
     shell = Shell(
         inner, pages, site, engine=engine or engine_for(settings.database.url, folder.database), clock=clock,
         owns_engine=engine is None,
     )  # fmt: skip
     shell.services = list(services)
-    shell.theme_name = theme_name
+    # Started without plugins, a node wears its own look too: either may be what went wrong.
+    safe = settings.plugins == "none"
+    shell.theme_name = None if safe else theme_name
+    if plugins is not None:
+        shell.plugins = pages.state.plugins = Host(plugins, use, safe=safe, refresh=shell.wear)
+        shell.services.append(shell.plugins.follow)
     return shell
 
 
@@ -240,7 +284,9 @@ def node_app(settings: Settings, folder: DataFolder) -> Shell:
         folder,
         clock=offset_clock(folder.clock) if settings.demo else None,
         node_id=us.node_id,
-        load_session=session_actor,
+        load_session=resume,
+        theme_name=chosen_theme,
+        plugins=DecidedPlugins(),
         mounts=dict.fromkeys(prefixes, federation),
     )
     shell.bindings.append(wire.bound)

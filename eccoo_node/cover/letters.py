@@ -102,6 +102,8 @@ async def take_for_asking(act: Act, *, letter: Letter) -> None:
     if asked is None:
         raise ProtocolError("unknown_subject")
     request = await queries.lock_request(asked.request_id)
+    if isinstance(letter.read, bodies.VisitClaimed):
+        await settling.check_claim(request, letter.read)
     state = await machine.step(act, request, wire.Incoming(letter.link_id, letter.read))
     for view in state.offers:
         if view.status == "withdrawn" and view.offer == letter.body.get("offer"):

@@ -6,8 +6,9 @@ are booked once both have written the same.
 
 import msgspec
 
-from eccoo_federation import claims
+from eccoo_federation import bodies, claims
 from eccoo_federation import cover as wire
+from eccoo_federation.errors import ProtocolError
 from eccoo_node.cover import machine, offering, queries
 from eccoo_node.cover.queries import Request
 from eccoo_node.kernel.access import NODE, Thing
@@ -55,6 +56,22 @@ async def confirm_visit(act: Act, *, visit_id: str, how: str, minutes: int) -> N
     given = wire.DisputeVisit(sure, claim.fee_pence - sure, reasons.get(how, "partly"))  # type: ignore[arg-type]
     await machine.step(act, request, given)
     await tell({f.person_id for f in await members.facilitators()}, visit_id, "something_wrong")
+
+
+async def check_claim(request: Request, claim: bodies.VisitClaimed) -> None:
+    """Raises ProtocolError("wrong_amount") for a claim above what was agreed, one that does not add up, or pay for a
+    late cancellation that did not happen or at another share than the terms name."""
+    offer = await queries.offer(request.chosen_offer)
+    visit = await rota.visit(request.visit_id)
+    due = claims.due_pence(
+        claim.fee_pence, claim.travel_pence, offer.worker_deduct_bps, offer.payer_add_bps, offer.home_share_bps
+    )
+    if claim.fee_pence > offer.fee_pence or claim.travel_pence > offer.travel_pence or claim.due_pence != due:
+        raise ProtocolError("wrong_amount")
+    if claim.outcome == "cancelled_late":
+        share = offer.fee_pence * visit.cancel_bps // 10_000
+        if visit.state != "stopped" or not visit.line or claim.fee_pence != share:
+            raise ProtocolError("wrong_amount")
 
 
 def _claim(request: Request) -> tuple[wire.Claimed | None, bool]:

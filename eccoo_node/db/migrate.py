@@ -74,7 +74,7 @@ async def migrate(folder: Path, app: str = "core") -> list[str]:
             await bound.engine().script(module.STATEMENTS[bound.engine().engine_type])
             if hasattr(module, "forwards"):
                 await module.forwards()
-            if path == chain(folder, "core")[0]:
+            if path in chain(folder, "core")[:1]:
                 await bound.engine().script([_MAKE[bound.engine().engine_type]])
             await insert(MigrationDone(app=app, name=path.stem, at=clock.now()))
         names.append(path.stem)

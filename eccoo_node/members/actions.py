@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from typing import Any
 
 import msgspec
@@ -12,13 +11,12 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members.hats import put_on
-from eccoo_node.members.rules import image_type
+from eccoo_node.members.pictures import NoPicture, bare
+from eccoo_node.members.reading import read_email, read_outward, read_phone
 from eccoo_node.members.tables import CHANNELS, Community, Face, Person
 from eccoo_node.record.door import Act, door
 
 FACE_BYTES = 24 * 1024
-_OUTWARD = re.compile(r"^([A-Z]{1,2}\d[A-Z\d]?)(?:\d[A-Z]{2})?$")
-_EMAIL = re.compile(r"^[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]+\.[^@\s<>,;\"]+$")
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -26,33 +24,6 @@ class Begun(msgspec.Struct, frozen=True):
 
     circle_id: str
     person_id: str
-
-
-def read_email(text: str) -> str:
-    """An address as it is kept: small letters, no spaces around. Raises Invalid; empty stays empty."""
-    plain = text.strip().lower()
-    if plain and (len(plain) > 254 or not _EMAIL.match(plain)):
-        raise Invalid("Write an email address such as name@example.org.", "bad_email", field="email")
-    return plain
-
-
-def read_outward(text: str) -> str:
-    """The first half of a postcode, from either half or all of it. Raises Invalid; empty stays empty."""
-    plain = "".join(text.upper().split())
-    if not plain:
-        return ""
-    found = _OUTWARD.match(plain)
-    if not found:
-        raise Invalid("Write the first half of the postcode, such as HX7.", "bad_postcode", field="outward")
-    return found[1]
-
-
-def _read_phone(text: str) -> str:
-    plain = " ".join(text.split())
-    digits = sum(c.isdigit() for c in plain)
-    if plain and (not 7 <= digits <= 15 or not re.match(r"^[+\d][\d ()-]*$", plain)):
-        raise Invalid("Write a phone number with its area code, such as 01422 496 0101.", "bad_phone", field="phone")
-    return plain
 
 
 def _read_person(values: dict[str, Any]) -> dict[str, Any]:
@@ -69,7 +40,7 @@ def _read_person(values: dict[str, Any]) -> dict[str, Any]:
             if len(text) > longest or (field == "called" and not text):
                 raise Invalid(sentence, f"bad_{field}", field=field)
             read[field] = text
-    for field, reader in (("email", read_email), ("outward", read_outward), ("phone", _read_phone)):
+    for field, reader in (("email", read_email), ("outward", read_outward), ("phone", read_phone)):
         if field in read:
             read[field] = reader(read[field])
     if read.get("channel", "phone") not in CHANNELS:
@@ -178,11 +149,20 @@ async def say_standing(act: Act, person_id: str, standing: str) -> None:
 
 @door("members.set_face")
 async def set_face(act: Act, person_id: str, data: bytes) -> None:
-    """Keep a small picture of someone, or take it away with no bytes. PNG, JPEG or WebP of at most 24 KiB."""
+    """Keep a small picture of someone, or take it away with no bytes. PNG, JPEG or WebP of at most 24 KiB.
+
+    Place, time and comment that a camera wrote into it are left out.
+    """
     act.allow(Thing("person", person_id, person_id))
-    media_type = image_type(data)
-    if data and (media_type is None or len(data) > FACE_BYTES):
-        raise Invalid("Choose a picture (JPEG, PNG or WebP) of 24 kilobytes or less.", "bad_picture", field="face")
+    media_type = ""
+    try:
+        if len(data) > FACE_BYTES:
+            raise NoPicture
+        if data:
+            media_type, data = bare(data)
+    except NoPicture:
+        sentence = "Choose a picture (JPEG, PNG or WebP) of 24 kilobytes or less."
+        raise Invalid(sentence, "bad_picture", field="face") from None
     await fetch("DELETE FROM face WHERE person_id = ?", person_id)
     if data:
         text = base64.b64encode(data).decode()

@@ -83,6 +83,25 @@ async def find_people(text: str, *, limit: int = 20) -> list[PersonCard]:
     return sorted(found, key=lambda p: (p.called.lower(), p.id))[:limit]
 
 
+async def shares_contact(person_id: str) -> list[PersonCard]:
+    """Others who have this person's number or address: what is told there may be heard by them."""
+    me = await person(person_id)
+    digits = "".join(c for c in me.phone if c.isdigit())[-9:]
+    rows = await fetch(
+        f"SELECT {_PERSON} FROM person p WHERE p.standing <> 'died' AND p.id <> ? "  # noqa: S608 our own words
+        "AND (p.phone <> '' OR (p.email <> '' AND p.email = ?)) ORDER BY lower(p.called), p.id",
+        person_id,
+        me.email,
+    )
+    others = [PersonCard(*row) for row in rows]
+    return [
+        other
+        for other in others
+        if (me.email and other.email == me.email)
+        or (digits and "".join(c for c in other.phone if c.isdigit())[-9:] == digits)
+    ]
+
+
 async def hats_of(person_id: str) -> tuple[Hat, ...]:
     now = clock.now()
     rows = await fetch(
@@ -291,7 +310,7 @@ async def safe_contacts(person_id: str) -> dict[str, SafeWay]:
 
 
 _SESSION = """SELECT s.id, s.person_id, p.called, p.large_print, p.easy_read, p.face, s.acting_for, s.acting_via,
- s.known_by, s.acting_since, s.seen_at, a.called, a.standing, h.role, h.community_id, c.kind, c.person_id, f.scope
+ s.known_by, s.acting_since, s.seen_at, a.called, a.standing, h.role, h.community_id, c.kind, c.person_id, f.scope, f.relation
 FROM session s JOIN person p ON p.id = s.person_id
 LEFT JOIN person a ON a.id = s.acting_for
 LEFT JOIN hat h ON h.person_id = s.person_id AND h.ended_at IS NULL AND h.from_at <= ?
@@ -324,8 +343,12 @@ async def session_actor(token_hash: str) -> SessionActor | None:
             actor = Actor(first[1], hats, "screen", first[6], scopes)
         elif first[7] in {"phone", "paper"} and since and since > now - WRITING_LASTS and me.wears("facilitator"):
             actor = Actor(first[1], hats, first[7], first[6], scopes, first[8])
-    called = first[11] if actor.acting_for else ""
-    return SessionActor(first[0], actor, first[2], called, first[10], bool(first[3]), bool(first[4]), first[5])
+    for_whom, relation = ("", "")
+    if actor.acting_for:
+        for_whom, relation = first[11], first[18] or ""
+    return SessionActor(
+        first[0], actor, first[2], for_whom, relation, first[10], bool(first[3]), bool(first[4]), first[5]
+    )
 
 
 async def sessions_of(person_id: str) -> list[SessionRow]:

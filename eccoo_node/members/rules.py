@@ -5,10 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from eccoo_node.kernel.access import Actor, Thing, rule
-from eccoo_node.kernel.errors import Invalid
 from eccoo_node.members.cards import Need, SeenCheck, Stretch, WorkerCard
 
 CARE_SCOPES = frozenset({"ask_for_cover", "choose_who_comes", "share_my_details", "say_visit_went"})
@@ -118,22 +115,6 @@ def why_not(
     return None
 
 
-def read_words(text: str, field: str, longest: int = 2000) -> str:
-    """What someone wrote, without the spaces around it. Raises Invalid when it is longer than a page."""
-    plain = text.replace("\r\n", "\n").strip()
-    if len(plain) > longest:
-        raise Invalid(f"Please write {longest} letters or fewer.", "too_long", field=field)
-    return plain
-
-
-def read_codes(codes: Iterable[str], field: str, *, most: int = 40) -> str:
-    """Short codes, sorted and each once, as the JSON that a row keeps. Raises Invalid for anything else."""
-    plain = sorted({code.strip() for code in codes if code.strip()})
-    if len(plain) > most or any(len(code) > 40 for code in plain):
-        raise Invalid("Please choose fewer.", "too_many", field=field)
-    return msgspec.json.encode(plain).decode()
-
-
 def _plain(text: str) -> str:
     """Small letters without accents, so that "Zoe" finds Zoë."""
     return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
@@ -150,17 +131,6 @@ def answers_to(names: str, phone: str, text: str) -> bool:
         return digits[-9:] in "".join(c for c in phone if c.isdigit())
     known, typed = _plain(names).split(), _plain(text).split()
     return bool(typed) and all(any(name.startswith(word) for name in known) for word in typed)
-
-
-def image_type(data: bytes) -> str | None:
-    """The media type of a picture, by its first bytes; what the sender calls it is not believed."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return None
 
 
 def writes_down_for(actor: Actor, person_id: str) -> bool:
@@ -307,18 +277,23 @@ def _print_code(actor: Actor, thing: Thing) -> bool | str:
     )
 
 
-@rule("members.end_session", "members.sign_out")
+@rule("members.sign_in_as", "members.make_setup_link")
+def _sign_in_as(actor: Actor, thing: Thing) -> bool | str:
+    return actor.is_node()
+
+
+@rule("members.end_session")
 def _own_session(actor: Actor, thing: Thing) -> bool | str:
     return bool(actor.person_id) and actor.person_id == thing.person_id
 
 
-@rule("members.start_speaking_for")
+@rule("members.start_speaking_for", "members.stop_speaking_for")
 def _start_speaking(actor: Actor, thing: Thing) -> bool | str:
     """Whether there is a live yes is asked of the table; here only that it is one's own session."""
     return bool(actor.person_id)
 
 
-@rule("members.start_writing_down")
+@rule("members.look_up", "members.start_writing_down")
 def _start_writing(actor: Actor, thing: Thing) -> bool | str:
     if not actor.wears("facilitator") or actor.person_id == thing.person_id:
         return "Only a facilitator writes down what someone says."

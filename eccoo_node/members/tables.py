@@ -286,7 +286,7 @@ class Attempt(Table, tablename="attempt"):
     id = serial()
     key = word(96)
     window = moment()
-    count = number()
+    tries = number()
 
 
 TABLES = [

@@ -10,9 +10,9 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import MAX_PENCE
-from eccoo_node.members.actions import read_outward
 from eccoo_node.members.cards import FACTS, Stretch
-from eccoo_node.members.rules import MUST_END, read_codes, read_words
+from eccoo_node.members.reading import read_codes, read_outward, read_words
+from eccoo_node.members.rules import MUST_END
 from eccoo_node.members.tables import CHECK_KINDS, Check, FreeTime, Worker
 from eccoo_node.record.door import Act, door
 

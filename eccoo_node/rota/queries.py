@@ -73,8 +73,8 @@ async def lock_visit(visit_id: str) -> Visit:
     return await visit(visit_id)
 
 
-async def visits(where: str, *params: object) -> list[Visit]:
-    rows = await fetch(f"SELECT {_COLUMNS} {_FROM} WHERE {where} ORDER BY v.starts_at, v.id", *params)
+async def visits(where: str, *params: object, limit: int = 500) -> list[Visit]:
+    rows = await fetch(f"SELECT {_COLUMNS} {_FROM} WHERE {where} ORDER BY v.starts_at, v.id LIMIT ?", *params, limit)
     return [Visit(*row) for row in rows]
 
 
@@ -93,7 +93,13 @@ async def to_say(worker_id: str, now: datetime) -> list[Visit]:
 
 async def to_answer(person_ids: Sequence[str]) -> list[Visit]:
     """Visits whose worker has said how it went, and who waits for the person."""
-    return await visits(f"v.person_id IN ({marks(person_ids)}) AND v.state = 'said'", *person_ids)
+    # An answer that is older than the worker's own word was to another question: the two differ, so it is asked again.
+    return await visits(
+        f"v.person_id IN ({marks(person_ids)}) AND v.state = 'said' AND NOT EXISTS (SELECT 1 FROM said s "
+        "WHERE s.visit_id = v.id AND s.side = 'person' AND s.said_at >= (SELECT MAX(w.said_at) FROM said w "
+        "WHERE w.visit_id = v.id AND w.side = 'worker'))",
+        *person_ids,
+    )
 
 
 async def gaps(person_ids: Sequence[str], now: datetime) -> list[Visit]:
@@ -167,3 +173,107 @@ async def to_ring() -> list[ToldRow]:
 
 async def count_visits(person_id: str) -> int:
     return int(await fetch_value("SELECT COUNT(*) FROM visit WHERE person_id = ?", person_id))
+
+
+async def coming_up(person_id: str, now: datetime, limit: int = 4) -> list[Visit]:
+    """The next visits of someone: to them, or by them."""
+    return await visits(
+        "((v.person_id = ? AND v.state IN ('planned', 'covered', 'gap')) OR (v.worker_id = ? AND v.state = 'planned')) "
+        "AND v.ends_at > ?",
+        person_id,
+        person_id,
+        now,
+        limit=limit,
+    )
+
+
+async def visits_named(ids: Sequence[str]) -> list[Visit]:
+    """These visits, in the order of their days."""
+    return await visits(f"v.id IN ({marks(ids)})", *ids)
+
+
+async def week_of(person_id: str, start: datetime, end: datetime) -> list[Visit]:
+    """Everything of someone's week: the visits to them and the visits they make."""
+    where = "(v.person_id = ? OR v.worker_id = ?) AND v.starts_at >= ? AND v.starts_at < ?"
+    return await visits(where, person_id, person_id, start, end)
+
+
+async def gaps_everywhere(now: datetime) -> list[Visit]:
+    """Where nobody is coming, in the whole circle; for facilitators."""
+    return await visits("v.state = 'gap' AND v.ends_at > ?", now, limit=50)
+
+
+async def same_worker_near(visit: Visit, until: datetime, now: datetime) -> list[Visit]:
+    """The visits that a worker who can't come to this one may mean too: those of that day and the next."""
+    return await visits(
+        "v.worker_id = ? AND v.state = 'planned' AND v.starts_at > ? AND v.starts_at < ? AND v.ends_at >= ?",
+        visit.worker_id,
+        now,
+        until,
+        visit.starts_at,
+    )
+
+
+class News(msgspec.Struct, frozen=True):
+    """One piece of news with all that its sentence needs: for whom, about which visit, and how it may reach them."""
+
+    id: str
+    person_id: str
+    called: str
+    phone: str
+    channel: str
+    news: str
+    about_id: str
+    about_called: str
+    at: datetime
+    told_at: datetime | None
+    visit_id: str | None = None
+    visit_person_id: str = ""
+    visit_person: str = ""
+    worker: str = ""
+    cover_name: str = ""
+    starts_at: datetime | None = None
+    safe: bool = True
+    leave_message: bool = False
+    agreed_words: str = ""
+    note: str = ""
+
+
+_NEWS = """SELECT t.id, t.person_id, p.called, p.phone, t.channel, t.news, t.about_id, COALESCE(a.called, ''), t.at,
+ t.told_at, t.visit_id, COALESCE(v.person_id, ''), COALESCE(o.called, ''), COALESCE(w.called, ''),
+ COALESCE(v.cover_name, ''), v.starts_at, COALESCE(s.safe, TRUE), COALESCE(s.leave_message, FALSE),
+ COALESCE(s.agreed_words, ''), COALESCE(s.note, '')
+ FROM told t JOIN person p ON p.id = t.person_id LEFT JOIN person a ON a.id = t.about_id
+ LEFT JOIN visit v ON v.id = t.visit_id LEFT JOIN person o ON o.id = v.person_id LEFT JOIN person w ON w.id = v.worker_id
+ LEFT JOIN safe_contact s ON s.person_id = t.person_id AND s.channel = t.channel"""
+
+
+def _news(row: Sequence[object]) -> News:
+    values = list(row)
+    values[16:18] = [bool(values[16]), bool(values[17])]
+    return News(*values)  # type: ignore[arg-type]
+
+
+async def news_of(person_id: str, since: datetime, limit: int = 20) -> list[News]:
+    """What someone was told, the newest first."""
+    rows = await fetch(f"{_NEWS} WHERE t.person_id = ? AND t.at >= ? ORDER BY t.at DESC, t.id LIMIT ?", person_id, since, limit)
+    return [_news(row) for row in rows]
+
+
+async def news_to_bring(limit: int = 50) -> list[News]:
+    """News that waits for a facilitator to ring, write or call round; not what facilitators themselves were told."""
+    rows = await fetch(
+        f"{_NEWS} WHERE t.told_at IS NULL AND NOT EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id "
+        "WHERE h.person_id = t.person_id AND c.kind = 'circle' AND h.role = 'facilitator' AND h.ended_at IS NULL) "
+        "ORDER BY t.at, t.id LIMIT ?",
+        limit,
+    )
+    return [_news(row) for row in rows]
+
+
+async def one_news(told_id: str) -> News:
+    """Raises NotFound."""
+    row = await fetch_one(f"{_NEWS} WHERE t.id = ?", told_id)
+    if row is None:
+        raise NotFound()
+    return _news(row)

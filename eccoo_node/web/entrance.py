@@ -7,9 +7,8 @@ answered once, however often it is sent.
 from typing import Any
 from urllib.parse import urlsplit
 
-from litestar.types import ASGIApp, Receive, Scope, Send
-
 from eccoo_node.kernel.errors import Refusal
+from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.ask import FORM_FIELD, Ask, begin
 from eccoo_node.web.errors import FORM_TOO_OLD, known, send_trouble, trouble
 from eccoo_node.web.forms import MAX_BODY, parse_body
@@ -62,7 +61,7 @@ class Entrance:
         await self._form(ask, scope, receive, send)
 
     async def _form(self, ask: Ask, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {name: value for name, value in scope["headers"]}
+        headers: dict[bytes, bytes] = dict(scope["headers"])
         if not headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded"):
             await send_trouble(scope, receive, send, known(415))
             return

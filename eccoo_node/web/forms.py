@@ -68,7 +68,13 @@ def read_form(request: AnyRequest, kind: type[T]) -> T:
             errors[name] = say.get(name) or _sentence(plain, str(error))
     if errors:
         raise FormError(errors)
-    return kind(**{field.name: values[field.encode_name] for field in msgspec.structs.fields(kind) if field.encode_name in values})
+    return kind(
+        **{
+            field.name: values[field.encode_name]
+            for field in msgspec.structs.fields(kind)
+            if field.encode_name in values
+        }
+    )
 
 
 def form_error(
@@ -104,13 +110,19 @@ def _is_list(plain: Any) -> bool:
 
 def _sentence(plain: Any, told: str) -> str:
     if "length <=" in told:
-        return f"Please make this shorter: at most {told.partition('length <= ')[2].split('`')[0].split(' ')[0]} letters."
+        return (
+            f"Please make this shorter: at most {told.partition('length <= ')[2].split('`')[0].split(' ')[0]} letters."
+        )
     if "length >=" in told:
         return "Please write a little more."
     if get_origin(plain) is Literal or (isinstance(plain, type) and issubclass(plain, str) and plain is not str):
         return "Please choose one of these."
     if plain is int:
-        return "Please write a whole number, such as 3." if "Expected" in told and "`int`" in told else "Please check this number."
+        return (
+            "Please write a whole number, such as 3."
+            if "Expected" in told and "`int`" in told
+            else "Please check this number."
+        )
     if plain in {date, datetime, time}:
         return "Please check this date or time."
     return "Please check this."

@@ -7,7 +7,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from eccoo_node.web.ask import AnyRequest, ask_of
-from eccoo_node.web.page import render, redirect
+from eccoo_node.web.page import redirect, render
 
 
 class FrontController(Controller):

@@ -20,7 +20,10 @@ _LATE = timedelta(minutes=5)
 
 def _json(status: int, body: dict[str, Any]) -> Response[bytes]:
     return Response(
-        msgspec.json.encode(body), status_code=status, media_type="application/json", headers={"cache-control": "no-store"}
+        msgspec.json.encode(body),
+        status_code=status,
+        media_type="application/json",
+        headers={"cache-control": "no-store"},
     )
 
 

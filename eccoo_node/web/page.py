@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Response
 from litestar.enums import MediaType
 
-from eccoo_node.web.ask import Ask, AnyRequest, ask_of
+from eccoo_node.web.ask import AnyRequest, Ask, ask_of
 
 Page = Response[bytes]
 _NOTICE_S = 120

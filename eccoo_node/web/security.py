@@ -4,16 +4,15 @@ import gzip
 import ipaddress
 from typing import Any
 
-from litestar.types import ASGIApp, Receive, Scope, Send
-
 from eccoo_node.kernel.settings import Settings
+from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # No inline script or style, nothing from elsewhere, no frame around us.
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; script-src 'self'; connect-src 'self'; "
-    "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; script-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {
     "content-security-policy": POLICY,
@@ -30,7 +29,9 @@ class Proxies:
     """Whom we believe when they say for whom they ask. Raises ValueError for an entry that is no address or network."""
 
     def __init__(self, trusted: list[str]) -> None:
-        self.networks: list[Network] = [ipaddress.ip_network(entry.strip(), strict=False) for entry in trusted if entry.strip()]
+        self.networks: list[Network] = [
+            ipaddress.ip_network(entry.strip(), strict=False) for entry in trusted if entry.strip()
+        ]
 
     def trusts(self, address: str) -> bool:
         try:
@@ -125,6 +126,4 @@ def _zippable(start: Any) -> bool:
     headers = {name.lower(): value for name, value in start["headers"]}
     # What another circle signed its name to must arrive as it was signed.
     whole = headers.keys() & {b"content-encoding", b"content-digest", b"signature"}
-    return not whole and headers.get(b"content-type", b"").startswith(
-        (b"text/html", b"application/json")
-    )
+    return not whole and headers.get(b"content-type", b"").startswith((b"text/html", b"application/json"))

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from litestar.types import ASGIApp
 
 from eccoo_node.kernel.errors import Broken
+from eccoo_node.web.asgi import ASGIApp
 
 GRACE_S = 10
 
 
 @contextlib.contextmanager
 def only_one(lock: Path) -> Iterator[None]:
-    """Hold the folder's lock. Raises Broken when another process serves from it; the system lets go when a process dies."""
+    """Hold the folder's lock, which the system lets go when a process dies. Raises Broken when another has it."""
     with lock.open("a") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

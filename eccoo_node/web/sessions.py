@@ -37,6 +37,10 @@ class SessionActor(Protocol):
     def relation(self) -> str:
         """What they are to that person: "daughter"; else empty."""
 
+    @property
+    def large_print(self) -> bool:
+        """Whether they asked for large print; every page is then larger for them."""
+
 
 LoadSession = Callable[[str], Awaitable[SessionActor | None]]
 
@@ -70,6 +74,12 @@ def drop_session(request: "AnyRequest", response: "Response[Any]") -> None:
     """Let this answer sign the browser out, and clear what it kept: phones are shared."""
     site = request.scope["eccoo"].site  # type: ignore[typeddict-item]
     response.set_cookie(
-        key=site.session_cookie, value="", max_age=0, path=site.cookie_path, secure=site.secure, httponly=True, samesite="lax"
+        key=site.session_cookie,
+        value="",
+        max_age=0,
+        path=site.cookie_path,
+        secure=site.secure,
+        httponly=True,
+        samesite="lax",
     )
     response.headers["clear-site-data"] = '"cache", "storage"'

@@ -255,13 +255,16 @@ class VisitClaimed(Body, frozen=True, kw_only=True):
 
 
 class VisitConfirmed(Body, frozen=True, kw_only=True):
-    """The same amounts as the claim, said by the other side: together they are one entry in two ledgers."""
+    """The sums of the claim, or of one of the claimant's ``visit.resolved``, said by the asking side.
+
+    Together they are one entry in two ledgers.
+    """
 
     TYPE = "visit.confirmed"
     SCOPE = "settle"
     request: Ref
     n: Count
-    how: Literal["said_so", "window_lapsed", "facilitator"]
+    how: Literal["said_so", "window_lapsed", "facilitator", "resolved"]
     fee_pence: Pence
     travel_pence: Pence = 0
     due_pence: Pence
@@ -280,7 +283,10 @@ class VisitDisputed(Body, frozen=True, kw_only=True):
 
 
 class VisitResolved(Body, frozen=True, kw_only=True):
-    """How the disputed part ended: the fee, travel and debt of the whole visit."""
+    """Sums that the sender signs for, for the whole visit, while a dispute lasts. It may send others later.
+
+    Nothing is booked by it: the asking side alone concludes, with ``visit.confirmed`` over sums the other has signed.
+    """
 
     TYPE = "visit.resolved"
     SCOPE = "settle"

@@ -256,7 +256,7 @@ def offerer_document(states: Sequence[OffererState], *, now: datetime, sign: Sig
                 worker_ref=state.worker_ref,
                 certificate=state.certificate,
                 claim=state.claim,
-                resolution=state.resolution_ours,
+                resolution=state.proposed[-1] if state.proposed else None,
                 agreed=state.agreed,
             )
             for state in sorted(states, key=lambda one: one.offer)
@@ -307,7 +307,8 @@ def _for_requester(state: RequesterState, document: OffererDocument, theirs: _Of
         if state.claim is None:
             claimed: dict[str, Any] = {name: getattr(theirs.claim, name) for name in Claimed.__struct_fields__}
             return [Incoming(link, b.VisitClaimed(request=request, n=theirs.n, **claimed))]
-        if theirs.resolution is not None and theirs.resolution != state.resolution_theirs:
+        pending = state.dispute is not None and state.agreed is None
+        if pending and theirs.resolution is not None and theirs.resolution != state.resolution_theirs:
             return [Incoming(link, _resolved(request, theirs.n, theirs.resolution))]
         return again if theirs.agreed is None and (state.agreed or state.dispute) else []
     if theirs.phase == "committed":
@@ -334,12 +335,12 @@ def _for_claimant(state: OffererState, theirs: RequesterDocument) -> list[Offere
         found.append(Incoming(link, b.VisitDisputed(request=request, n=n, **disputed)))
     if theirs.resolution is not None and theirs.resolution != state.resolution_theirs:
         found.append(Incoming(link, _resolved(request, n, theirs.resolution)))
-    if theirs.agreed is not None and theirs.dispute is None:
+    if theirs.agreed is not None:
         agreed = theirs.agreed
         confirmed = b.VisitConfirmed(
             request=request,
             n=n,
-            how="said_so",
+            how="resolved" if theirs.dispute else "said_so",
             fee_pence=agreed.fee_pence,
             travel_pence=agreed.travel_pence,
             due_pence=agreed.due_pence,

@@ -204,9 +204,10 @@ def _visit_confirmed(state: t.OffererState, body: b.VisitConfirmed) -> t.Offerer
         raise ProtocolError("wrong_state", "Nothing was claimed that could be confirmed.")
     if state.agreed is not None:
         return t.OffererStep(state)
-    agreed = state.resolution_ours or claim
-    if (body.fee_pence, body.travel_pence, body.due_pence) != (agreed.fee_pence, agreed.travel_pence, agreed.due_pence):
+    said = replace(claim, fee_pence=body.fee_pence, travel_pence=body.travel_pence, due_pence=body.due_pence)
+    if said not in (claim, *state.proposed):
         raise ProtocolError("wrong_amount")
+    agreed = said
     return t.OffererStep(replace(state, agreed=agreed), effects=(_book(state.n, agreed),))
 
 
@@ -215,24 +216,21 @@ def _resolve_visit(state: t.OffererState, given: t.ResolveVisit) -> t.OffererSte
     if claim is None or not state.disputed or state.agreed is not None:
         raise ProtocolError("wrong_state", "Nothing is in dispute.")
     ours = replace(claim, fee_pence=given.fee_pence, travel_pence=given.travel_pence, due_pence=given.due_pence)
-    return _settle_dispute(replace(state, resolution_ours=ours), (_emit(state, _resolved_body(state, ours)),))
+    told = (_emit(state, _resolved_body(state, ours)),)
+    return t.OffererStep(replace(state, proposed=(*state.proposed, ours)), told)
 
 
 def _their_resolution(state: t.OffererState, body: b.VisitResolved) -> t.OffererStep:
     claim = state.claim
-    if claim is None or body.n != state.n or not state.disputed:
-        raise ProtocolError("wrong_state", "Nothing is in dispute.")
+    if claim is None or body.n != state.n:
+        raise ProtocolError("wrong_state", "Nothing was claimed that could be disputed.")
     if state.agreed is not None:
         return t.OffererStep(state)
     theirs = replace(claim, fee_pence=body.fee_pence, travel_pence=body.travel_pence, due_pence=body.due_pence)
-    return _settle_dispute(replace(state, resolution_theirs=theirs), ())
-
-
-def _settle_dispute(state: t.OffererState, told: tuple[t.Emit, ...]) -> t.OffererStep:
-    agreed = state.resolution_ours
-    if agreed is None or agreed != state.resolution_theirs:
-        return t.OffererStep(state, told, (t.Tell("resolution_proposed", state.n),))
-    return t.OffererStep(replace(state, agreed=agreed), told, (_book(state.n, agreed),))
+    if theirs == state.resolution_theirs:
+        return t.OffererStep(state)
+    heard = replace(state, resolution_theirs=theirs)
+    return t.OffererStep(heard, effects=(t.Tell("resolution_proposed", state.n),))
 
 
 def _tick(state: t.OffererState, now: str) -> t.OffererStep:
@@ -251,8 +249,8 @@ def _what_holds(state: t.OffererState) -> t.OffererStep:
     body: b.Body | None = None
     if state.phase == "withdrawn":
         body = b.CoverWithdrawn(request=state.request, offer=state.offer, n=state.n or None)
-    elif state.resolution_ours is not None:
-        body = _resolved_body(state, state.resolution_ours)
+    elif state.proposed and state.agreed is None:
+        body = _resolved_body(state, state.proposed[-1])
     elif state.claim is not None and state.agreed is None:
         body = _claimed_body(state, state.claim)
     elif state.phase == "prepared":

@@ -176,7 +176,8 @@ class RequesterState(msgspec.Struct, frozen=True):
 class OffererState(msgspec.Struct, frozen=True):
     """One offer at the circle that offers. ``n`` is the award it is in, ``dead_n`` the highest one known to be dead.
 
-    Refused awards are dead too; ``refused_n`` remembers the last, so that it can be said again.
+    Refused awards are dead too; ``refused_n`` remembers the last, so that it can be said again. ``proposed`` keeps all
+    sums that we signed for in a dispute: the asker may conclude on any of them.
     """
 
     us: str
@@ -197,7 +198,7 @@ class OffererState(msgspec.Struct, frozen=True):
     certificate: dict[str, Any] | None = None
     claim: Claimed | None = None
     disputed: bool = False
-    resolution_ours: Claimed | None = None
+    proposed: tuple[Claimed, ...] = ()
     resolution_theirs: Claimed | None = None
     agreed: Claimed | None = None
     alarmed: bool = False
@@ -255,7 +256,7 @@ class DisputeVisit(msgspec.Struct, frozen=True):
 
 
 class ResolveVisit(msgspec.Struct, frozen=True):
-    """What both people came to: fee, travel and debt of the whole visit."""
+    """Sums that this side signs for in a dispute: fee, travel and debt of the whole visit."""
 
     fee_pence: int
     travel_pence: int

@@ -60,8 +60,7 @@ def resolve_visit(state: t.RequesterState, given: t.ResolveVisit) -> t.Requester
     if claim is None or state.dispute is None or state.agreed is not None:
         raise ProtocolError("wrong_state", "Nothing is in dispute.")
     ours = replace(claim, fee_pence=given.fee_pence, travel_pence=given.travel_pence, due_pence=given.due_pence)
-    resolved = replace(state, resolution_ours=ours)
-    return _settle_dispute(resolved, visit_holds(resolved)[-1:])
+    return _settle_dispute(replace(state, resolution_ours=ours))
 
 
 def their_resolution(state: t.RequesterState, link: str, body: b.VisitResolved) -> t.RequesterStep:
@@ -72,7 +71,7 @@ def their_resolution(state: t.RequesterState, link: str, body: b.VisitResolved) 
     if state.agreed is not None:
         return t.RequesterStep(state)
     theirs = replace(claim, fee_pence=body.fee_pence, travel_pence=body.travel_pence, due_pence=body.due_pence)
-    return _settle_dispute(replace(state, resolution_theirs=theirs), ())
+    return _settle_dispute(replace(state, resolution_theirs=theirs))
 
 
 def visit_holds(state: t.RequesterState) -> tuple[t.Emit, ...]:
@@ -81,8 +80,9 @@ def visit_holds(state: t.RequesterState) -> tuple[t.Emit, ...]:
     asked = asked_on(state, award.link) if award is not None else None
     if award is None or asked is None or state.claim is None:
         return ()
-    if state.agreed is not None and state.dispute is None:
-        return (emit(state, award.link, _confirmed_body(asked.request, award, state.agreed)),)
+    if state.agreed is not None:
+        how = "said_so" if state.dispute is None else "resolved"
+        return (emit(state, award.link, _confirmed_body(asked.request, award, state.agreed, how)),)
     told: tuple[t.Emit, ...] = ()
     if state.dispute is not None:
         disputed = b.VisitDisputed(
@@ -123,13 +123,15 @@ def _confirmed_body(request: str, award: t.Award, claim: t.Claimed, how: Any = "
     )
 
 
-def _settle_dispute(state: t.RequesterState, told: tuple[t.Emit, ...]) -> t.RequesterStep:
-    # Booked only when both circles have signed the same sums; who speaks first does not matter.
+def _settle_dispute(state: t.RequesterState) -> t.RequesterStep:
+    # One side concludes, on sums that the other has signed: two sides that each wait for the other's latest word could
+    # book different sums. The claim itself is such a word.
     assert state.award is not None
-    agreed, n = state.resolution_ours, state.award.n
-    if agreed is None or agreed != state.resolution_theirs:
-        return t.RequesterStep(state, told, (t.Tell("resolution_proposed", n),))
-    return t.RequesterStep(_booked(state, agreed), told, (_book(n, agreed),))
+    ours, n = state.resolution_ours, state.award.n
+    if ours is not None and ours in (state.resolution_theirs, state.claim):
+        concluded = _booked(state, ours)
+        return t.RequesterStep(concluded, visit_holds(concluded), (_book(n, ours), t.Tell("confirmed", n)))
+    return t.RequesterStep(state, visit_holds(state)[1:], (t.Tell("resolution_proposed", n),))
 
 
 def _booked(state: t.RequesterState, agreed: t.Claimed) -> t.RequesterState:

@@ -79,8 +79,8 @@ def unb64url(text: str) -> bytes:
 
 
 def _canonical(value: Any) -> bytes:
-    # The standard library's C encoder is some ten times faster. Where all text is ASCII it writes what RFC 8785 asks for:
-    # the same escapes, and code point order is UTF-16 order. A property test compares the two.
+    # The standard library's C encoder is some ten times faster. Where all text is ASCII it writes what RFC 8785 asks
+    # for: the same escapes, and code point order is UTF-16 order. A property test compares the two.
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
     return text.encode("ascii") if text.isascii() else rfc8785.dumps(value)
 
@@ -114,6 +114,8 @@ def _integer(text: str) -> int:
 def _check(value: Any, depth: int) -> None:
     if isinstance(value, float):
         raise ProtocolError("bad_json", "Numbers with a fraction are not sent; money is in pence.")
+    if isinstance(value, int) and abs(value) > MAX_INT:
+        raise ProtocolError("bad_json", "A number is beyond 2**53 - 1.")
     if isinstance(value, dict | list | tuple):
         if depth >= MAX_DEPTH:
             raise ProtocolError("too_deep")

@@ -33,6 +33,10 @@ class Reader:
         """Fill in the form on this page that goes there, and send it."""
         return await self.post(action, self.hidden(action) | (fields or {}), **options)
 
+    async def send_to(self, path: str, action: str) -> httpx.Response:
+        """Send the form that goes to `action` somewhere else."""
+        return await self.post(path, self.hidden(action))
+
     async def post(self, path: str, fields: dict[str, Any], **options: Any) -> httpx.Response:
         body = urlencode(fields, doseq=True)
         headers = {"content-type": "application/x-www-form-urlencoded", **options.pop("headers", {})}

@@ -56,7 +56,9 @@ async def test_a_form_that_was_refused_can_be_sent_again(reader: Reader) -> None
 
 
 @pytest.mark.parametrize("fields", [{}, {"_form": ""}, {"_form": "a.b"}, {"_form": "x" * 5000}])
-async def test_a_form_that_did_not_come_from_here_is_refused_with_a_page(reader: Reader, fields: dict[str, str]) -> None:
+async def test_a_form_that_did_not_come_from_here_is_refused_with_a_page(
+    reader: Reader, fields: dict[str, str]
+) -> None:
     await reader.get(FORM)
     page = await reader.post(FORM, fields | GOOD)
     assert page.status_code == 403
@@ -77,9 +79,17 @@ async def test_a_token_is_good_only_for_the_session_it_was_shown_to(node: Node, 
 
 
 @pytest.mark.parametrize(
-    "headers", [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://elsewhere.example"}, {"origin": "null"}]
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://elsewhere.example"},
+        {"origin": "null"},
+    ],
 )
-async def test_a_form_that_stood_elsewhere_is_refused_even_with_a_token(reader: Reader, headers: dict[str, str]) -> None:
+async def test_a_form_that_stood_elsewhere_is_refused_even_with_a_token(
+    reader: Reader, headers: dict[str, str]
+) -> None:
     await reader.get(FORM)
     assert (await reader.send(FORM, GOOD, headers=headers)).status_code == 403
     assert GalleryController.done == []

@@ -36,12 +36,15 @@ class Session(msgspec.Struct):
     called: str
     acting_for_called: str = ""
     relation: str = ""
+    large_print: bool = False
 
 
 SESSIONS = {
     hash_token("ada"): Session(Actor("ada"), "s1", "Ada"),
     hash_token("ruth"): Session(Actor("ruth", acting_for="ada"), "s2", "Ruth", "Ada", "daughter"),
-    hash_token("maryam"): Session(Actor("maryam", via="phone", acting_for="ada", known_by="words"), "s3", "Maryam", "Ada"),
+    hash_token("maryam"): Session(
+        Actor("maryam", via="phone", acting_for="ada", known_by="words"), "s3", "Maryam", "Ada"
+    ),
 }
 
 
@@ -52,7 +55,8 @@ async def load_session(token_hash: str) -> Session | None:
 ADA, ILSE, TOMASZ, WREN = Someone("Ada"), Someone("Ilse"), Someone("Tomasz Wiśniewski-Okonkwo"), Someone("Wren")
 TEAM = [
     Someone("Ruth", words="Ada’s daughter, speaks for her"), Someone("Ilse", words="Worker, comes on Mondays"),
-    Someone("Bronwen", words="Worker"), Someone("Tomasz", words="Neighbour"), Someone("Maryam", words="Asked to join", joined=False),
+    Someone("Bronwen", words="Worker"), Someone("Tomasz", words="Neighbour"),
+    Someone("Maryam", words="Asked to join", joined=False),
 ]  # fmt: skip
 
 
@@ -70,17 +74,21 @@ class Day(msgspec.Struct):
     visits: list[Visit]
 
 
+TIMES = ("9am to 11am", "6pm to 6.30pm")
+STATES = (("certain", "is coming"), ("waiting", "we’ve asked"), ("open", "needs someone"))
+
+
 def week() -> list[Day]:
+    """A week with days of no, one and two visits, in every state."""
     names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-    states = [("certain", "is coming"), ("waiting", "we’ve asked"), ("open", "needs someone")]
-    return [
-        Day(
-            f"{name} {23 + i} November", i == 0,
-            [Visit("/gallery/visit", (ILSE, WREN, TOMASZ)[(i + n) % 3], ("9am to 11am", "6pm to 6.30pm")[n], "HX7, at home", states[(i + n) % 3])
-             for n in range((i + 1) % 3)],
-        )
-        for i, name in enumerate(names)
-    ]  # fmt: skip
+    days = []
+    for i, name in enumerate(names):
+        visits = [
+            Visit("/gallery/visit", (ILSE, WREN, TOMASZ)[(i + n) % 3], TIMES[n], "HX7, at home", STATES[(i + n) % 3])
+            for n in range((i + 1) % 3)
+        ]
+        days.append(Day(f"{name} {23 + i} November", i == 0, visits))
+    return days
 
 
 class GalleryForm(msgspec.Struct):
@@ -144,14 +152,16 @@ PARTS = Parts(
 
 
 def gallery(home: Path, *, engine: NodeEngine | None = None, public_url: str = "", **web: Any) -> Shell:
-    """The gallery as an app; its sessions are "ada", "ruth" (speaks for Ada) and "maryam" (writes down what Ada says)."""
+    """The gallery; its sessions are "ada", "ruth" (speaks for Ada) and "maryam" (writes down what Ada says)."""
     folder = DataFolder(home)
     folder.make()
     settings = Settings(
         circle=CircleSettings(name="Hebden circle", place="Hebden Bridge", phone="01422 496 0123"),
         web=WebSettings(public_url=public_url, **web),
     )  # fmt: skip
-    return create_app(settings, folder, engine=engine, node_id="n0de1234", load_session=load_session, parts=PARTS, services=())
+    return create_app(
+        settings, folder, engine=engine, node_id="n0de1234", load_session=load_session, parts=PARTS, services=()
+    )
 
 
 __all__ = ["GalleryController", "gallery"]

@@ -1,0 +1,1 @@
+"""The benchmarks behind `make bench`: each figure beside its floor, measured in the same run on the same machine."""

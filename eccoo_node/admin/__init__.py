@@ -1,0 +1,1 @@
+"""What the circle's admins decide about its node: which plugins run, and how it looks."""

@@ -1,0 +1,122 @@
+"""One offer: who it is, what was seen of them, what it costs, and the yes."""
+
+import base64
+from typing import Any
+
+from litestar import Controller, Response, get, post
+
+from eccoo_node.cover import actions, queries
+from eccoo_node.cover import say as words
+from eccoo_node.cover.queries import Offer, Request
+from eccoo_node.cover.web.search import circle_of, differs, face_of, seen_by
+from eccoo_node.escrow import queries as escrow
+from eccoo_node.kernel import access, clock
+from eccoo_node.kernel.errors import Forbidden, NotFound
+from eccoo_node.kernel.money import pounds
+from eccoo_node.members import queries as members
+from eccoo_node.rota import say
+from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.web import reader_of, show
+from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.guards import actor_of
+from eccoo_node.web.page import redirect
+
+_KINDS = {"image/webp", "image/jpeg", "image/png"}
+
+
+class OfferController(Controller):
+    @get("/cover/{request_id:str}/offers", opt={"action": "cover.see"})
+    async def offers(self, request: AnyRequest, request_id: str) -> Response[Any]:
+        """(k) The offers stand on the search's own page."""
+        await seen_by(actor_of(request), request_id)
+        return redirect(request, f"/cover/{request_id}")
+
+    @get("/cover/{request_id:str}/offers/{offer_id:str}", opt={"action": "cover.see"})
+    async def offer(self, request: AnyRequest, request_id: str, offer_id: str) -> Response[Any]:
+        """(l) One offer."""
+        found, visit, thing = await seen_by(actor_of(request), request_id)
+        offer = await queries.offer(offer_id)
+        if offer.request_id != found.id:
+            raise NotFound()
+        if offer.state != "live" or offer.hold_until <= clock.now():
+            # Never a refusal of someone: what is over has closed.
+            return redirect(request, f"/cover/{request_id}", "This one has closed.")
+        context = await self._offer(request, found, visit, offer)
+        context["may_choose"] = access.may(actor_of(request), "cover.choose", thing)
+        return await show(request, "cover/offer.html", visit.person_id, **context)
+
+    async def _offer(self, request: AnyRequest, found: Request, visit: Visit, offer: Offer) -> dict[str, Any]:
+        now, reader = clock.now(), reader_of(request)
+        circle = await circle_of(request, offer)
+        people = await members.people({offer.worker_id or ""})
+        aside = await actions.aside_pence(visit)
+        whose = reader.your(visit.person_id, visit.person_called)
+        gets = f"{offer.first_name} will then get {whose} name, {whose} address and what they need to know."
+        if offer.worker_id in {m.person_id for m in await members.team_members(visit.team_id)}:
+            gets = f"{offer.first_name} is in {whose} team already."
+        day = say.of_day(visit.starts_at, now)
+        cost = words.cost(offer.first_name, offer.total_pence, aside, day)
+        return {
+            "search": found, "visit": visit, "offer": offer, "circle_named": circle.called, "who": face_of(offer, people),
+            "languages": words.languages(offer.languages), "seen": words.seen(offer.seen, circle.called, offer.first_name, now),
+            "cost": cost, "gets": gets, "travel": pounds(offer.travel_pence) if offer.travel_pence else "",
+            "said": f"Yes, ask {offer.first_name} of {circle.called} to come on {say.when(visit)}. {cost} {gets}",
+        }  # fmt: skip
+
+    @post("/cover/{request_id:str}/offers/{offer_id:str}", opt={"action": "cover.choose"})
+    async def choose(self, request: AnyRequest, request_id: str, offer_id: str) -> Response[Any]:
+        actor = actor_of(request)
+        found, visit, thing = await seen_by(actor, request_id)
+        offer = await queries.offer(offer_id)
+        if offer.request_id != found.id:
+            raise NotFound()
+        context = await self._offer(request, found, visit, offer)
+        outcome = await actions.choose(actor, offer_id=offer_id, words=context["said"])
+        if outcome == "differs":
+            return await differs(request, visit)
+        if outcome == "wants_payer" and access.may(actor, "cover.pay_more", thing):
+            return redirect(request, f"/cover/offers/{offer_id}")
+        return redirect(request, f"/cover/{request_id}")
+
+    @get("/cover/offers/{offer_id:str}", opt={"action": "cover.see_paying"})
+    async def price(self, request: AnyRequest, offer_id: str) -> Response[Any]:
+        """It costs more, or more than is paid in: the payer's yes."""
+        offer = await queries.offer(offer_id)
+        found, visit, _ = await seen_by(actor_of(request), offer.request_id, "cover.see_paying")
+        return await show(request, "cover/pay.html", visit.person_id, **await self._price(request, found, visit, offer))
+
+    async def _price(self, request: AnyRequest, found: Request, visit: Visit, offer: Offer) -> dict[str, Any]:
+        actor, now = actor_of(request), clock.now()
+        thing = await queries.thing_of(visit, payer=True)
+        aside = await actions.aside_pence(visit)
+        credit = await escrow.credit_pence(visit.payer_id) if visit.payer_id else 0
+        more = offer.total_pence - aside
+        cost = words.cost(offer.first_name, offer.total_pence, aside, say.of_day(visit.starts_at, now))
+        return {
+            "search": found, "visit": visit, "offer": offer, "cost": cost, "more": pounds(max(more, 0)),
+            "short": pounds(more - credit) if more > credit else "", "credit": pounds(credit),
+            "may_pay": access.may(actor, "cover.pay_more", thing), "waits": found.state == "wants_payer" and found.chosen_offer == offer.id,
+            "said": f"Yes, pay for {offer.first_name} on {say.when(visit)}. {cost}",
+        }  # fmt: skip
+
+    @post("/cover/offers/{offer_id:str}", opt={"action": "cover.pay_more"})
+    async def pay_more(self, request: AnyRequest, offer_id: str) -> Response[Any]:
+        actor = actor_of(request)
+        offer = await queries.offer(offer_id)
+        found, visit, thing = await seen_by(actor, offer.request_id, "cover.see_paying")
+        if not access.may(actor, "cover.pay_more", thing):
+            raise Forbidden("This is for whoever pays to say.")
+        context = await self._price(request, found, visit, offer)
+        await actions.pay_more(actor, offer_id=offer_id, words=context["said"])
+        to = f"/cover/{found.id}" if access.may(actor, "cover.see", thing) else "/home"
+        return redirect(request, to, reader_of(request).read_back(f"Thank you. We’re telling {offer.first_name}."))
+
+    @get("/cover/offers/{offer_id:str}/face", opt={"action": "cover.see"})
+    async def face(self, request: AnyRequest, offer_id: str) -> Response[bytes]:
+        """The picture that came with an offer, to whoever chooses."""
+        offer = await queries.offer(offer_id)
+        await seen_by(actor_of(request), offer.request_id)
+        if not offer.face or offer.face_media not in _KINDS:
+            raise NotFound()
+        headers = {"cache-control": "private, max-age=3600"}
+        return Response(base64.b64decode(offer.face), media_type=offer.face_media, headers=headers)

@@ -1,0 +1,263 @@
+"""One search for someone else: whom we asked, what they said, and asking further away."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+from litestar import Controller, Response, get, post
+
+from eccoo_federation.bodies import CoverRequested
+from eccoo_node.cover import actions, queries
+from eccoo_node.cover import say as words
+from eccoo_node.cover.near import candidates
+from eccoo_node.cover.queries import Offer, Request
+from eccoo_node.cover.rules import hours
+from eccoo_node.cover.shown import open_question, stored
+from eccoo_node.cover.web.choice import contact_of, may_ask
+from eccoo_node.escrow import queries as escrow
+from eccoo_node.kernel import access, clock
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.links import queries as links
+from eccoo_node.members import queries as members
+from eccoo_node.members.cards import PersonCard
+from eccoo_node.rota import queries as rota
+from eccoo_node.rota import say
+from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.web import around, reader_of, show
+from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.forms import FormError, form_error, read_form
+from eccoo_node.web.guards import actor_of
+from eccoo_node.web.page import Page, redirect
+
+_WISH = "wish"
+
+
+class AskFirst(msgspec.Struct):
+    workers: list[str] = []
+
+
+class Further(msgspec.Struct):
+    # A digest of the sentences that were on the page, so that a yes is a yes to what was read.
+    shown: str = ""
+
+
+class Override(msgspec.Struct):
+    code: str = ""
+    words: str = ""
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """Whom to ring when we cannot be sure: their circle."""
+
+    called: str
+    phone: str
+
+
+async def seen_by(actor: Actor, request_id: str, action: str = "cover.see") -> tuple[Request, Visit, Thing]:
+    """A search and its visit, for those who may see it. Raises NotFound: that somebody is looked for is private."""
+    found = await queries.request(request_id)
+    visit = await rota.visit(found.visit_id)
+    thing = await queries.thing_of(visit, payer=True)
+    if not access.may(actor, action, thing):
+        raise NotFound()
+    return found, visit, thing
+
+
+async def differs(request: AnyRequest, visit: Visit) -> Page:
+    """The person has said otherwise: their own choice stands."""
+    return await show(request, "cover/differs.html", visit.person_id, status=409, visit=visit)
+
+
+async def circle_of(request: AnyRequest, offer: Offer) -> Numbers:
+    """The circle an offer comes from, with its number; our own for someone of ours."""
+    from eccoo_node.web.ask import ask_of
+
+    if offer.link_id:
+        known = await links.circle(offer.link_id)
+        return Numbers(known.name, known.phone)
+    own = ask_of(request).site.circle
+    return Numbers(own.name, own.phone)
+
+
+def phase(search: Request, offers: list[Offer]) -> str:
+    """Which of the page's faces shows now."""
+    if search.state == "ended":
+        return "ended"
+    if search.unsure and search.override_at is None:
+        return "unsure"
+    if search.state == "asking":
+        return "offers" if offers else "asking"
+    if search.state == "telling" and search.override_at is not None:
+        return "coming"
+    return search.state
+
+
+class SearchController(Controller):
+    @get("/cover/ask", opt={"action": "cover.ask"})
+    async def whom(self, request: AnyRequest, visit: str = "") -> Response[Any]:
+        """(h) Who shall we ask first?"""
+        found, instead = await may_ask(request, visit)
+        if instead is not None:
+            return instead
+        search = await queries.request_for(found.id)
+        if found.state != "gap":
+            return redirect(request, f"/visits/{found.id}")
+        return await show(request, "cover/ask.html", found.person_id, **await self._whom(found, search))
+
+    async def _whom(self, visit: Visit, search: Request | None) -> dict[str, Any]:
+        asked = {n.worker_id for n in await queries.near_asks(search.id)} if search and search.live else set()
+        people = [c for c in await candidates(visit) if c.person_id not in asked]
+        wish = await members.standing_wish(visit.person_id)
+        named = wish is not None and not asked
+        return {"visit": visit, "people": people, "wish": wish if named else None, "asked": bool(asked),
+                "faces": {c.person_id: PersonCard(c.person_id, c.called, face=c.face) for c in people}}  # fmt: skip
+
+    @post("/cover/ask", opt={"action": "cover.ask"})
+    async def ask(self, request: AnyRequest, visit: str = "") -> Response[Any]:
+        found, instead = await may_ask(request, visit)
+        if instead is not None:
+            return instead
+        try:
+            form = read_form(request, AskFirst)
+            outcome = await actions.ask(
+                actor_of(request), visit_id=found.id, by_wish=_WISH in form.workers,
+                worker_ids=[w for w in form.workers if w != _WISH],
+            )  # fmt: skip
+        except (FormError, Invalid) as error:
+            context = await self._whom(found, await queries.request_for(found.id))
+            return form_error(request, "cover/ask.html", error, **context, **await around(request, found.person_id))
+        if outcome == "differs":
+            return await differs(request, found)
+        search = await queries.request_for(found.id)
+        return redirect(request, f"/cover/{search.id}" if search else f"/visits/{found.id}")
+
+    @get("/cover/{request_id:str}", opt={"action": "cover.see"})
+    async def search(self, request: AnyRequest, request_id: str) -> Response[Any]:
+        """(i, k, m) How things stand, on one page."""
+        actor = actor_of(request)
+        found = await queries.request(request_id)
+        visit = await rota.visit(found.visit_id)
+        thing = await queries.thing_of(visit, payer=True)
+        if not access.may(actor, "cover.see", thing):
+            if found.chosen_offer and access.may(actor, "cover.see_paying", thing):
+                return redirect(request, f"/cover/offers/{found.chosen_offer}")
+            raise NotFound()
+        return await show(request, "cover/search.html", visit.person_id, **await self._stands(request, found, visit, thing))
+
+    async def _stands(self, request: AnyRequest, found: Request, visit: Visit, thing: Thing) -> dict[str, Any]:
+        actor, now = actor_of(request), clock.now()
+        offers = await queries.offers(found.id)
+        live = [o for o in offers if o.state == "live" and o.hold_until > now]
+        near = await queries.near_asks(found.id)
+        asked = await queries.asked_circles(found.id) if found.further else []
+        circles = {c.id: c for c in await links.circles()} if asked or any(o.link_id for o in offers) else {}
+        chosen = next((o for o in offers if o.id == found.chosen_offer), None)
+        waiting = [n.called for n in near if not n.answer]
+        offered_from = {o.link_id for o in offers}
+        waiting += [
+            circles[a.link_id].name for a in asked
+            if not a.answer and a.link_id in circles and a.link_id not in offered_from
+        ]  # fmt: skip
+        people = await members.people({o.worker_id or "" for o in live} | {thing.payer_id})
+        aside = await actions.aside_pence(visit)
+        payer = people.get(thing.payer_id)
+        return {
+            "search": found, "visit": visit, "phase": phase(found, live), "offers": [
+                {"path": f"/cover/{found.id}/offers/{o.id}", "title": o.first_name,
+                 "words": f"{circles[o.link_id].name if o.link_id in circles else 'Our own circle'}, {words.beside(o.total_pence, aside)}",
+                 "person": face_of(o, people)} for o in live if found.state in {"asking", "wants_payer"}],
+            "waiting": say.names(waiting), "nobody": bool(near) and not waiting,
+            "all_circles_no": bool(asked) and all(a.answer for a in asked),
+            "chosen": chosen, "their_circle": await circle_of(request, chosen) if chosen else None,
+            "may_ask": access.may(actor, "cover.ask", thing), "may_further": not found.further and bool(await links.askable("cover.request")),
+            "may_pay": access.may(actor, "cover.pay_more", thing), "payer": payer.called if payer else "",
+            "next_news": say.by_time(found.next_news_at, now), "sure_by": say.by_time(found.go_no_go_at, now),
+            "contact": await contact_of(visit) if visit.cannot_be_missed or found.unsure else None,
+            "may_override": access.may(actor, "cover.override", Thing("cover_request", found.id, found.person_id)),
+        }  # fmt: skip
+
+    @get("/cover/{request_id:str}/further", opt={"action": "cover.ask_further"})
+    async def further(self, request: AnyRequest, request_id: str) -> Response[Any]:
+        """(j) Exactly what linked circles will see."""
+        found, visit, _ = await seen_by(actor_of(request), request_id)
+        visit, instead = await may_ask(request, visit.id)
+        if instead is not None:
+            return instead
+        if found.state != "asking" or found.further:
+            return redirect(request, f"/cover/{request_id}")
+        return await show(request, "cover/further.html", visit.person_id, **await self._further(request, found, visit))
+
+    async def _further(self, request: AnyRequest, found: Request, visit: Visit) -> dict[str, Any]:
+        circles = await links.askable("cover.request")
+        if not circles:
+            raise Conflict("No other circle can be asked just now. A facilitator can help.", "no_links")
+        person, codes = await members.person(visit.person_id), await members.care_facts(visit.person_id)
+        now, reader = clock.now(), reader_of(request)
+        named = hours(now, visit.starts_at, clock.zone())
+        # The same body that is sent, but for the reference that only the link knows.
+        body = open_question(visit, person.outward, codes, await escrow.schedule_now(), named, "preview", clock.zone())
+        question = words.question(stored(msgspec.json.encode(body).decode(), CoverRequested), now)
+        whose = reader.your(visit.person_id, visit.person_called)
+        not_shown = f"They do not see {whose} name or address."
+        named_circles = say.names(c.name for c in circles)
+        said = question.words(named_circles, not_shown)
+        return {
+            "search": found, "visit": visit, "circles": named_circles, "question": question, "not_shown": not_shown,
+            "said": said, "shown": hashlib.sha256(said.encode()).hexdigest(), "one": len(circles) == 1,
+        }  # fmt: skip
+
+    @post("/cover/{request_id:str}/further", opt={"action": "cover.ask_further"})
+    async def ask_further(self, request: AnyRequest, request_id: str) -> Response[Any]:
+        found, visit, _ = await seen_by(actor_of(request), request_id)
+        visit, instead = await may_ask(request, visit.id)
+        if instead is not None:
+            return instead
+        context = await self._further(request, found, visit)
+        if read_form(request, Further).shown != context["shown"]:
+            error = {"": "What they will see has changed since you opened this page. Please read it again."}
+            return form_error(request, "cover/further.html", error, **context, **await around(request, visit.person_id))
+        outcome = await actions.ask_further(actor_of(request), request_id=request_id, words=context["said"])
+        if outcome == "differs":
+            return await differs(request, visit)
+        reader = reader_of(request)
+        notice = reader.read_back(f"We’ve asked {context['circles']}.") if reader.writes else ""
+        return redirect(request, f"/cover/{request_id}", notice)
+
+    @get("/cover/{request_id:str}/override", opt={"action": "cover.override"})
+    async def by_phone(self, request: AnyRequest, request_id: str) -> Response[Any]:
+        found, visit, _ = await seen_by(actor_of(request), request_id)
+        access.requires(actor_of(request), "cover.override", Thing("cover_request", found.id, found.person_id))
+        return await show(request, "cover/override.html", visit.person_id, **await self._by_phone(request, found, visit))
+
+    async def _by_phone(self, request: AnyRequest, found: Request, visit: Visit) -> dict[str, Any]:
+        offer = await queries.offer(found.chosen_offer)
+        return {"search": found, "visit": visit, "offer": offer, "their_circle": await circle_of(request, offer)}
+
+    @post("/cover/{request_id:str}/override", opt={"action": "cover.override"})
+    async def note_by_phone(self, request: AnyRequest, request_id: str) -> Response[Any]:
+        actor = actor_of(request)
+        found, visit, _ = await seen_by(actor, request_id)
+        try:
+            form = read_form(request, Override)
+            await actions.override(actor, request_id=request_id, code=form.code, words=form.words)
+        except (FormError, Invalid) as error:
+            context = await self._by_phone(request, found, visit) | await around(request, visit.person_id)
+            return form_error(request, "cover/override.html", error, **context)
+        return redirect(request, f"/cover/{request_id}", "Written down.")
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """Someone who offers, as a dot shows them."""
+
+    called: str
+    id: str = ""
+    face: str = ""
+    face_path: str = ""
+
+
+def face_of(offer: Offer, people: dict[str, PersonCard]) -> Shown:
+    own = people.get(offer.worker_id or "")
+    if own is not None:
+        return Shown(offer.first_name, own.id, own.face)
+    return Shown(offer.first_name, face_path=f"/cover/offers/{offer.id}/face" if offer.face else "")

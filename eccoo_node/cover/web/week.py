@@ -1,0 +1,171 @@
+"""The week, of oneself or of someone whose team one is in, and the page of one visit."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+from litestar import Controller, Response, get
+
+from eccoo_node.cover import lists, queries
+from eccoo_node.cover.queries import Mine
+from eccoo_node.escrow import queries as escrow
+from eccoo_node.kernel import access, clock
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import NotFound
+from eccoo_node.members import queries as members
+from eccoo_node.members.cards import PersonCard
+from eccoo_node.rota import queries as rota
+from eccoo_node.rota import say
+from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.say import Reader
+from eccoo_node.rota.web import reader_of, show, told_lines, visit_for
+from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.guards import actor_of
+from eccoo_node.web.page import redirect
+
+# News of a visit that its whole team may know was told; whom we asked to come instead is not among it.
+_TOLD = frozenset({"gap", "gap_again", "coming", "coming_by_phone", "stopped"})
+
+
+class Blank(msgspec.Struct, frozen=True):
+    """Where somebody is missing."""
+
+    called: str = "Someone is needed"
+    id: str = ""
+    face: str = ""
+    blank: bool = True
+
+
+NOBODY = Blank()
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One visit in a week."""
+
+    path: str
+    person: PersonCard | Blank
+    time: str
+    place: str
+    state: tuple[str, str]
+    at: datetime
+
+
+class Day(msgspec.Struct, frozen=True):
+    words: str
+    today: bool
+    visits: list[Entry]
+
+
+def monday(text: str) -> date:
+    """The Monday a link names, or this week's; nonsense is this week."""
+    try:
+        named = date.fromisoformat(text)
+        return named - timedelta(days=named.weekday()) if 2000 < named.year < 2100 else clock.week_of(clock.now(), clock.zone())
+    except ValueError:
+        return clock.week_of(clock.now(), clock.zone())
+
+
+def entry(
+    visit: Visit, reader: Reader, faces: dict[str, PersonCard], now: datetime, search: lists.Search | None = None
+) -> Entry:
+    """Whoever is looked for stands first: to a worker the person, to everyone else the worker."""
+    if reader.id == visit.worker_id:
+        person, place = faces.get(visit.person_id, PersonCard("", visit.person_called)), visit.address
+    else:
+        known = faces.get(visit.worker_id or "") if not visit.cover_name else None
+        person = known or PersonCard("", visit.who) if visit.who else NOBODY
+        place = visit.what
+    state = say.state(visit, reader, now)
+    if search is not None and visit.state == "gap" and reader.id != visit.worker_id:
+        state = ("waiting", "someone offers" if search.offers else "we’ve asked")
+    return Entry(f"/visits/{visit.id}", person, say.hours_of(visit), place, state, visit.starts_at)
+
+
+def away_entry(mine: Mine) -> Entry:
+    """A visit in another circle, in the worker's own week."""
+    told, zone = mine.told or {}, clock.zone()
+    hours = f"{clock.say_time(mine.starts_at, zone)} to {clock.say_time(mine.ends_at, zone)}"
+    words = {"coming": ("certain", "you are coming"), "said": ("waiting", "waits for an answer")}
+    return Entry(
+        f"/coming/{mine.id}", PersonCard("", told.get("called") or f"Someone in {mine.area}"), hours,
+        told.get("address") or f"{mine.area}, another circle", words.get(mine.state, ("certain", "went ahead")), mine.starts_at,
+    )  # fmt: skip
+
+
+async def days_of(
+    visits: list[Visit], away: list[Mine], reader: Reader, start: date, searches: dict[str, lists.Search]
+) -> list[Day]:
+    now, zone = clock.now(), clock.zone()
+    faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})
+    entries = [entry(v, reader, faces, now, searches.get(v.id)) for v in visits] + [away_entry(m) for m in away]
+    today, found = now.astimezone(zone).date(), []
+    for day in (start + timedelta(days=n) for n in range(7)):
+        of_day = sorted((e for e in entries if e.at.astimezone(zone).date() == day), key=lambda e: e.at)
+        found.append(Day(f"{day:%A} {day.day} {day:%B}", day == today, of_day))
+    return found
+
+
+class WeekController(Controller):
+    """Days down, visits in each."""
+
+    @get("/week", opt={"action": "signed_in"})
+    async def own(self, request: AnyRequest) -> Response[Any]:
+        reader, start = reader_of(request), monday(request.query_params.get("from", ""))
+        bounds = clock.day_bounds(start, clock.zone(), 7)
+        visits = await rota.week_of(reader.id, *bounds)
+        away = await lists.mine_in_week(reader.id, *bounds) if reader.mode != "speaks" else []
+        title = f"{say.whose(reader.called)} week" if actor_of(request).acting_for else "Your week"
+        return await self._page(request, await days_of(visits, away, reader, start, await lists.searches_for([reader.id])), start, title, "/week")
+
+    @get("/weeks/{person_id:str}", opt={"action": "rota.see_week"})
+    async def of_person(self, request: AnyRequest, person_id: str) -> Response[Any]:
+        team = await members.team_of(person_id)
+        if not team or not access.may(actor_of(request), "rota.see_week", Thing("week", person_id, person_id, team)):
+            raise NotFound()
+        start = monday(request.query_params.get("from", ""))
+        card = await members.person(person_id)
+        visits = await rota.week_of_person(person_id, *clock.day_bounds(start, clock.zone(), 7))
+        days = await days_of(visits, [], reader_of(request), start, {})
+        return await self._page(request, days, start, f"{say.whose(card.called)} week", f"/weeks/{person_id}")
+
+    async def _page(self, request: AnyRequest, days: list[Day], start: date, title: str, path: str) -> Response[Any]:
+        last, this = start + timedelta(days=6), clock.week_of(clock.now(), clock.zone())
+        span = f"{start.day} to {last.day} {last:%B}" if start.month == last.month else f"{start.day} {start:%B} to {last.day} {last:%B}"
+        return await show(
+            request, "cover/week.html", days=days, title=title, span=span, path=path, this=start == this,
+            before=start - timedelta(days=7), after=start + timedelta(days=7), empty=not any(d.visits for d in days),
+        )  # fmt: skip
+
+    @get("/visits/{visit_id:str}", opt={"action": "rota.see_visit"})
+    async def visit(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+        """(b) One visit: who, where, when, what is set aside."""
+        actor, reader, now = actor_of(request), reader_of(request), clock.now()
+        found = await rota.visit(visit_id)
+        if not access.may(actor, "rota.see_visit", found.thing):
+            return await self._elsewhere(request, found)
+        visit = await visit_for(actor, visit_id)
+        line = await escrow.line(visit.line) if visit.line else None
+        comes, instead = reader.id == visit.worker_id, say.replaced(visit, reader)
+        spoken = "person" in await rota.said(visit.id)
+        may_ask = not comes and access.may(actor, "cover.ask", await queries.thing_of(visit))
+        must = await members.must_know(visit.person_id) if comes and not instead and visit.state == "planned" else None
+        faces = await members.people({visit.person_id, visit.worker_id or ""})
+        near = actor.wears("family", "owner", "coordinator", community_id=visit.team_id) or actor.wears("facilitator")
+        sees_money = (comes and not instead) or may_ask or near
+        return await show(
+            request, "cover/visit.html", visit.person_id, visit=visit, comes=comes, may_ask=may_ask, must=must,
+            sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now, answered=spoken), past=visit.starts_at <= now,
+            over=visit.ends_at <= now, money=say.money(visit, line, reader, now) if sees_money else "",
+            settles=say.settles(visit, now) if visit.state == "said" else "", told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
+            them=faces.get(visit.person_id), who=entry(visit, reader, faces, now).person,
+            may_answer=access.may(actor, "rota.answer", visit.thing) and not comes,
+        )  # fmt: skip
+
+    async def _elsewhere(self, request: AnyRequest, visit: Visit) -> Response[Any]:
+        """A link in a letter about a visit that is not theirs to see: to what they were asked, or to speak for someone."""
+        actor = actor_of(request)
+        if await lists.ask_for_visit(visit.id, actor.acting_for or actor.person_id):
+            return redirect(request, f"/visits/{visit.id}/asked")
+        if any(card.id == visit.person_id for card in await members.spoken_for_by(actor.person_id)):
+            return redirect(request, "/home", f"To see this, first say that you speak for {visit.person_called}.")
+        raise NotFound()

@@ -1,0 +1,118 @@
+"""What each piece of news says, as one plain sentence, and the page it leads to.
+
+A code is written by the act that causes it (`telling.tell`); here it becomes words for the one who reads it: the person,
+someone who speaks for them, a worker, or the facilitator who reads it aloud on the telephone.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from eccoo_node.rota import say
+from eccoo_node.rota.queries import News
+from eccoo_node.rota.say import Reader
+
+
+class Away(msgspec.Struct, frozen=True):
+    """A visit in another circle as far as its worker may know of it before they are told more."""
+
+    area: str
+    starts_at: datetime
+
+
+# {worker}: who was coming first. {who}: who is coming now. {to}: " to Ada", or nothing when Ada reads it.
+# {person}: "you" or "Ada". {day}: "on Thursday at 9am". {there}: "HX7". {about}: who asked or said it.
+SENTENCES = {
+    # the week
+    "gap": "{worker} can’t come{to} {day}.",
+    "stopped": "The visit{to} {day} does not take place.",
+    "not_paid_for": "The visit{to} {day} is not paid for yet.",
+    "how_did_it_go": "Did {who} come{to} {day}?",
+    "no_answer": "No one answered {who} at {whose} door {day}.",
+    "something_wrong": "{Person} said that something was not right with the visit {day}.",
+    "please_ask": "Please ask {person} how the visit {day} went. It does not settle itself.",
+    "released": "The visit{to} {day} is settled, and the money is yours.",
+    "say_how_it_went": "How did it go{to_with} {day}?",
+    # looking for someone else
+    "asked": "Can you come{to} {day}?",
+    "offer": "Someone offers to come{to} {day}.",
+    "nobody_near": "Nobody we asked can come{to} {day}. {Person} can ask further away.",
+    "costs_more": "Someone else can come{to} {day}, and it costs more. {Whose} money needs your yes.",
+    "coming": "{who} is coming{to} {day}.",
+    "coming_by_phone": "{who} is coming{to} {day}. We rang to be sure.",
+    "someone_else": "{Person_has} someone for {weekday}. Thank you for offering.",
+    "closed": "The visit{to} {day} needs nobody any more. Thank you.",
+    "no_news": "No answer yet about {weekday}. We are still asking.",
+    "not_sure": "We can’t be sure that someone is coming{to} {day}. Please ring.",
+    "gap_again": "{who_then} can’t come{to} {day} after all.",
+    "not_after_all": "Someone who offered to come{to} {day} can’t after all. We are still asking.",
+    # for a facilitator
+    "talk": "{Person} would like to talk about the visit {day}.",
+    "another_time": "{Person} would like another time for the visit {day}.",
+    "differ": "{about} and {person} want different things {day}. {Whose} own choice stands.",
+    # in another circle
+    "asked_away": "Someone in {there} needs a worker {day}.",
+    "chosen": "You are coming to someone in {there} {day}. Please read what you need to know.",
+    "not_chosen": "{Someone_there} has someone for {weekday}. Thank you for offering.",
+    "cancelled_away": "The visit in {there} {day} does not take place.",
+    "not_sure_away": "We can’t be sure about the visit in {there} {day}. Please ring.",
+    "say_how_it_went_away": "How did it go in {there} {day}?",
+    "released_away": "The visit in {there} {day} is settled, and the money is yours.",
+}
+# Where each leads; the visit's own page where nothing is said here.
+_PATHS = {
+    "gap": "/visits/{visit}",
+    "how_did_it_go": "/visits/{visit}/answer",
+    "say_how_it_went": "/visits/{visit}/went",
+    "asked": "/visits/{visit}/asked",
+    "offer": "/visits/{visit}/choose",
+    "nobody_near": "/visits/{visit}/choose",
+    "costs_more": "/cover/offers/{about}",
+    "no_news": "/visits/{visit}/choose",
+    "not_sure": "/visits/{visit}/choose",
+    "gap_again": "/visits/{visit}/choose",
+    "not_after_all": "/visits/{visit}/choose",
+    "someone_else": "/home",
+    "closed": "/home",
+    "asked_away": "/requests/{about}",
+    "chosen": "/coming/{about}",
+    "not_chosen": "/coming/{about}",
+    "cancelled_away": "/coming/{about}",
+    "not_sure_away": "/coming/{about}",
+    "say_how_it_went_away": "/coming/{about}/went",
+    "released_away": "/coming/{about}",
+}
+# What a facilitator is told in order to lift the telephone.
+TO_DO = ("not_sure", "no_answer", "something_wrong", "please_ask", "differ", "talk", "another_time", "not_paid_for", "not_sure_away")
+ABOUT_ELSEWHERE = frozenset(code for code, words in SENTENCES.items() if "there}" in words)
+
+
+def path(news: News) -> str:
+    """The page that this news is about."""
+    return _PATHS.get(news.news, "/visits/{visit}").format(visit=news.visit_id or "", about=news.about_id)
+
+
+def sentence(news: News, reader: Reader, now: datetime, away: Away | None = None) -> str:
+    """The news in words for this reader. Raises KeyError for a code that nobody wrote words for."""
+    words = SENTENCES[news.news]
+    starts_at = away.starts_at if away else news.starts_at
+    mine = reader.is_you(news.visit_person_id)
+    named = news.visit_person or "Someone"
+    there = away.area if away else "another circle"
+    return words.format(
+        worker=news.worker or "The worker",
+        who=news.cover_name or news.worker or "Someone",
+        who_then=news.cover_name or "The one who was coming",
+        to="" if mine else f" to {named}",
+        to_with="" if mine else f" with {named}",
+        person="you" if mine else named,
+        Person="You" if mine else named,
+        Person_has="You have" if mine else f"{named} has",
+        Whose="Your" if mine else say.whose(named),
+        whose="your" if mine else say.whose(named),
+        day=say.at_time(starts_at, now) if starts_at else "",
+        weekday=say.of_day(starts_at, now) if starts_at else "that day",
+        there=there,
+        Someone_there=f"Someone in {there}",
+        about=news.about_called or "Someone",
+    ).replace(" .", ".").replace(" ?", "?")  # fmt: skip

@@ -1,0 +1,190 @@
+"""The words in which pages speak of visits: when, who, in what state, and for how much.
+
+Pure: given the same visit, reader and moment it says the same. A page is read by the person it is about, by someone who
+speaks for them, or by a facilitator who reads it aloud to them; `Reader` knows which, and so who "you" is.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from eccoo_node.escrow.queries import LineState
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import Actor
+from eccoo_node.kernel.money import pounds
+from eccoo_node.rota.queries import Visit
+
+# The shapes of `m.state`: certain ●, waiting ○, open ◌, and over, which needs no colour.
+State = tuple[str, str]
+
+
+def whose(called: str) -> str:
+    """ "Ada’s". """
+    return f"{called}’s"
+
+
+def names(called: Iterable[str], joined: str = "and") -> str:
+    """ "Ilse", "Ilse and Robin", "Ilse, Robin and Wren"."""
+    listed = list(dict.fromkeys(called))
+    return f" {joined} ".join([", ".join(listed[:-1]), listed[-1]]) if len(listed) > 1 else "".join(listed)
+
+
+def on_day(at: datetime, now: datetime) -> str:
+    """ "today", "tomorrow", "on Thursday", and from a week on "on Thursday 3 December". """
+    zone = clock.zone()
+    day, today = at.astimezone(zone).date(), now.astimezone(zone).date()
+    away = (day - today).days
+    if away in {0, 1, -1}:
+        return {0: "today", 1: "tomorrow", -1: "yesterday"}[away]
+    return f"on {at.astimezone(zone):%A}" if -7 < away < 7 else f"on {clock.say_day(at, zone)}"
+
+
+def count(number: int) -> str:
+    """ "two", and figures from ten on."""
+    named = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return named[number] if number < len(named) else str(number)
+
+
+def of_day(at: datetime, now: datetime) -> str:
+    """The day as a name: "Thursday", "today". """
+    return on_day(at, now).removeprefix("on ")
+
+
+def at_time(at: datetime, now: datetime) -> str:
+    """ "on Thursday at 9am". """
+    return f"{on_day(at, now)} at {clock.say_time(at, clock.zone())}"
+
+
+def by_time(at: datetime, now: datetime) -> str:
+    """ "4pm", "4pm tomorrow", "4pm on Thursday": for "the next news is by …"."""
+    said, day = clock.say_time(at, clock.zone()), on_day(at, now)
+    return said if day == "today" else f"{said} {day}"
+
+
+def when(visit: Visit) -> str:
+    """ "Thursday 26 November, 9am to 11am". """
+    return clock.say_when(visit.starts_at, visit.ends_at, clock.zone())
+
+
+def hours_of(visit: Visit) -> str:
+    """ "9am to 11am". """
+    return f"{clock.say_time(visit.starts_at, clock.zone())} to {clock.say_time(visit.ends_at, clock.zone())}"
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """Whose page it is, and who has it before them."""
+
+    id: str
+    called: str
+    # self: their own. speaks: somebody who speaks for them. writes: a facilitator who reads it aloud and writes down.
+    mode: str = "self"
+
+    @property
+    def writes(self) -> bool:
+        return self.mode == "writes"
+
+    def is_you(self, person_id: str) -> bool:
+        return self.mode != "speaks" and self.id == person_id
+
+    def you(self, person_id: str, called: str) -> str:
+        """ "you", or their name to whoever speaks for them or stands beside them."""
+        return "you" if self.is_you(person_id) else called
+
+    def your(self, person_id: str, called: str) -> str:
+        return "your" if self.is_you(person_id) else whose(called)
+
+    def act(self, words: str) -> str:
+        """What the one button says: on the phone it records an answer."""
+        return f"Record {whose(self.called)} answer" if self.writes else words
+
+    def read_back(self, sentence: str) -> str:
+        """What the next page says once; to be read back by whoever writes down."""
+        return f"Read this back to {self.called}: {sentence}" if self.writes else sentence
+
+
+def reader(actor: Actor, called: str, acting_for_called: str) -> Reader:
+    if not actor.acting_for:
+        return Reader(actor.person_id, called)
+    return Reader(actor.acting_for, acting_for_called, "writes" if actor.via in {"phone", "paper"} else "speaks")
+
+
+def replaced(visit: Visit, reader: Reader) -> bool:
+    """Whether the reader was to come and somebody from a linked circle comes instead."""
+    return reader.id == visit.worker_id and bool(visit.cover_name) and visit.state != "gap"
+
+
+def state(visit: Visit, reader: Reader, now: datetime, *, answered: bool = False) -> State:
+    """One shape and a few words, from where the reader stands: theirs, or the one who comes."""
+    comes = reader.id == visit.worker_id
+    if visit.state == "gap":
+        return ("over", "you can’t be there") if comes else ("open", "nobody is coming yet")
+    if replaced(visit, reader) and visit.state != "stopped":
+        return ("over", f"{visit.cover_name} comes instead" if visit.state == "covered" else f"{visit.cover_name} came instead")
+    if visit.state == "covered":
+        return ("certain", f"is coming, from {visit.cover_circle}") if visit.ends_at > now else ("waiting", "we’re asking how it went")
+    if visit.state == "said":
+        if comes or answered:
+            return ("waiting", "waits for an answer" if comes else "answered, being settled")
+        return ("waiting", "did they come?")
+    if visit.state == "planned" and visit.ends_at <= now:
+        return ("waiting", "how did it go?") if comes else ("waiting", "we’re asking how it went")
+    return {
+        "planned": ("certain", "you are coming" if comes else "is coming"),
+        "settled": ("certain", "went ahead"),
+    }.get(visit.state, ("over", "does not take place"))
+
+
+def sentence(visit: Visit, reader: Reader, now: datetime) -> str:
+    """The state of one visit as a whole sentence, for the visit's own page."""
+    comes, day, who = reader.id == visit.worker_id, at_time(visit.starts_at, now), visit.who or "Someone"
+    if replaced(visit, reader) and visit.state in {"covered", "said", "settled"}:
+        return f"{who} {'is coming' if visit.state == 'covered' else 'came'} {day} instead of you."
+    to = "" if comes or reader.is_you(visit.person_id) else f" to {visit.person_called}"
+    if visit.state == "planned":
+        if comes:
+            return f"You are coming {day}." if visit.ends_at > now else f"You were to come {day}."
+        return f"{who} is coming{to} {day}." if visit.ends_at > now else f"{who} was to come{to} {day}."
+    if visit.state == "covered":
+        return f"{who} is coming{to} {day}, from {visit.cover_circle}."
+    if visit.state == "gap":
+        if comes:
+            return f"You said that you can’t be there {day}."
+        return f"{visit.worker_called or 'Nobody'} can’t come{to} {day}."
+    if visit.state == "said":
+        return f"{'You' if comes else who} said how it went {on_day(visit.starts_at, now)}."
+    if visit.state == "settled":
+        return f"The visit {on_day(visit.starts_at, now)} went ahead."
+    return f"The visit {on_day(visit.starts_at, now)} does not take place."
+
+
+def money(visit: Visit, line: LineState | None, reader: Reader, now: datetime) -> str:
+    """What is set aside and where it goes, as one or two sentences; nothing for a visit that costs nothing."""
+    if not visit.paid:
+        return ""
+    day = of_day(visit.starts_at, now)
+    comes = reader.id == visit.worker_id and not visit.cover_name
+    worker = "you" if comes else visit.who or "the worker"
+    across = bool(line and line.link_id)
+    circles = "the two circles" if across else "the circle"
+    if line is None or line.state == "returned":
+        if visit.state == "stopped":
+            return "Nothing is paid for it."
+        return f"Nothing is set aside for {day} yet."
+    shares = f"{pounds(line.worker_pence)} {{}} to {worker} and {pounds(line.circles_pence)} to {circles}."
+    if line.state == "released":
+        return shares.format("went")
+    aside = f"{pounds(line.set_aside_pence)} is set aside for {day}."
+    if line.state == "disputed":
+        return f"{pounds(line.disputed_pence)} waits until you have both been heard."
+    if visit.state in {"gap", "stopped"}:
+        return f"{aside} It goes to whoever comes, or back." if visit.state == "gap" else aside
+    says = "you say" if reader.is_you(visit.person_id) else f"{visit.person_called} says"
+    return f"{aside} When {says} it went ahead, {shares.format('goes')}"
+
+
+def settles(visit: Visit, now: datetime) -> str:
+    """By when a question settles itself, where it does."""
+    if visit.settles_at is None:
+        return ""
+    return f"If nobody answers, this settles itself {on_day(visit.settles_at, now)} at {clock.say_time(visit.settles_at, clock.zone())}."

@@ -1,0 +1,97 @@
+"""A team as its page shows it: people as dots, lines as consent."""
+
+from datetime import datetime
+
+import msgspec
+
+from eccoo_node.db.rows import fetch, fetch_one
+from eccoo_node.kernel.access import Actor, Thing, may, requires
+from eccoo_node.kernel.errors import NotFound
+from eccoo_node.members import queries as members
+from eccoo_node.members.cards import PersonCard
+from eccoo_node.members.say import ROLE_WORDS
+
+
+class Star(msgspec.Struct, frozen=True):
+    """Someone in a team, or asked to be. `joined` once both said yes."""
+
+    id: str
+    called: str
+    face: str
+    words: str
+    joined: bool = True
+    path: str = ""
+
+
+class TeamPage(msgspec.Struct, frozen=True):
+    """The person in the middle and everyone around them; those who are only asked come last."""
+
+    id: str
+    centre: PersonCard
+    others: tuple[Star, ...]
+
+
+async def team_page(actor: Actor, team_id: str) -> TeamPage:
+    """The team, for those in it, who speak for its person, and facilitators. Raises NotFound and Forbidden.
+
+    Who has been asked is seen by those who may ask; a no is never shown.
+    """
+    row = await fetch_one("SELECT person_id FROM community WHERE id = ? AND kind = 'team'", team_id)
+    if row is None:
+        raise NotFound()
+    requires(actor, "members.see_team", Thing("team", team_id, row[0], team_id))
+    found = await members.team_members(team_id)
+    centre = await members.person(row[0])
+    words: dict[str, list[str]] = {}
+    stars: dict[str, tuple[str, str]] = {}
+    for member in found:
+        if member.person_id == centre.id:
+            continue
+        stars[member.person_id] = (member.called, member.face)
+        said = words.setdefault(member.person_id, [])
+        said += [w for w in (member.known_as, ROLE_WORDS[member.role]) if w and w not in said]
+    own = centre.id in {actor.person_id, actor.acting_for}
+    if own or actor.wears("facilitator"):
+        speaking = {voice.speaker_id for voice in await members.voices_for(centre.id)}
+        for id_ in speaking & set(words):
+            words[id_].append(f"speaks for {'you' if centre.id == actor.person_id else centre.called}")
+    others = [Star(id_, *stars[id_], _sentence(words[id_])) for id_ in stars]
+    if may(actor, "members.offer_hat", Thing("team:family", "", centre.id, team_id)):
+        others += await _asked(team_id, set(stars))
+    return TeamPage(team_id, centre, tuple(others))
+
+
+def _sentence(words: list[str]) -> str:
+    # "daughter, family" says one thing twice.
+    said = [w for w in words if w != "family" or len([x for x in words if not x.startswith("speaks")]) == 1]
+    text = ", ".join(said)
+    return text[:1].upper() + text[1:]
+
+
+async def _asked(team_id: str, joined: set[str]) -> list[Star]:
+    rows = await fetch(
+        "SELECT o.person_id, p.called, p.face, o.role FROM hat_offer o JOIN person p ON p.id = o.person_id "
+        "WHERE o.community_id = ? AND o.closed_at IS NULL ORDER BY o.offered_at, o.id",
+        team_id,
+    )
+    asked = {row[0]: Star(row[0], row[1], row[2], "We’ve asked. No answer yet.", joined=False) for row in rows}
+    return [star for id_, star in asked.items() if id_ not in joined]
+
+
+class TeamRow(msgspec.Struct, frozen=True):
+    """A team in the circle's list."""
+
+    id: str
+    person_id: str
+    called: str
+    outward: str
+    since: datetime
+
+
+async def teams() -> list[TeamRow]:
+    """Every team of the circle, by the name of its person; one statement."""
+    rows = await fetch(
+        "SELECT c.id, p.id, p.called, p.outward, c.created_at FROM community c JOIN person p ON p.id = c.person_id "
+        "WHERE c.kind = 'team' AND p.standing <> 'died' ORDER BY lower(p.called), c.id"
+    )
+    return [TeamRow(*row) for row in rows]

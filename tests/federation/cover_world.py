@@ -1,0 +1,258 @@
+"""A world of one asking circle and some offering ones, with a network that loses, repeats and reorders.
+
+It plays the node's part: one transaction for a step, its events and its effects; a lock table for workers; pulls.
+The network has no order of its own at all, which is harsher than the inbox that stands before the machines.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from eccoo_federation import bodies, cover, jcs
+from eccoo_federation.errors import ProtocolError
+from eccoo_federation.times import wire_time
+
+START = datetime(2026, 11, 26, 9, tzinfo=UTC)
+ASKER = "a" * 52
+
+
+def uuid(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012x}"
+
+
+def link_name(number: int) -> str:
+    return f"00000000-0000-7000-8000-{number:012x}"
+
+
+def node_name(number: int) -> str:
+    return chr(ord("b") + number) * 52
+
+
+def sign(value: dict[str, Any]) -> dict[str, Any]:
+    return {**value, "proof": {"by": "test"}}
+
+
+@dataclass
+class Message:
+    link: str
+    to_asker: bool
+    type: str
+    body: dict[str, Any]
+
+
+@dataclass
+class World:
+    rng: random.Random
+    links: int = 2
+    workers: int = 2
+    now: datetime = START - timedelta(days=3)
+    wire: list[Message] = field(default_factory=list)
+    offers: dict[tuple[str, str], cover.OffererState] = field(default_factory=dict)
+    locks: dict[tuple[str, int], str] = field(default_factory=dict)
+    worker_of: dict[str, int] = field(default_factory=dict)
+    made: int = 0
+    commits: int = 0
+    alarms: list[str] = field(default_factory=list)
+    held: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        asked = tuple(
+            cover.Asked(link_name(number), node_name(number), f"ref-{number}") for number in range(self.links)
+        )
+        self.asker = cover.RequesterState(
+            us=ASKER,
+            starts_at=wire_time(START),
+            ends_at=wire_time(START + timedelta(hours=2)),
+            go_no_go_at=wire_time(START - timedelta(hours=2)),
+            asked=asked,
+        )
+
+    # The node's part
+
+    def ask(self, given: Any) -> bool:
+        """One step of the asking side. False when it may not be done now."""
+        try:
+            step = cover.step(self.asker, given, now=self.now, sign=sign)
+        except ProtocolError as error:
+            assert error.code == "wrong_state", error
+            return False
+        self.asker = _stored(step.state)
+        for effect in step.effects:
+            self._do_at_asker(effect)
+        self.wire += [Message(one.link, False, one.type, one.body) for one in step.emit]
+        self.check()
+        return True
+
+    def offer_side(self, key: tuple[str, str], given: Any) -> bool:
+        try:
+            step = cover.step(self.offers[key], given, now=self.now)
+        except ProtocolError as error:
+            assert error.code == "wrong_state", error
+            return False
+        self.offers[key] = _stored(step.state)
+        self.wire += [Message(one.link, True, one.type, one.body) for one in step.emit]
+        for effect in step.effects:
+            self._do_at_offerer(key, effect)
+        self.check()
+        return True
+
+    def _do_at_asker(self, effect: cover.Effect) -> None:
+        match effect:
+            case cover.HoldMoney(n=n):
+                assert not self.held, "money is held for one award at a time"
+                self.held.add(n)
+            case cover.ReleaseMoney(n=n) | cover.ApplyCancellation(n=n):
+                self.held.discard(n)
+            case cover.RingAlarm(why=why):
+                self.alarms.append(why)
+
+    def _do_at_offerer(self, key: tuple[str, str], effect: cover.Effect) -> None:
+        link, offer = key
+        slot = (link, self.worker_of[offer])
+        match effect:
+            case cover.LockWorker(n=n):
+                free = self.locks.setdefault(slot, offer) == offer and self.rng.random() < 0.9
+                if not free and self.locks.get(slot) == offer:
+                    del self.locks[slot]
+                self.offer_side(key, cover.Availability(n, free))
+            case cover.ReleaseWorker():
+                if self.locks.get(slot) == offer:
+                    del self.locks[slot]
+            case cover.ResendOffer():
+                self._send_offer(self.offers[key])
+            case cover.RingAlarm(why=why):
+                self.alarms.append(why)
+
+    def new_offer(self, number: int, worker: int) -> None:
+        self.made += 1
+        link, offer = link_name(number), uuid(self.made)
+        self.worker_of[offer] = worker
+        state = cover.OffererState(
+            us=node_name(number),
+            peer=ASKER,
+            link=link,
+            request=f"ref-{number}",
+            offer=offer,
+            terms_hash=jcs.digest(offer),
+            worker_ref=f"worker-{worker}",
+            hold_until=wire_time(START - timedelta(hours=self.rng.choice([1, 24, 60]))),
+            go_no_go_at=wire_time(START - timedelta(hours=2)),
+            starts_at=wire_time(START),
+            ends_at=wire_time(START + timedelta(hours=2)),
+        )
+        self.offers[(link, offer)] = state
+        self._send_offer(state)
+
+    def _send_offer(self, state: cover.OffererState) -> None:
+        body = bodies.CoverOffered(
+            request=state.request,
+            offer=state.offer,
+            first_name="Test",
+            rate_pence_per_hour=2000,
+            fee_pence=6000,
+            schedule=bodies.Schedule(worker_deduct_bps=1500, payer_add_bps=0),
+            hold_until=state.hold_until,
+        )
+        self.wire.append(Message(state.link, True, body.TYPE, body.as_wire()))
+
+    # The network's part
+
+    def deliver(self, message: Message) -> None:
+        body = msgspec.convert(message.body, bodies.BODIES[message.type])
+        if message.to_asker:
+            terms = jcs.digest(body.offer) if isinstance(body, bodies.CoverOffered) else ""
+            self.ask(cover.Incoming(message.link, body, terms))
+            return
+        for key, state in list(self.offers.items()):
+            if key[0] == message.link and concerns(body, state):
+                self.offer_side(key, cover.Incoming(message.link, body))
+
+    def pull_by_asker(self, number: int) -> None:
+        states = [state for key, state in self.offers.items() if key[0] == link_name(number)]
+        if states:
+            document = cover.offerer_document(states, now=self.now, sign=sign)
+            self.apply_at_asker(document)
+
+    def apply_at_asker(self, document: dict[str, Any]) -> None:
+        for given in cover.reconcile(self.asker, document):
+            self.ask(given)
+
+    def pull_by_offerers(self, number: int) -> None:
+        self.apply_at_offerers(number, cover.requester_document(self.asker, link_name(number), now=self.now, sign=sign))
+
+    def apply_at_offerers(self, number: int, document: dict[str, Any]) -> None:
+        for key in [key for key in self.offers if key[0] == link_name(number)]:
+            for given in cover.reconcile(self.offers[key], document):
+                self.offer_side(key, given)
+
+    def heal(self) -> None:
+        """The network works again: everything in flight arrives, and both sides pull until nothing changes."""
+        for _ in range(30):
+            before = (self.asker, dict(self.offers))
+            while self.wire:
+                self.deliver(self.wire.pop(0))
+            for number in range(self.links):
+                self.pull_by_offerers(number)
+                self.pull_by_asker(number)
+            while self.wire:
+                self.deliver(self.wire.pop(0))
+            if before == (self.asker, self.offers):
+                return
+        raise AssertionError(f"no rest after healing: {self.asker} {self.offers}")
+
+    # What must always hold
+
+    def check(self) -> None:
+        travelling = [state for state in self.offers.values() if state.phase in ("committed", "delivered")]
+        assert len(travelling) <= 1, f"two workers hold a certificate: {travelling}"
+        live = [state.certificate["n"] for state in travelling if state.certificate]
+        if self.asker.phase == "committed" and live:
+            assert live == [self.asker.n]
+        assert len(set(self.locks)) == len(self.locks)
+
+    def check_agreement(self) -> None:
+        """After healing both sides tell the same story, and no worker is locked for nothing."""
+        committed = {key for key, state in self.offers.items() if state.phase in ("committed", "delivered")}
+        award = self.asker.award
+        if self.asker.phase in ("committed", "delivered", "confirmed"):
+            assert award is not None
+            assert committed == {(award.link, award.offer)}
+            assert self.asker.acknowledged
+            theirs = self.offers[(award.link, award.offer)]
+            assert theirs.n == award.n
+            assert theirs.claim == self.asker.claim
+            assert theirs.agreed == self.asker.agreed
+            if self.asker.agreed is None:
+                assert theirs.disputed == (self.asker.dispute is not None)
+                assert theirs.proposed[-1:] == tuple(filter(None, [self.asker.resolution_theirs]))
+                assert theirs.resolution_theirs == self.asker.resolution_ours
+        else:
+            assert committed == {key for key in committed if self.offers[key].phase == "delivered"}
+            assert self.asker.phase in ("open", "ended")
+        locked = {(key[0], self.worker_of[key[1]]): key[1] for key in committed}
+        waiting = {key for key, state in self.offers.items() if state.phase in ("prepared", "locking")}
+        assert waiting == set(), "a worker waits for an answer that has been given"
+        assert {slot: offer for slot, offer in self.locks.items() if (slot[0], offer) not in committed} == {}
+        assert set(locked.items()) <= set(self.locks.items())
+        unexpected = set(self.alarms) - {"nobody_found", "not_confirmed", "no_certificate", "withdrawn_after_visit"}
+        assert unexpected == set()
+
+
+def concerns(body: Any, state: cover.OffererState) -> bool:
+    """As a node routes: by offer where the event names one, by certificate, else to every offer to the request."""
+    if isinstance(body, bodies.CoverCommitted):
+        return bool(body.certificate["offer"] == state.offer)
+    offer = getattr(body, "offer", None)
+    if isinstance(body, bodies.VisitConfirmed | bodies.VisitDisputed | bodies.VisitResolved):
+        return body.n == state.n
+    return offer is None or offer == state.offer
+
+
+def _stored(state: Any) -> Any:
+    """Through JSON and back, as a database would keep it."""
+    return msgspec.json.decode(msgspec.json.encode(state), type=type(state))

@@ -1,0 +1,289 @@
+"""Cancelling, claiming, disputing, waiting, restoring: what each side sends, and what the node must do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from eccoo_federation import bodies as b
+from eccoo_federation import claims, cover, proofs
+from eccoo_federation.cover import Emit
+
+from .cover_story import (
+    AWARD,
+    AWARDED_BODY,
+    CLAIMED,
+    CONFIRM_BY,
+    HASH,
+    LINK_B,
+    LINK_C,
+    OFFER,
+    OFFER_IN,
+    OFFERED,
+    OTHER,
+    OTHER_IN,
+    REF,
+    REQUEST,
+    RESOLVE,
+    TERMS,
+    A,
+    arrives,
+    asker,
+    committed,
+    offerer,
+    run,
+    sign,
+)
+from .helpers import NOW, refused
+
+
+def test_cancelling_tells_every_link_and_ends_it_for_good() -> None:
+    ours, theirs = committed()
+    ended, told, effects = run(ours, cover.Cancel("hospital"))
+    body: dict[str, Any] = {"cancelled_at": "2026-11-22T09:00:00Z", "reason": "hospital"}
+    assert told == [
+        Emit(LINK_B, "cover.cancelled", {"request": REF, **body}),
+        Emit(LINK_C, "cover.cancelled", {"request": "ref-c", **body}),
+    ]
+    assert effects == [cover.ApplyCancellation(1), cover.Tell("cancelled", 1)]
+    assert refused(run, ended, AWARD) == "wrong_state"
+    assert run(ended, cover.Cancel("moved")) == (ended, [], [])
+    theirs, _, effects = run(theirs, arrives(b.CoverCancelled(request=REF, **body)))
+    assert (theirs.phase, effects[0]) == ("ended", cover.ReleaseWorker(OFFER))
+
+
+def test_late_cancellation_can_be_claimed_and_confirmed() -> None:
+    ours, theirs = committed()
+    ended, told, _ = run(ours, cover.Cancel())
+    theirs, _, _ = run(theirs, arrives(b.CoverCancelled(**told[0].body)))
+    late = cover.Claimed("cancelled_late", 0, 3000, 0, 2775)
+    theirs, told, _ = run(theirs, cover.Claim(late))
+    ended, _, effects = run(ended, arrives(b.VisitClaimed(**told[0].body)))
+    assert effects == [cover.AskHowItWent(1)]
+    ended, told, _ = run(ended, cover.ConfirmVisit())
+    theirs, _, effects = run(theirs, arrives(b.VisitConfirmed(**told[0].body)))
+    assert (ended.phase, ended.agreed, theirs.agreed, effects) == (
+        "ended",
+        late,
+        late,
+        [cover.BookVisit(1, 3000, 0, 2775)],
+    )
+
+
+def test_a_visit_is_claimed_confirmed_and_booked_once_on_both_sides() -> None:
+    ours, theirs = committed()
+    theirs, told, _ = run(theirs, cover.Claim(CLAIMED))
+    claim = arrives(b.VisitClaimed(**told[0].body))
+    ours, _, effects = run(ours, claim, claim)
+    assert (ours.phase, effects) == ("delivered", [cover.AskHowItWent(1)])
+    ours, told, effects = run(ours, cover.ConfirmVisit("window_lapsed"), cover.ConfirmVisit())
+    book = cover.BookVisit(1, 6000, 360, 5910)
+    assert (ours.phase, effects) == ("confirmed", [book, cover.Tell("confirmed", 1)])
+    assert [one.body["how"] for one in told] == ["window_lapsed"]
+    confirmed = arrives(b.VisitConfirmed(**told[0].body))
+    theirs, _, effects = run(theirs, confirmed, confirmed)
+    assert (theirs.agreed, effects) == (CLAIMED, [book])
+    assert run(ours, cover.Settled())[0].phase == "settled"
+
+
+def test_a_claim_without_a_certificate_or_with_other_sums_is_refused() -> None:
+    claim = b.VisitClaimed(request=REF, n=1, outcome="as_planned", minutes=120, fee_pence=6000, due_pence=5550)
+    assert refused(run, asker(), arrives(claim)) == "wrong_state"
+    awarded, _, _ = run(asker(), OFFER_IN, AWARD)
+    assert refused(run, awarded, arrives(claim)) == "wrong_state"
+    ours, _ = committed()
+    claimed, _, _ = run(ours, arrives(claim))
+    assert refused(run, claimed, arrives(msgspec.structs.replace(claim, fee_pence=5999))) == "wrong_state"
+    assert refused(run, ours, arrives(msgspec.structs.replace(claim, n=2))) == "wrong_state"
+    claims.check_claim(TERMS, 6000, 360, 5910)
+    for sums in ((6001, 0, 5551), (6000, 361, 5911), (6000, 360, 5911)):
+        assert refused(claims.check_claim, TERMS, *sums) == "wrong_amount"
+
+
+def test_a_confirmation_off_by_a_penny_is_refused() -> None:
+    _, theirs = committed()
+    theirs, _, _ = run(theirs, cover.Claim(CLAIMED))
+    wrong = b.VisitConfirmed(request=REF, n=1, how="said_so", fee_pence=6000, travel_pence=360, due_pence=5911)
+    assert refused(run, theirs, arrives(wrong)) == "wrong_amount"
+
+
+def disputed() -> tuple[cover.RequesterState, cover.OffererState]:
+    ours, theirs = committed()
+    theirs, told, _ = run(theirs, cover.Claim(CLAIMED))
+    ours, _, _ = run(ours, arrives(b.VisitClaimed(**told[0].body)))
+    ours, told, _ = run(ours, cover.DisputeVisit(3000, 3000, "partly"))
+    theirs, _, effects = run(theirs, arrives(b.VisitDisputed(**told[0].body)))
+    assert effects == [cover.Tell("disputed", 1)]
+    return ours, theirs
+
+
+def test_a_dispute_ends_with_sums_that_both_circles_have_signed() -> None:
+    ours, theirs = disputed()
+    assert refused(run, ours, cover.ConfirmVisit()) == "wrong_state"
+    theirs, told, _ = run(theirs, cover.ResolveVisit(4000, 360, 4060))
+    ours, _, effects = run(ours, arrives(b.VisitResolved(**told[0].body)))
+    assert effects == [cover.Tell("resolution_proposed", 1)]
+    ours, told, effects = run(ours, cover.ResolveVisit(3000, 360, 3135))
+    assert (ours.agreed, [one.type for one in told]) == (None, ["visit.resolved"])
+    ours, told, effects = run(ours, cover.ResolveVisit(4000, 360, 4060))
+    assert effects == [cover.BookVisit(1, 4000, 360, 4060), cover.Tell("confirmed", 1)]
+    assert [(one.type, one.body["how"]) for one in told] == [("visit.confirmed", "resolved")]
+    theirs, _, effects = run(theirs, arrives(b.VisitConfirmed(**told[0].body)))
+    assert (effects, theirs.agreed) == ([cover.BookVisit(1, 4000, 360, 4060)], ours.agreed)
+
+
+def test_a_later_proposal_that_crosses_the_conclusion_does_not_undo_it() -> None:
+    ours, theirs = disputed()
+    theirs, told, _ = run(theirs, cover.ResolveVisit(4000, 360, 4060))
+    ours, told, _ = run(ours, arrives(b.VisitResolved(**told[0].body)), cover.ResolveVisit(4000, 360, 4060))
+    theirs, crossing, _ = run(theirs, cover.ResolveVisit(5000, 360, 4985))
+    theirs, _, effects = run(theirs, arrives(b.VisitConfirmed(**told[-1].body)))
+    ours, _, _ = run(ours, arrives(b.VisitResolved(**crossing[0].body)))
+    assert (effects, theirs.agreed) == ([cover.BookVisit(1, 4000, 360, 4060)], ours.agreed)
+
+
+def test_nobody_can_conclude_on_sums_that_the_other_has_not_signed() -> None:
+    ours, theirs = disputed()
+    own = b.VisitConfirmed(request=REF, n=1, how="resolved", fee_pence=3000, travel_pence=360, due_pence=3135)
+    assert refused(run, theirs, arrives(own)) == "wrong_amount"
+    given_in, told, effects = run(ours, cover.ResolveVisit(6000, 360, 5910))
+    assert (given_in.agreed, effects[0]) == (CLAIMED, cover.BookVisit(1, 6000, 360, 5910))
+    assert run(theirs, arrives(b.VisitConfirmed(**told[0].body)))[0].agreed == CLAIMED
+
+
+def test_time_rescinds_lapses_and_rings() -> None:
+    at = {"after_confirm": NOW + timedelta(hours=3), "go": NOW + timedelta(days=3, hours=22)}
+    awarded, _, _ = run(asker(), OFFER_IN, AWARD)
+    opened, told, effects = run(awarded, cover.Tick(), now=at["after_confirm"])
+    assert (opened.phase, told[0].type, effects) == (
+        "open",
+        "cover.rescinded",
+        [cover.ReleaseMoney(1), cover.Tell("no_answer", 1, OFFER)],
+    )
+    ours, _ = committed()
+    unsure = msgspec.structs.replace(ours, acknowledged=False)
+    assert run(unsure, cover.Tick(), cover.Tick(), now=at["go"])[2] == [cover.RingAlarm("not_confirmed", 1)]
+    assert run(ours, cover.Tick(), now=at["go"])[2] == []
+    assert run(asker(), cover.Tick(), now=at["go"])[2] == [cover.RingAlarm("nobody_found")]
+    prepared, _, _ = run(offerer(), arrives(b.CoverAwarded(**AWARDED_BODY)), cover.Availability(1, True))
+    assert run(prepared, cover.Tick(), cover.Tick(), now=at["go"])[2] == [cover.RingAlarm("no_certificate", 1)]
+    lapsed, told, _ = run(offerer(), cover.Tick(), now=at["go"])
+    assert (lapsed.phase, told[0].body) == ("withdrawn", {"request": REF, "offer": OFFER, "reason": "lapsed"})
+    over, told, _ = run(asker(), cover.Tick(), now=NOW + timedelta(days=5))
+    assert (over.phase, over.ended_reason, len(told)) == ("ended", "window_passed", 2)
+
+
+def test_an_offer_that_comes_too_late_is_told_kindly() -> None:
+    ours, _ = committed()
+    state, told, _ = run(ours, OTHER_IN)
+    assert told == [Emit(LINK_C, "cover.declined", {"request": "ref-c", "offer": OTHER, "reason": "filled"})]
+    assert state.phase == "committed"
+
+
+def test_a_peer_that_breaks_the_rules_rings_the_alarm_and_changes_nothing() -> None:
+    _, theirs = committed()
+    rescinded = arrives(b.CoverRescinded(request=REF, n=1, offer=OFFER))
+    awarded = arrives(b.CoverAwarded(**{**AWARDED_BODY, "n": 2}))
+    declined = arrives(b.CoverDeclined(request=REF, offer=OFFER))
+    for given, why in (
+        (rescinded, "rescinded_after_commit"),
+        (awarded, "award_after_commit"),
+        (declined, "declined_after_commit"),
+    ):
+        state, _, effects = run(theirs, given)
+        assert (state, [effect.why for effect in effects if isinstance(effect, cover.RingAlarm)]) == (theirs, [why])
+
+
+def test_events_about_another_request_or_link_do_not_count() -> None:
+    other = b.CoverWithdrawn(request="ref-x", offer=OFFER)
+    state, _, _ = run(asker(), OFFER_IN)
+    assert refused(run, state, arrives(other)) == "unknown_subject"
+    assert refused(run, state, cover.Incoming("x", other)) == "unknown_subject"
+    assert (
+        refused(run, offerer(), arrives(b.CoverCancelled(request="ref-x", cancelled_at=CONFIRM_BY)))
+        == "unknown_subject"
+    )
+    assert refused(run, offerer(), cover.Incoming("x", other)) == "wrong_link"
+
+
+def test_one_link_cannot_speak_for_anothers_offer() -> None:
+    ours, _ = committed()
+    body = b.CoverWithdrawn(request="ref-c", offer=OFFER, n=1)
+    state, _, _ = run(ours, cover.Incoming(LINK_C, body))
+    assert (state.phase, state.award) == ("committed", ours.award)
+
+
+def test_a_restored_asker_takes_its_own_certificate_back() -> None:
+    ours, theirs = committed()
+    document = cover.offerer_document([theirs], now=NOW, sign=dict)
+    restored, _, _ = run(asker(), *cover.reconcile(asker(), document))
+    assert (restored.phase, restored.n, restored.certificate, restored.worker_ref) == (
+        "committed",
+        1,
+        ours.certificate,
+        "w-1",
+    )
+
+
+def test_a_restored_offerer_takes_the_certificate_back_if_the_worker_is_free() -> None:
+    ours, _ = committed()
+    document = cover.requester_document(ours, LINK_B, now=NOW, sign=dict)
+    locking, _, effects = run(offerer(), *cover.reconcile(offerer(), document))
+    assert effects == [cover.LockWorker(1, OFFER)]
+    state, told, _ = run(locking, cover.Availability(1, True))
+    assert (state.phase, [one.type for one in told]) == ("committed", ["cover.acknowledged"])
+    state, told, _ = run(locking, cover.Availability(1, False))
+    assert (state.phase, [one.type for one in told]) == ("withdrawn", ["cover.withdrawn"])
+
+
+def test_a_pulled_state_shows_a_link_only_its_own_part() -> None:
+    ours, _ = committed()
+    signed = cover.requester_document(ours, LINK_C, now=NOW, sign=sign)
+    proofs.verify_object(signed, RESOLVE, by=A.node_id)
+    signed.pop("proof")
+    assert signed == {
+        "v": 1,
+        "type": "cover.state",
+        "side": "requester",
+        "request": "ref-c",
+        "link": LINK_C,
+        "rev": ours.rev,
+        "at": "2026-11-22T09:00:00Z",
+        "phase": "filled",
+        "last_n": 1,
+        "offers": [],
+        "award": None,
+        "certificate": None,
+        "acknowledged": False,
+        "dispute": None,
+        "resolution": None,
+        "agreed": None,
+        "ended": None,
+    }
+    assert refused(cover.requester_document, ours, "x", now=NOW, sign=sign) == "unknown_subject"
+
+
+def test_two_sides_that_agree_have_nothing_to_say() -> None:
+    ours, theirs = committed()
+    assert cover.reconcile(ours, cover.offerer_document([theirs], now=NOW, sign=sign)) == ()
+    assert cover.reconcile(theirs, cover.requester_document(ours, LINK_B, now=NOW, sign=sign)) == ()
+
+
+def test_a_worker_is_never_charged_above_their_own_circles_rate() -> None:
+    dear = msgspec.structs.replace(REQUEST, schedule=b.Schedule(worker_deduct_bps=1501, payer_add_bps=0))
+    assert refused(cover.terms_of, dear, OFFERED, schedule="asking", home_share_bps=5000) == "wrong_amount"
+    assert cover.terms_of(dear, OFFERED, schedule="home", home_share_bps=5000) == TERMS
+
+
+@pytest.mark.parametrize("field", ["fee_pence", "travel_pence", "rate_pence_per_hour"])
+def test_terms_that_differ_in_one_sum_have_another_hash(field: str) -> None:
+    other = msgspec.structs.replace(TERMS, **{field: getattr(TERMS, field) + 1})
+    assert cover.terms_hash(other) != HASH
+
+
+def test_states_survive_a_database() -> None:
+    for state in committed():
+        assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(state)), type(state)) == state

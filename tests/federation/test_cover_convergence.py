@@ -1,0 +1,125 @@
+"""Never two workers on the way, and both sides agree once the network works: over thousands of bad days."""
+
+from __future__ import annotations
+
+import os
+import random
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eccoo_federation import cover
+from eccoo_federation.times import wire_time
+
+from .cover_world import START, World, link_name
+
+SCHEDULES = 15_000 if os.environ.get("ECCOO_LONG") else 500
+
+
+def one_bad_day(seed: int, loss: float, links: int, workers: int) -> World:
+    rng = random.Random(seed)
+    world = World(rng, links, workers)
+    stale: list[tuple[bool, int, dict[str, object]]] = []
+    for _ in range(rng.randint(20, 90)):
+        number = rng.randrange(links)
+        roll = rng.random()
+        if roll < 0.45 and world.wire:
+            message = world.wire.pop(rng.randrange(len(world.wire)))
+            if rng.random() >= loss:
+                world.deliver(message)
+                if rng.random() < 0.2:
+                    world.wire.append(message)
+        elif roll < 0.55:
+            world.new_offer(number, rng.randrange(workers))
+        elif roll < 0.68:
+            live = [view for view in world.asker.offers if view.status == "live"]
+            if live:
+                view = rng.choice(live)
+                confirm_by = wire_time(min(world.now + timedelta(hours=4), START))
+                world.ask(cover.AwardOffer(view.link, view.offer, confirm_by))
+        elif roll < 0.72:
+            world.ask(cover.Rescind())
+        elif roll < 0.77 and world.offers:
+            world.offer_side(rng.choice(sorted(world.offers)), cover.Withdraw())
+        elif roll < 0.775:
+            world.ask(cover.Cancel("not_needed"))
+        elif roll < 0.81:
+            claimed = cover.Claimed("as_planned", 120, 6000, 0, 5550)
+            for key in [key for key, state in world.offers.items() if state.phase == "committed"]:
+                world.offer_side(key, cover.Claim(claimed))
+            after_the_visit(world, rng)
+        elif roll < 0.84:
+            # A crash or a restore drops all that was under way; what was stored stays.
+            world.wire.clear()
+        elif roll < 0.88:
+            # An answer to a pull that is held up, and read only after other things have happened.
+            stale.append(
+                (True, number, cover.requester_document(world.asker, link_name(number), now=world.now, sign=dict))
+            )
+            mine = [state for key, state in world.offers.items() if key[0] == link_name(number)]
+            if mine:
+                stale.append((False, number, cover.offerer_document(mine, now=world.now, sign=dict)))
+        elif roll < 0.92 and stale:
+            for_offerers, at, document = stale.pop(rng.randrange(len(stale)))
+            if for_offerers:
+                world.apply_at_offerers(at, document)
+            else:
+                world.apply_at_asker(document)
+        elif roll < 0.96:
+            if rng.random() < 0.5:
+                world.pull_by_offerers(number)
+            else:
+                world.pull_by_asker(number)
+        else:
+            world.now += timedelta(minutes=rng.choice([1, 30, 180]))
+            world.ask(cover.Tick())
+            for key in sorted(world.offers):
+                world.offer_side(key, cover.Tick())
+        if world.asker.phase == "committed":
+            world.commits += 1
+    return world
+
+
+def after_the_visit(world: World, rng: random.Random) -> None:
+    """Somebody says how it went: the person confirms or disputes, or one of the two circles proposes sums."""
+    sums = cover.ResolveVisit(*rng.choice([(3000, 0, 2775), (6000, 0, 5550)]))
+    roll = rng.randrange(4)
+    if roll == 0:
+        world.ask(cover.ConfirmVisit())
+    elif roll == 1:
+        world.ask(cover.DisputeVisit(3000, 3000, "partly"))
+    elif roll == 2:
+        world.ask(sums)
+    elif world.offers:
+        world.offer_side(rng.choice(sorted(world.offers)), sums)
+
+
+@settings(
+    max_examples=SCHEDULES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+)
+@given(
+    seed=st.integers(0, 2**48),
+    loss=st.floats(0, 0.8),
+    links=st.integers(1, 3),
+    workers=st.integers(1, 3),
+)
+def test_never_two_certificates_and_both_sides_agree_after_healing(
+    seed: int, loss: float, links: int, workers: int
+) -> None:
+    world = one_bad_day(seed, loss, links, workers)
+    world.heal()
+    world.check_agreement()
+
+
+def test_the_bad_days_do_reach_every_phase() -> None:
+    """A model in which nothing ever commits would pass the promise above and prove nothing."""
+    asked, offered = set(), set()
+    for seed in range(300):
+        world = one_bad_day(seed, 0.3, 2, 2)
+        asked.add(world.asker.phase)
+        offered |= {state.phase for state in world.offers.values()}
+        world.heal()
+        world.check_agreement()
+    assert asked == {"open", "awarded", "committed", "delivered", "confirmed", "ended"}
+    assert offered == {"offered", "prepared", "committed", "delivered", "withdrawn", "declined", "ended"}

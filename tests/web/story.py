@@ -1,0 +1,300 @@
+"""The people of the story on two linked nodes, with their pages: Ada's circle in Hebden, Wren's in Todmorden.
+
+`Reader` is somebody with a browser: it opens pages over the real app, keeps cookies, and presses the buttons it reads.
+"""
+
+import re
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from eccoo_node.agreements.tables import Terms
+from eccoo_node.app import create_app, domain_parts
+from eccoo_node.cover import letters  # noqa: F401 what it handles is registered by importing it
+from eccoo_node.db.rows import fetch_value, insert
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow import actions as escrow
+from eccoo_node.federating.app import FederationApp
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import COMMAND, NODE, Actor, Hat
+from eccoo_node.members.queries import session_actor
+from eccoo_node.members.tables import Session, StandingWish
+from eccoo_node.rota import actions as rota
+from eccoo_node.web.sessions import hash_token
+from tests.support import make
+from tests.support.pair import Pair, PairNode, open_pair
+
+THURSDAY = datetime.fromisoformat("2026-11-26T09:00:00+00:00")
+
+
+class _Form(HTMLParser):
+    """Every form of a page: where it goes, its fields as they stand, and the words on its buttons."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[dict[str, Any]] = []
+        self._button: list[str] | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.forms.append({"action": named["action"], "fields": [], "buttons": []})
+        elif tag == "input" and self.forms:
+            ticks = named.get("type") in {"radio", "checkbox"}
+            if not ticks or "checked" in named:
+                self.forms[-1]["fields"].append((named.get("name", ""), named.get("value", "")))
+        elif tag == "button" and self.forms:
+            self._button = []
+            self.forms[-1]["buttons"].append((self._button, named.get("name", ""), named.get("value", "")))
+
+    def handle_data(self, data: str) -> None:
+        if self._button is not None:
+            self._button.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "button":
+            self._button = None
+
+
+def text_of(html: str) -> str:
+    """What a page's main part says, with single spaces."""
+    main = re.search(r"<main.*?</main>", html, flags=re.DOTALL)
+    plain = re.sub(r"<[^>]+>", " ", main.group(0) if main else html)
+    return " ".join(unescape(plain).split())
+
+
+class Answer(msgspec.Struct):
+    status: int
+    path: str
+    html: str
+    headers: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        return text_of(self.html)
+
+    @property
+    def heading(self) -> str:
+        found = re.search(r"<h1[^>]*>(.*?)</h1>", self.html, flags=re.DOTALL)
+        return " ".join(unescape(re.sub(r"<[^>]+>", " ", found.group(1))).split()) if found else ""
+
+    @property
+    def links(self) -> list[str]:
+        return [unescape(href) for href in re.findall(r'<a[^>]* href="([^"]*)"', self.html)]
+
+    @property
+    def acts(self) -> list[str]:
+        """The words on each of the page's plum buttons; there should be one at most."""
+        main = re.search(r"<main.*?</main>", self.html, flags=re.DOTALL)
+        found = re.findall(r'<(?:button|a) class="(?:button )?act"[^>]*>(.*?)</', main.group(0) if main else "", flags=re.DOTALL)
+        return [unescape(words.strip()) for words in found]
+
+
+class Reader:
+    """Someone with a browser, signed in or not."""
+
+    def __init__(self, app: Any, token: str = "", cookie: str = "") -> None:
+        self.app = app
+        self.cookies = {cookie: token} if token else {}
+
+    async def _send(self, method: str, path: str, body: bytes = b"") -> Answer:
+        parts = urlsplit(path)
+        headers = [(b"host", b"127.0.0.1"), (b"cookie", "; ".join(f"{k}={v}" for k, v in self.cookies.items()).encode())]
+        if method == "POST":
+            headers += [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", str(len(body)).encode())]
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "path": parts.path,
+            "raw_path": parts.path.encode(), "query_string": parts.query.encode(), "headers": headers, "scheme": "http",
+            "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "root_path": "",
+        }  # fmt: skip
+        sent, messages = False, []
+
+        async def receive() -> dict[str, Any]:
+            nonlocal sent
+            if sent:
+                return {"type": "http.disconnect"}
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            messages.append(message)
+
+        await self.app(scope, receive, send)
+        start = messages[0]
+        found = {k.decode().lower(): v.decode() for k, v in start["headers"]}
+        for name, value in start["headers"]:
+            if name.lower() == b"set-cookie":
+                pair, _, rest = value.decode().partition(";")
+                key, _, cookie = pair.partition("=")
+                if "Max-Age=0" in rest:
+                    self.cookies.pop(key, None)
+                else:
+                    self.cookies[key] = cookie.strip('"')
+        page = b"".join(m.get("body", b"") for m in messages[1:])
+        return Answer(start["status"], path, page.decode("utf-8", "replace"), found)
+
+    async def get(self, path: str) -> Answer:
+        """Open a page, and go where it sends on to."""
+        answer = await self._send("GET", path)
+        while answer.status in {302, 303}:
+            answer = await self._send("GET", answer.headers["location"])
+        return answer
+
+    async def press(self, page: Answer, words: str, **fields: str | list[str]) -> Answer:
+        """Fill in fields and press the button of these words; go where it leads."""
+        answer = await self.send(page, words, **fields)
+        return await self.get(answer.headers["location"]) if answer.status == 303 else answer
+
+    async def send(self, page: Answer, words: str, **fields: str | list[str]) -> Answer:
+        """The same, without following."""
+        reading = _Form()
+        reading.feed(page.html)
+        for form in reading.forms:
+            for said, name, value in form["buttons"]:
+                if "".join(said).strip() == words:
+                    sent = [(k, v) for k, v in form["fields"] if k and k not in fields]
+                    for key, given in fields.items():
+                        sent += [(key, one) for one in (given if isinstance(given, list) else [given])]
+                    if name:
+                        sent.append((name, value))
+                    return await self._send("POST", form["action"], urlencode(sent).encode())
+        raise AssertionError(f"no button says {words!r} on {page.path}: {[b for f in reading.forms for b in f['buttons']]}")
+
+
+class Site:
+    """One node with its pages, and its people by name."""
+
+    def __init__(self, node: PairNode) -> None:
+        self.node = node
+        self.shell = create_app(
+            node.settings, node.folder, engine=node.engine, clock=node.clock, node_id=node.name,
+            load_session=session_actor, parts=domain_parts(), services=(),
+        )  # fmt: skip
+        self.people: dict[str, str] = {}
+        self.visits: dict[str, str] = {}
+        federation = FederationApp()
+
+        async def both(scope: Any, receive: Any, send: Any) -> None:
+            fed = scope["path"].startswith(("/fed/", "/.well-known/"))
+            await (federation if fed else self.shell)(scope, receive, send)
+
+        node.app = both
+
+    async def _bound(self, scope: Any, receive: Any, send: Any) -> None:
+        with self.node.bound():
+            await self.shell(scope, receive, send)
+
+    async def token(self, called: str, acting_for: str = "", via: str = "screen", known_by: str = "") -> str:
+        """Sign someone in on a device of their own; the token its cookie holds."""
+        token = secrets.token_hex(16)
+        with self.node.bound():
+            row = Session(
+                token_hash=hash_token(token), person_id=self.people[called], device="A phone", signed_in_by="link",
+                acting_for=self.people.get(acting_for, ""), acting_via=via if acting_for else "", known_by=known_by,
+                acting_since=clock.now() if acting_for else None, created_at=clock.now(), seen_at=clock.now(),
+                ends_at=clock.now() + timedelta(days=30),
+            )  # fmt: skip
+            async with write():
+                await insert(row)
+        return token
+
+    async def read_as(self, called: str, acting_for: str = "", via: str = "screen") -> Reader:
+        """Somebody at their browser, perhaps speaking for somebody, or writing down what they say on the telephone."""
+        token = await self.token(called, acting_for, via, "rang_back" if via != "screen" else "")
+        return Reader(self._bound, token, self.shell.site.session_cookie)
+
+
+class Story(msgspec.Struct):
+    pair: Pair
+    a: Site
+    b: Site
+
+    async def settle(self) -> None:
+        await self.pair.settle()
+
+
+async def _visit(site: Site, name: str, worker: str, starts_at: datetime, hours: float, what: str, **more: Any) -> None:
+    site.visits[name] = await rota.plan_visit(
+        NODE, person_id=site.people["Ada"], worker_id=site.people[worker], starts_at=starts_at,
+        ends_at=starts_at + timedelta(hours=hours), what=what, **more,
+    )  # fmt: skip
+
+
+async def seed_a(site: Site) -> None:
+    """Ada, her team, her week, and the money for it."""
+    people = site.people
+    with site.node.bound():
+        await escrow.set_schedule(COMMAND, 0, 1500, decision="Agreed by the circle")
+        circle = await make.circle("Hebden circle")
+        people["Ada"] = await make.person("Ada", phone="01422 496 0101", channel="phone")
+        people["Ruth"] = await make.person("Ruth", phone="07700 900102", channel="email", email="ruth@example.org")
+        people["Maryam"] = await make.person("Maryam", phone="01422 496 0123", channel="email", email="maryam@example.org")
+        people["Tess"] = await make.person("Tess", channel="email", email="tess@example.org")
+        people["Tomasz"] = await make.person("Tomasz", channel="text", phone="07700 900105")
+        for name, rate in (("Bronwen", 3000), ("Ilse", 3000), ("Robin", 2000)):
+            people[name] = await make.worker(name, rate_pence=rate, words="I like a chat and a tidy kitchen.")
+        await make.hat(people["Maryam"], circle, "facilitator")
+        await make.hat(people["Tess"], circle, "treasurer")
+        await make.hat(people["Tomasz"], circle, "volunteer")
+        team = await make.team(people["Ada"])
+        await make.hat(people["Ruth"], team, "family", "daughter")
+        await make.hat(people["Bronwen"], team, "worker", "worker")
+        await make.hat(people["Ilse"], team, "worker", "worker")
+        await make.hat(people["Tomasz"], team, "volunteer", "neighbour")
+        await make.care_facts(people["Ada"], two_people=False, stairs=True, safety_review_at=clock.now() - timedelta(days=100))
+        await make.speaks(people["Ruth"], people["Ada"], "ask_for_cover", "choose_who_comes", "say_visit_went", "money")
+        payer = await make.payer(people["Ada"])
+        async with write():
+            await insert(
+                StandingWish(
+                    person_id=people["Ada"], words="If you can’t reach me, ask Ilse.", ask_first=f'["{people["Ilse"]}"]',
+                    said_at=clock.now(), said_via="face_to_face", recorded_by=people["Maryam"],
+                )
+            )  # fmt: skip
+            for worker in ("Bronwen", "Ilse"):
+                await insert(
+                    Terms(
+                        person_id=people["Ada"], worker_id=people[worker], payer_id=payer, rate_pence=3000,
+                        person_yes_at=clock.now(), worker_yes_at=clock.now(), from_at=clock.now(),
+                    )
+                )  # fmt: skip
+        treasurer = Actor(people["Tess"], hats=(Hat("treasurer", circle, "circle"),))
+        await escrow.top_up(treasurer, payer, 50_000, "first")
+        day = timedelta(days=1)
+        await _visit(site, "today", "Ilse", THURSDAY - 3 * day + timedelta(hours=1), 1, "Breakfast and a wash")
+        await _visit(site, "thursday", "Bronwen", THURSDAY, 2, "Bath and breakfast")
+        await _visit(site, "friday", "Bronwen", THURSDAY + day, 1, "Breakfast and a wash")
+        await _visit(site, "saturday", "Tomasz", THURSDAY + 2 * day + timedelta(hours=5), 1, "Shopping and company")
+
+
+async def seed_b(site: Site) -> None:
+    """Wren and her circle on the other side of the hill."""
+    people = site.people
+    with site.node.bound():
+        await escrow.set_schedule(COMMAND, 0, 1500, decision="Agreed by the circle")
+        circle = await make.circle("Todmorden circle")
+        people["Nora"] = await make.person("Nora", phone="01706 496 0155", channel="email", email="nora@example.org")
+        await make.hat(people["Nora"], circle, "facilitator")
+        for name, rate in (("Wren", 3000), ("Jay", 3300)):
+            people[name] = await make.worker(name, rate_pence=rate, words="I take my time.", languages="en ur", travel_pence=300)
+            async with write():
+                await fetch_value("UPDATE person SET channel = 'email' WHERE id = ?", people[name])
+
+
+@asynccontextmanager
+async def open_story(folder: Path, urls: tuple[str, str] = ("", "")) -> AsyncIterator[Story]:
+    async with open_pair(folder, urls) as pair:
+        story = Story(pair, Site(pair.a), Site(pair.b))
+        await pair.link()
+        await seed_a(story.a)
+        await seed_b(story.b)
+        await pair.settle()
+        yield story
