@@ -90,7 +90,13 @@ async def test_strangers_and_the_unsigned_are_refused_whatever_they_ask(two_node
     good = ping(a, b, link_id)
     before = await everything(b)
     assert (await send(b.port, good.but(headers=(("content-type", "application/json"),)))).code == "unsigned"
-    for method, path in (("GET", "events/0"), ("GET", "requests/x"), ("GET", "nothing"), ("POST", "inbox"), ("PUT", "ping")):
+    for method, path in (
+        ("GET", "events/0"),
+        ("GET", "requests/x"),
+        ("GET", "nothing"),
+        ("POST", "inbox"),
+        ("PUT", "ping"),
+    ):
         unsigned = Request(method, f"/fed/v1/{path}", (), b"{}" if method != "GET" else b"", host="x")
         forged = sign(a, method, f"{b.url}/fed/v1/{path}", unsigned.body, key=stranger)
         assert [(await send(b.port, request)).code for request in (unsigned, forged)] == ["unsigned", "unknown_key"]
@@ -121,7 +127,7 @@ async def test_the_same_request_counts_once_also_twenty_times_at_once(two_nodes:
     assert (await send(b.port, once)).code == "clock_skew"
 
 
-@pytest.mark.parametrize(("created_in_s", "code"), [(-301, "clock_skew"), (-299, ""), (59, ""), (61, "clock_skew")])
+@pytest.mark.parametrize("created_in_s, code", [(-301, "clock_skew"), (-299, ""), (59, ""), (61, "clock_skew")])
 async def test_the_bounds_of_the_clock_are_exact(two_nodes: Pair, created_in_s: int, code: str) -> None:
     link_id = await two_nodes.link()
     a, b = two_nodes.both
@@ -130,7 +136,10 @@ async def test_the_bounds_of_the_clock_are_exact(two_nodes: Pair, created_in_s: 
     if code:
         detail = jcs.parse(answer.body)["error"]["detail"]
         assert (detail["offset_s"], detail["server_time"]) == (created_in_s, "2026-11-23T08:00:00Z")
-    assert (await b.row("SELECT state, clock_offset_s FROM link JOIN link_wire ON link_id = link.id"))[:2] == ("open", created_in_s)
+    assert (await b.row("SELECT state, clock_offset_s FROM link JOIN link_wire ON link_id = link.id"))[:2] == (
+        "open",
+        created_in_s,
+    )
 
 
 async def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(two_nodes: Pair) -> None:
@@ -236,7 +245,9 @@ async def test_one_token_opens_only_a_few_connections(two_nodes: Pair, monkeypat
     assert (await everything(a))["link"] == 0
 
 
-async def test_a_captured_letter_sent_again_in_a_new_request_has_no_second_effect(two_nodes: Pair, heard: Heard) -> None:
+async def test_a_captured_letter_sent_again_in_a_new_request_has_no_second_effect(
+    two_nodes: Pair, heard: Heard
+) -> None:
     link_id = await two_nodes.link()
     a, b = two_nodes.both
     await write_letter(a, link_id)
@@ -276,8 +287,8 @@ async def test_the_same_number_with_other_bytes_is_kept_as_evidence(two_nodes: P
 
 async def test_somebody_between_the_two_shows_in_the_words(two_nodes: Pair, tmp_path: Any) -> None:
     """M stands at A's address for B, with keys of its own on both legs; each leg is a whole handshake that succeeds."""
-    from tests.support.pair import open_pair
     from tests.support.node import build
+    from tests.support.pair import open_pair
 
     for name in ("hebden", "todmorden"):
         (tmp_path / "m" / name).mkdir(parents=True)

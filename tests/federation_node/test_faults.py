@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from eccoo_federation.errors import ProtocolError
-from eccoo_node.federating import wire
+from eccoo_node.cover import letters as cover_letters
+from eccoo_node.db import jobs
+from eccoo_node.federating import sender, wire
 from eccoo_node.federating.verify import verify
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.links import actions, queries
@@ -16,9 +18,14 @@ from tests.support.pair import Pair
 from tests.support.ports import free_port
 from tests.support.proxy import FaultProxy
 
+# Answers to pulls are registered by importing it.
+assert cover_letters
+
 
 @pytest.fixture
-async def behind_proxies(two_nodes: Pair, fault_proxy: Callable[..., FaultProxy]) -> tuple[Pair, FaultProxy, FaultProxy]:
+async def behind_proxies(
+    two_nodes: Pair, fault_proxy: Callable[..., FaultProxy]
+) -> tuple[Pair, FaultProxy, FaultProxy]:
     """Each node's public address is a proxy's that can fail; the node itself has moved to another port."""
     proxies = []
     for node in two_nodes.both:
@@ -34,6 +41,13 @@ async def holds(pair: Pair) -> None:
     for node in pair.both:
         with node.bound():
             await verify()
+
+
+async def rounds_begin(pair: Pair) -> None:
+    """As the job loop does when a node starts."""
+    for node in pair.both:
+        with node.bound():
+            await jobs.ensure_recurring()
 
 
 async def waited_out(pair: Pair, times: int = 1) -> None:
@@ -169,6 +183,7 @@ async def test_a_pause_stops_all_but_what_frees_people_both_ways_and_going_on_de
         heard.letters.clear()
         with suspender.bound():
             await actions.suspend(COMMAND, link_id)
+        await two_nodes.settle()
         for node in two_nodes.both:
             # What would begin something waits; a withdrawal of a yes goes through.
             await write_letter(node, link_id, f"new-{node.name}-{suspender.name}", "disclosure.sent")
@@ -206,3 +221,42 @@ async def test_what_was_sent_before_a_pause_and_never_answered_does_not_block_th
     assert heard.letters == [("cover.cancelled", "off", 1)]
     assert await pair.b.rows("SELECT suspended_by_them_at IS NOT NULL FROM link") in ([(1,)], [(True,)])
     await holds(pair)
+
+
+async def test_a_refusal_that_comes_later_than_the_word_to_go_on_does_not_pause_for_ever(
+    two_nodes: Pair, heard: Heard
+) -> None:
+    link_id = await two_nodes.link()
+    a, b = two_nodes.both
+    with b.bound():
+        await actions.suspend(COMMAND, link_id)
+        await actions.resume(COMMAND, link_id)
+    await two_nodes.settle()
+    with a.bound():
+        # As the sender leaves it when the refusal was under way while the word to go on arrived.
+        await sender._paused((await sender.peer_of(link_id)), "link_suspended")  # type: ignore[arg-type]
+        assert await queries.askable() == []
+    await write_letter(a, link_id, "new", "disclosure.sent")
+    await two_nodes.settle()
+    assert heard.letters == []
+    await rounds_begin(two_nodes)
+    two_nodes.move(timedelta(minutes=7))
+    await two_nodes.settle()
+    assert heard.letters == [("disclosure.sent", "new", 1)]
+
+
+async def test_a_pause_that_only_a_refusal_told_of_lasts_as_long_as_the_pause(two_nodes: Pair, heard: Heard) -> None:
+    link_id = await two_nodes.link()
+    a, b = two_nodes.both
+    with b.bound():
+        await actions.suspend(COMMAND, link_id)
+    # Todmorden's word cannot arrive: Hebden's door is shut; but Hebden can call out.
+    await a.stop()
+    await write_letter(a, link_id, "new", "disclosure.sent")
+    await rounds_begin(two_nodes)
+    for _ in range(3):
+        await a.settle()
+        two_nodes.move(timedelta(minutes=7))
+    assert heard.letters == []
+    with a.bound():
+        assert (await queries.circle(link_id)).standing == "suspended_by_them"
