@@ -109,7 +109,7 @@ class Mounts:
 
 
 def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
-    """The inner app: everything between the socket and the doors. Raises RuntimeError for a handler without an action."""
+    """The inner app, from the socket to the doors. Raises RuntimeError for a handler that names no action."""
     pages = Litestar(
         list(parts.controllers),
         guards=[requires_sign_in],

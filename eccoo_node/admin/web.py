@@ -19,7 +19,7 @@ from eccoo_node.web.page import redirect, render
 from eccoo_node.web.site import NavItem, Site
 
 # How a plugin's status is drawn; each has its words too.
-_DRAWN = {"running": "certain", "off": "open", "safe": "waiting"}
+_DRAWN = {"running": "certain", "off": "", "safe": "waiting"}
 _SHORT = {
     "running": "On", "off": "Off", "safe": "Waiting: started without plugins", "changed": "Changed since you allowed it",
     "failed": "Not working", "incompatible": "Made for another version", "troubled": "Can't be switched on",
@@ -50,7 +50,9 @@ class AdminController(Controller):
         plugins = _host(request)
         site = ask_of(request).site
         requires_admin(actor_of(request))
-        failing = [plugins.found[n].title for n, s in plugins.statuses.items() if s.code == "failed" and n in plugins.found]
+        failing = [
+            plugins.found[n].title for n, s in plugins.statuses.items() if s.code == "failed" and n in plugins.found
+        ]
         return render(
             request, "admin/index.html", running=len(plugins.running), failing=failing, theme=site.themes.current.title
         )
@@ -163,7 +165,7 @@ async def _facts(plugins: Host, name: str) -> dict[str, Any]:
         "version": found.version if found is not None else "",
         "source": found.source if found is not None else "",
         "bundled": found is not None and found.bundled,
-        "status": status,
+        "how": status,
         "drawn": _drawn(status.code),
         "on": on,
         # Allowed anew where it changed, tried anew where it failed.

@@ -1,7 +1,6 @@
 """Agreeing: terms that hold once both sides have said yes to the same, and consents with their words."""
 
 import hashlib
-from typing import Any
 
 import msgspec
 
@@ -23,6 +22,18 @@ class Agreed(msgspec.Struct, frozen=True):
 
     id: str
     in_force: bool
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    """Terms as one side says yes to them."""
+
+    person_id: str
+    worker_id: str
+    payer_id: str | None
+    rate_pence: int
+    travel_pence: int
+    cancel_hours: int
+    cancel_bps: int
 
 
 class _About(msgspec.Struct, frozen=True):
@@ -66,22 +77,22 @@ async def agree_terms(
         raise NotFound()
     # Both sides may say yes at the same moment; the second must see the first one's row.
     await fetch(f"SELECT id FROM person WHERE id = ?{locking()}", person_id)  # noqa: S608 our own words
-    numbers = (payer_id or None, rate_pence, travel_pence, cancel_hours, cancel_bps)
+    wanted = _Wanted(person_id, worker_id, payer_id or None, rate_pence, travel_pence, cancel_hours, cancel_bps)
     rows = await fetch(
         "SELECT id, payer_id, rate_pence, travel_pence, cancel_hours, cancel_bps, person_yes_at, worker_yes_at, "
         "from_at FROM terms WHERE person_id = ? AND worker_id = ? AND ended_at IS NULL",
         person_id,
         worker_id,
     )
-    same = next((row for row in rows if tuple(row)[1:6] == numbers), None)
+    same = next((row for row in rows if tuple(row)[1:6] == msgspec.structs.astuple(wanted)[2:]), None)
     if same and (same["from_at"] or same[f"{side}_yes_at"]):
         act.about(same["id"])
         return Agreed(same["id"], bool(same["from_at"]))
-    return await _say_yes(act, side, same["id"] if same else "", (person_id, worker_id, *numbers))
+    return await _say_yes(act, side, same["id"] if same else "", wanted)
 
 
-async def _say_yes(act: Act, side: str, offer: str, terms: tuple[str, str, str | None, int, int, int, int]) -> Agreed:
-    now, (person_id, worker_id, *_) = clock.now(), terms
+async def _say_yes(act: Act, side: str, offer: str, wanted: _Wanted) -> Agreed:
+    now, person_id, worker_id = clock.now(), wanted.person_id, wanted.worker_id
     pair = "person_id = ? AND worker_id = ? AND ended_at IS NULL"
     if offer:
         # The other side's offer is met: what was in force before, and any other offer, ends.
@@ -103,10 +114,10 @@ async def _say_yes(act: Act, side: str, offer: str, terms: tuple[str, str, str |
         person_id,
         worker_id,
     )
-    names = ("person_id", "worker_id", "payer_id", "rate_pence", "travel_pence", "cancel_hours", "cancel_bps")
-    values: dict[str, Any] = dict(zip(names, terms, strict=True))
-    values |= {f"{side}_yes_at": now, f"{side}_yes_via": how_said(act.actor), f"{side}_yes_by": act.actor.person_id}
-    row = Terms(**values)
+    row = Terms(**msgspec.structs.asdict(wanted))
+    setattr(row, f"{side}_yes_at", now)
+    setattr(row, f"{side}_yes_via", how_said(act.actor))
+    setattr(row, f"{side}_yes_by", act.actor.person_id)
     await insert(row)
     act.about(str(row.id))
     await act.tell("terms.offered", "terms", str(row.id), person=person_id, worker=worker_id, by=side)

@@ -42,8 +42,8 @@ _TERMS = """t.id, t.person_id, t.worker_id, t.payer_id, t.rate_pence, t.travel_p
 
 
 def _terms(row: Any) -> TermsCard:
-    values: Any = [*tuple(row)[:3], row[3] or "", *tuple(row)[4:]]
-    return TermsCard(*values)
+    id_, person_id, worker_id, payer_id, *rest = row
+    return TermsCard(id_, person_id, worker_id, payer_id or "", *rest)
 
 
 async def terms_between(person_id: str, worker_id: str) -> TermsCard | None:

@@ -72,13 +72,14 @@ def create_statements(tables: Sequence[type[Table]], dialect: Dialect) -> list[s
     found: list[str] = []
     for table in sort_table_classes(list(tables)):
         found.append(_create_table(table))
-    for index_ in _indexes.values():
+    # By name, because the order in which domains are imported is nobody's promise.
+    for index_ in sorted(_indexes.values(), key=lambda index: index.name):
         if index_.table in names:
             columns = ", ".join(f'"{column}"' for column in index_.columns)
             where = f" WHERE {index_.where}" if index_.where else ""
             kind = "UNIQUE INDEX" if index_.unique else "INDEX"
             found.append(f'CREATE {kind} "{index_.name}" ON "{index_.table}" ({columns}){where}')
-    guarded = [name for name in _append_only if name in names]
+    guarded = sorted(name for name in _append_only if name in names)
     if guarded and dialect == "postgres":
         found.append(_POSTGRES_FUNCTION)
     for name in guarded:

@@ -1,15 +1,15 @@
 """Work that waits: one table, one loop in the process, safe with several processes.
 
-At least once: a handler may run again after a crash, so each is idempotent by its key. A job is written in the
-transaction that causes it and deleted when its handler returns. A handler that raises is tried again later;
-after the last try the row stays, marked dead, for the admin to see.
+At least once: a handler may run again after a crash, so each is idempotent by its key, and has less than `LEASE` for
+one run. A job is written in the transaction that causes it and deleted when its handler returns. A handler that raises
+is tried again later; after the last try the row stays, marked dead, for the admin to see.
 """
 
 import asyncio
 import contextlib
 import traceback
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -96,10 +96,13 @@ async def cancel(kind: str, key: str) -> None:
 
 
 async def hurry(kind: str, key: str) -> None:
-    """Let a waiting job run now, or once more if it is just running, inside `write()`."""
+    """Let a waiting job run now, or once more if it is just running, inside `write()`. Brings a dead one to life."""
     # Whoever runs it deletes the row only while it still bears their name, so a wake-up in between is not lost.
     await fetch(
-        "UPDATE job SET run_at = ?, attempts = 0, leased_by = '' WHERE kind = ? AND key = ?", clock.now(), kind, key
+        "UPDATE job SET run_at = ?, attempts = 0, dead = FALSE, leased_by = '' WHERE kind = ? AND key = ?",
+        clock.now(),
+        kind,
+        key,
     )
 
 
@@ -118,24 +121,29 @@ async def _notice() -> None:
                 await add(kind, "when")
 
 
+def _by_the_machine() -> datetime:
+    """A lease measures the life of a process, so moving the circle's clock on must not end it."""
+    return datetime.now(UTC)
+
+
 async def _lease(limit: int, me: str) -> list[Any]:
-    moment_ = clock.now()
+    moment_, machine = clock.now(), _by_the_machine()
     due = (
         "SELECT id FROM job WHERE dead = FALSE AND run_at <= ? AND (leased_until IS NULL OR leased_until < ?) "
         "ORDER BY run_at, id LIMIT ?"
     )
     # Ask without the write lock first: most of the time nothing is due.
-    if not await fetch(due, moment_, moment_, limit):
+    if not await fetch(due, moment_, machine, limit):
         return []
     skip = " FOR UPDATE SKIP LOCKED" if bound.engine().engine_type == "postgres" else ""
     async with write():
         return await fetch(
             f"UPDATE job SET leased_until = ?, leased_by = ? WHERE id IN ({due}{skip}) "  # noqa: S608 no input in it
             "RETURNING id, kind, key, payload, attempts",
-            moment_ + LEASE,
+            machine + LEASE,
             me,
             moment_,
-            moment_,
+            machine,
             limit,
         )
 
@@ -147,7 +155,9 @@ async def _run(row: Any, me: str) -> None:
     try:
         if handler is None:
             raise LookupError(f"no handler for the job {kind}")
-        again = await handler(msgspec.json.decode(payload))
+        # Stopped before the lease ends, so that nobody else begins what is still being done here.
+        async with asyncio.timeout(LEASE.total_seconds() * 0.9):
+            again = await handler(msgspec.json.decode(payload))
     except Exception as error:
         await _failed(id_, kind, key, attempts + 1, error, me)
         return
@@ -218,10 +228,13 @@ async def loop(stop: asyncio.Event) -> None:
     me = new_id()
     engine = bound.engine()
     running: set[asyncio.Task[None]] = set()
-    noticed = 0.0
+    noticed, recurring = 0.0, False
     while not stop.is_set():
         engine.changed.clear()
         try:
+            if not recurring:
+                await ensure_recurring()
+                recurring = True
             if (tick := asyncio.get_running_loop().time()) - noticed >= 1:
                 noticed = tick
                 await _notice()

@@ -5,7 +5,7 @@ import re
 from eccoo_node.kernel.errors import Invalid
 
 MAX_PENCE = 10_000_000  # £100,000: more than any sum a circle handles at once; stops slips of the finger.
-_POUNDS = re.compile(r"^£?\s*(\d{1,3}(?:,\d{3})*|\d+)(?:\.(\d{2}))?$")
+_POUNDS = re.compile(r"^£?\s*(\d{1,3}(?:,\d{3})*|\d+)(?:\.(\d{2}))?$", re.ASCII)
 
 
 def price_pence(rate_pence: int, minutes: int) -> int:

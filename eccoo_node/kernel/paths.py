@@ -27,7 +27,8 @@ class DataFolder:
         self.clock = home / "clock"
 
     def make(self) -> None:
-        """Create what is missing. Keys are readable by the node's own user alone."""
-        for folder in (self.home, self.uploads, self.plugins, self.themes, self.backups):
-            folder.mkdir(parents=True, exist_ok=True)
+        """Create what is missing. The whole folder is for the node's own user alone: it is about people's lives."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.uploads, self.plugins, self.themes, self.backups):
+            folder.mkdir(exist_ok=True)
         self.keys.mkdir(mode=0o700, exist_ok=True)

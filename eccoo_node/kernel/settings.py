@@ -115,6 +115,14 @@ def names() -> dict[str, Any]:
     return found
 
 
+def value_of(settings: Settings, name: str) -> Any:
+    """The value of a dotted name."""
+    value: Any = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
 def load(folder: DataFolder, environ: Mapping[str, str] = os.environ) -> tuple[Settings, Sources]:
     """The settings of a data folder and the source of each. Raises Broken with one plain sentence."""
     known, values, sources = names(), {}, {}
@@ -146,7 +154,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         return {}
     try:
         data = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise Broken(f"{path} cannot be read: {error}.", "bad_settings_file") from None
     flat: dict[str, Any] = {}
     for name, value in data.items():
@@ -173,7 +181,7 @@ def _from_environ(environ: Mapping[str, str], known: dict[str, Any]) -> dict[str
             name = by_variable[variable[:-5]]
             try:
                 value = Path(text).read_text("utf-8").strip()
-            except OSError as error:
+            except (OSError, UnicodeDecodeError) as error:
                 raise Broken(f"{variable} names a file that cannot be read: {error}.", "bad_setting") from None
         else:
             close = difflib.get_close_matches(variable, by_variable, n=1)
@@ -188,7 +196,11 @@ def _check(settings: Settings) -> None:
         ZoneInfo(settings.circle.zone)
     except (KeyError, ValueError, OSError):
         raise Broken(f"circle.zone is not a known time zone: {settings.circle.zone}.", "bad_setting") from None
-    parts = urlsplit(settings.public_url)
+    try:
+        parts = urlsplit(settings.public_url)
+        parts.port  # noqa: B018 raises for one that cannot be
+    except ValueError:
+        raise Broken(f"web.public_url is not an address: {settings.web.public_url}.", "bad_setting") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise Broken("web.public_url must be an address such as https://circle.example.", "bad_setting")
     if settings.federation.loopback_peers and parts.hostname not in LOOPBACK:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from eccoo_federation import handshake, invites
+from eccoo_federation import handshake, invites, limits
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.identity import resolver
 from eccoo_federation.proofs import cosign_object
@@ -26,14 +26,17 @@ from eccoo_node.links.tables import Invite, Link, LinkWire
 from eccoo_node.record.door import Act, door
 
 SUBJECT = "link"
+INVITE_LASTS = limits.INVITE_LIFE
 
 
 @access.rule(
-    "links.invite", "links.accept", "links.words_same", "links.words_differ", "links.propose", "links.agree",
+    "links.see", "links.invite", "links.accept", "links.words_same", "links.words_differ", "links.propose", "links.agree",
     "links.narrow", "links.suspend", "links.resume", "links.end", "links.try_now",
 )  # fmt: skip
 def _admins(actor: Actor, thing: Thing) -> bool | str:
-    if actor.is_node() or any(hat.role == "admin" and hat.kind == "circle" for hat in actor.hats):
+    wears_it = any(hat.role == "admin" and hat.kind == "circle" for hat in actor.hats)
+    # Whoever speaks for somebody speaks for that person, not for the circle.
+    if actor.is_node() or (wears_it and not actor.acting_for):
         return True
     return "Only someone who looks after this node can do this."
 
@@ -138,16 +141,28 @@ async def propose(act: Act, link_id: str, terms: Terms | None = None) -> None:
 
 
 @door("links.agree")
-async def agree(act: Act, link_id: str) -> None:
-    """Sign what the other side proposed; where nothing lies before us, propose the usual."""
+async def agree(act: Act, link_id: str, *, seen: str | None = None) -> None:
+    """Sign what the other side proposed; where nothing lies before us, propose the usual.
+
+    `seen` names the proposal that was read (`queries.proposal_mark`): another one is not signed unread.
+    """
     link = await _load(link_id)
     act.allow(_thing(link_id))
     if not link["their_proposal"]:
+        if seen:
+            raise Conflict("What they suggested is no longer there. Please look again.", "proposal_changed")
         await _propose(act, link, Terms())
         return
     _requires_words(link)
     us, now = identity.current(), clock.now()
     proposal = msgspec.json.decode(link["their_proposal"])
+    if seen == "":
+        # The usual was read, and nothing of theirs: theirs is signed only where it says the same.
+        read = rules.terms_of(proposal, us.node_id, link["node_id"]) == Terms()
+    else:
+        read = seen in (None, queries.proposal_mark(link["their_proposal"]))
+    if not read:
+        raise Conflict("They have changed what they suggest. Please read it again.", "proposal_changed")
     signed = cosign_object(proposal, us.object_key, us.node_id, now)
     try:
         conclude(link, signed, now)

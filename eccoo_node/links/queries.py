@@ -3,9 +3,11 @@
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
+from eccoo_federation import jcs
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.identity import LogState, parse_log, verify_log
 from eccoo_node.db.rows import as_time, fetch, fetch_one
@@ -53,6 +55,36 @@ class Health(msgspec.Struct, frozen=True):
     alarms: int
 
 
+class Alarm(msgspec.Struct, frozen=True):
+    code: str
+    at: datetime
+
+
+class Page(msgspec.Struct, frozen=True):
+    """All that the admin's pages show of one link."""
+
+    circle: KnownCircle
+    health: Health
+    we_invited: bool
+    asked_at: datetime
+    words: tuple[str, ...] = ()
+    words_said: bool = False
+    # Proposals that wait for the second signature, as we read them.
+    ours: Terms | None = None
+    theirs: Terms | None = None
+    # Which proposal of theirs this is, so that what is signed is what was read; empty when there is none.
+    proposal: str = ""
+    agreed_until: datetime | None = None
+    ended_at: datetime | None = None
+    ended_by_them: bool = False
+    alarms: tuple[Alarm, ...] = ()
+
+    @property
+    def called(self) -> str:
+        """Their name; until we know it, the address that stood in the invitation."""
+        return self.circle.name or urlsplit(self.circle.base_url).netloc
+
+
 _LINK = (
     "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, "
     "l.suspended_by_us_at, l.suspended_by_them_at FROM link l"
@@ -95,18 +127,70 @@ async def pinned(link_id: str) -> LogState:
     return read_log(row[0])
 
 
+_HEALTH = (
+    "w.last_seen_at, w.next_try_at, w.failures, w.trouble, w.clock_offset_s, w.clock_seen_at, "
+    "(SELECT COUNT(*) FROM letter_out o WHERE o.link_id = w.link_id AND o.state IN ('waiting', 'sent')) AS waiting,"
+    " (SELECT COUNT(*) FROM letter_out o WHERE o.link_id = w.link_id AND o.state = 'refused') AS refused,"
+    " (SELECT COUNT(*) FROM link_alarm a WHERE a.link_id = w.link_id) AS alarms"
+)
+
+
 async def health(link_id: str) -> Health:
     """Raises NotFound."""
-    row = await fetch_one(
-        "SELECT w.last_seen_at, w.next_try_at, w.failures, w.trouble, w.clock_offset_s, w.clock_seen_at, "
-        "(SELECT COUNT(*) FROM letter_out o WHERE o.link_id = w.link_id AND o.state IN ('waiting', 'sent')) AS waiting,"
-        " (SELECT COUNT(*) FROM letter_out o WHERE o.link_id = w.link_id AND o.state = 'refused') AS refused,"
-        " (SELECT COUNT(*) FROM link_alarm a WHERE a.link_id = w.link_id) AS alarms"
-        " FROM link_wire w WHERE w.link_id = ?",
-        link_id,
-    )
+    row = await fetch_one(f"SELECT {_HEALTH} FROM link_wire w WHERE w.link_id = ?", link_id)
     if row is None:
         raise NotFound("We know no such circle.", "unknown_link")
+    return _health(row)
+
+
+async def pages() -> list[Page]:
+    """Every circle we know or knew, as its admin sees it; by name, what has ended last. One query."""
+    rows = await fetch(f"{_PAGE} ORDER BY CASE l.state WHEN 'ended' THEN 1 ELSE 0 END, l.name, l.asked_at DESC, l.id")
+    return [_page(row) for row in rows]
+
+
+async def page(link_id: str) -> Page:
+    """One link with its alarms. Raises NotFound."""
+    row = await fetch_one(f"{_PAGE} WHERE l.id = ?", link_id)
+    if row is None:
+        raise NotFound("We know no such circle.", "unknown_link")
+    alarms = await fetch("SELECT code, at FROM link_alarm WHERE link_id = ? ORDER BY id DESC LIMIT 20", link_id)
+    return msgspec.structs.replace(_page(row), alarms=tuple(Alarm(a[0], a[1]) for a in alarms))
+
+
+_PAGE = (
+    "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "
+    "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_said_at, l.our_proposal, l.their_proposal, "
+    f"l.ended_at, l.ended_by_them, {_HEALTH} FROM link l JOIN link_wire w ON w.link_id = l.id"
+)
+
+
+def _page(row: Any) -> Page:
+    agreement = read_agreement(row["agreement"])
+    return Page(
+        circle=_known(row), health=_health(row), we_invited=bool(row["we_invited"]), asked_at=row["asked_at"],
+        words=tuple(row["words"].split()), words_said=row["words_said_at"] is not None,
+        ours=_proposed(row["our_proposal"], row["node_id"]), theirs=_proposed(row["their_proposal"], row["node_id"]),
+        proposal=proposal_mark(row["their_proposal"]),
+        agreed_until=datetime.fromisoformat(agreement["expires_at"]) if agreement else None,
+        ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]),
+    )  # fmt: skip
+
+
+def proposal_mark(text: str) -> str:
+    """Names one proposal, signature and all."""
+    return jcs.digest(msgspec.json.decode(text)) if text else ""
+
+
+def _proposed(text: str, them: str) -> Terms | None:
+    value = read_agreement(text)
+    if value is None:
+        return None
+    us = next(party for party in value["parties"] if party != them)
+    return rules.terms_of(value, us, them)
+
+
+def _health(row: Any) -> Health:
     return Health(
         last_seen_at=as_time(row["last_seen_at"]), next_try_at=as_time(row["next_try_at"]), failures=row["failures"],
         trouble=row["trouble"], clock_offset_s=row["clock_offset_s"], clock_seen_at=as_time(row["clock_seen_at"]),
@@ -146,11 +230,8 @@ def _known(row: Any) -> KnownCircle:
     terms = Terms(we_may=(), they_may=())
     if policy.agreement:
         agreed = rules.terms_of(policy.agreement, policy.us, policy.them)
-        terms = msgspec.structs.replace(
-            agreed,
-            we_may=tuple(s for s in agreed.we_may if s not in policy.narrowed.get(policy.us, ())),
-            they_may=tuple(s for s in agreed.they_may if s not in policy.narrowed.get(policy.them, ())),
-        )
+        taken = policy.narrowed
+        terms = rules.without(agreed, we=taken.get(policy.us, ()), they=taken.get(policy.them, ()))
     return KnownCircle(
         id=row["id"], node_id=row["node_id"], name=row["name"], phone=row["phone"], base_url=row["base_url"],
         standing=rules.standing(

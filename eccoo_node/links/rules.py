@@ -84,40 +84,75 @@ def terms_of(agreement: Mapping[str, Any], us: str, them: str) -> Terms:
     )
 
 
+def without(terms: Terms, *, we: tuple[str, ...] = (), they: tuple[str, ...] = ()) -> Terms:
+    """These terms after scopes were taken back."""
+    return msgspec.structs.replace(
+        terms,
+        we_may=tuple(scope for scope in terms.we_may if scope not in we),
+        they_may=tuple(scope for scope in terms.they_may if scope not in they),
+    )
+
+
 def same_terms(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two proposals differ in nothing but their dates."""
     aside = {"agreed_at", "expires_at", "proof"}
     return {k: v for k, v in one.items() if k not in aside} == {k: v for k, v in other.items() if k not in aside}
 
 
+SCOPES = ("cover.request", "cover.offer", "settle", "attest.read")
+# What we may do, what they may do, and both in one.
 _SAY = {
-    "cover.request": ("We may ask {them} for cover.", "{them} may ask us for cover."),
-    "cover.offer": ("Our workers may offer to come when {them} asks.", "Their workers may offer to come when we ask."),
-    "settle": ("We may tell {them} what visits cost.", "{them} may tell us what visits cost."),
-    "attest.read": ("We may read what {them} has seen of a worker.", "{them} may read what we have seen of a worker."),
-}
+    "cover.request": (
+        "We may ask {them} for cover.", "{them} may ask us for cover.", "We may ask {them} for cover, and they may ask us.",
+    ),
+    "cover.offer": (
+        "Our workers may offer to come when they ask.", "Their workers may offer to come when we ask.",
+        "Workers of either may offer to come when the other asks.",
+    ),
+    "settle": (
+        "We may tell {them} what visits cost.", "{them} may tell us what visits cost.",
+        "Each tells the other what visits cost.",
+    ),
+    "attest.read": (
+        "We may read what {them} has seen of a worker.", "{them} may read what we have seen of a worker.",
+        "Each may read what the other has seen of a worker.",
+    ),
+}  # fmt: skip
 
 
-def sentences(terms: Terms, them: str) -> list[str]:
-    """What is agreed, as an admin reads it before pressing Agree."""
-    said = []
-    for scope, (ours, theirs) in _SAY.items():
+def say_scope(scope: str, them: str, *, ours: bool) -> str:
+    """What one scope lets us do, or them."""
+    if scope.startswith("pool.read:"):
+        fields = scope[10:].replace("_", " ").replace(",", ", ")
+        if ours:
+            return f"Of their workers who say yes to it, we may see: {fields}."
+        return f"Of our workers who say yes to it, {them} may see: {fields}."
+    return _SAY[scope][0 if ours else 1].format(them=them)
+
+
+def sentences(terms: Terms, them: str) -> list[tuple[str, list[str]]]:
+    """What is agreed, under headings, as an admin reads it before pressing Agree."""
+    order = {scope: place for place, scope in enumerate(SCOPES)}
+    by_order = sorted({*terms.we_may, *terms.they_may}, key=lambda scope: (order.get(scope, 99), scope))
+    cover = []
+    for scope in by_order:
+        if scope in _SAY and scope in terms.we_may and scope in terms.they_may:
+            cover.append(_SAY[scope][2].format(them=them))
+            continue
         if scope in terms.we_may:
-            said.append(ours.format(them=them))
+            cover.append(say_scope(scope, them, ours=True))
         if scope in terms.they_may:
-            said.append(theirs.format(them=them))
-    for scope in sorted(set(terms.we_may) | set(terms.they_may)):
-        if scope.startswith("pool.read:"):
-            said.append(f"Workers who say yes to it are shown to the other circle: {scope[10:].replace(',', ', ')}.")
-    if terms.home_share_bps == HALF_BPS:
-        said.append("What a visit brings the circles is shared half and half.")
-    else:
-        said.append(
-            f"Of what a visit brings the circles, {terms.home_share_bps / 100:g}% goes to the circle of the worker, "
-            "the rest to the circle that asked."
-        )
-    said.append(f"Neither owes the other more than {pounds(terms.credit_limit_pence)} before new cover waits.")
-    said.append(f"Each {terms.statement_period} both compare what is owed.")
-    said.append("What is learned of a person is used for that visit alone, and deleted when its time is over.")
-    said.append("Either can stop this at any time, at once.")
-    return said
+            cover.append(say_scope(scope, them, ours=False))
+    share = f"{terms.home_share_bps / 100:g}%"
+    halves = "The circles’ part of each visit is shared half and half."
+    money = [
+        halves if terms.home_share_bps == HALF_BPS else
+        f"Of the circles’ part of each visit, {share} stays with the worker’s circle. The rest stays with the circle that asked.",
+        f"Neither owes the other more than {pounds(terms.credit_limit_pence)}. Past that, new cover waits.",
+        f"Each {terms.statement_period} both compare what is owed.",
+    ]  # fmt: skip
+    people = [
+        "What we learn of a person is used for that visit alone, and deleted when its time is over.",
+        "Either circle can pause or end this at any time, at once.",
+    ]
+    return [("Who may ask", cover or ["Nobody may ask anything yet."]), ("Money", money), ("People", people)]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -11,7 +10,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members import queries
-from eccoo_node.members.cards import FACTS
+from eccoo_node.members.cards import FACTS, Caller
 from eccoo_node.members.reading import read_codes, read_words
 from eccoo_node.members.rules import how_said
 from eccoo_node.members.tables import CHANNELS, HOW_SAID, CareFacts, Payer, SafeContact, StandingWish
@@ -46,6 +45,21 @@ async def set_safe_contact(
         )
     )  # fmt: skip
     await act.tell("safe_contact.set", "person", person_id, channel=channel)
+
+
+@door("members.look_up")
+async def look_up(act: Act, person_id: str) -> Caller:
+    """What a facilitator needs in order to know who is calling. Reading it is an act, which the person can see."""
+    paid = await queries.paid_workers_of(await queries.team_of(person_id))
+    act.allow(Thing("person", person_id, person_id, paid_workers=paid))
+    card, ways = await queries.person(person_id), await queries.safe_contacts(person_id)
+    return Caller(
+        card,
+        unsafe="phone" in ways and not ways["phone"].safe,
+        agreed=next((way.agreed_words for way in ways.values() if way.agreed_words), ""),
+        note=next((way.note for way in ways.values() if way.note), ""),
+        shares=tuple(await queries.shares_contact(person_id)),
+    )
 
 
 @door("members.set_standing_wish")
@@ -96,9 +110,9 @@ async def set_care_facts(
         raise Invalid("Choose from the list.", "bad_fact", field="facts")
     if gender_wished not in GENDERS_WISHED:
         raise Invalid("Choose a woman, a man, or either.", "bad_gender", field="gender_wished")
-    codes: dict[str, Any] = {name: name in named for name in FACTS}
     row = CareFacts(
-        person_id=person_id, **codes, language=language, gender_wished=gender_wished,
+        person_id=person_id, two_people="two_people" in named, hoist="hoist" in named, stairs="stairs" in named,
+        pets="pets" in named, smoke="smoke" in named, language=language, gender_wished=gender_wished,
         skills=read_codes(skills, "skills"), way_in=read_words(way_in, "way_in"),
         must_know=read_words(must_know, "must_know"), changed_at=clock.now(),
         safety_review_at=(await queries.care_facts(person_id)).safety_review_at,

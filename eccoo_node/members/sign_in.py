@@ -27,6 +27,7 @@ from eccoo_node.members.ways_in import MAIL_LASTS, hash_digits, hash_secret
 from eccoo_node.record.door import Act, door
 
 PRINTED_LASTS = timedelta(days=14)
+SETUP_LASTS = timedelta(days=2)
 SESSION_LASTS = timedelta(days=90)
 # Whoever can read or change what is others' signs in again each week.
 POWERFUL_LASTS = timedelta(days=7)
@@ -34,8 +35,9 @@ SEEN_EVERY = timedelta(minutes=10)
 TRIES = 5
 PRINTED_LENGTH = 12
 
-# One household or one library may ask for several people; one address is one person's.
-_ASKS_BY_ADDRESS, _ASKS_BY_CLIENT, _CODES_BY_CLIENT = 5, 30, 60
+# From one place an address is asked for a few times; from everywhere together often enough that a stranger cannot
+# keep its owner out, and seldom enough that six digits cannot be guessed. A library asks for many people.
+_ASKS_FROM_ONE_PLACE, _ASKS_IN_A_DAY, _ASKS_BY_CLIENT, _CODES_BY_CLIENT = 5, 30, 30, 60
 
 NOBODY = Actor()
 NOT_RIGHT = "That didn't work. The code or link may be used already or have run out. You can ask for a new one."
@@ -59,6 +61,13 @@ class PrintedCode(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
+class SetupLink(msgspec.Struct, frozen=True):
+    """The end of a link for the first admin; it is shown this once."""
+
+    token: str
+    expires_at: datetime
+
+
 async def ask_for_link(email: str, *, client: str = "") -> str:
     """Ask for a mail with a link and six digits; what the asking browser holds until it has the digits.
 
@@ -67,8 +76,10 @@ async def ask_for_link(email: str, *, client: str = "") -> str:
     address = read_email(email)
     if not address:
         raise Invalid("Write your email address.", "bad_email", field="email")
-    await limits.count("ask.address", address, _ASKS_BY_ADDRESS)
-    await limits.count("ask.client", limits.network_of(client), _ASKS_BY_CLIENT)
+    place = limits.network_of(client)
+    await limits.count("ask.client", place, _ASKS_BY_CLIENT)
+    await limits.count("ask.place", f"{address} {place}", _ASKS_FROM_ONE_PLACE)
+    await limits.count("ask.address", address, _ASKS_IN_A_DAY, timedelta(days=1))
     return await _ask(NOBODY, address)
 
 
@@ -223,6 +234,25 @@ async def print_code(act: Act, person_id: str) -> PrintedCode:
     act.about(str(row.id))
     await act.tell("sign_in.code_printed", "person", person_id, by=act.actor.person_id)
     return PrintedCode(code, card.called, now + PRINTED_LASTS)
+
+
+@door("members.make_setup_link")
+async def make_setup_link(act: Act) -> SetupLink:
+    """A link that signs in the first admin of a new node, once. An older one ends. Raises Conflict once anyone came in."""
+    act.allow(Thing("sign_in"))
+    if await fetch_value("SELECT id FROM session LIMIT 1") is not None:
+        raise Conflict("Someone has signed in here already.", "not_new")
+    first = await fetch_value("SELECT person_id FROM hat WHERE role = 'admin' ORDER BY from_at, id LIMIT 1")
+    if first is None:
+        raise NotFound("This node has no admin yet.", "no_admin")
+    now, token = clock.now(), new_secret()
+    await fetch("UPDATE sign_in SET used_at = ? WHERE kind = 'setup' AND used_at IS NULL", now)
+    row = SignIn(
+        person_id=first, kind="setup", link_hash=hash_secret(token), created_at=now, expires_at=now + SETUP_LASTS
+    )
+    await insert(row)
+    act.thing = Thing("sign_in", str(row.id), first)
+    return SetupLink(token, row.expires_at)
 
 
 async def resume(token_hash: str) -> SessionActor | None:

@@ -18,8 +18,22 @@ _WORKER = """w.person_id, p.called, w.words, w.languages, w.gender, w.rate_pence
 
 def _card(row: Any) -> WorkerCard:
     goes_to, skills, avoids = (frozenset(msgspec.json.decode(row[i])) for i in (7, 8, 9))
-    values: Any = [*tuple(row)[:7], goes_to, skills, avoids, bool(row[10]), bool(row[11]), row[12]]
-    return WorkerCard(*values)
+    person_id, called, words, languages, gender, rate, travel = list(row)[:7]
+    return WorkerCard(
+        person_id,
+        called,
+        words,
+        languages,
+        gender,
+        rate,
+        travel,
+        goes_to,
+        skills,
+        avoids,
+        bool(row[10]),
+        bool(row[11]),
+        row[12],
+    )
 
 
 async def worker(person_id: str) -> WorkerCard | None:

@@ -80,7 +80,8 @@ def _found(name: str, entries: list[EntryPoint]) -> Found:
             raise BadPlugin("bad_manifest", f"It is installed as {name} but calls itself {plugin.name}.")
         if not fits(plugin.api):
             raise BadPlugin(
-                "incompatible", f"It is made for version {plugin.api} of the plugin interface; this node has {API_VERSION}."
+                "incompatible",
+                f"It is made for version {plugin.api} of the plugin interface; this node has {API_VERSION}.",
             )
     except BadPlugin as bad:
         return _troubled(known, bad.code, bad.sentence)

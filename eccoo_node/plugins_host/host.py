@@ -68,7 +68,9 @@ class Brought(msgspec.Struct, frozen=True):
 RUNNING = Status("running", "It is on.")
 OFF = Status("off", "It is off.")
 SAFE = Status("safe", "It is on, but this node was started without plugins.")
-CHANGED = Status("changed", "It has changed since you allowed it, so it is not running. Read again what it does, then allow it.")
+CHANGED = Status(
+    "changed", "It has changed since you allowed it, so it is not running. Read again what it does, then allow it."
+)
 GONE = Status("gone", "It is on, but no longer installed. Its records are kept.")
 
 
@@ -91,6 +93,7 @@ class Host:
         self.statuses: dict[str, Status] = {}
         self._turn = asyncio.Lock()
         self._seen = ""
+        self._brought_some = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def look(self) -> dict[str, Found]:
@@ -118,7 +121,10 @@ class Host:
             self.running = running
             if self.refresh is not None:
                 await self.refresh()
-            await self._swap()
+            # Where none was brought and none is, the app is as it was.
+            if self._brought_some or running:
+                await self._swap()
+                self._brought_some = bool(self.running)
 
     def _at_first(self, name: str, allowed: Allowed | None) -> Status:
         found = self.found.get(name)
@@ -137,21 +143,21 @@ class Host:
     async def _swap(self) -> None:
         """Swap the app; where a plugin's pages spoil it, find out whose they are and go on without them."""
         try:
-            self.use(self._brought(self.running))
+            self.use(self._all_that(self.running))
             return
         except Exception as error:
             log.warning("plugins spoil the app", error=type(error).__name__)
         sound: dict[str, Running] = {}
         for name, running in self.running.items():
             try:
-                self.use(self._brought(sound | {name: running}))
+                self.use(self._all_that(sound | {name: running}))
                 sound[name] = running
             except Exception as error:
                 await self._count(name, Failed("register_routes", type(error).__name__))
         self.running = sound
-        self.use(self._brought(sound))
+        self.use(self._all_that(sound))
 
-    def _brought(self, running: dict[str, Running]) -> Brought:
+    def _all_that(self, running: dict[str, Running]) -> Brought:
         return Brought(
             tuple(self._handler(r, route) for r in running.values() for route in r.routes),
             tuple(_line(r, way) for r in running.values() for way in r.ways),
@@ -164,7 +170,9 @@ class Host:
 
         page.__name__ = f"{running.plugin.name}_{route.method.lower()}_{route.handler.__name__}"
         kind, action = (get, "plugin.see") if route.method == "GET" else (post, "plugin.act")
-        made: HTTPRouteHandler = kind(f"{running.plugin.path}{route.path}", opt={"action": action}, include_in_schema=False)(page)
+        made: HTTPRouteHandler = kind(
+            f"{running.plugin.path}{route.path}", opt={"action": action}, include_in_schema=False
+        )(page)
         return made
 
     async def _answer(self, running: Running, route: Route, request: AnyRequest) -> Response[Any]:
@@ -176,23 +184,40 @@ class Host:
             if not isinstance(page, Response):
                 raise Failed("page", "NoPage")
         except Failed as failure:
-            await self._count(running.plugin.name, failure, later=True)
+            await self._count_page(running, failure)
             return answer(request, not_working(running.plugin.title))
         if loop.time() - began > self.page_s:
             # It held the whole node up without once letting go, so that no deadline could end it.
-            await self._count(running.plugin.name, Failed("page", "Stalled"), later=True)
+            await self._count_page(running, Failed("page", "Stalled"))
         return page
 
-    async def _count(self, name: str, failure: Failed, *, later: bool = False) -> None:
-        """Write a failure down. One too many switches the plugin off; `later` then builds the app without it."""
-        log.warning("plugin failed", plugin=name, where=failure.where, error=failure.what)
-        off = await self.register.failed(name, failure.code)
-        start_ = "It was switched off because it kept failing." if off else "It is on, but not working."
-        self.statuses[name] = Status("failed", f"{start_} {guard.say(failure.code)}")
-        if off and later:
+    async def _count(self, name: str, failure: Failed) -> None:
+        """Write down that a plugin did not start."""
+        self._say_failed(name, failure, off=await self._written(name, failure))
+
+    async def _count_page(self, running: Running, failure: Failed) -> None:
+        """Write down a page's failure. The last one that is suffered builds the app without the plugin."""
+        name = running.plugin.name
+        # The page may belong to an app that has been swapped out, before this failure was written or after.
+        if self.running.get(name) is not running:
+            return
+        off = await self._written(name, failure)
+        if self.running.get(name) is not running:
+            return
+        self._say_failed(name, failure, off=off)
+        if off:
+            del self.running[name]
             task = asyncio.create_task(self.reload())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _written(self, name: str, failure: Failed) -> bool:
+        log.warning("plugin failed", plugin=name, where=failure.where, error=failure.what)
+        return await self.register.failed(name, failure.code)
+
+    def _say_failed(self, name: str, failure: Failed, *, off: bool) -> None:
+        begins = "It was switched off because it kept failing." if off else "It is on, but not working."
+        self.statuses[name] = Status("failed", f"{begins} {guard.say(failure.code)}")
 
     async def follow(self, stop: asyncio.Event, every_s: float = 1.0) -> None:
         """Notice what another process or a command decided, and build the app anew. A service of the shell."""

@@ -120,7 +120,9 @@ def fits(wanted: str, version: str = API_VERSION) -> bool:
     for bound in wanted.split(","):
         found = _BOUND.match(bound)
         if found is None:
-            raise BadPlugin("bad_manifest", f"Its range of versions cannot be read: {wanted}. Write one such as >=1.0,<2.")
+            raise BadPlugin(
+                "bad_manifest", f"Its range of versions cannot be read: {wanted}. Write one such as >=1.0,<2."
+            )
         sign, than = found[1], _version(found[2], found[3])
         holds = {">=": have >= than, "<=": have <= than, "==": have == than, "<": have < than, ">": have > than}
         if not holds[sign]:

@@ -8,15 +8,14 @@ import msgspec
 TEXT = 4.5
 SHAPE = 3.0
 
+_GROUNDS = ("paper", "card", "rose")
 # What is drawn on what. Each pair is checked in the light and in the dark.
 PAIRS = (
-    *((ink, ground, TEXT) for ink in ("ink", "soft", "plum", "ember", "moss", "amber") for ground in ("paper", "card", "rose")),
+    *((ink, ground, TEXT) for ink in ("ink", "soft", "plum", "ember", "moss", "amber") for ground in _GROUNDS),
     ("paper", "plum", TEXT),
     ("band_ink", "band", TEXT),
     ("star", "band", SHAPE),
-    ("line", "paper", SHAPE),
-    ("line", "card", SHAPE),
-    ("line", "rose", SHAPE),
+    *(("line", ground, SHAPE) for ground in _GROUNDS),
 )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def _palette(manifest: Manifest, scheme: str, given: dict[str, str]) -> dict[str
 
 
 def read(folder: Path) -> Theme:
-    """The theme in a folder. Raises Broken with one plain sentence, naming the failing pair where one cannot be read."""
+    """The theme in a folder. Raises Broken with one plain sentence, which names a pair that cannot be read."""
     path = folder / "theme.toml"
     try:
         data: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from litestar import Request
 
-from eccoo_node.web.asgi import Scope
 from eccoo_node.web.sessions import SessionActor
 
 if TYPE_CHECKING:
@@ -98,7 +97,8 @@ def asked() -> Ask:
     return _ask.get()
 
 
-def ask_of(request: "AnyRequest | Scope") -> Ask:
+def ask_of(request: "AnyRequest | Any") -> Ask:
+    """The request's own `Ask`, from the request or its scope."""
     scope: Any = request.scope if isinstance(request, Request) else request
     found: Ask = scope["eccoo"]
     return found

@@ -20,7 +20,7 @@ GRACE_S = 10
 
 @contextlib.contextmanager
 def only_one(lock: Path) -> Iterator[None]:
-    """Hold the folder's lock. Raises Broken when another process serves from it; the system lets go when a process dies."""
+    """Hold the folder's lock, which the system lets go when a process dies. Raises Broken when another has it."""
     with lock.open("a") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

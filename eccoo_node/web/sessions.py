@@ -37,6 +37,10 @@ class SessionActor(Protocol):
     def relation(self) -> str:
         """What they are to that person: "daughter"; else empty."""
 
+    @property
+    def large_print(self) -> bool:
+        """Whether they asked for large print; every page is then larger for them."""
+
 
 LoadSession = Callable[[str], Awaitable[SessionActor | None]]
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from eccoo_federation.errors import ProtocolError
-from eccoo_federation.times import wire_time
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
@@ -14,42 +13,8 @@ from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.links import letters
 from eccoo_node.links.letters import Letter
-from tests.support.pair import Pair, PairNode
-
-
-class Heard:
-    """Handlers that remember what came, and refuse what the test tells them to."""
-
-    def __init__(self) -> None:
-        self.letters: list[tuple[str, str, int]] = []
-        self.actors: list[Actor] = []
-        self.refuse: dict[str, Exception] = {}
-
-    async def hear(self, actor: Actor, letter: Letter) -> None:
-        if letter.subject in self.refuse:
-            raise self.refuse[letter.subject]
-        self.actors.append(actor)
-        self.letters.append((letter.type, letter.subject, letter.rev))
-
-
-@pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
-    """Stands where the cover domain will; everything below it is the real thing."""
-    listening = Heard()
-    registry: dict[str, Any] = {**letters._HANDLERS}
-    for kind in ("cover.declined", "cover.cancelled", "pool.changed"):
-        registry[kind] = listening.hear
-    monkeypatch.setattr(letters, "_HANDLERS", registry)
-    return listening
-
-
-async def write_letter(node: PairNode, link_id: str, subject: str = "req-1", type_: str = "cover.declined") -> str:
-    body: dict[str, Any] = {"request": subject}
-    if type_ == "cover.cancelled":
-        body["cancelled_at"] = wire_time(node.clock())
-    with node.bound():
-        async with write():
-            return await letters.send(link_id, type_, subject, body)
+from tests.support.heard import Heard, write_letter
+from tests.support.pair import Pair
 
 
 async def test_a_letter_is_handled_by_the_other_circle_once(two_nodes: Pair, heard: Heard) -> None:

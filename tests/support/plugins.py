@@ -14,10 +14,12 @@ from eccoo_node.admin.queries import theme_name
 from eccoo_node.admin.register import DecidedPlugins
 from eccoo_node.admin.web import NAV, AdminController
 from eccoo_node.app import Parts, Shell, create_app
-from eccoo_node.db.migrate import _MAKE
+from eccoo_node.db.migrate import _MAKE, MigrationDone, chain
+from eccoo_node.db.rows import insert
 from eccoo_node.db.transaction import write
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Hat
-from eccoo_node.kernel.paths import DataFolder
+from eccoo_node.kernel.paths import DataFolder, shipped
 from eccoo_node.kernel.settings import Settings
 from eccoo_node.plugins_host.catalogue import GROUP
 from eccoo_node.plugins_host.host import Host
@@ -52,7 +54,9 @@ from eccoo_node.plugin_api import *
 class Settings(Struct):
     words: str = "All is well."
 """
-TEMPLATE = "{% extends 'layout.html' %}{% block title %}A{% endblock %}{% block main %}<h1>{{ words }}</h1>{% endblock %}"
+TEMPLATE = (
+    "{% extends 'layout.html' %}{% block title %}A{% endblock %}{% block main %}<h1>{{ words }}</h1>{% endblock %}"
+)
 
 
 class Shelf:
@@ -116,6 +120,7 @@ class SignedIn(msgspec.Struct, frozen=True):
     session_id: str = "s"
     acting_for_called: str = ""
     relation: str = ""
+    large_print: bool = False
 
 
 def wearing(person_id: str, circle_id: str, *roles: str) -> Actor:
@@ -156,9 +161,11 @@ class Site:
 
 
 async def migrations_begun(node: Node) -> None:
-    """The list of migrations that have run, which a node made from its classes lacks."""
+    """The list of migrations that have run, which a database made from its classes lacks."""
     async with write():
         await node.engine.script([_MAKE[node.engine.engine_type]])
+        for path in chain(shipped("migrations"), "core"):
+            await insert(MigrationDone(app="core", name=path.stem, at=clock.now()))
 
 
 async def send(client: httpx.AsyncClient, page: str, action: str, **values: str) -> httpx.Response:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from eccoo_node.db.engine import NodeSQLite
 from tests.support.node import Node
 from tests.web.client import Reader
 from tests.web.gallery.app import GalleryController, gallery
@@ -15,6 +16,13 @@ def nothing_done() -> Iterator[None]:
     GalleryController.done.clear()
     yield
     GalleryController.done.clear()
+
+
+@pytest.fixture
+async def visitor(tmp_path: Path) -> AsyncIterator[Reader]:
+    """Someone who only looks: what is shown in the gallery asks no database, so there is none."""
+    async with Reader(gallery(tmp_path, engine=NodeSQLite(tmp_path / "none.sqlite"))) as made:
+        yield made
 
 
 @pytest.fixture

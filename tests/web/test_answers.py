@@ -8,14 +8,15 @@ import pytest
 
 from eccoo_node.web.errors import known
 from eccoo_node.web.security import Proxies
+from eccoo_node.web.sessions import hash_token
 from tests.support.node import Node
 from tests.web.client import Reader
-from tests.web.gallery.app import gallery
+from tests.web.gallery.app import SESSIONS, gallery
 
 HEADERS = {
     "content-security-policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; script-src 'self'; connect-src 'self'; "
-        "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; script-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
@@ -23,13 +24,13 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-PATHS = ("/", "/gallery/home", "/nothing/here", "/gallery/fail/broken", "/gallery/mine", "/static/theme.css", "/healthz",
-         "/schema/openapi.json", "/api/v1/nothing", "/static/none.css")  # fmt: skip
+PATHS = ("/", "/gallery/home", "/nothing/here", "/gallery/fail/broken", "/gallery/mine", "/static/theme.css",
+         "/healthz", "/schema/openapi.json", "/api/v1/nothing", "/static/none.css")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_every_answer_has_the_headers(reader: Reader, path: str) -> None:
-    answer = await reader.get(path)
+async def test_every_answer_has_the_headers(visitor: Reader, path: str) -> None:
+    answer = await visitor.get(path)
     assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
     assert "strict-transport-security" not in answer.headers
 
@@ -44,8 +45,8 @@ async def test_on_https_cookies_are_for_this_host_alone_and_browsers_stay_on_htt
         )
 
 
-async def test_cookies_are_named_after_the_node_so_that_two_on_one_host_do_not_meet(reader: Reader) -> None:
-    answer = await reader.get("/gallery/form")
+async def test_cookies_are_named_after_the_node_so_that_two_on_one_host_do_not_meet(visitor: Reader) -> None:
+    answer = await visitor.get("/gallery/form")
     assert re.findall(r"^(\w+)=", answer.headers["set-cookie"]) == ["form_n0de1234"]
     assert "HttpOnly" in answer.headers["set-cookie"]
 
@@ -62,9 +63,9 @@ async def test_cookies_are_named_after_the_node_so_that_two_on_one_host_do_not_m
     ],
 )
 async def test_an_error_is_a_page_that_says_what_happened_what_is_safe_what_to_do_and_whom_to_ring(
-    reader: Reader, path: str, status: int, sentence: str
+    visitor: Reader, path: str, status: int, sentence: str
 ) -> None:
-    page = await reader.get(path)
+    page = await visitor.get(path)
     plain = known(status)
     assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert f"<h1>{sentence}</h1>" in page.text
@@ -74,9 +75,9 @@ async def test_an_error_is_a_page_that_says_what_happened_what_is_safe_what_to_d
 
 
 async def test_an_error_nobody_expected_tells_no_secret_and_can_be_named_on_the_phone(
-    reader: Reader, capsys: pytest.CaptureFixture[str]
+    visitor: Reader, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = await reader.get("/gallery/fail/broken")
+    page = await visitor.get("/gallery/fail/broken")
     found = re.search(r"please read us this: <strong>(\w{4})-(\w{4})</strong>", page.text)
     assert found is not None
     told = capsys.readouterr().out
@@ -91,24 +92,24 @@ async def test_the_wrong_method_is_a_page_too(reader: Reader) -> None:
     assert "01422 496 0123" in page.text
 
 
-async def test_a_program_is_answered_as_a_program(reader: Reader) -> None:
-    answer = await reader.get("/api/v1/nothing")
+async def test_a_program_is_answered_as_a_program(visitor: Reader) -> None:
+    answer = await visitor.get("/api/v1/nothing")
     assert answer.status_code == 404
     assert answer.json() == {"error": {"code": "not_found", "sentence": "We can't find that page.", "reference": ""}}
 
 
-async def test_whoever_is_not_signed_in_is_led_to_the_door_and_back(reader: Reader) -> None:
-    answer = await reader.get("/gallery/mine")
+async def test_whoever_is_not_signed_in_is_led_to_the_door_and_back(visitor: Reader) -> None:
+    answer = await visitor.get("/gallery/mine")
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/gallery/mine")
-    await reader.get("/gallery/in/ada")
-    page = await reader.get("/gallery/mine")
+    await visitor.get("/gallery/in/ada")
+    page = await visitor.get("/gallery/mine")
     assert page.status_code == 200
     assert page.headers["cache-control"] == "no-store"
 
 
-async def test_a_session_nobody_knows_is_nobody(reader: Reader) -> None:
-    await reader.get("/gallery/in/stranger")
-    assert (await reader.get("/gallery/mine")).headers["location"] == "/sign-in?next=/gallery/mine"
+async def test_a_session_nobody_knows_is_nobody(visitor: Reader) -> None:
+    await visitor.get("/gallery/in/stranger")
+    assert (await visitor.get("/gallery/mine")).headers["location"] == "/sign-in?next=/gallery/mine"
 
 
 @pytest.mark.parametrize(
@@ -120,18 +121,25 @@ async def test_a_session_nobody_knows_is_nobody(reader: Reader) -> None:
 )
 @pytest.mark.parametrize("path", ["/gallery/home", "/nothing/here", "/gallery/fail/broken"])
 async def test_who_acts_for_another_reads_so_on_every_page_with_a_way_back(
-    reader: Reader, who: str, words: str, way_back: str, path: str
+    visitor: Reader, who: str, words: str, way_back: str, path: str
 ) -> None:
-    await reader.get(f"/gallery/in/{who}")
-    page = await reader.get(path)
+    await visitor.get(f"/gallery/in/{who}")
+    page = await visitor.get(path)
     assert words in page.text
     assert f'<button class="plain">{way_back}</button>' in page.text
-    assert reader.hidden("/acting/stop").keys() == {"_form"}
+    assert visitor.hidden("/acting/stop").keys() == {"_form"}
 
 
-async def test_who_acts_for_nobody_sees_no_banner(reader: Reader) -> None:
-    await reader.get("/gallery/in/ada")
-    assert "/acting/stop" not in (await reader.get("/gallery/home")).text
+async def test_who_acts_for_nobody_sees_no_banner(visitor: Reader) -> None:
+    await visitor.get("/gallery/in/ada")
+    assert "/acting/stop" not in (await visitor.get("/gallery/home")).text
+
+
+async def test_large_print_is_larger_for_who_asked_for_it(visitor: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    await visitor.get("/gallery/in/ada")
+    assert '<html lang="en-GB">' in (await visitor.get("/gallery/home")).text
+    monkeypatch.setattr(SESSIONS[hash_token("ada")], "large_print", True)
+    assert '<html lang="en-GB" class="large">' in (await visitor.get("/gallery/home")).text
 
 
 @pytest.mark.parametrize("stripped", [True, False])
@@ -152,7 +160,7 @@ async def test_a_node_may_live_below_a_path(node: Node, tmp_path: Path, stripped
         assert (await reader.get(f"{below}/gallery/mine")).headers["location"] == "/circle/sign-in?next=/gallery/mine"
         await reader.get(f"{below}/gallery/form")
         fields = reader.hidden("/circle/gallery/form") | {"next": "else", "visits": "a"}
-        reader.http.cookies = {name: value for name, value in reader.http.cookies.items()}
+        reader.http.cookies = dict(reader.http.cookies)
         sent = await reader.post(f"{below}/gallery/form", fields)
         assert (sent.status_code, sent.headers["location"]) == (303, "/circle/gallery/home")
 
@@ -175,10 +183,10 @@ def test_only_a_trusted_proxy_is_believed_about_who_asks(
     assert Proxies(trusted).client(peer, forwarded) == address
 
 
-async def test_pages_are_zipped_for_whoever_reads_it(reader: Reader) -> None:
-    plain = await reader.get("/gallery/week", headers={"accept-encoding": "identity"})
-    request = reader.http.build_request("GET", "/gallery/week", headers={"accept-encoding": "gzip"})
-    zipped = await reader.http.send(request, stream=True)
+async def test_pages_are_zipped_for_whoever_reads_it(visitor: Reader) -> None:
+    plain = await visitor.get("/gallery/week", headers={"accept-encoding": "identity"})
+    request = visitor.http.build_request("GET", "/gallery/week", headers={"accept-encoding": "gzip"})
+    zipped = await visitor.http.send(request, stream=True)
     body = b"".join([part async for part in zipped.aiter_raw()])
     assert zipped.headers["content-encoding"] == "gzip"
     assert zipped.headers["content-length"] == str(len(body))
@@ -186,22 +194,22 @@ async def test_pages_are_zipped_for_whoever_reads_it(reader: Reader) -> None:
     assert gzip.decompress(body) == plain.content
 
 
-async def test_head_has_the_headers_and_no_body(reader: Reader) -> None:
-    page, head = await reader.get("/gallery/week"), await reader.http.head("/gallery/week")
+async def test_head_has_the_headers_and_no_body(visitor: Reader) -> None:
+    page, head = await visitor.get("/gallery/week"), await visitor.http.head("/gallery/week")
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"] == page.headers["content-type"]
 
 
 @pytest.mark.parametrize("name", ["../site.py", "..%2f..%2fapp.py", "/etc/passwd", "site.css", ".hidden"])
-async def test_no_other_file_can_be_had(reader: Reader, name: str) -> None:
-    assert (await reader.get(f"/static/{name}")).status_code == 404
+async def test_no_other_file_can_be_had(visitor: Reader, name: str) -> None:
+    assert (await visitor.get(f"/static/{name}")).status_code == 404
 
 
-async def test_the_first_page_leads_in(reader: Reader) -> None:
-    page = await reader.get("/")
+async def test_the_first_page_leads_in(visitor: Reader) -> None:
+    page = await visitor.get("/")
     assert '<a class="button act" href="/sign-in">Sign in</a>' in page.text
-    await reader.get("/gallery/in/ada")
-    assert (await reader.get("/")).headers["location"] == "/home"
+    await visitor.get("/gallery/in/ada")
+    assert (await visitor.get("/")).headers["location"] == "/home"
 
 
 async def test_health_touches_nothing_and_readiness_looks(node: Node, tmp_path: Path) -> None:

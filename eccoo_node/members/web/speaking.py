@@ -15,7 +15,7 @@ from eccoo_node.members import queries, sign_in, speaking
 from eccoo_node.members.cards import PersonCard, Voice
 from eccoo_node.members.forms import LetSpeak, Stop
 from eccoo_node.members.rules import writes_down_for
-from eccoo_node.members.say import SCOPE_WORDS, THEIR_WORDS, last_day, say_since, words_of_yes
+from eccoo_node.members.say import SCOPE_WORDS, THEIR_WORDS, last_day, said_at_once, say_since, words_of_yes
 from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
@@ -74,7 +74,8 @@ class SpeakingController(Controller):
         people = await queries.people([voice.speaker_id for voice in voices])
         return render(
             request, "members/speaks_for_me.html", speakers=_by_speaker(voices, people), subject=subject,
-            scope_words=SCOPE_WORDS, helper=await queries.facilitator_for(subject), since=partial(say_since, zone=zone),
+            scope_words=SCOPE_WORDS, helper=await queries.facilitator_for(subject),
+            since=partial(say_since, zone=zone), at_once=said_at_once,
         )  # fmt: skip
 
     @post("/speaks-for-me/stop", opt={"action": "members.stop_speaking"})

@@ -4,13 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from eccoo_node import __version__
 from eccoo_node.plugins_host.catalogue import Found, catalogue
 from eccoo_node.plugins_host.manifest import BadPlugin, fits, read
 from tests.support.plugins import GATHERINGS, MANIFEST, Shelf
 from tests.support.sources import ROOT
-
-import pytest
 
 
 def troubles(plugins: Shelf) -> dict[str, str]:
@@ -37,7 +37,15 @@ def test_what_it_does_is_told_in_plain_words() -> None:
 
 @pytest.mark.parametrize(
     "wanted, holds",
-    [(">=1.0,<2", True), (">=1.0", True), ("==1.0", True), ("<1.0", False), (">=1.1", False), (">=2,<3", False), (">1", False)],
+    [
+        (">=1.0,<2", True),
+        (">=1.0", True),
+        ("==1.0", True),
+        ("<1.0", False),
+        (">=1.1", False),
+        (">=2,<3", False),
+        (">1", False),
+    ],
 )
 def test_a_range_holds_the_versions_it_says(wanted: str, holds: bool) -> None:
     assert fits(wanted, "1.0") is holds

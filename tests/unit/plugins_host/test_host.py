@@ -1,6 +1,6 @@
 """A plugin that goes wrong is told of and left out; the others run."""
 
-from collections.abc import AsyncIterator
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -15,13 +15,11 @@ from eccoo_node.plugins_host.guard import in_thread
 from tests.support.node import Node
 from tests.support.plugins import DECLARE, MANIFEST, ROUTES, Shelf, Site, migrations_begun
 
-SLOW = "import time\ntime.sleep(30)\n"
-
 
 @pytest.fixture
-async def site(node: Node, plugins: Shelf, tmp_path: Path) -> AsyncIterator[Site]:
+async def site(node: Node, plugins: Shelf, tmp_path: Path) -> Site:
     await migrations_begun(node)
-    yield Site(node, tmp_path / "home")
+    return Site(node, tmp_path / "home")
 
 
 async def allow(site: Site, *names: str) -> None:
@@ -155,7 +153,6 @@ async def test_a_hook_never_runs_inside_a_transaction(node: Node) -> None:
 
 
 async def test_a_decision_made_elsewhere_is_followed(site: Site, plugins: Shelf) -> None:
-    import asyncio
 
     plugins.put("choir")
     await site.host.reload()

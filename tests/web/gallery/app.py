@@ -36,6 +36,7 @@ class Session(msgspec.Struct):
     called: str
     acting_for_called: str = ""
     relation: str = ""
+    large_print: bool = False
 
 
 SESSIONS = {
@@ -54,7 +55,8 @@ async def load_session(token_hash: str) -> Session | None:
 ADA, ILSE, TOMASZ, WREN = Someone("Ada"), Someone("Ilse"), Someone("Tomasz Wiśniewski-Okonkwo"), Someone("Wren")
 TEAM = [
     Someone("Ruth", words="Ada’s daughter, speaks for her"), Someone("Ilse", words="Worker, comes on Mondays"),
-    Someone("Bronwen", words="Worker"), Someone("Tomasz", words="Neighbour"), Someone("Maryam", words="Asked to join", joined=False),
+    Someone("Bronwen", words="Worker"), Someone("Tomasz", words="Neighbour"),
+    Someone("Maryam", words="Asked to join", joined=False),
 ]  # fmt: skip
 
 
@@ -72,17 +74,21 @@ class Day(msgspec.Struct):
     visits: list[Visit]
 
 
+TIMES = ("9am to 11am", "6pm to 6.30pm")
+STATES = (("certain", "is coming"), ("waiting", "we’ve asked"), ("open", "needs someone"))
+
+
 def week() -> list[Day]:
+    """A week with days of no, one and two visits, in every state."""
     names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-    states = [("certain", "is coming"), ("waiting", "we’ve asked"), ("open", "needs someone")]
-    return [
-        Day(
-            f"{name} {23 + i} November", i == 0,
-            [Visit("/gallery/visit", (ILSE, WREN, TOMASZ)[(i + n) % 3], ("9am to 11am", "6pm to 6.30pm")[n], "HX7, at home", states[(i + n) % 3])
-             for n in range((i + 1) % 3)],
-        )
-        for i, name in enumerate(names)
-    ]  # fmt: skip
+    days = []
+    for i, name in enumerate(names):
+        visits = [
+            Visit("/gallery/visit", (ILSE, WREN, TOMASZ)[(i + n) % 3], TIMES[n], "HX7, at home", STATES[(i + n) % 3])
+            for n in range((i + 1) % 3)
+        ]
+        days.append(Day(f"{name} {23 + i} November", i == 0, visits))
+    return days
 
 
 class GalleryForm(msgspec.Struct):
@@ -146,7 +152,7 @@ PARTS = Parts(
 
 
 def gallery(home: Path, *, engine: NodeEngine | None = None, public_url: str = "", **web: Any) -> Shell:
-    """The gallery as an app; its sessions are "ada", "ruth" (speaks for Ada) and "maryam" (writes down what Ada says)."""
+    """The gallery; its sessions are "ada", "ruth" (speaks for Ada) and "maryam" (writes down what Ada says)."""
     folder = DataFolder(home)
     folder.make()
     settings = Settings(

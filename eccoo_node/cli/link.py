@@ -1,0 +1,166 @@
+"""`eccoo link`: what the admin's pages of linked circles do, from a shell."""
+
+import click
+
+from eccoo_federation.errors import ProtocolError
+from eccoo_node.cli._node import Node, Plain, on_node
+from eccoo_node.federating import handshake
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import COMMAND
+from eccoo_node.kernel.errors import Conflict, NotFound
+from eccoo_node.links import actions, queries, rules, say
+from eccoo_node.links.queries import Page
+
+RUNNING = "A node that is running sends it within a second; one that is not, when it starts."
+
+
+@click.group(cls=Plain)
+def link() -> None:
+    """Invite circles, compare the six words, agree, pause and end."""
+
+
+async def _find(which: str) -> Page:
+    """A link by its id or its circle's name, or the beginning of either. Raises NotFound, or Conflict for several."""
+    known = await queries.pages()
+    asked = which.strip().lower()
+    found = [page for page in known if asked and asked in (page.circle.id, page.called.lower())]
+    found = found or [page for page in known if asked and page.circle.id.startswith(asked)]
+    found = found or [page for page in known if asked and page.called.lower().startswith(asked)]
+    # A circle that was linked before is known twice; the link that stands is meant.
+    standing = [page for page in found if page.circle.standing != "ended"]
+    found = standing or found
+    if not found:
+        raise NotFound(f"There is no linked circle called {which}. `eccoo link list` names those there are.", "unknown_link")
+    if len(found) > 1:
+        raise Conflict(f"More than one circle begins with {which}. Give the id that `eccoo link list` shows.", "several")
+    return await queries.page(found[0].circle.id)
+
+
+@link.command("list")
+@on_node()
+async def list_links(node: Node) -> None:
+    """Every circle we know, and how the link to it is."""
+    known = await queries.pages()
+    if not known:
+        click.echo("No circle is linked yet. Begin with: eccoo link invite")
+    now = clock.now()
+    for page in known:
+        _, state = say.standing(page.circle.standing, page.health.trouble)
+        told = [f"{page.called} ({page.circle.id}): {state}"]
+        if page.circle.standing == "open":
+            seen = say.last_seen(page.health.last_seen_at, now, node.settings.zone)
+            told.append(f"  last heard from: {seen[0].lower()}{seen[1:]}; letters waiting: {page.health.waiting}")
+        if page.theirs is not None:
+            told.append("  they suggest something: eccoo link agree")
+        told += [f"  {said}" for said in (say.trouble(page.health.trouble), _clock(page)) if said]
+        click.echo("\n".join(told))
+
+
+def _clock(page: Page) -> str:
+    wrong = say.clock_matters(page.health.clock_offset_s)
+    return say.clock_offset(page.health.clock_offset_s) if wrong else ""
+
+
+@link.command()
+@on_node()
+async def invite(node: Node) -> None:
+    """Make an invitation. It works once, within two days, and is shown this once."""
+    click.echo(await actions.make_invite(COMMAND))
+    click.echo("Give this one line to whoever looks after the other circle’s node, and to nobody else.", err=True)
+
+
+@link.command()
+@click.argument("invitation")
+@on_node()
+async def accept(node: Node, invitation: str) -> None:
+    """Take up an INVITATION (or - to read it from standard input), and show the six words."""
+    text = click.get_text_stream("stdin").read() if invitation == "-" else invitation
+    link_id = await actions.accept_invite(COMMAND, text)
+    try:
+        await handshake.shake_hands(link_id)
+    except ProtocolError as refused:
+        click.echo(f"{say.trouble(refused.code)} The node goes on trying. Later: eccoo link words {link_id}")
+        return
+    _show_words(await queries.page(link_id))
+
+
+@link.command()
+@click.argument("circle")
+@click.option("--same", is_flag=True, help="They are the same on both screens.")
+@click.option("--different", is_flag=True, help="They are not: the link ends here.")
+@on_node()
+async def words(node: Node, circle: str, same: bool, different: bool) -> None:
+    """Show the six words of a CIRCLE, or say whether they are the same on both screens."""
+    page = await _find(circle)
+    if same == different:
+        _show_words(page)
+    elif same:
+        await actions.words_same(COMMAND, page.circle.id)
+        click.echo(f"Now agree what each may ask: eccoo link agree {page.circle.id}")
+    else:
+        await actions.words_differ(COMMAND, page.circle.id)
+        click.echo("The link has ended. Somebody may have stood between: ring them before you try again.")
+
+
+def _show_words(page: Page) -> None:
+    if not page.words:
+        raise Conflict(f"There are no words yet. {say.trouble(page.health.trouble)}".strip(), "no_words")
+    click.echo(f"{page.called}: {' '.join(page.words)}")
+    if not page.words_said:
+        click.echo("Ring them, on a number you had before today, and read these words to each other. Then:")
+        click.echo(f"  eccoo link words --same {page.circle.id}    or    eccoo link words --different {page.circle.id}")
+
+
+@link.command()
+@click.argument("circle")
+@click.option("--yes", is_flag=True, help="Do not ask; what is agreed is printed all the same.")
+@on_node()
+async def agree(node: Node, circle: str, yes: bool) -> None:
+    """Say what would be agreed with a CIRCLE, and sign it."""
+    page = await _find(circle)
+    if page.theirs is None and (page.ours is not None or page.agreed_until is not None):
+        click.echo(f"{page.called} has not answered yet." if page.ours else f"We agree with {page.called} already.")
+        return
+    for title, lines in rules.sentences(page.theirs or rules.Terms(), page.called):
+        click.echo(f"{title}:")
+        for line in lines:
+            click.echo(f"  {line}")
+    if not yes:
+        click.confirm("Do we agree to this?", abort=True)
+    await actions.agree(COMMAND, page.circle.id, seen=page.proposal)
+    click.echo(RUNNING)
+
+
+@link.command()
+@click.argument("circle")
+@click.option("--because", default="", help="The reason, for our own record.")
+@on_node()
+async def suspend(node: Node, circle: str, because: str) -> None:
+    """Pause the link with a CIRCLE at once. Visits already agreed are kept."""
+    page = await _find(circle)
+    await actions.suspend(COMMAND, page.circle.id, because)
+    click.echo(f"The link with {page.called} is paused.")
+
+
+@link.command()
+@click.argument("circle")
+@on_node()
+async def resume(node: Node, circle: str) -> None:
+    """Go on with a CIRCLE after a pause of ours."""
+    page = await _find(circle)
+    await actions.resume(COMMAND, page.circle.id)
+    click.echo(f"The link with {page.called} goes on." if page.circle.standing != "suspended_by_them" else "They have paused.")
+
+
+@link.command()
+@click.argument("circle")
+@click.option("--because", default="", help="The reason, for our own record.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@on_node()
+async def end(node: Node, circle: str, because: str, yes: bool) -> None:
+    """End the link with a CIRCLE. Visits already agreed are honoured, what is owed is settled."""
+    page = await _find(circle)
+    if not yes:
+        click.confirm(f"End the link with {page.called}?", abort=True)
+    await actions.end(COMMAND, page.circle.id, because)
+    click.echo(f"The link with {page.called} has ended.")

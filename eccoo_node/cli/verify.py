@@ -1,0 +1,31 @@
+"""`eccoo ledger verify` and `eccoo audit verify`: whether everything is as it was written."""
+
+import click
+
+from eccoo_node.cli._node import Node, Plain, counted, on_node
+from eccoo_node.escrow.verify import verify as verify_books
+from eccoo_node.record.audit import verify as verify_record
+
+
+@click.group(cls=Plain)
+def ledger() -> None:
+    """The books of held money."""
+
+
+@ledger.command("verify")
+@on_node()
+async def ledger_verify(node: Node) -> None:
+    """Check every entry and balance. Exit code 1 and the first break where something is wrong."""
+    click.echo(f"The books hold: {counted(await verify_books())}.")
+
+
+@click.group(cls=Plain)
+def audit() -> None:
+    """The record of who did what."""
+
+
+@audit.command("verify")
+@on_node()
+async def audit_verify(node: Node) -> None:
+    """Walk the chain of the record. Exit code 1 and the first break where something is wrong."""
+    click.echo(f"The record holds: {counted(await verify_record())}.")

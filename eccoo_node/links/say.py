@@ -1,0 +1,127 @@
+"""How a link stands, in words that an admin reads without knowing the protocol. No rows, no network."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from eccoo_federation import limits
+from eccoo_node.kernel.clock import say_day, say_time
+from eccoo_node.links.rules import Standing
+
+# A request takes a moment to come, so clocks that agree still seem a little apart.
+CLOCKS_AGREE_S = 30
+
+_TROUBLES = {
+    "unreachable": "Their node does not answer.",
+    "timed_out": "Their node answers too slowly.",
+    "redirected": "Their address leads somewhere else. We don’t follow it.",
+    "bad_address": "Their address is not one that we may call.",
+    "unsigned_response": "Something at their address answers, but it is not their node.",
+    "clock_skew": "The two clocks are too far apart, so they turned us away.",
+    "unknown_key": "One of the two does not know the other’s present key.",
+    "bad_signature": "A signature did not hold. Somebody may be changing what goes between us.",
+    "bad_digest": "What arrived was not what was sent. Somebody may be changing what goes between us.",
+    "too_many": "They ask us to send more slowly.",
+    "link_suspended": "They have paused the link.",
+    "link_ended": "They have ended the link.",
+    "bad_invite": "They don’t take this invitation: it was used already, or its time is over.",
+    "wrong_node": "Somebody else answers at their address. Don’t go on before you have rung them.",
+    "log_forked": "Their node shows another history than before. Don’t go on before you have rung them.",
+    "bad_reveal": "What they showed is not what they had promised. Don’t go on before you have rung them.",
+    "failed": "Something went wrong on their node.",
+}
+_ALARMS = {
+    "words_differ": "The six words were not the same. Somebody may have stood between the two nodes.",
+    "event_changed": "A letter came a second time with other content.",
+    "seq_reused": "Two different letters came under one number.",
+    "dead_letter": "They could not read one of our letters. We put it aside.",
+    "restored_here": "Our node had forgotten letters that it sent. Was an old copy put back?",
+    "restored_there": "Their node had forgotten letters of ours. We send them again.",
+    "log_forked": "Their node showed another history of its keys than before.",
+    "failed": "One of their letters could not be read here. It is kept for whoever mends the node.",
+}
+_STANDING = {
+    "asked": ("waiting", "not linked yet"),
+    "words": ("waiting", "six words to compare"),
+    "agreeing": ("waiting", "nothing agreed yet"),
+    "open": ("certain", "linked"),
+    "suspended_by_us": ("waiting", "paused by us"),
+    "suspended_by_them": ("waiting", "paused by them"),
+    "ended": ("waiting", "ended"),
+}
+
+
+def trouble(code: str) -> str:
+    """What stands in the way; empty when nothing does."""
+    if not code:
+        return ""
+    return _TROUBLES.get(code, f"They turned us away. For whoever mends it: {code}.")
+
+
+def alarm(code: str) -> str:
+    return _ALARMS.get(code, f"Something that should not happen: {code}.")
+
+
+def standing(word: Standing, trouble_code: str) -> tuple[str, str]:
+    """(kind, words) as pages draw a state."""
+    if word == "open" and trouble_code == "clock_skew":
+        return "open", "linked, but a clock is wrong"
+    if word == "open" and trouble_code and trouble_code != "too_many":
+        return "open", "linked, but not reached now"
+    return _STANDING[word]
+
+
+def clock_offset(offset_s: int | None) -> str:
+    """Whose clock is ahead; empty while we know nothing of theirs."""
+    if offset_s is None:
+        return ""
+    if abs(offset_s) <= CLOCKS_AGREE_S:
+        return "The two clocks agree."
+    return f"Their clock is {_length(abs(offset_s))} {'ahead of' if offset_s > 0 else 'behind'} ours."
+
+
+def clock_matters(offset_s: int | None) -> bool:
+    """Whether one of the two refuses the other for it."""
+    return offset_s is not None and abs(offset_s) > limits.CLOCK_FUTURE_S
+
+
+def _length(seconds: int) -> str:
+    if seconds < 90:
+        return f"{seconds} seconds"
+    if seconds < 90 * 60:
+        return _many(round(seconds / 60), "minute")
+    if seconds < 36 * 3600:
+        return _many(round(seconds / 3600), "hour")
+    return _many(round(seconds / 86400), "day")
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{'one' if count == 1 else count} {thing}{'' if count == 1 else 's'}"
+
+
+def last_seen(at: datetime | None, now: datetime, zone: ZoneInfo) -> str:
+    if at is None:
+        return "We have not heard from them yet."
+    ago = (now - at).total_seconds()
+    if ago < 90:
+        return "Just now"
+    if ago < 90 * 60:
+        return f"{_length(int(ago))} ago"
+    if at.astimezone(zone).date() == now.astimezone(zone).date():
+        return f"Today at {say_time(at, zone)}"
+    return f"{say_day(at, zone)}, {say_time(at, zone)}"
+
+
+def waiting(count: int) -> str:
+    return "None" if not count else f"{_many(count, 'letter').capitalize()}, kept until they are taken"
+
+
+def next_try(at: datetime | None, now: datetime, zone: ZoneInfo) -> str:
+    """When we call again; empty when nothing keeps us from calling."""
+    if at is None:
+        return ""
+    if at <= now:
+        return "Now"
+    wait = int((at - now).total_seconds())
+    if wait < 3600:
+        return f"In {_length(max(wait, 5))}"
+    return f"{say_day(at, zone)}, {say_time(at, zone)}" if wait > 12 * 3600 else f"At {say_time(at, zone)}"

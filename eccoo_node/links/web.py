@@ -1,0 +1,280 @@
+"""The admin's pages about linked circles: invite, take up an invitation, compare words, agree, pause, end.
+
+Each page asks one thing. What a link's own page shows follows from how far the two circles have come.
+"""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.params import FromPath
+
+from eccoo_node.kernel import access, clock
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.links import actions, queries, rules, say
+from eccoo_node.links.forms import AcceptForm, TermsForm, values_of
+from eccoo_node.links.queries import Page
+from eccoo_node.links.rules import Terms
+from eccoo_node.web.ask import AnyRequest, ask_of
+from eccoo_node.web.forms import FormError, form_error, read_form
+from eccoo_node.web.guards import actor_of
+from eccoo_node.web.page import redirect, render
+
+HERE = "/admin/links"
+# An answer from another node is mostly there within this time; then its page need not be asked for again.
+WAIT_S = 2.0
+SHOWN_SCOPES = ("cover.request", "cover.offer", "settle")
+
+
+def _requires(request: AnyRequest, link_id: str = "") -> None:
+    """Raises Forbidden for whoever does not look after this node."""
+    access.requires(actor_of(request), "links.see", Thing("link", link_id, link_id=link_id))
+
+
+class LinksController(Controller):
+    """Every handler asks the door, or `links.see`, whether this admin may."""
+
+    include_in_schema = False
+
+    @get(HERE, opt={"action": "links.see"})
+    async def index(self, request: AnyRequest) -> Response[Any]:
+        """The circles we know, and how each is."""
+        _requires(request)
+        cards = [_card(request, page) for page in await queries.pages()]
+        loopback = ask_of(request).site.settings.federation.loopback_peers
+        return render(
+            request, "links/list.html", cards=[c for c in cards if not c["ended"]],
+            ended=[c for c in cards if c["ended"]], loopback=loopback,
+        )  # fmt: skip
+
+    @get(f"{HERE}/invite", opt={"action": "links.see"})
+    async def about_inviting(self, request: AnyRequest) -> Response[Any]:
+        _requires(request)
+        return render(request, "links/invite.html")
+
+    @post(f"{HERE}/invite", opt={"action": "links.invite"})
+    async def invite(self, request: AnyRequest) -> Response[Any]:
+        """Make an invitation and show it, this once: we keep only its hash."""
+        invite = await actions.make_invite(actor_of(request))
+        until = clock.now() + actions.INVITE_LASTS
+        return render(request, "links/invited.html", invite=invite, aloud=_in_fours(invite), until=until)
+
+    @get(f"{HERE}/accept", opt={"action": "links.see"})
+    async def about_accepting(self, request: AnyRequest) -> Response[Any]:
+        _requires(request)
+        return render(request, "links/accept.html")
+
+    @post(f"{HERE}/accept", opt={"action": "links.accept"})
+    async def accept(self, request: AnyRequest) -> Response[Any]:
+        """Take up an invitation; give the other node a moment to answer."""
+        try:
+            form = read_form(request, AcceptForm)
+            link_id = await actions.accept_invite(actor_of(request), form.invite)
+        except (FormError, Invalid, Conflict) as error:
+            return form_error(request, "links/accept.html", error)
+        await _give_a_moment(link_id, "asked")
+        return redirect(request, f"{HERE}/{link_id}")
+
+    @get(f"{HERE}/{{link_id:str}}", opt={"action": "links.see"})
+    async def show(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """What is asked about this circle now; else how the link is."""
+        _requires(request, link_id)
+        page = await queries.page(link_id)
+        if page.circle.standing == "asked":
+            return render(request, "links/calling.html", **_facts(request, page))
+        if page.circle.standing == "words":
+            return render(request, "links/words.html", **_facts(request, page))
+        if page.circle.standing == "agreeing":
+            return _ask_to_agree(request, page)
+        return render(request, "links/link.html", **_facts(request, page))
+
+    @post(f"{HERE}/{{link_id:str}}/same", opt={"action": "links.words_same"})
+    async def same(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        await actions.words_same(actor_of(request), link_id)
+        return redirect(request, f"{HERE}/{link_id}")
+
+    @post(f"{HERE}/{{link_id:str}}/differ", opt={"action": "links.words_differ"})
+    async def differ(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        await actions.words_differ(actor_of(request), link_id)
+        return redirect(request, f"{HERE}/{link_id}")
+
+    @get(f"{HERE}/{{link_id:str}}/agree", opt={"action": "links.see"})
+    async def look_at_change(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """A change that the other circle suggests while the link is open."""
+        _requires(request, link_id)
+        page = await queries.page(link_id)
+        if page.theirs is None:
+            return redirect(request, f"{HERE}/{link_id}")
+        return _ask_to_agree(request, page)
+
+    @post(f"{HERE}/{{link_id:str}}/agree", opt={"action": "links.agree"})
+    async def agree(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """Sign what lies before the admin, and only that."""
+        await actions.agree(actor_of(request), link_id, seen=(ask_of(request).values.get("seen") or [""])[-1])
+        await _give_a_moment(link_id, "agreeing")
+        page = await queries.page(link_id)
+        done = page.circle.standing == "open"
+        words = f"We are linked with {page.called}." if done else f"You’ve said yes. Now {page.called} is asked."
+        return redirect(request, f"{HERE}/{link_id}", words)
+
+    @get(f"{HERE}/{{link_id:str}}/terms", opt={"action": "links.see"})
+    async def terms(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """What each may ask of the other, to be changed."""
+        _requires(request, link_id)
+        page = await queries.page(link_id)
+        return render(request, "links/terms.html", values=values_of(_now(page)), **_choices(page), **_facts(request, page))
+
+    @post(f"{HERE}/{{link_id:str}}/terms", opt={"action": "links.propose"})
+    async def change(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """What is taken back counts at once; what is added, or costs otherwise, waits for the other circle's yes."""
+        _requires(request, link_id)
+        page = await queries.page(link_id)
+        try:
+            wanted = read_form(request, TermsForm).terms(_now(page))
+            said = await _change(request, page, wanted)
+        except (FormError, Invalid) as error:
+            return form_error(request, "links/terms.html", error, **_choices(page), **_facts(request, page))
+        return redirect(request, f"{HERE}/{link_id}", said)
+
+    @post(f"{HERE}/{{link_id:str}}/pause", opt={"action": "links.suspend"})
+    async def pause(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        await actions.suspend(actor_of(request), link_id)
+        return redirect(request, f"{HERE}/{link_id}", "The link is paused. Visits already agreed are kept.")
+
+    @post(f"{HERE}/{{link_id:str}}/resume", opt={"action": "links.resume"})
+    async def resume(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        await actions.resume(actor_of(request), link_id)
+        return redirect(request, f"{HERE}/{link_id}", "The link goes on.")
+
+    @get(f"{HERE}/{{link_id:str}}/end", opt={"action": "links.see"})
+    async def about_ending(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        _requires(request, link_id)
+        page = await queries.page(link_id)
+        if page.circle.standing == "ended":
+            return redirect(request, f"{HERE}/{link_id}")
+        return render(request, "links/end.html", **_facts(request, page))
+
+    @post(f"{HERE}/{{link_id:str}}/end", opt={"action": "links.end"})
+    async def end(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        await actions.end(actor_of(request), link_id)
+        return redirect(request, f"{HERE}/{link_id}")
+
+    @post(f"{HERE}/{{link_id:str}}/try", opt={"action": "links.try_now"})
+    async def try_now(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """Call the other node now; the page shows how it went."""
+        await actions.try_now(actor_of(request), link_id)
+        await _give_a_moment(link_id, "asked")
+        return redirect(request, f"{HERE}/{link_id}")
+
+
+async def _change(request: AnyRequest, page: Page, wanted: Terms) -> str:
+    """Narrow what was taken away, propose the rest; the sentence to show."""
+    actor, link_id, now = actor_of(request), page.circle.id, page.circle.terms
+    if page.circle.standing == "agreeing":
+        await actions.propose(actor, link_id, wanted)
+        return f"{page.called} is asked whether they agree."
+    taken = [tuple(sorted(set(had) - set(has))) for had, has in ((now.we_may, wanted.we_may), (now.they_may, wanted.they_may))]
+    if any(taken):
+        await actions.narrow(actor, link_id, we_no_longer=taken[0], they_no_longer=taken[1])
+    narrowed = rules.without(now, we=taken[0], they=taken[1])
+    if wanted == narrowed:
+        return "That counts from now on." if any(taken) else "Nothing was changed."
+    await actions.propose(actor, link_id, wanted)
+    return f"{page.called} is asked. Until they say yes, what was agreed before counts."
+
+
+async def _give_a_moment(link_id: str, while_: str) -> None:
+    """Wait a little for the other node, outside of any transaction."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + WAIT_S
+    while loop.time() < until:
+        page = await queries.page(link_id)
+        if page.circle.standing != while_ or page.health.trouble:
+            return
+        await asyncio.sleep(0.05)
+
+
+def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
+    if page.theirs is None and page.ours is not None:
+        return render(request, "links/waiting.html", lines=rules.sentences(page.ours, page.called), **_facts(request, page))
+    terms = page.theirs or Terms()
+    return render(
+        request, "links/agree.html", lines=rules.sentences(terms, page.called), seen=page.proposal, **_facts(request, page)
+    )
+
+
+def _now(page: Page) -> Terms:
+    """What a change begins from."""
+    if page.circle.standing == "agreeing":
+        return page.ours or page.theirs or Terms()
+    return page.ours or page.circle.terms
+
+
+def _choices(page: Page) -> dict[str, Any]:
+    them = page.called
+    return {
+        "we": [(scope, rules.say_scope(scope, them, ours=True)) for scope in SHOWN_SCOPES],
+        "they": [(scope, rules.say_scope(scope, them, ours=False)) for scope in SHOWN_SCOPES],
+    }
+
+
+def _facts(request: AnyRequest, page: Page) -> dict[str, Any]:
+    """What any page about one link shows."""
+    zone, now, health = ask_of(request).site.zone, clock.now(), page.health
+    rows = [
+        ("Last heard from", say.last_seen(health.last_seen_at, now, zone)),
+        ("Letters waiting", say.waiting(health.waiting)),
+        ("Clocks", say.clock_offset(health.clock_offset_s)),
+        ("Next try", say.next_try(health.next_try_at, now, zone) if health.trouble else ""),
+    ]
+    return {
+        "link": page,
+        "them": page.called,
+        "state": say.standing(page.circle.standing, health.trouble),
+        "trouble": say.trouble(health.trouble),
+        "clock_wrong": say.clock_matters(health.clock_offset_s),
+        "rows": rows,
+        "alarms": [(say.alarm(alarm.code), alarm.at) for alarm in page.alarms],
+        "agreed": rules.sentences(page.circle.terms, page.called) if page.agreed_until else [],
+    }
+
+
+def _card(request: AnyRequest, page: Page) -> dict[str, Any]:
+    now, zone = clock.now(), ask_of(request).site.zone
+    words = "" if page.circle.standing == "ended" else _in_a_line(page, now, zone)
+    return {
+        "path": f"{HERE}/{page.circle.id}",
+        "title": page.called,
+        "words": words,
+        "state": say.standing(page.circle.standing, page.health.trouble),
+        "ended": page.circle.standing == "ended",
+    }
+
+
+def _in_a_line(page: Page, now: datetime, zone: Any) -> str:
+    health = page.health
+    if page.theirs is not None:
+        return "They suggest something. Please look."
+    if page.circle.standing == "words":
+        return "Ring them and read the six words to each other."
+    if page.circle.standing != "open":
+        return say.trouble(health.trouble)
+    parts = [say.trouble(health.trouble)] if health.trouble else []
+    if say.clock_matters(health.clock_offset_s):
+        parts.append(say.clock_offset(health.clock_offset_s))
+    if health.waiting:
+        parts.append(f"Letters waiting: {health.waiting}.")
+    if not parts:
+        seen = say.last_seen(health.last_seen_at, now, zone)
+        parts.append(seen if health.last_seen_at is None else f"Last heard from: {seen[0].lower()}{seen[1:]}.")
+    return " ".join(parts)
+
+
+def _in_fours(invite: str) -> list[str]:
+    """The invitation in groups that can be read out. Whoever types them may leave blanks between."""
+    return [invite[i : i + 4] for i in range(0, len(invite), 4)]
+
+
+CONTROLLERS = [LinksController]

@@ -1,0 +1,81 @@
+"""Time across the days of 23 and 25 hours, and how it is said."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eccoo_node.kernel import clock
+
+LONDON = ZoneInfo("Europe/London")
+MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 so Hypothesis wants it
+
+
+def local(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=LONDON)  # type: ignore[misc,arg-type]
+
+
+def test_a_night_in_october_is_an_hour_longer_than_it_looks() -> None:
+    start, end = local(2026, 10, 24, 22), local(2026, 10, 25, 7)
+    assert end - start == timedelta(hours=9)
+    assert clock.elapsed(start, end) == timedelta(hours=10)
+    assert clock.minutes_between(start, end) == 600
+
+
+def test_a_night_in_march_is_an_hour_shorter() -> None:
+    assert clock.minutes_between(local(2026, 3, 28, 22), local(2026, 3, 29, 7)) == 480
+
+
+@pytest.mark.parametrize("day, hours", [(date(2026, 3, 29), 23), (date(2026, 6, 1), 24), (date(2026, 10, 25), 25)])
+def test_a_day_has_the_hours_it_has(day: date, hours: int) -> None:
+    start, end = clock.day_bounds(day, LONDON)
+    assert end - start == timedelta(hours=hours)
+    assert (start.tzinfo, start.astimezone(LONDON).date(), start.astimezone(LONDON).hour) == (UTC, day, 0)
+
+
+def test_a_week_over_the_change_is_seven_local_days() -> None:
+    start, end = clock.day_bounds(date(2026, 10, 19), LONDON, days=7)
+    assert end - start == timedelta(days=7, hours=1)
+
+
+@given(MOMENTS)
+def test_every_moment_lies_in_its_own_week_and_the_week_begins_on_a_monday(moment: datetime) -> None:
+    monday = clock.week_of(moment, LONDON)
+    start, end = clock.day_bounds(monday, LONDON, days=7)
+    assert monday.weekday() == 0
+    assert start <= moment < end
+
+
+@given(MOMENTS)
+def test_the_next_days_bound_is_where_this_day_ends(moment: datetime) -> None:
+    day = moment.astimezone(LONDON).date()
+    assert clock.day_bounds(day, LONDON)[1] == clock.day_bounds(day + timedelta(days=1), LONDON)[0]
+
+
+@pytest.mark.parametrize(
+    "moment, said",
+    [
+        (local(2026, 11, 26, 9), "9am"), (local(2026, 11, 26, 9, 30), "9.30am"), (local(2026, 11, 26, 12), "noon"),
+        (local(2026, 11, 26, 0), "midnight"), (local(2026, 11, 26, 12, 5), "12.05pm"),
+        (local(2026, 11, 26, 0, 10), "12.10am"), (local(2026, 11, 26, 23, 59), "11.59pm"),
+        # Nine in the morning of summer time is eight in UTC.
+        (datetime(2026, 7, 1, 8, tzinfo=UTC), "9am"),
+    ],
+)  # fmt: skip
+def test_how_an_hour_is_said(moment: datetime, said: str) -> None:
+    assert clock.say_time(moment, LONDON) == said
+
+
+def test_how_a_visit_is_said() -> None:
+    start, end = local(2026, 11, 26, 9), local(2026, 11, 26, 11)
+    assert clock.say_when(start, end, LONDON) == "Thursday 26 November, 9am to 11am"
+
+
+def test_a_bound_clock_tells_the_time_until_it_is_let_go() -> None:
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    with clock.clock_bound(lambda: at):
+        assert clock.now() == at
+    assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+    assert clock.now().tzinfo is UTC
