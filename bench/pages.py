@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ class Watched:
         self.statements: list[tuple[str, tuple[Any, ...]]] = []
         self.template: Any = None
         self.context: dict[str, Any] = {}
+        # The globals of a page look up whose page it is in their context.
+        self.around = copy_context()
 
 
 @contextmanager
@@ -68,7 +71,7 @@ def watching(watched: Watched) -> Iterator[None]:
         return await execute(self, sql, params)
 
     def rendered(self: jinja2.Template, *given: Any, **more: Any) -> str:
-        watched.template, watched.context = self, dict(*given, **more)
+        watched.template, watched.context, watched.around = self, dict(*given, **more), copy_context()
         return make(self, *given, **more)
 
     NodeSQLite.execute, jinja2.Template.render = noted, rendered  # type: ignore[method-assign]
@@ -85,7 +88,8 @@ def floor_app(database: Path, watched: Watched) -> Litestar:
     async def bare() -> Response[bytes]:
         for sql, params in watched.statements:
             connection.execute(sql, params).fetchall()
-        return Response(watched.template.render(watched.context).encode(), media_type="text/html")
+        page = watched.around.copy().run(watched.template.render, watched.context)
+        return Response(page.encode(), media_type="text/html")
 
     return Litestar([bare], openapi_config=None, logging_config=None)
 

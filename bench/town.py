@@ -94,4 +94,4 @@ def build(home: Path) -> Town:
     )
     us, _ = identity.create(folder, settings)
     token, request = asyncio.run(_seed(folder, us.node_id))
-    return Town(folder, settings, f"session-{us.node_id[-8:]}={token}", request)
+    return Town(folder, settings, f"session_{us.node_id[-8:]}={token}", request)

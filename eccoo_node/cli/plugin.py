@@ -6,6 +6,7 @@ from eccoo_node.admin import actions
 from eccoo_node.admin.queries import plugins as decided
 from eccoo_node.cli._node import Node, Plain, on_node
 from eccoo_node.kernel.access import COMMAND
+from eccoo_node.kernel.errors import NotFound
 from eccoo_node.plugins_host import guard
 from eccoo_node.plugins_host.catalogue import Found, catalogue
 from eccoo_node.plugins_host.host import Allowed
@@ -53,7 +54,7 @@ async def enable(node: Node, name: str, yes: bool) -> None:
     """Say what a plugin may do, and let it run."""
     found = catalogue().get(name)
     if found is None:
-        raise click.ClickException(f"There is no plugin called {name}. `eccoo plugin list` names those there are.")
+        raise NotFound(f"There is no plugin called {name}. `eccoo plugin list` names those there are.", "no_plugin")
     if found.plugin is not None and not found.trouble:
         click.echo(f"{found.title} (from {found.source} {found.version}):")
         for sentence in found.plugin.plain_words():
@@ -70,6 +71,4 @@ async def enable(node: Node, name: str, yes: bool) -> None:
 async def disable(node: Node, name: str) -> None:
     """Stop a plugin. What it has written down is kept."""
     was_on = await actions.disable_plugin(COMMAND, name)
-    click.echo(
-        f"{name} is off; what it has written down is kept. {NOTICED}" if was_on else f"{name} was off already."
-    )
+    click.echo(f"{name} is off; what it has written down is kept. {NOTICED}" if was_on else f"{name} was off already.")

@@ -231,12 +231,15 @@ async def owe_worker_from(
     new.check()
     terms = Terms(fee_pence, travel_pence, payer_add_bps, worker_deduct_bps, True, home_share_bps)
     given = rules.shares(terms, fee_pence, travel_pence)
+    legs = rules.due_legs(link_id, worker_id, given, terms)
+    if not legs:
+        raise Invalid("At these shares nothing is owed for it.", "bad_amount", field="fee")
     if await ledger.already("owed", key, new.body):
         return given
     found = await lines.open_line(new, "due", terms, None, State(fee_pence, travel_pence))
     draft = msgspec.structs.replace(
         lines.draft_for(found, "owed", key, new.body), fee_pence=fee_pence, travel_pence=travel_pence
     )
-    await ledger.post(act, draft, rules.due_legs(link_id, worker_id, given, terms))
+    await ledger.post(act, draft, legs)
     await act.tell("money.owed", "line", line, worker=worker_id, worker_pence=given.worker_pence, link=link_id)
     return given

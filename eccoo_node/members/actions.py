@@ -11,8 +11,8 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members.hats import put_on
+from eccoo_node.members.pictures import NoPicture, bare
 from eccoo_node.members.reading import read_email, read_outward, read_phone
-from eccoo_node.members.rules import image_type
 from eccoo_node.members.tables import CHANNELS, Community, Face, Person
 from eccoo_node.record.door import Act, door
 
@@ -149,11 +149,20 @@ async def say_standing(act: Act, person_id: str, standing: str) -> None:
 
 @door("members.set_face")
 async def set_face(act: Act, person_id: str, data: bytes) -> None:
-    """Keep a small picture of someone, or take it away with no bytes. PNG, JPEG or WebP of at most 24 KiB."""
+    """Keep a small picture of someone, or take it away with no bytes. PNG, JPEG or WebP of at most 24 KiB.
+
+    Place, time and comment that a camera wrote into it are left out.
+    """
     act.allow(Thing("person", person_id, person_id))
-    media_type = image_type(data)
-    if data and (media_type is None or len(data) > FACE_BYTES):
-        raise Invalid("Choose a picture (JPEG, PNG or WebP) of 24 kilobytes or less.", "bad_picture", field="face")
+    media_type = ""
+    try:
+        if len(data) > FACE_BYTES:
+            raise NoPicture
+        if data:
+            media_type, data = bare(data)
+    except NoPicture:
+        sentence = "Choose a picture (JPEG, PNG or WebP) of 24 kilobytes or less."
+        raise Invalid(sentence, "bad_picture", field="face") from None
     await fetch("DELETE FROM face WHERE person_id = ?", person_id)
     if data:
         text = base64.b64encode(data).decode()

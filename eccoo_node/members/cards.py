@@ -128,6 +128,17 @@ class SafeWay(msgspec.Struct, frozen=True):
     note: str
 
 
+class Caller(msgspec.Struct, frozen=True):
+    """Someone who seems to be on the phone, and how to know that it is them."""
+
+    person: PersonCard
+    unsafe: bool
+    agreed: str
+    note: str
+    # Who else has their number or address, and may hear what is told there.
+    shares: tuple[PersonCard, ...]
+
+
 class SeenCheck(msgspec.Struct, frozen=True):
     """A check as anyone may hear of it: its kind, when and by whom it was seen, and its end. Never its number."""
 

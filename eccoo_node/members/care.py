@@ -10,7 +10,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members import queries
-from eccoo_node.members.cards import FACTS
+from eccoo_node.members.cards import FACTS, Caller
 from eccoo_node.members.reading import read_codes, read_words
 from eccoo_node.members.rules import how_said
 from eccoo_node.members.tables import CHANNELS, HOW_SAID, CareFacts, Payer, SafeContact, StandingWish
@@ -45,6 +45,21 @@ async def set_safe_contact(
         )
     )  # fmt: skip
     await act.tell("safe_contact.set", "person", person_id, channel=channel)
+
+
+@door("members.look_up")
+async def look_up(act: Act, person_id: str) -> Caller:
+    """What a facilitator needs in order to know who is calling. Reading it is an act, which the person can see."""
+    paid = await queries.paid_workers_of(await queries.team_of(person_id))
+    act.allow(Thing("person", person_id, person_id, paid_workers=paid))
+    card, ways = await queries.person(person_id), await queries.safe_contacts(person_id)
+    return Caller(
+        card,
+        unsafe="phone" in ways and not ways["phone"].safe,
+        agreed=next((way.agreed_words for way in ways.values() if way.agreed_words), ""),
+        note=next((way.note for way in ways.values() if way.note), ""),
+        shares=tuple(await queries.shares_contact(person_id)),
+    )
 
 
 @door("members.set_standing_wish")

@@ -133,17 +133,6 @@ def answers_to(names: str, phone: str, text: str) -> bool:
     return bool(typed) and all(any(name.startswith(word) for name in known) for word in typed)
 
 
-def image_type(data: bytes) -> str | None:
-    """The media type of a picture, by its first bytes; what the sender calls it is not believed."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return None
-
-
 def writes_down_for(actor: Actor, person_id: str) -> bool:
     """A facilitator who writes down what this person says on the phone, face to face or by post."""
     return (
@@ -304,7 +293,7 @@ def _start_speaking(actor: Actor, thing: Thing) -> bool | str:
     return bool(actor.person_id)
 
 
-@rule("members.start_writing_down")
+@rule("members.look_up", "members.start_writing_down")
 def _start_writing(actor: Actor, thing: Thing) -> bool | str:
     if not actor.wears("facilitator") or actor.person_id == thing.person_id:
         return "Only a facilitator writes down what someone says."

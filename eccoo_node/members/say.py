@@ -37,6 +37,15 @@ ROLE_WORDS = {
     "convenor": "convenor", "admin": "looks after this node",
 }  # fmt: skip
 
+# After "asks you": what saying yes to a role means.
+OFFER_WORDS = {
+    "coordinator": "to keep the week of their team together", "family": "to be family in their team",
+    "worker": "to work in their team", "volunteer": "to be a volunteer in their team",
+    "neighbour": "to be a neighbour in their team", "member": "to be a member", "facilitator": "to be a facilitator",
+    "panel": "to be on the panel", "treasurer": "to be the treasurer", "safeguarding": "to keep people safe",
+    "convenor": "to be the convenor", "admin": "to look after this node",
+}  # fmt: skip
+
 
 def say_date(day: date) -> str:
     """ "3 May 2027"."""
@@ -70,6 +79,11 @@ def say_since(voice: Voice, subject: str, zone: ZoneInfo) -> str:
     else:
         said = f"You told {voice.recorded_by_called}{_HOW.get(voice.said_via, '')} on {day}."
     return f"{said} Until {last_day(voice.until_at, zone)}." if voice.until_at else said
+
+
+def said_at_once(voices: list[Voice]) -> bool:
+    """Whether several things were said in one go, so that when and how is told once."""
+    return len({(v.basis, v.recorded_by, v.said_via, v.said_at, v.until_at) for v in voices}) == 1
 
 
 def words_of_yes(called: str, relation: str, scopes: Iterable[str], until: date | None) -> str:

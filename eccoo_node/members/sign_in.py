@@ -35,8 +35,9 @@ SEEN_EVERY = timedelta(minutes=10)
 TRIES = 5
 PRINTED_LENGTH = 12
 
-# One household or one library may ask for several people; one address is one person's.
-_ASKS_BY_ADDRESS, _ASKS_BY_CLIENT, _CODES_BY_CLIENT = 5, 30, 60
+# From one place an address is asked for a few times; from everywhere together often enough that a stranger cannot
+# keep its owner out, and seldom enough that six digits cannot be guessed. A library asks for many people.
+_ASKS_FROM_ONE_PLACE, _ASKS_IN_A_DAY, _ASKS_BY_CLIENT, _CODES_BY_CLIENT = 5, 30, 30, 60
 
 NOBODY = Actor()
 NOT_RIGHT = "That didn't work. The code or link may be used already or have run out. You can ask for a new one."
@@ -75,8 +76,10 @@ async def ask_for_link(email: str, *, client: str = "") -> str:
     address = read_email(email)
     if not address:
         raise Invalid("Write your email address.", "bad_email", field="email")
-    await limits.count("ask.address", address, _ASKS_BY_ADDRESS)
-    await limits.count("ask.client", limits.network_of(client), _ASKS_BY_CLIENT)
+    place = limits.network_of(client)
+    await limits.count("ask.client", place, _ASKS_BY_CLIENT)
+    await limits.count("ask.place", f"{address} {place}", _ASKS_FROM_ONE_PLACE)
+    await limits.count("ask.address", address, _ASKS_IN_A_DAY, timedelta(days=1))
     return await _ask(NOBODY, address)
 
 

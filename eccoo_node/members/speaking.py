@@ -7,8 +7,9 @@ from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert, insert_onc
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import SCOPES, Thing
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from eccoo_node.members import queries
 from eccoo_node.members.reading import read_words
-from eccoo_node.members.rules import COVERS, NEEDS_CAPACITY_RECORD, how_said
+from eccoo_node.members.rules import COVERS, NEEDS_CAPACITY_RECORD, NOT_FOR_PAID, how_said
 from eccoo_node.members.tables import BASES, Capacity, SpeaksFor
 from eccoo_node.record.door import Act, door
 
@@ -82,6 +83,9 @@ async def let_speak(
     if until_at is not None and until_at <= clock.now():
         raise Invalid("Choose a day that is still to come.", "bad_until", field="until_at")
     await _two_living(person_id, speaker_id)
+    if NOT_FOR_PAID & set(wanted) and speaker_id in await queries.paid_workers_of(await queries.team_of(person_id)):
+        sentence = "They are paid to work in this team, so they can't ask for cover or choose who comes."
+        raise Invalid(sentence, "paid_worker", field="speaker")
     return [
         await _record(
             act,

@@ -51,9 +51,11 @@ async def open_node(folder: Path, url: str = "") -> AsyncIterator[Node]:
     engine = engine_for(url, folder / "node.sqlite")
     await engine.open()
     moving = MovableClock()
-    with bound.bound(engine), clock.clock_bound(moving):
-        yield Node(engine, moving)
-    await engine.close()
+    try:
+        with bound.bound(engine), clock.clock_bound(moving):
+            yield Node(engine, moving)
+    finally:
+        await engine.close()
 
 
 async def build(url: str, folder: Path = Path()) -> None:

@@ -120,6 +120,7 @@ class SignedIn(msgspec.Struct, frozen=True):
     session_id: str = "s"
     acting_for_called: str = ""
     relation: str = ""
+    large_print: bool = False
 
 
 def wearing(person_id: str, circle_id: str, *roles: str) -> Actor:

@@ -8,12 +8,25 @@ from litestar.params import FromPath
 
 from eccoo_node.kernel.access import Thing, requires
 from eccoo_node.kernel.errors import Invalid
-from eccoo_node.members import actions, queries, sign_in
+from eccoo_node.members import actions, care, queries, sign_in
+from eccoo_node.members.cards import Caller
 from eccoo_node.members.forms import FindSomeone, KnownBy, Register
 from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
 from eccoo_node.web.page import redirect, render
+
+
+def _form(calling: Caller) -> dict[str, Any]:
+    """Who seems to be calling, and each way to know that it's them which there is."""
+    phone, ways = calling.person.phone, []
+    if calling.agreed:
+        hint = f"Ask: what are our words? They are “{calling.agreed}”."
+        ways.append(("agreed_words", "They said our agreed words", hint))
+    if phone and not calling.unsafe:
+        ways.append(("rang_back", "I rang back the number we know", phone))
+    ways += [("face_to_face", "We are face to face", ""), ("letter", "I have their letter here", "")]
+    return {"calling": calling, "known_by": ways}
 
 
 class PhoneController(Controller):
@@ -58,24 +71,10 @@ class PhoneController(Controller):
             return form_error(request, "members/register.html", error)
         return redirect(request, f"/phone/{person_id}", f"{form.called} is written down.")
 
-    async def _caller(self, person_id: str) -> dict[str, Any]:
-        person = await queries.person(person_id)
-        ways = await queries.safe_contacts(person_id)
-        return {
-            "person": person,
-            "ways": ways,
-            "agreed": next((way.agreed_words for way in ways.values() if way.agreed_words), ""),
-            "shares": await queries.shares_contact(person_id),
-            "unsafe": "phone" in ways and not ways["phone"].safe,
-        }
-
-    @get("/phone/{person_id:str}", opt={"action": "members.start_writing_down"})
+    @get("/phone/{person_id:str}", opt={"action": "members.look_up"})
     async def ask_how(self, request: AnyRequest, person_id: FromPath[str]) -> Response[Any]:
         """How do you know it's them?"""
-        paid = await queries.paid_workers_of(await queries.team_of(person_id))
-        thing = Thing("person", person_id, person_id, paid_workers=paid)
-        requires(actor_of(request), "members.start_writing_down", thing)
-        return render(request, "members/known_by.html", **await self._caller(person_id))
+        return render(request, "members/known_by.html", **_form(await care.look_up(actor_of(request), person_id)))
 
     @post("/phone/{person_id:str}", opt={"action": "members.start_writing_down"})
     async def start(self, request: AnyRequest, person_id: FromPath[str]) -> Response[Any]:
@@ -86,7 +85,8 @@ class PhoneController(Controller):
                 actor_of(request), session_of(request).session_id, person_id, known_by=form.known_by
             )
         except (FormError, Invalid) as error:
-            return form_error(request, "members/known_by.html", error, **await self._caller(person_id))
+            calling = await care.look_up(actor_of(request), person_id)
+            return form_error(request, "members/known_by.html", error, **_form(calling))
         return redirect(request, "/home")
 
     @post("/phone/{person_id:str}/code", opt={"action": "members.print_code"})

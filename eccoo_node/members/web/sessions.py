@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from eccoo_node.members import hats, queries, sign_in
 from eccoo_node.members.forms import AnswerHat
-from eccoo_node.members.say import ROLE_WORDS
+from eccoo_node.members.say import OFFER_WORDS
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import read_form
 from eccoo_node.web.guards import actor_of, session_of
@@ -34,7 +34,7 @@ class SessionController(Controller):
             speaks_for=[p for p in await queries.spoken_for_by(me) if p.id != session.actor.acting_for],
             teams=await queries.teams_of(me),
             offers=await queries.open_offers(me),
-            role_words=ROLE_WORDS,
+            offer_words=OFFER_WORDS,
         )
 
     @post("/sessions/{session_id:str}/end", opt={"action": "members.end_session"})

@@ -120,3 +120,17 @@ async def test_a_scope_that_was_not_given_covers_no_consent(node: Node) -> None:
         await actions.give_consent(
             await members.actor_for(dot, acting_for=ada), person_id=ada, kind="cover.further", words="Yes."
         )
+
+
+async def test_both_who_say_yes_at_the_same_moment_agree_once(node: Node) -> None:
+    import asyncio
+
+    ada, wren = await make.person("Ada"), await make.worker("Wren")
+    sides = [await members.actor_for(ada), await members.actor_for(wren)] * 3
+    done = await asyncio.gather(
+        *(actions.agree_terms(side, person_id=ada, worker_id=wren, rate_pence=2000) for side in sides)
+    )
+    held = await queries.terms_between(ada, wren)
+    assert held is not None
+    assert {agreed.id for agreed in done} == {held.id}
+    assert len(await fetch("SELECT id FROM terms")) == 1

@@ -42,13 +42,13 @@ def test_what_cannot_be_done_is_one_sentence(plugins: Shelf, tmp_path: Path, mon
     plugins.put("old", manifest=MANIFEST.replace(">=1.0,<2", "<1"))
     old = eccoo(plugin, "enable", "old", "--yes")
     assert (old.exit_code, old.output) == (
-        1, "Error: It is made for version <1 of the plugin interface; this node has 1.0.\n",
+        1, "It is made for version <1 of the plugin interface; this node has 1.0.\n",
     )  # fmt: skip
     assert eccoo(plugin, "enable", "absent").exit_code == 1
-    assert eccoo(plugin, "disable", "absent").output == "Error: There is no plugin of that name here.\n"
+    assert eccoo(plugin, "disable", "absent").output == "There is no plugin of that name here.\n"
     monkeypatch.setenv("ECCOO_HOME", str(tmp_path / "nowhere"))
     none = eccoo(plugin, "list")
-    assert (none.exit_code, none.output.startswith("Error: There is no node in ")) == (1, True)
+    assert (none.exit_code, none.output.startswith("There is no circle node in ")) == (1, True)
 
 
 def test_a_theme_is_chosen(plugins: Shelf) -> None:
@@ -56,4 +56,4 @@ def test_a_theme_is_chosen(plugins: Shelf) -> None:
     assert "The node wears moor." in eccoo(theme, "use", "moor").output
     assert eccoo(theme, "use", "moor").output == "It wears moor already.\n"
     assert [line.split("\t")[0] for line in eccoo(theme, "list").output.splitlines()] == ["  calm", "* moor"]
-    assert eccoo(theme, "use", "fog").output == "Error: There is no theme called fog. There are: calm, moor.\n"
+    assert eccoo(theme, "use", "fog").output == "There is no theme called fog. There are: calm, moor.\n"

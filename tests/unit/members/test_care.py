@@ -11,8 +11,9 @@ from eccoo_node.members import actions, care, queries
 from eccoo_node.members.cards import CareCodes, MustKnow, SafeWay
 from tests.support import make
 from tests.support.node import Node
+from tests.support.pictures import png
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
+PNG = png()
 
 
 async def test_what_only_one_who_is_coming_may_read_is_apart_from_the_codes(node: Node) -> None:
@@ -134,7 +135,7 @@ async def test_people_are_found_by_how_a_name_begins_or_by_their_number(node: No
 async def test_a_picture_is_known_by_its_bytes_and_is_small(node: Node) -> None:
     ada = await make.person("Ada")
     me = await queries.actor_for(ada)
-    for bad in (b"<svg onload=alert(1)>", b"GIF89a" + b"\0" * 20, PNG + b"\0" * 25_000):
+    for bad in (b"<svg onload=alert(1)>", b"GIF89a" + b"\0" * 20, png(talk=b"x" * 25_000)):
         with pytest.raises(Invalid):
             await actions.set_face(me, ada, bad)
     await actions.set_face(me, ada, PNG)

@@ -229,3 +229,15 @@ def test_scopes_are_never_the_persons_own_words(
     assert own_words(actor, person) == own_words(without, person)
     if own_words(actor, person) and me != person:
         assert (role, bool(known_by), acting_for) == ("facilitator", True, person)
+
+
+async def test_someone_paid_in_the_team_is_not_let_to_decide_about_their_own_work(node: Node) -> None:
+    ada, wren = await make.person("Ada"), await make.worker("Wren")
+    await make.hat(wren, await make.team(ada), "worker")
+    me = await queries.actor_for(ada)
+    for scope in ("ask_for_cover", "choose_who_comes"):
+        with pytest.raises(Invalid) as refused:
+            await let(me, ada, wren, scope, "money")
+        assert refused.value.code == "paid_worker"
+    assert await queries.voices_for(ada) == []
+    await let(me, ada, wren, "money")

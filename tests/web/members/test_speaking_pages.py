@@ -3,13 +3,15 @@
 import base64
 
 from eccoo_node.app import Shell
+from eccoo_node.db.rows import fetch
 from eccoo_node.members import actions, care, queries
 from tests.support import make
 from tests.support.node import Node
+from tests.support.pictures import png
 from tests.web.client import Reader
 from tests.web.members.conftest import sign_in_as
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
+PNG = png()
 
 
 async def family() -> tuple[str, str, str]:
@@ -108,6 +110,8 @@ async def test_fay_finds_the_caller_says_how_she_knows_and_writes_down(
     [voice] = await queries.voices_for(ada)
     assert (voice.speaker_id, voice.said_via, voice.recorded_by) == (dot, "phone", fay)
     assert "You told Fay on the phone on 23 November 2026." in (await reader.get("/speaks-for-me")).text
+    looked = await fetch("SELECT actor_id FROM audit WHERE action = 'members.look_up' AND person_id = ?", ada)
+    assert {row[0] for row in looked} == {fay}
 
 
 async def test_nobody_but_a_facilitator_finds_people(node: Node, reader: Reader, shell: Shell) -> None:
