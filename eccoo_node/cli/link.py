@@ -30,9 +30,13 @@ async def _find(which: str) -> Page:
     standing = [page for page in found if page.circle.standing != "ended"]
     found = standing or found
     if not found:
-        raise NotFound(f"There is no linked circle called {which}. `eccoo link list` names those there are.", "unknown_link")
+        raise NotFound(
+            f"There is no linked circle called {which}. `eccoo link list` names those there are.", "unknown_link"
+        )
     if len(found) > 1:
-        raise Conflict(f"More than one circle begins with {which}. Give the id that `eccoo link list` shows.", "several")
+        raise Conflict(
+            f"More than one circle begins with {which}. Give the id that `eccoo link list` shows.", "several"
+        )
     return await queries.page(found[0].circle.id)
 
 
@@ -149,7 +153,9 @@ async def resume(node: Node, circle: str) -> None:
     """Go on with a CIRCLE after a pause of ours."""
     page = await _find(circle)
     await actions.resume(COMMAND, page.circle.id)
-    click.echo(f"The link with {page.called} goes on." if page.circle.standing != "suspended_by_them" else "They have paused.")
+    click.echo(
+        f"The link with {page.called} goes on." if page.circle.standing != "suspended_by_them" else "They have paused."
+    )
 
 
 @link.command()
