@@ -1,5 +1,7 @@
 """`eccoo link`: what the admin's pages of linked circles do, from a shell."""
 
+import sys
+
 import click
 
 from eccoo_federation.errors import ProtocolError
@@ -78,7 +80,7 @@ async def invite(node: Node) -> None:
 @on_node()
 async def accept(node: Node, invitation: str) -> None:
     """Take up an INVITATION (or - to read it from standard input), and show the six words."""
-    text = click.get_text_stream("stdin").read() if invitation == "-" else invitation
+    text = sys.stdin.read() if invitation == "-" else invitation
     link_id = await actions.accept_invite(COMMAND, text)
     try:
         await handshake.shake_hands(link_id)

@@ -4,6 +4,7 @@ The open question is said in the same words to the person who sends it and to th
 because both are made from the very body that crosses.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 import msgspec
@@ -32,7 +33,7 @@ CHECKS = {
     "training": "training certificate",
 }  # fmt: skip
 MET = {
-    "two_people": "two people together", "hoist": "a hoist", "stairs": "stairs", "pets": "pets", "smoke": "someone who smokes",
+    "two_people": "work for two people together", "hoist": "a hoist", "stairs": "stairs", "pets": "pets", "smoke": "someone who smokes",
 }  # fmt: skip
 
 
@@ -61,7 +62,7 @@ class Question(msgspec.Struct, frozen=True):
 
     area: str
     when: str
-    rows: tuple[tuple[str, str], ...]
+    lines: tuple[str, ...]
     reply_by: datetime
     starts_at: datetime
     ends_at: datetime
@@ -69,45 +70,46 @@ class Question(msgspec.Struct, frozen=True):
 
     def words(self, circles: str, not_shown: str) -> str:
         """What the person says yes to when it is sent; kept with their yes."""
-        shown = [f"{word}: {value}" for word, value in self.rows]
-        return "\n".join([f"{circles} will see:", *shown, not_shown])
+        return "\n".join([f"{circles} will see:", *self.lines, not_shown])
 
 
 def question(body: CoverRequested, now: datetime) -> Question:
     starts, ends, zone = parse_time(body.starts_at), parse_time(body.ends_at), clock.zone()
     needs = body.needs
-    spoken = names(language(code) for code in needs.languages)
-    met = [MET[fact] for fact in FACTS if getattr(needs, fact)]
     travel = {
         "none": "", "fixed": f", and {pounds(body.travel.most_pence)} for travel",
         "per_mile": f", and {body.travel.per_mile_pence}p a mile up to {pounds(body.travel.most_pence)}",
     }[body.travel.kind]  # fmt: skip
-    late = ""
+    late, when = "", clock.say_when(starts, ends, zone)
     if body.cancellation.pay_bps:
-        late = f"{share(body.cancellation.pay_bps).capitalize()} of the fee, if less than {body.cancellation.notice_hours} hours before"
-    rows = [
-        ("Where", body.area),
-        ("When", clock.say_when(starts, ends, zone)),
-        ("What is there", names(met).capitalize()),
-        ("What one must know", names(SKILLS.get(code, code.replace("_", " ")) for code in body.skills).capitalize()),
-        ("Language", spoken),
-        ("Wished for", {"woman": "A woman", "man": "A man"}.get(needs.gender, "")),
-        ("Pay", f"{pounds(body.fee_pence)}{travel}"),
-        ("Paid when called off late", late),
-        ("Safety review", f"Done on {day_of(needs.safety_review_on, now)}" if needs.safety_review_on else ""),
-    ]
-    kept = tuple((word, value) for word, value in rows if value)
-    return Question(
-        body.area, clock.say_when(starts, ends, zone), kept, parse_time(body.reply_by), starts, ends, body.fee_pence
-    )
+        part = share(body.cancellation.pay_bps).capitalize()
+        late = f"{part} of the fee, if called off less than {body.cancellation.notice_hours} hours before"
+    met, spoken = [MET[fact] for fact in FACTS if getattr(needs, fact)], [language(code) for code in needs.languages]
+    review = f"A safety review was done on {day_of(needs.safety_review_on, now)}" if needs.safety_review_on else ""
+    lines = (
+        body.area, when, *_needed(met, body.skills, spoken, needs.gender), f"{pounds(body.fee_pence)}{travel}", late, review
+    )  # fmt: skip
+    kept = tuple(line for line in lines if line)
+    return Question(body.area, when, kept, parse_time(body.reply_by), starts, ends, body.fee_pence)
+
+
+def _needed(met: list[str], skills: Iterable[str], spoken: list[str], wished: str) -> list[str]:
+    """What is there and what is wished for, a line each; an empty line says nothing."""
+    known = names(SKILLS.get(code, code.replace("_", " ")) for code in skills)
+    return [
+        f"There is {names(met)}" if met else "", f"Skill needed: {known}" if known else "",
+        f"{names(spoken)} is spoken" if spoken else "",
+        {"woman": "A woman is wished for", "man": "A man is wished for"}.get(wished, ""),
+    ]  # fmt: skip
 
 
 def seen(attested: list[dict[str, str]], circle: str, called: str, now: datetime) -> list[str]:
-    """ "Todmorden circle saw Wren’s DBS certificate on 3 March." """
+    """ "Todmorden circle saw Wren’s DBS certificate on 3 March." What was seen on one day is one sentence."""
+    by_day: dict[str, list[str]] = {}
+    for one in sorted(attested, key=lambda one: one["kind"]):
+        by_day.setdefault(one["seen_on"], []).append(CHECKS.get(one["kind"], one["kind"].replace("_", " ")))
     return [
-        f"{circle} saw {say.whose(called)} {CHECKS.get(one['kind'], one['kind'].replace('_', ' '))} "
-        f"on {day_of(one['seen_on'], now)}."
-        for one in attested
+        f"{circle} saw {say.whose(called)} {names(kinds)} on {day_of(day, now)}." for day, kinds in sorted(by_day.items())
     ]
 
 
@@ -132,13 +134,8 @@ def cost(called: str, total_pence: int, aside_pence: int, day: str) -> str:
     return f"{costs} That is what is set aside for {day}."
 
 
-def needs(codes: CareCodes) -> list[tuple[str, str]]:
+def needs(codes: CareCodes) -> list[str]:
     """What one of our own workers is told of a visit before they answer."""
     met = [MET[fact] for fact in FACTS if fact in codes.facts]
-    wished = {"woman": "A woman", "man": "A man"}.get(codes.gender_wished, "")
-    skills = names(SKILLS.get(code, code.replace("_", " ")) for code in sorted(codes.skills)).capitalize()
-    rows = [
-        ("What is there", names(met).capitalize()), ("What one must know", skills), ("Language", language(codes.language)),
-        ("Wished for", wished),
-    ]  # fmt: skip
-    return [(word, value) for word, value in rows if value]
+    lines = _needed(met, sorted(codes.skills), [language(codes.language)], codes.gender_wished)
+    return [line for line in lines if line]
