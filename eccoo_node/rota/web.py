@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.params import FromPath, FromQuery
 
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.kernel import access, clock
@@ -96,7 +97,7 @@ class VisitController(Controller):
     """What is said about one visit, before and after."""
 
     @get("/visits/{visit_id:str}/cant-come", opt={"action": "rota.cant_come"})
-    async def which(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def which(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         """(c) Which visits can't you be there for?"""
         visit = await visit_for(actor_of(request), visit_id, "rota.cant_come")
         if visit.state == "gap":
@@ -112,7 +113,7 @@ class VisitController(Controller):
         return {"visit": visit, "visits": await queries.same_worker_near(visit, until, now)}
 
     @post("/visits/{visit_id:str}/cant-come", opt={"action": "rota.cant_come"})
-    async def cant_come(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def cant_come(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         actor = actor_of(request)
         visit = await visit_for(actor, visit_id, "rota.cant_come")
         try:
@@ -125,7 +126,7 @@ class VisitController(Controller):
         return redirect(request, f"/visits/{first}/told")
 
     @get("/visits/{visit_id:str}/told", opt={"action": "rota.see_visit"})
-    async def told(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def told(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         """(d) Who has been told, and when."""
         visit = await visit_for(actor_of(request), visit_id)
         now = clock.now()
@@ -134,7 +135,7 @@ class VisitController(Controller):
         return await show(request, "rota/told.html", visit.person_id, visit=visit, told=told, today=today)
 
     @get("/visits/{visit_id:str}/went", opt={"action": "rota.say_how_it_went"})
-    async def how_it_went(self, request: AnyRequest, visit_id: str, said: str = "") -> Response[Any]:
+    async def how_it_went(self, request: AnyRequest, visit_id: FromPath[str], said: FromQuery[str] = "") -> Response[Any]:
         """(s) How did it go? For a worker of this circle."""
         visit = await visit_for(actor_of(request), visit_id, "rota.say_how_it_went")
         if visit.state != "planned":
@@ -151,7 +152,7 @@ class VisitController(Controller):
         }  # fmt: skip
 
     @post("/visits/{visit_id:str}/went", opt={"action": "rota.say_how_it_went"})
-    async def went(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def went(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         actor = actor_of(request)
         visit = await visit_for(actor, visit_id, "rota.say_how_it_went")
         said = ""
@@ -170,7 +171,7 @@ class VisitController(Controller):
         return redirect(request, "/home", reader_of(request).read_back(notice))
 
     @get("/visits/{visit_id:str}/answer", opt={"action": "rota.answer"})
-    async def question(self, request: AnyRequest, visit_id: str, said: str = "") -> Response[Any]:
+    async def question(self, request: AnyRequest, visit_id: FromPath[str], said: FromQuery[str] = "") -> Response[Any]:
         """(n) Did they come?"""
         visit = await visit_for(actor_of(request), visit_id, "rota.answer")
         if visit.state not in {"planned", "covered", "said"}:
@@ -189,7 +190,7 @@ class VisitController(Controller):
         }  # fmt: skip
 
     @post("/visits/{visit_id:str}/answer", opt={"action": "rota.answer"})
-    async def answer(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def answer(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         actor = actor_of(request)
         visit = await visit_for(actor, visit_id, "rota.answer")
         said = ""
@@ -244,7 +245,7 @@ class NewsController(Controller):
         return await show(request, "rota/to_ring.html", rows=to_bring(rows, clock.now()))
 
     @post("/news/{told_id:str}/done", opt={"action": "rota.mark_told"})
-    async def done(self, request: AnyRequest, told_id: str) -> Response[Any]:
+    async def done(self, request: AnyRequest, told_id: FromPath[str]) -> Response[Any]:
         """They know: this news, and what waited for the same person before it."""
         actor = actor_of(request)
         one = await queries.one_news(told_id)

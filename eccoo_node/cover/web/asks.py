@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.params import FromPath
 
 from eccoo_node.cover import actions, lists
 from eccoo_node.cover import say as words
@@ -29,7 +30,7 @@ class CanCome(msgspec.Struct):
 
 class AskController(Controller):
     @get("/visits/{visit_id:str}/asked", opt={"action": "cover.answer_near"})
-    async def find(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def find(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         """From a letter that names only the visit."""
         card = await lists.ask_for_visit(visit_id, reader_of(request).id)
         if card is None:
@@ -37,7 +38,7 @@ class AskController(Controller):
         return redirect(request, f"/asks/{card.id}")
 
     @get("/asks/{ask_id:str}", opt={"action": "cover.answer_near"})
-    async def asked(self, request: AnyRequest, ask_id: str) -> Response[Any]:
+    async def asked(self, request: AnyRequest, ask_id: FromPath[str]) -> Response[Any]:
         card = await self._card(request, ask_id)
         return await show(request, "cover/asked.html", card.person_id, **await self._asked(card))
 
@@ -59,7 +60,7 @@ class AskController(Controller):
         }  # fmt: skip
 
     @post("/asks/{ask_id:str}", opt={"action": "cover.answer_near"})
-    async def answer(self, request: AnyRequest, ask_id: str) -> Response[Any]:
+    async def answer(self, request: AnyRequest, ask_id: FromPath[str]) -> Response[Any]:
         card = await self._card(request, ask_id)
         try:
             form = read_form(request, CanCome)

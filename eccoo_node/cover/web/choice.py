@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.params import FromPath
 
 from eccoo_node.cover import actions, queries
 from eccoo_node.escrow import queries as escrow
@@ -58,7 +59,7 @@ async def may_ask(request: AnyRequest, visit_id: str) -> tuple[Visit, Page | Non
 
 class ChoiceController(Controller):
     @get("/visits/{visit_id:str}/choose", opt={"action": "cover.ask"})
-    async def choices(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def choices(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         """(f, g) What would you like to happen?"""
         visit, instead = await may_ask(request, visit_id)
         if instead is not None:
@@ -71,7 +72,7 @@ class ChoiceController(Controller):
         return await show(request, "cover/choose.html", visit.person_id, visit=visit)
 
     @post("/visits/{visit_id:str}/choose", opt={"action": "cover.ask"})
-    async def choose(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def choose(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         visit, instead = await may_ask(request, visit_id)
         if instead is not None:
             return instead
@@ -84,7 +85,7 @@ class ChoiceController(Controller):
         return redirect(request, f"/visits/{visit_id}/{form.next}")
 
     @get("/visits/{visit_id:str}/without", opt={"action": "cover.end"})
-    async def without(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def without(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         visit, instead = await may_ask(request, visit_id)
         return instead or await show(request, "cover/without.html", visit.person_id, **await self._without(visit))
 
@@ -103,7 +104,7 @@ class ChoiceController(Controller):
         }  # fmt: skip
 
     @post("/visits/{visit_id:str}/without", opt={"action": "cover.end"})
-    async def do_without(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def do_without(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         visit, instead = await may_ask(request, visit_id)
         if instead is not None:
             return instead
@@ -113,17 +114,17 @@ class ChoiceController(Controller):
         return redirect(request, f"/visits/{visit_id}", reader.read_back(f"Nobody comes {day}. Those who were asked know."))
 
     @get("/visits/{visit_id:str}/talk", opt={"action": "cover.talk"})
-    async def talk(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def talk(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         visit, instead = await may_ask(request, visit_id)
         return instead or await show(request, "cover/talk.html", visit.person_id, visit=visit, another=False)
 
     @get("/visits/{visit_id:str}/another-time", opt={"action": "cover.talk"})
-    async def another_time(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def another_time(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         visit, instead = await may_ask(request, visit_id)
         return instead or await show(request, "cover/talk.html", visit.person_id, visit=visit, another=True)
 
     @post(["/visits/{visit_id:str}/talk", "/visits/{visit_id:str}/another-time"], opt={"action": "cover.talk"})
-    async def please_ring(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def please_ring(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         visit, instead = await may_ask(request, visit_id)
         if instead is not None:
             return instead

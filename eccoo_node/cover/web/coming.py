@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.params import FromPath, FromQuery
 
 from eccoo_federation.bodies import CoverRequested
 from eccoo_federation.times import parse_time
@@ -34,7 +35,7 @@ class ComingController(Controller):
         return mine
 
     @get("/coming/{offer_id:str}", opt={"action": "cover.see_mine"})
-    async def coming(self, request: AnyRequest, offer_id: str) -> Response[Any]:
+    async def coming(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         """(q, r, t) Whatever holds now."""
         mine = await self._mine(request, offer_id)
         return await show(request, "cover/coming.html", **await self._coming(mine))
@@ -56,26 +57,26 @@ class ComingController(Controller):
         }  # fmt: skip
 
     @post("/coming/{offer_id:str}/take-back", opt={"action": "cover.take_back"})
-    async def take_back(self, request: AnyRequest, offer_id: str) -> Response[Any]:
+    async def take_back(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         await self._mine(request, offer_id)
         await offering.take_back(actor_of(request), offer_id=offer_id)
         return redirect(request, "/week", reader_of(request).read_back("Your offer is taken back."))
 
     @post("/coming/{offer_id:str}/read", opt={"action": "cover.read"})
-    async def read(self, request: AnyRequest, offer_id: str) -> Response[Any]:
+    async def read(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         await self._mine(request, offer_id)
         await offering.read_and_coming(actor_of(request), offer_id=offer_id)
         return redirect(request, f"/coming/{offer_id}", "Thank you. They know that you are coming.")
 
     @get("/coming/{offer_id:str}/cant-come", opt={"action": "cover.cant_after_all"})
-    async def sure(self, request: AnyRequest, offer_id: str) -> Response[Any]:
+    async def sure(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         mine = await self._mine(request, offer_id)
         if mine.state not in {"offered", "preparing", "coming"}:
             return redirect(request, f"/coming/{offer_id}")
         return await show(request, "cover/cant_after_all.html", **await self._coming(mine))
 
     @post("/coming/{offer_id:str}/cant-come", opt={"action": "cover.cant_after_all"})
-    async def cant(self, request: AnyRequest, offer_id: str) -> Response[Any]:
+    async def cant(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         mine = await self._mine(request, offer_id)
         await offering.cant_after_all(actor_of(request), offer_id=offer_id)
         circle = await links.circle(mine.link_id)
@@ -83,7 +84,7 @@ class ComingController(Controller):
         return redirect(request, "/week", reader_of(request).read_back(f"They have been told, and look for someone else.{ring}"))
 
     @get("/coming/{offer_id:str}/went", opt={"action": "cover.say_away"})
-    async def how_it_went(self, request: AnyRequest, offer_id: str, said: str = "") -> Response[Any]:
+    async def how_it_went(self, request: AnyRequest, offer_id: FromPath[str], said: FromQuery[str] = "") -> Response[Any]:
         """(s) How did it go?"""
         mine = await self._mine(request, offer_id)
         if mine.state != "coming":
@@ -101,7 +102,7 @@ class ComingController(Controller):
         }  # fmt: skip
 
     @post("/coming/{offer_id:str}/went", opt={"action": "cover.say_away"})
-    async def went(self, request: AnyRequest, offer_id: str) -> Response[Any]:
+    async def went(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         mine = await self._mine(request, offer_id)
         said = ""
         try:

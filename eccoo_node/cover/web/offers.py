@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 from litestar import Controller, Response, get, post
+from litestar.params import FromPath
 
 from eccoo_node.cover import actions, queries
 from eccoo_node.cover import say as words
@@ -26,13 +27,13 @@ _KINDS = {"image/webp", "image/jpeg", "image/png"}
 
 class OfferController(Controller):
     @get("/cover/{request_id:str}/offers", opt={"action": "cover.see"})
-    async def offers(self, request: AnyRequest, request_id: str) -> Response[Any]:
+    async def offers(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
         """(k) The offers stand on the search's own page."""
         await seen_by(actor_of(request), request_id)
         return redirect(request, f"/cover/{request_id}")
 
     @get("/cover/{request_id:str}/offers/{offer_id:str}", opt={"action": "cover.see"})
-    async def offer(self, request: AnyRequest, request_id: str, offer_id: str) -> Response[Any]:
+    async def offer(self, request: AnyRequest, request_id: FromPath[str], offer_id: FromPath[str]) -> Response[Any]:
         """(l) One offer."""
         found, visit, thing = await seen_by(actor_of(request), request_id)
         offer = await queries.offer(offer_id)
@@ -64,7 +65,7 @@ class OfferController(Controller):
         }  # fmt: skip
 
     @post("/cover/{request_id:str}/offers/{offer_id:str}", opt={"action": "cover.choose"})
-    async def choose(self, request: AnyRequest, request_id: str, offer_id: str) -> Response[Any]:
+    async def choose(self, request: AnyRequest, request_id: FromPath[str], offer_id: FromPath[str]) -> Response[Any]:
         actor = actor_of(request)
         found, visit, thing = await seen_by(actor, request_id)
         offer = await queries.offer(offer_id)
@@ -79,7 +80,7 @@ class OfferController(Controller):
         return redirect(request, f"/cover/{request_id}")
 
     @get("/cover/offers/{offer_id:str}", opt={"action": "cover.see_paying"})
-    async def price(self, request: AnyRequest, offer_id: str) -> Response[Any]:
+    async def price(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         """It costs more, or more than is paid in: the payer's yes."""
         offer = await queries.offer(offer_id)
         found, visit, _ = await seen_by(actor_of(request), offer.request_id, "cover.see_paying")
@@ -100,7 +101,7 @@ class OfferController(Controller):
         }  # fmt: skip
 
     @post("/cover/offers/{offer_id:str}", opt={"action": "cover.pay_more"})
-    async def pay_more(self, request: AnyRequest, offer_id: str) -> Response[Any]:
+    async def pay_more(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         actor = actor_of(request)
         offer = await queries.offer(offer_id)
         found, visit, thing = await seen_by(actor, offer.request_id, "cover.see_paying")
@@ -112,7 +113,7 @@ class OfferController(Controller):
         return redirect(request, to, reader_of(request).read_back(f"Thank you. We’re telling {offer.first_name}."))
 
     @get("/cover/offers/{offer_id:str}/face", opt={"action": "cover.see"})
-    async def face(self, request: AnyRequest, offer_id: str) -> Response[bytes]:
+    async def face(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[bytes]:
         """The picture that came with an offer, to whoever chooses."""
         offer = await queries.offer(offer_id)
         await seen_by(actor_of(request), offer.request_id)

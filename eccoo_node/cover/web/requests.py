@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.params import FromPath
 
 from eccoo_federation.bodies import CoverRequested
 from eccoo_node.cover import lists, offering, queries
@@ -71,7 +72,7 @@ class RequestController(Controller):
         return found, None
 
     @get("/requests/{open_id:str}", opt={"action": "cover.see_open"})
-    async def one(self, request: AnyRequest, open_id: str) -> Response[Any]:
+    async def one(self, request: AnyRequest, open_id: FromPath[str]) -> Response[Any]:
         """(p) What is asked, as it came: no name, no address."""
         found, instead = await self._open(request, open_id)
         return instead or await show(request, "cover/request.html", **await self._one(request, found))
@@ -97,7 +98,7 @@ class RequestController(Controller):
         return {"own": own}
 
     @get("/requests/{open_id:str}/offer", opt={"action": "cover.offer"})
-    async def form(self, request: AnyRequest, open_id: str) -> Response[Any]:
+    async def form(self, request: AnyRequest, open_id: FromPath[str]) -> Response[Any]:
         """(q) Own words, own rate, and what will be shown."""
         found, instead = await self._open(request, open_id)
         if instead is not None:
@@ -121,7 +122,7 @@ class RequestController(Controller):
         return context | {"said": said}
 
     @post("/requests/{open_id:str}/offer", opt={"action": "cover.offer"})
-    async def offer(self, request: AnyRequest, open_id: str) -> Response[Any]:
+    async def offer(self, request: AnyRequest, open_id: FromPath[str]) -> Response[Any]:
         found, instead = await self._open(request, open_id)
         if instead is not None:
             return instead

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.params import FromPath, FromQuery
 
 from eccoo_federation.bodies import CoverRequested
 from eccoo_node.cover import actions, queries
@@ -95,7 +96,7 @@ def phase(search: Request, offers: list[Offer]) -> str:
 
 class SearchController(Controller):
     @get("/cover/ask", opt={"action": "cover.ask"})
-    async def whom(self, request: AnyRequest, visit: str = "") -> Response[Any]:
+    async def whom(self, request: AnyRequest, visit: FromQuery[str] = "") -> Response[Any]:
         """(h) Who shall we ask first?"""
         found, instead = await may_ask(request, visit)
         if instead is not None:
@@ -114,7 +115,7 @@ class SearchController(Controller):
                 "faces": {c.person_id: PersonCard(c.person_id, c.called, face=c.face) for c in people}}  # fmt: skip
 
     @post("/cover/ask", opt={"action": "cover.ask"})
-    async def ask(self, request: AnyRequest, visit: str = "") -> Response[Any]:
+    async def ask(self, request: AnyRequest, visit: FromQuery[str] = "") -> Response[Any]:
         found, instead = await may_ask(request, visit)
         if instead is not None:
             return instead
@@ -133,7 +134,7 @@ class SearchController(Controller):
         return redirect(request, f"/cover/{search.id}" if search else f"/visits/{found.id}")
 
     @get("/cover/{request_id:str}", opt={"action": "cover.see"})
-    async def search(self, request: AnyRequest, request_id: str) -> Response[Any]:
+    async def search(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
         """(i, k, m) How things stand, on one page."""
         actor = actor_of(request)
         found = await queries.request(request_id)
@@ -178,7 +179,7 @@ class SearchController(Controller):
         }  # fmt: skip
 
     @get("/cover/{request_id:str}/further", opt={"action": "cover.ask_further"})
-    async def further(self, request: AnyRequest, request_id: str) -> Response[Any]:
+    async def further(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
         """(j) Exactly what linked circles will see."""
         found, visit, _ = await seen_by(actor_of(request), request_id)
         visit, instead = await may_ask(request, visit.id)
@@ -208,7 +209,7 @@ class SearchController(Controller):
         }  # fmt: skip
 
     @post("/cover/{request_id:str}/further", opt={"action": "cover.ask_further"})
-    async def ask_further(self, request: AnyRequest, request_id: str) -> Response[Any]:
+    async def ask_further(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
         found, visit, _ = await seen_by(actor_of(request), request_id)
         visit, instead = await may_ask(request, visit.id)
         if instead is not None:
@@ -225,7 +226,7 @@ class SearchController(Controller):
         return redirect(request, f"/cover/{request_id}", notice)
 
     @get("/cover/{request_id:str}/override", opt={"action": "cover.override"})
-    async def by_phone(self, request: AnyRequest, request_id: str) -> Response[Any]:
+    async def by_phone(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
         found, visit, _ = await seen_by(actor_of(request), request_id)
         access.requires(actor_of(request), "cover.override", Thing("cover_request", found.id, found.person_id))
         return await show(request, "cover/override.html", visit.person_id, **await self._by_phone(request, found, visit))
@@ -235,7 +236,7 @@ class SearchController(Controller):
         return {"search": found, "visit": visit, "offer": offer, "their_circle": await circle_of(request, offer)}
 
     @post("/cover/{request_id:str}/override", opt={"action": "cover.override"})
-    async def note_by_phone(self, request: AnyRequest, request_id: str) -> Response[Any]:
+    async def note_by_phone(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
         actor = actor_of(request)
         found, visit, _ = await seen_by(actor, request_id)
         try:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Controller, Response, get
+from litestar.params import FromPath
 
 from eccoo_node.cover import lists, queries
 from eccoo_node.cover.queries import Mine
@@ -118,7 +119,7 @@ class WeekController(Controller):
         return await self._page(request, await days_of(visits, away, reader, start, await lists.searches_for([reader.id])), start, title, "/week")
 
     @get("/weeks/{person_id:str}", opt={"action": "rota.see_week"})
-    async def of_person(self, request: AnyRequest, person_id: str) -> Response[Any]:
+    async def of_person(self, request: AnyRequest, person_id: FromPath[str]) -> Response[Any]:
         team = await members.team_of(person_id)
         if not team or not access.may(actor_of(request), "rota.see_week", Thing("week", person_id, person_id, team)):
             raise NotFound()
@@ -137,7 +138,7 @@ class WeekController(Controller):
         )  # fmt: skip
 
     @get("/visits/{visit_id:str}", opt={"action": "rota.see_visit"})
-    async def visit(self, request: AnyRequest, visit_id: str) -> Response[Any]:
+    async def visit(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         """(b) One visit: who, where, when, what is set aside."""
         actor, reader, now = actor_of(request), reader_of(request), clock.now()
         found = await rota.visit(visit_id)
