@@ -273,7 +273,7 @@ def create_app(
     return shell
 
 
-def node_app(settings: Settings, folder: DataFolder) -> Shell:
+def node_app(settings: Settings, folder: DataFolder, *, parts: Parts | None = None) -> Shell:
     """The whole node of an initialised data folder: pages, wire, jobs. Raises Broken when its keys cannot be read."""
     us = identity.load(folder, settings)
     wire = Wire(us, GuardedClient(loopback_peers=us.loopback_peers))
@@ -285,6 +285,7 @@ def node_app(settings: Settings, folder: DataFolder) -> Shell:
         clock=offset_clock(folder.clock) if settings.demo else None,
         node_id=us.node_id,
         load_session=resume,
+        parts=parts,
         theme_name=chosen_theme,
         plugins=DecidedPlugins(),
         mounts=dict.fromkeys(prefixes, federation),

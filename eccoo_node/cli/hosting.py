@@ -92,6 +92,10 @@ def serve(host: str | None, port: int | None) -> None:
 
     def make_app() -> app.Shell:
         link.append(asyncio.run(_prepare(node.folder, settings)))
+        if settings.demo:
+            from eccoo_node.demo.app import demo_app
+
+            return demo_app(settings, node.folder)
         return app.node_app(settings, node.folder)
 
     def ready() -> None:

@@ -1,5 +1,7 @@
 """`eccoo link`: what the admin's pages of linked circles do, from a shell."""
 
+import sys
+
 import click
 
 from eccoo_federation.errors import ProtocolError
@@ -30,9 +32,13 @@ async def _find(which: str) -> Page:
     standing = [page for page in found if page.circle.standing != "ended"]
     found = standing or found
     if not found:
-        raise NotFound(f"There is no linked circle called {which}. `eccoo link list` names those there are.", "unknown_link")
+        raise NotFound(
+            f"There is no linked circle called {which}. `eccoo link list` names those there are.", "unknown_link"
+        )
     if len(found) > 1:
-        raise Conflict(f"More than one circle begins with {which}. Give the id that `eccoo link list` shows.", "several")
+        raise Conflict(
+            f"More than one circle begins with {which}. Give the id that `eccoo link list` shows.", "several"
+        )
     return await queries.page(found[0].circle.id)
 
 
@@ -74,7 +80,7 @@ async def invite(node: Node) -> None:
 @on_node()
 async def accept(node: Node, invitation: str) -> None:
     """Take up an INVITATION (or - to read it from standard input), and show the six words."""
-    text = click.get_text_stream("stdin").read() if invitation == "-" else invitation
+    text = sys.stdin.read() if invitation == "-" else invitation
     link_id = await actions.accept_invite(COMMAND, text)
     try:
         await handshake.shake_hands(link_id)
@@ -149,7 +155,9 @@ async def resume(node: Node, circle: str) -> None:
     """Go on with a CIRCLE after a pause of ours."""
     page = await _find(circle)
     await actions.resume(COMMAND, page.circle.id)
-    click.echo(f"The link with {page.called} goes on." if page.circle.standing != "suspended_by_them" else "They have paused.")
+    click.echo(
+        f"The link with {page.called} goes on." if page.circle.standing != "suspended_by_them" else "They have paused."
+    )
 
 
 @link.command()

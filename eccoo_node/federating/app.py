@@ -145,11 +145,10 @@ async def _route(asked: Asked) -> Answer:
             return await _events(asked, after)
         case ("GET", kind, *rest) if rest and letters.answerer_of(kind):
             return await _pulled(asked, kind, rest)
-        case (_, "links" | "inbox" | "ping" | "events", *_):
-            raise ProtocolError("bad_method")
-        case (_, kind, *_) if letters.answerer_of(kind):
-            raise ProtocolError("bad_method")
-    raise ProtocolError("not_found")
+    # What is there and what is not is for linked circles to know.
+    await prove(asked)
+    known = parts[0] in ("links", "inbox", "ping", "events") or letters.answerer_of(parts[0]) is not None
+    raise ProtocolError("bad_method" if known else "not_found")
 
 
 async def _links(asked: Asked) -> Answer:

@@ -40,10 +40,10 @@ async def receive(link_id: str, us: str, values: list[dict[str, Any]]) -> BatchA
     batch = sorted(((events.read_envelope(value), value) for value in values), key=lambda pair: pair[0].seq)
     for envelope, value in batch:
         _check_origin(envelope, value, link_id, us, state)
-    for envelope, value in batch:
-        await _check_policy(envelope, value, link_id)
     verdicts = []
     for envelope, value in batch:
+        # Asked anew for each: the one before it may have ended a pause, or begun one.
+        await _check_policy(envelope, value, link_id)
         verdict = await _take(link_id, envelope, value)
         if verdict is None:
             break

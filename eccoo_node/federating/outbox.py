@@ -68,12 +68,16 @@ async def _numbered(link_id: str, most: int) -> list[Sealed]:
 
 
 async def _number(link: Any, most: int, room: int) -> list[Sealed]:
-    """Number and sign what waits and may be sent now; what frees or ends, even about a thing that waits for a pull."""
+    """Number and sign what waits and may be sent now; what frees or ends, even about a thing that waits for a pull.
+
+    Words about the link itself go first: what waited for a pause to end would else arrive before the word that ends it.
+    """
     rows = await fetch(
         "SELECT o.id, o.event_id, o.type, o.subject, o.at, o.body FROM letter_out o "
         "LEFT JOIN letter_subject s ON s.link_id = o.link_id AND s.subject = o.subject "
         "WHERE o.link_id = ? AND o.state = 'waiting' AND (COALESCE(s.blocked_out, FALSE) = FALSE OR o.type IN "
-        "('cover.withdrawn', 'cover.cancelled', 'cover.rescinded', 'tombstone')) ORDER BY o.id LIMIT ?",
+        "('cover.withdrawn', 'cover.cancelled', 'cover.rescinded', 'tombstone')) "
+        "ORDER BY CASE WHEN o.type LIKE 'link.%' THEN 0 ELSE 1 END, o.id LIMIT ?",
         link["id"], 4 * most,
     )  # fmt: skip
     policy, now = queries.policy_of(link), clock.now()

@@ -44,11 +44,35 @@ async def pull_states(payload: dict[str, Any]) -> datetime | None:
         return _next_round()
     try:
         await sender.ping(peer)
+        await _ask_whether_paused(peer)
         for subject in await _followed(link_id):
             await _pull_state(peer, subject)
     except ProtocolError as refused:
         await _note(link_id, refused)
     return _next_round()
+
+
+async def _ask_whether_paused(peer: Peer) -> None:
+    """We may have been turned away just before their word arrived that the link goes on. Then nothing else tells us.
+
+    What they said in a letter is believed; what only a refusal said is asked again.
+    """
+    heard = await fetch_value(
+        "SELECT i.type FROM letter_in i JOIN letter_read r ON r.letter_id = i.id WHERE i.link_id = ? "
+        "AND r.verdict = 'applied' AND i.type IN ('link.suspended', 'link.resumed') ORDER BY i.seq DESC LIMIT 1",
+        peer.link_id,
+    )
+    paused = await fetch_value("SELECT suspended_by_them_at FROM link WHERE id = ?", peer.link_id)
+    if paused is None or heard == "link.suspended":
+        return
+    try:
+        await wire.call(peer.base_url, peer.state, "GET", "/fed/v1/requests/none")
+    except ProtocolError as refused:
+        if refused.code == "link_suspended" or refused.status not in (403, 404):
+            return
+    async with write():
+        await fetch("UPDATE link SET suspended_by_them_at = NULL WHERE id = ?", peer.link_id)
+        await letters.wake(peer.link_id)
 
 
 async def _followed(link_id: str) -> list[str]:

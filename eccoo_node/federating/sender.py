@@ -108,7 +108,7 @@ async def _post(peer: Peer, batch: list[Sealed]) -> bool:
         return True
     answer = events.read_answer(response.body)
     moved = await outbox.settle(peer.link_id, batch, answer)
-    await went_well(peer.link_id, grow=len(batch) >= peer.batch_size)
+    await went_well(peer.link_id, response.offset_s, grow=len(batch) >= peer.batch_size)
     return moved
 
 
@@ -172,14 +172,15 @@ async def _paused(peer: Peer, code: str) -> bool:
     return bool(rows)
 
 
-async def went_well(link_id: str, *, grow: bool = False) -> None:
-    """The other side answered: the count of failures starts anew, batches may grow again."""
-    more = 5 if grow else 0
+async def went_well(link_id: str, offset_s: int, *, grow: bool = False) -> None:
+    """The other side answered, with its clock so far ahead: failures count anew, batches may grow again."""
+    more, now = 5 if grow else 0, clock.now()
     async with write():
         await fetch(
             "UPDATE link_wire SET failures = 0, trouble = '', next_try_at = NULL, last_try_at = ?, last_seen_at = ?, "
+            "clock_offset_s = ?, clock_seen_at = ?, "
             "batch_size = CASE WHEN batch_size + ? > ? THEN ? ELSE batch_size + ? END WHERE link_id = ?",
-            clock.now(), clock.now(), more, limits.BATCH_EVENTS, limits.BATCH_EVENTS, more, link_id,
+            now, now, offset_s, now, more, limits.BATCH_EVENTS, limits.BATCH_EVENTS, more, link_id,
         )  # fmt: skip
 
 

@@ -267,9 +267,7 @@ def _chain(name: str, who: str, head: tuple[int, str], letters: Iterable[Any]) -
         # One that was refused may have been refused for this very reason; a tombstone may have come too late.
         taken = row["state"] in ("applied", "acked", "sent") and row["type"] != "tombstone"
         if taken and (row["rev"], row["prev"]) != (rev + 1, digest):
-            raise Broken(
-                f"The chain about {name} with {who} breaks at letter {row['event_id']}.", "chain_broken"
-            )
+            raise Broken(f"The chain about {name} with {who} breaks at letter {row['event_id']}.", "chain_broken")
         rev, digest = row["rev"], row["digest"]
     if digest and head != (rev, digest):
         raise Broken(f"The chain about {name} with {who} does not end where its row says.", "chain_head")

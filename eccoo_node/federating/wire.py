@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from eccoo_federation import jcs
 from eccoo_federation.client import GuardedClient, Response, raise_for_error
 from eccoo_federation.errors import ProtocolError
@@ -19,6 +21,17 @@ from eccoo_node.links.identity import Identity
 
 # A key whose first second lies this far ahead by our clock is good already by a neighbour's.
 KEY_SLACK = timedelta(minutes=5)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the other circle answered and signed. `offset_s`: how far its clock was ahead of ours."""
+
+    body: bytes
+    offset_s: int
+
+    def json(self) -> Any:
+        """Raises as `jcs.parse`; an empty body is None."""
+        return jcs.parse(self.body) if self.body else None
 
 
 class Wire:
@@ -67,21 +80,22 @@ def transport_key(state: LogState, kid: str) -> bytes | None:
     return state.key(kid, "transport", wire_time(now)) or state.key(kid, "transport", wire_time(now + KEY_SLACK))
 
 
-async def call(base_url: str, state: LogState, method: str, path: str, body: bytes = b"") -> Response:
+async def call(base_url: str, state: LogState, method: str, path: str, body: bytes = b"") -> Answer:
     """One signed request and its verified answer. Raises ProtocolError, also for a refusal that they signed."""
     outside("a call to another circle")
     here, url = current(), base_url + path
     headers = sign_request(method, url, [], body, here.us.transport_key, clock.now())
     response = await here.client.send(method, url, headers, body)
     unchecked = _checked(response, SignedRequest(method, url, tuple(headers)))
-    unchecked.verify(transport_key(state, unchecked.kid))
+    verified = unchecked.verify(transport_key(state, unchecked.kid))
     try:
-        return raise_for_error(response)
+        raise_for_error(response)
     except ProtocolError as refused:
         wait = header(response.headers, "retry-after")
         if wait and wait.isdigit():
             refused.detail["retry_after"] = int(wait[:6])
         raise
+    return Answer(response.body, round(verified.created - clock.now().timestamp()))
 
 
 def _checked(response: Response, request: SignedRequest) -> Unchecked:
@@ -112,4 +126,4 @@ def as_body(value: dict[str, Any]) -> bytes:
     return jcs.dump(value)
 
 
-__all__ = ["Headers", "Wire", "as_body", "call", "current", "get_unsigned", "open_wire", "transport_key"]
+__all__ = ["Answer", "Headers", "Wire", "as_body", "call", "current", "get_unsigned", "open_wire", "transport_key"]

@@ -124,7 +124,9 @@ class LinksController(Controller):
         """What each may ask of the other, to be changed."""
         _requires(request, link_id)
         page = await queries.page(link_id)
-        return render(request, "links/terms.html", values=values_of(_now(page)), **_choices(page), **_facts(request, page))
+        return render(
+            request, "links/terms.html", values=values_of(_now(page)), **_choices(page), **_facts(request, page)
+        )
 
     @post(f"{HERE}/{{link_id:str}}/terms", opt={"action": "links.propose"})
     async def change(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -175,7 +177,10 @@ async def _change(request: AnyRequest, page: Page, wanted: Terms) -> str:
     if page.circle.standing == "agreeing":
         await actions.propose(actor, link_id, wanted)
         return f"{page.called} is asked whether they agree."
-    taken = [tuple(sorted(set(had) - set(has))) for had, has in ((now.we_may, wanted.we_may), (now.they_may, wanted.they_may))]
+    taken = [
+        tuple(sorted(set(had) - set(has)))
+        for had, has in ((now.we_may, wanted.we_may), (now.they_may, wanted.they_may))
+    ]
     if any(taken):
         await actions.narrow(actor, link_id, we_no_longer=taken[0], they_no_longer=taken[1])
     narrowed = rules.without(now, we=taken[0], they=taken[1])
@@ -198,10 +203,16 @@ async def _give_a_moment(link_id: str, while_: str) -> None:
 
 def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
     if page.theirs is None and page.ours is not None:
-        return render(request, "links/waiting.html", lines=rules.sentences(page.ours, page.called), **_facts(request, page))
+        return render(
+            request, "links/waiting.html", lines=rules.sentences(page.ours, page.called), **_facts(request, page)
+        )
     terms = page.theirs or Terms()
     return render(
-        request, "links/agree.html", lines=rules.sentences(terms, page.called), seen=page.proposal, **_facts(request, page)
+        request,
+        "links/agree.html",
+        lines=rules.sentences(terms, page.called),
+        seen=page.proposal,
+        **_facts(request, page),
     )
 
 

@@ -46,7 +46,11 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
     node = make_node(tmp_path / "a", "Hebden circle")
     cases = {
         ("link", "accept", "circle-invite:1:abc"): "The invitation is damaged. Was all of it copied?\n",
-        ("link", "end", "nobody"): "There is no linked circle called nobody. `eccoo link list` names those there are.\n",
+        (
+            "link",
+            "end",
+            "nobody",
+        ): "There is no linked circle called nobody. `eccoo link list` names those there are.\n",
     }
     for words, told in cases.items():
         done = node.eccoo(*words)

@@ -1,5 +1,6 @@
 """Stands where the cover domain would: handlers of letters that remember what came."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from eccoo_node.links import letters
 from eccoo_node.links.letters import Letter
 from tests.support.pair import PairNode
 
-KINDS = ("cover.declined", "cover.cancelled", "pool.changed")
+# Always allowed, always allowed, and allowed only by the agreement.
+KINDS = ("cover.declined", "cover.cancelled", "disclosure.sent")
 
 
 class Heard:
@@ -42,6 +44,8 @@ async def write_letter(node: PairNode, link_id: str, subject: str = "req-1", typ
     body: dict[str, Any] = {"request": subject}
     if type_ == "cover.cancelled":
         body["cancelled_at"] = wire_time(node.clock())
+    if type_ == "disclosure.sent":
+        body |= {"n": 1, "salted_hash": "A" * 43, "retain_until": wire_time(node.clock() + timedelta(days=1))}
     with node.bound():
         async with write():
             return await letters.send(link_id, type_, subject, body)

@@ -11,13 +11,28 @@ from tests.support.processes import NodeProcess, eccoo
 LOOPBACK = {"ECCOO_FEDERATION_LOOPBACK_PEERS": "true"}
 
 
-def make_node(home: Path, name: str, *, port: int = 0, public_port: int = 0, extra: dict[str, str] | None = None) -> NodeProcess:
+def make_node(
+    home: Path, name: str, *, port: int = 0, public_port: int = 0, extra: dict[str, str] | None = None
+) -> NodeProcess:
     """A node that has its keys and its database and is not served yet. `public_port`: where a proxy stands for it."""
     port = port or free_port()
     env = {**LOOPBACK, "ECCOO_WEB_PORT": str(port), "ECCOO_WEB_PUBLIC_URL": f"http://127.0.0.1:{public_port or port}"}
     env |= extra or {}
     home.mkdir(parents=True, exist_ok=True)
-    answers = ("--name", name, "--place", "", "--phone", "01422 900000", "--public-url", "", "--called", "Ada", "--email", "")
+    answers = (
+        "--name",
+        name,
+        "--place",
+        "",
+        "--phone",
+        "01422 900000",
+        "--public-url",
+        "",
+        "--called",
+        "Ada",
+        "--email",
+        "",
+    )
     made = eccoo(home, "init", *answers, env=env)
     assert made.returncode == 0, made.stderr
     return NodeProcess(home, port, env=env)

@@ -133,7 +133,7 @@ async def test_an_invitation_is_shown_once_and_kept_only_as_a_hash(two_nodes: Pa
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    "typed, said",
     [
         ("", "Please paste the invitation that they gave you."),
         ("hello", "That is not an invitation: it begins with circle-invite:1:"),
@@ -164,9 +164,7 @@ async def test_different_words_end_the_link_and_say_so(two_nodes: Pair, two_admi
         assert await queries.askable() == []
 
 
-async def test_a_suggestion_that_changed_after_it_was_read_is_not_signed(
-    two_nodes: Pair, two_admins: Readers
-) -> None:
+async def test_a_suggestion_that_changed_after_it_was_read_is_not_signed(two_nodes: Pair, two_admins: Readers) -> None:
     ada, bronwen = two_admins
     link_id = await take_up(two_nodes, ada, bronwen)
     for reader in two_admins:
@@ -184,7 +182,12 @@ async def test_a_suggestion_that_changed_after_it_was_read_is_not_signed(
     assert page.status_code == 409
     assert "They have changed what they suggest." in page.text
     page_text = await links_page(bronwen, link_id)
-    for said in ("20% stays with the worker’s circle", "more than £1,000", "Each week", "Hebden circle may ask us for cover."):
+    for said in (
+        "20% stays with the worker’s circle",
+        "more than £1,000",
+        "Each week",
+        "Hebden circle may ask us for cover.",
+    ):
         assert said in page_text
     await bronwen.send(f"/admin/links/{link_id}/agree")
     await until(ada, link_id, "linked</span>")
@@ -280,7 +283,15 @@ async def test_nobody_else_sees_or_does_any_of_it(two_nodes: Pair, role: str) ->
             await make.hat(person, await make.circle(), role)
     await sign_in(node, person, "wren")
     async with Reader(shell, node.url, cookies={shell.site.session_cookie: "wren"}) as reader:
-        for path in ("", "/invite", "/accept", f"/{link_id}", f"/{link_id}/terms", f"/{link_id}/agree", f"/{link_id}/end"):
+        for path in (
+            "",
+            "/invite",
+            "/accept",
+            f"/{link_id}",
+            f"/{link_id}/terms",
+            f"/{link_id}/agree",
+            f"/{link_id}/end",
+        ):
             page = await reader.get(f"/admin/links{path}")
             assert (path, page.status_code) == (path, 403)
             assert not any(word in page.text for word in words_of(await node.row("SELECT words FROM link")))

@@ -13,9 +13,10 @@ from eccoo_node.kernel.access import SCOPES, Thing, requires
 from eccoo_node.kernel.errors import Invalid
 from eccoo_node.members import queries, sign_in, speaking
 from eccoo_node.members.cards import PersonCard, Voice
-from eccoo_node.members.forms import LetSpeak, Stop
+from eccoo_node.members.forms import LetSpeak, Stop, WhereTo
 from eccoo_node.members.rules import writes_down_for
 from eccoo_node.members.say import SCOPE_WORDS, THEIR_WORDS, last_day, said_at_once, say_since, words_of_yes
+from eccoo_node.members.web.sign_in import safe_next
 from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
@@ -129,9 +130,9 @@ class SpeakingController(Controller):
 
     @post("/speaking/{person_id:str}", opt={"action": "members.start_speaking_for"})
     async def start(self, request: AnyRequest, person_id: FromPath[str]) -> Response[Any]:
-        """Speak for someone on this device; every page says so."""
+        """Speak for someone on this device; every page says so. Goes on to the page that asked for it."""
         await sign_in.start_speaking_for(actor_of(request), session_of(request).session_id, person_id)
-        return redirect(request, "/home")
+        return redirect(request, safe_next(read_form(request, WhereTo).next))
 
     @post("/acting/stop", opt={"action": "members.stop_speaking_for"})
     async def stop_acting(self, request: AnyRequest) -> Response[Any]:

@@ -1,15 +1,18 @@
-"""The whole node's pages on a test's floor, with its mail kept."""
+"""The pages of people and teams on a test's floor, with the node's mail kept."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from eccoo_node.app import Shell, create_app
+from eccoo_node.app import Parts, Shell, create_app
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.paths import DataFolder
 from eccoo_node.kernel.settings import CircleSettings, Settings
 from eccoo_node.members import sign_in
+from eccoo_node.members import web as members
+from eccoo_node.teams import web as teams
+from eccoo_node.web.front import FrontController
 from tests.support import make
 from tests.support.letters import KeptLetters
 from tests.support.node import Node
@@ -26,7 +29,10 @@ async def shell(node: Node, letters: KeptLetters, tmp_path: Path) -> Shell:
     folder = DataFolder(tmp_path)
     folder.make()
     settings = Settings(circle=CircleSettings(name="Hebden circle", place="Hebden Bridge", phone="01422 496 0123"))
-    shell = create_app(settings, folder, engine=node.engine, clock=node.clock, node_id="n0de1234", services=())
+    parts = Parts((FrontController, *members.CONTROLLERS, *teams.CONTROLLERS), members.NAV)
+    shell = create_app(
+        settings, folder, engine=node.engine, clock=node.clock, node_id="n0de1234", parts=parts, services=()
+    )
     shell.mailer = letters
     await make.circle()
     return shell

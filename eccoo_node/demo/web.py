@@ -1,0 +1,114 @@
+"""`/demo`: the walk, a way to be each of its people, and the time of both circles. Only on nodes of a demo."""
+
+from typing import Any
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.params import FromPath
+
+from eccoo_node.demo.acts import Monday
+from eccoo_node.demo.cast import CIRCLES, HATS, PEOPLE
+from eccoo_node.demo.place import Made, Place, other_of, stops, url_of
+from eccoo_node.demo.walk import STEPS
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import NODE
+from eccoo_node.kernel.errors import NotFound
+from eccoo_node.members import queries, sign_in
+from eccoo_node.web.ask import AnyRequest, ask_of
+from eccoo_node.web.page import redirect, render
+from eccoo_node.web.sessions import keep_session
+
+
+class Here(msgspec.Struct, frozen=True):
+    """The demo as one of its two nodes sees it."""
+
+    place: Place
+    made: Made
+    name: str
+    monday: Monday
+
+
+class Guest(msgspec.Struct, frozen=True):
+    """Someone one can be: as a page shows them."""
+
+    id: str
+    called: str
+    words: str
+    face: str = ""
+
+
+def _here(request: AnyRequest) -> Here:
+    """Raises NotFound on a node that says it is a demo and was not made as one."""
+    site = ask_of(request).site
+    place = Place.around(site.folder)
+    made, name = place.read(), site.folder.home.name
+    if made is None or name not in made.circles:
+        raise NotFound("This node was not made by `eccoo demo`, so it has no walk to show.", "no_demo")
+    return Here(place, made, name, Monday(made.monday, site.zone))
+
+
+def _hats(role_names: set[str]) -> str:
+    said = {
+        "owner": "has a team", "worker": "care worker", "volunteer": "volunteer", "facilitator": "facilitator",
+        "treasurer": "treasurer", "admin": "looks after this node", "family": "family",
+    }  # fmt: skip
+    return ", ".join(words for role, words in said.items() if role in role_names)
+
+
+class DemoController(Controller):
+    """The walk through both circles."""
+
+    include_in_schema = False
+
+    @get("/demo", opt={"action": "public"})
+    async def walk(self, request: AnyRequest) -> Response[Any]:
+        """What to do in which circle, in the order of the story."""
+        here = _here(request)
+        seeded, now = here.made.circles[here.name], clock.now()
+        cards = await queries.people(seeded.people.values())
+        guests = [
+            Guest(id_, cards[id_].called, HATS[key], cards[id_].face)
+            for key in PEOPLE[here.name] if (id_ := seeded.people.get(key)) in cards
+        ]  # fmt: skip
+        other = other_of(here.name)
+        return render(
+            request, "demo/walk.html", steps=STEPS, here=here.name, circles=CIRCLES, other=CIRCLES[other],
+            other_url=f"{url_of(here.made, other)}{ask_of(request).site.url('/demo')}", ids=seeded.people, guests=guests,
+            now=f"{clock.say_day(now, here.monday.zone)}, {clock.say_time(now, here.monday.zone)}",
+            stops=stops(here.made, here.monday, now), people=PEOPLE,
+        )  # fmt: skip
+
+    @get("/demo/everyone", opt={"action": "public"})
+    async def everyone(self, request: AnyRequest) -> Response[Any]:
+        """The people of the circle's other teams."""
+        here = _here(request)
+        seeded = here.made.circles[here.name]
+        cards = await queries.people(seeded.others)
+        guests = sorted((Guest(c.id, c.called, "has a team of their own") for c in cards.values()), key=lambda g: g.called)
+        return render(request, "demo/everyone.html", guests=guests)
+
+    @post("/demo/sign-in/{person_id:str}", opt={"action": "public"})
+    async def sign_in(self, request: AnyRequest, person_id: FromPath[str]) -> Response[Any]:
+        """Be this person from now on, in this browser, in this circle."""
+        _here(request)
+        before = ask_of(request).session
+        if before is not None:
+            await sign_in.end_session(before.actor, before.session_id)
+        signed_in = await sign_in.sign_in_as(NODE, person_id, device="The demo")
+        answer = redirect(request, "/home")
+        keep_session(request, answer, signed_in.token, signed_in.lasts)
+        return answer
+
+    @post("/demo/time/{stop:str}", opt={"action": "public"})
+    async def move_on(self, request: AnyRequest, stop: FromPath[str]) -> Response[Any]:
+        """Move the time of both circles on. It never goes back: what has happened has happened."""
+        here = _here(request)
+        named = {one.name: one for one in stops(here.made, here.monday, here.place.now())}
+        if stop not in named:
+            return redirect(request, "/demo", "That moment has passed already.")
+        here.place.move_to(named[stop].at)
+        return redirect(request, "/demo", f"It is now {clock.say_day(named[stop].at, here.monday.zone)}, "
+                        f"{clock.say_time(named[stop].at, here.monday.zone)}, in both circles.")  # fmt: skip
+
+
+CONTROLLERS = (DemoController,)

@@ -1,0 +1,365 @@
+"""One circle with everything in it that a page can be about, twice: of Edith and of Harold. And who may want to see it.
+
+What must not be seen is written in words that stand nowhere else, so that a page which shows it gives itself away.
+"""
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from eccoo_node.agreements.actions import agree_terms
+from eccoo_node.app import Shell, create_app
+from eccoo_node.cover import actions as cover
+from eccoo_node.cover import offering
+from eccoo_node.cover import queries as cover_queries
+from eccoo_node.cover.tables import CoverOffer
+from eccoo_node.db.rows import fetch, fetch_value, insert
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow.actions import set_schedule, top_up
+from eccoo_node.kernel.access import COMMAND, NODE, Actor
+from eccoo_node.kernel.ids import new_id
+from eccoo_node.links import queries as links
+from eccoo_node.members import queries as members
+from eccoo_node.members.queries import session_actor
+from eccoo_node.members.tables import Face, HatOffer, SafeContact, Session
+from eccoo_node.rota import actions as rota
+from tests.support import make
+from tests.support.pair import Pair, PairNode
+from tests.support.plugins import DecidedPlugins, migrations_begun
+
+THURSDAY = datetime.fromisoformat("2026-11-26T09:00:00+00:00")
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+SCOPES = ("ask_for_cover", "choose_who_comes", "share_my_details", "say_visit_went")
+PICTURE = "iVBORw0KGgo="
+
+
+class Hat(msgspec.Struct, frozen=True):
+    """One of those who look: whom they act for, how, and what they are in a few words."""
+
+    called: str
+    words: str
+    acting_for: str = ""
+    via: str = "screen"
+
+
+# In the order of the table's columns. The keys are as short as the columns are narrow.
+HATS = {
+    "none": Hat("", "nobody is signed in"),
+    "mia": Hat("Mia", "a member who has to do with none of it"),
+    "edit": Hat("Edith", "the person supported"),
+    "haro": Hat("Harold", "another person supported, in the same circle"),
+    "ruth": Hat("Ruth", "Edith's daughter, in her team as family; may do everything for her but money"),
+    "rut*": Hat("Ruth", "the same, while she speaks for Edith", "Edith"),
+    "nel*": Hat("Nell", "speaks for Edith in money alone, and does so", "Edith"),
+    "cous": Hat("Cousin", "in Edith's team as family; may do nothing for her"),
+    "wren": Hat("Wren", "the worker whose visits to Edith these are"),
+    "wre*": Hat("Wren", "the same, speaking for Edith: she may say how visits went", "Edith"),
+    "wsi*": Hat("Winnie", "speaks for Wren, the worker, in everything", "Wren"),
+    "pell": Hat("Pell", "another paid worker of Edith's team"),
+    "ilsa": Hat("Ilsabet", "a worker of the circle who was asked, and offers herself elsewhere"),
+    "zede": Hat("Zedekia", "a worker of the circle who was asked and said no"),
+    "tom": Hat("Tomasz", "a volunteer of Edith's team, with one visit"),
+    "fay": Hat("Fay", "a facilitator"),
+    "fay+": Hat("Fay", "the same, writing down what Edith says on the phone", "Edith", "phone"),
+    "solf": Hat("Solfrid", "a facilitator who is also a paid worker of Edith's team"),
+    "tess": Hat("Tess", "the treasurer"),
+    "adam": Hat("Adam", "an admin of the node"),
+    "paul": Hat("Paul", "pays for Harold's support, and has no other part in it"),
+}
+
+# What only some may read: by what it is, the words that give it away.
+SECRETS = {
+    "Edith's address": "14 Heights Road",
+    "Edith's telephone": "960222",
+    "the way in": "Key safe 4711",
+    "what must be known": "Salt in the porridge",
+    "the words agreed for the phone": "purple heron",
+    "what is set aside": "£62.80",
+    "credit that is not set aside": "£3,",
+    "words of the near offer": "I make good soup",
+    "words of the far offer": "I grew up on the tops",
+    "who was asked and waits": "asked Ilsabet",
+    "where Harold lives": "3 Nutclough Lane",
+    "the way in to Harold": "Ring twice 9902",
+    "who comes to Harold": "Wendell",
+    "whom one goes to in another circle": "9 Far Side",
+}
+
+
+class World:
+    """The rows, and the ids of what routes are about: by parameter, by what it is."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair, self.node = pair, pair.a
+        self.people: dict[str, str] = {}
+        self.visits: dict[str, str] = {}
+        self.things: dict[str, dict[str, str]] = {}
+        self.tokens: dict[str, str] = {}
+        self.shell: Shell
+
+    async def actor(self, called: str, **acting: Any) -> Actor:
+        return await members.actor_for(self.people[called], **acting)
+
+    async def begin(self) -> "World":
+        await self.pair.link()
+        with self.node.bound():
+            await migrations_begun(self.node)  # type: ignore[arg-type]
+            await set_schedule(COMMAND, 0, 1500, decision="Agreed by the circle")
+            await self._cast()
+            for called, worker, other in (("Edith", "Wren", "Osric"), ("Harold", "Wendell", "Osric")):
+                await self._supported(called, worker)
+                await self._searches(called, other)
+        await self._elsewhere()
+        with self.node.bound():
+            await self._rest()
+            await self._sessions()
+            self.shell = _shell(self.node)
+            assert self.shell.plugins is not None
+            await self.shell.plugins.reload()
+        return self
+
+    async def _cast(self) -> None:
+        people, circle = self.people, await make.circle("Hebden circle")
+        people["Edith"] = await make.person(
+            "Edith", full_name="Edith Crabtree", address=SECRETS["Edith's address"], phone="01422 960222"
+        )
+        people["Harold"] = await make.person("Harold", address=SECRETS["where Harold lives"], phone="01422 960333")
+        for called in ("Mia", "Ruth", "Nell", "Cousin", "Winnie", "Tomasz", "Fay", "Tess", "Adam", "Paul"):
+            people[called] = await make.person(called, address="", channel="email", email=f"{called.lower()}@example.test")
+        for called, pence in (("Wren", 3140), ("Pell", 3140), ("Solfrid", 3140), ("Wendell", 2900)):
+            people[called] = await make.worker(called, rate_pence=pence, words="")
+        for called in ("Ilsabet", "Zedekia"):
+            people[called] = await make.worker(called, rate_pence=3000, words="")
+        people["Osric"] = await make.worker("Osric", rate_pence=4000, words=SECRETS["words of the near offer"])
+        for called, role in (("Mia", "member"), ("Fay", "facilitator"), ("Solfrid", "facilitator"), ("Tess", "treasurer"), ("Adam", "admin")):
+            await make.hat(people[called], circle, role)
+        await make.speaks(people["Ruth"], people["Edith"], *SCOPES)
+        await make.speaks(people["Nell"], people["Edith"], "money")
+        await make.speaks(people["Wren"], people["Edith"], "say_visit_went")
+        await make.speaks(people["Winnie"], people["Wren"], *SCOPES, "money")
+
+    async def _supported(self, called: str, worker: str) -> None:
+        """A person with a team, facts, a payer with credit, and visits in each state but the gaps."""
+        people, own = self.people, self.people[called]
+        edith = called == "Edith"
+        team = await make.team(own)
+        roles = {"Ruth": "family", "Cousin": "family", "Wren": "worker", "Pell": "worker", "Solfrid": "worker", "Tomasz": "volunteer"}
+        for who, role in (roles if edith else {"Wendell": "worker"}).items():
+            await make.hat(people[who], team, role)
+        way_in = SECRETS["the way in" if edith else "the way in to Harold"]
+        await make.care_facts(own, way_in=way_in, must_know=SECRETS["what must be known"] if edith else "")
+        payer = await make.payer(own, own if edith else people["Paul"])
+        # Just enough for the visits below; what is left shows as a sum of its own.
+        await top_up(await self.actor("Tess"), payer, 370_000, key=f"top up {called}")
+        for side in (own, people[worker]):
+            await agree_terms(
+                await members.actor_for(side), person_id=own, worker_id=people[worker], payer_id=payer,
+                rate_pence=3140 if edith else 2900,
+            )  # fmt: skip
+        async with write():
+            await insert(Face(person_id=own, media_type="image/png", data=PICTURE, changed_at=self.node.clock()))
+            await insert(
+                SafeContact(
+                    person_id=own, channel="phone", agreed_words=SECRETS["the words agreed for the phone"] if edith else "",
+                    changed_at=self.node.clock(),
+                )
+            )  # fmt: skip
+        days = {"planned": 0, "gap": 1, "dear": 2, "past": -4, "said": -5}
+        for name, day in days.items():
+            await self._visit(called, name, worker, THURSDAY + day * DAY, 2)
+        await rota.say_how_it_went(
+            await members.actor_for(people[worker]), visit_id=self.visits[f"{called}’s said"], answer="as_planned"
+        )
+        if edith:
+            await self._visit(called, "volunteer’s", "Tomasz", THURSDAY + 6 * HOUR, 1)
+        gaps = [self.visits[f"{called}’s {name}"] for name in ("gap", "dear")]
+        await rota.cant_come(await members.actor_for(people[worker]), visit_ids=gaps)
+
+    async def _visit(self, called: str, name: str, worker: str, at: datetime, hours: int) -> None:
+        self.visits[f"{called}’s {name}"] = await rota.plan_visit(
+            NODE, person_id=self.people[called], worker_id=self.people[worker], starts_at=at,
+            ends_at=at + hours * HOUR, what="Getting up and breakfast",
+        )  # fmt: skip
+
+    async def _searches(self, called: str, near: str) -> None:
+        """One that waits for answers, with offers of both kinds; one that waits for the payer's yes."""
+        people, own = self.people, await self.actor(called)
+        asked = ("Ilsabet", "Zedekia", near)
+        things = self.things
+        for name, workers in (("gap", asked), ("dear", (near,))):
+            visit = self.visits[f"{called}’s {name}"]
+            assert await cover.ask(own, visit_id=visit, worker_ids=[people[w] for w in workers]) == "done"
+            found = await cover_queries.request_for(visit)
+            assert found is not None
+            things.setdefault("request_id", {})[f"{called}’s {name}"] = found.id
+            for ask in await cover_queries.near_asks(found.id):
+                things.setdefault("ask_id", {})[f"{called}’s {name} to {ask.called}"] = ask.id
+                if ask.called in {near, "Zedekia"}:
+                    worker = await members.actor_for(ask.worker_id)
+                    await cover.answer_near(worker, ask_id=ask.id, yes=ask.called == near)
+            offers = await cover_queries.offers(found.id)
+            things.setdefault("cover_offer", {})[f"{called}’s {name} near"] = offers[0].id
+            if name == "dear":
+                if called == "Harold":
+                    assert await cover.choose(own, offer_id=offers[0].id, words="Yes") == "wants_payer"
+                else:
+                    async with write():
+                        await fetch("UPDATE cover_request SET state = 'wants_payer', chosen_offer = ? WHERE id = ?", offers[0].id, found.id)
+                continue
+            far = CoverOffer(
+                request_id=found.id, link_id=self.pair.link_id, first_name="Beatrix", words=SECRETS["words of the far offer"],
+                languages="en", rate_pence=3300, fee_pence=6600, hold_until=THURSDAY + DAY, received_at=self.node.clock(),
+                face=PICTURE, face_media="image/png",
+            )  # fmt: skip
+            async with write():
+                await insert(far)
+            things["cover_offer"][f"{called}’s {name} far"] = str(far.id)
+
+    async def _elsewhere(self) -> None:
+        """The other circle: what it has, and what it asks of ours."""
+        b = self.pair.b
+        with b.bound():
+            await set_schedule(COMMAND, 0, 1500, decision="Agreed by the circle")
+            circle = await make.circle("Todmorden circle")
+            wilf = await make.person("Wilf", address="9 Far Side", phone="01706 960999")
+            bea, tess = await make.worker("Bea", rate_pence=3000), await make.person("Tess")
+            await make.hat(tess, circle, "treasurer")
+            team, payer = await make.team(wilf), await make.payer(wilf)
+            await make.hat(bea, team, "worker")
+            await make.care_facts(wilf)
+            await top_up(await members.actor_for(tess), payer, 100_000, key="top up")
+            for side in (wilf, bea):
+                await agree_terms(await members.actor_for(side), person_id=wilf, worker_id=bea, rate_pence=3000, payer_id=payer)
+            for day in range(4):
+                visit = await rota.plan_visit(
+                    NODE, person_id=wilf, worker_id=bea, starts_at=THURSDAY + (day + 4) * DAY,
+                    ends_at=THURSDAY + (day + 4) * DAY + 2 * HOUR, what="Breakfast",
+                )  # fmt: skip
+                await rota.cant_come(await members.actor_for(bea), visit_ids=[visit])
+                own = await members.actor_for(wilf)
+                await cover.ask(own, visit_id=visit, worker_ids=[], by_wish=True)
+                found = await cover_queries.request_for(visit)
+                assert found is not None
+                await cover.ask_further(own, request_id=found.id, words="Yes")
+            self.theirs = {"visit_id": visit, "person_id": wilf, "team_id": team, "request_id": found.id}
+        await self.pair.settle()
+        await self._offers_there()
+        with b.bound():
+            coming = await fetch_value("SELECT id FROM cover_offer WHERE first_name = 'Ilsabet' ORDER BY hold_until LIMIT 1")
+            assert await cover.choose(await members.actor_for(wilf), offer_id=coming, words="Yes") == "done"
+        await self.pair.settle()
+        assert await self.pair.troubles() == []
+
+    async def _offers_there(self) -> None:
+        with self.node.bound():
+            opened = await cover_queries.open_requests(self.node.clock())
+            assert len(opened) == 4
+            self.things["open_id"] = {"open request": opened[3].id, "answered request": opened[1].id}
+            offers = self.things["offer_id"] = {}
+            for name, who, at in (("Ilsabet’s coming", "Ilsabet", 0), ("Ilsabet’s offered", "Ilsabet", 1), ("Zedekia’s offered", "Zedekia", 2)):
+                offers[name] = await offering.offer(
+                    await self.actor(who), open_request_id=opened[at].id, worker_id=self.people[who], own_words="",
+                    rate_pence=3000, words="Yes",
+                )  # fmt: skip
+        await self.pair.settle()
+
+    async def _rest(self) -> None:
+        """What is left to name: people, teams, news, offered roles, the link, a plugin, and what exists only elsewhere."""
+        things, both = self.things, ("Edith", "Harold")
+        things["visit_id"] = dict(self.visits)
+        things["person_id"] = {called: self.people[called] for called in (*both, "Wren", "Fay")}
+        things["team_id"] = {f"{called}’s team": await members.team_of(self.people[called]) for called in both}
+        things["told_id"] = {
+            f"{called}’s news": await fetch_value("SELECT id FROM told WHERE person_id = ? ORDER BY id LIMIT 1", self.people[called])
+            for called in both
+        }
+        things["role_id"], things["link_id"] = {}, {"the link": self.pair.link_id}
+        async with write():
+            for called, to in (("Edith", "Mia"), ("Harold", "Paul")):
+                row = HatOffer(
+                    community_id=await members.team_of(self.people[called]), person_id=self.people[to], role="neighbour",
+                    offered_by=self.people[called], offered_via="screen", offered_at=self.node.clock(),
+                )  # fmt: skip
+                await insert(row)
+                things["role_id"][f"{called}’s to {to}"] = str(row.id)
+        things["name"] = {"gatherings": "gatherings"}
+        for param, known in things.items():
+            known["elsewhere"] = self.theirs.get(param, new_id())
+        assert (await links.circle(self.pair.link_id)).name == "Todmorden circle"
+        coming = await cover_queries.mine(things["offer_id"]["Ilsabet’s coming"])
+        assert (coming.state, (coming.told or {})["address"]) == ("coming", "9 Far Side")
+
+    async def _sessions(self) -> None:
+        now = self.node.clock()
+        async with write():
+            for key, hat in HATS.items():
+                if not hat.called:
+                    continue
+                self.tokens[key] = f"the token of {key}"
+                row = Session(
+                    token_hash=hashlib.sha256(self.tokens[key].encode()).hexdigest(), person_id=self.people[hat.called],
+                    device="", signed_in_by="link", acting_for=self.people.get(hat.acting_for, ""),
+                    acting_via=hat.via if hat.acting_for else "", known_by="rang_back" if hat.via == "phone" else "",
+                    acting_since=now if hat.acting_for else None, created_at=now, seen_at=now, ends_at=now + 30 * DAY,
+                )  # fmt: skip
+                await insert(row)
+                if key in {"edit", "haro"}:
+                    self.things.setdefault("session_id", {})[f"{hat.called}’s"] = str(row.id)
+        self.things["session_id"]["elsewhere"] = new_id()
+
+
+def _shell(node: PairNode) -> Shell:
+    """Every page of the node, without its jobs."""
+    shell = create_app(
+        node.settings, node.folder, engine=node.engine, clock=node.clock, node_id=node.wire.us.node_id,
+        load_session=session_actor, services=(), plugins=DecidedPlugins(),
+    )  # fmt: skip
+    shell.bindings.append(node.wire.bound)
+    return shell
+
+
+# Written by whoever is refused, too: that it was refused, that a form came once, how often it was tried.
+_BESIDE = frozenset({"audit", "audit_text", "audit_link", "form_sent", "attempt", "touched", "migration_done"})
+
+
+class Watched:
+    """The node's database as it stood at first, what touches it, and the way back."""
+
+    def __init__(self, path: Any) -> None:
+        self.path = path
+        with closing(sqlite3.connect(path)) as live:
+            live.execute("CREATE TABLE touched (n INTEGER NOT NULL)")
+            live.execute("INSERT INTO touched VALUES (0)")
+            tables = [row[0] for row in live.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for table in tables:
+                if table in _BESIDE or table.startswith("sqlite_"):
+                    continue
+                for verb in ("INSERT", "UPDATE", "DELETE"):
+                    live.execute(
+                        f'CREATE TRIGGER "touched_{table}_{verb}" AFTER {verb} ON "{table}" '  # noqa: S608
+                        "BEGIN UPDATE touched SET n = n + 1; END"
+                    )
+            live.commit()
+            self.first = sqlite3.connect(":memory:")
+            live.backup(self.first)
+        self.eye = sqlite3.connect(path)
+
+    def version(self) -> int:
+        """Changes whenever anybody else has written anything at all."""
+        return int(self.eye.execute("PRAGMA data_version").fetchone()[0])
+
+    def touched(self) -> int:
+        """How many rows were written since the beginning, but for the traces a refusal leaves."""
+        return int(self.eye.execute("SELECT n FROM touched").fetchone()[0])
+
+    def go_back(self) -> None:
+        with closing(sqlite3.connect(self.path)) as live:
+            self.first.backup(live)
+
+    def close(self) -> None:
+        self.first.close()
+        self.eye.close()

@@ -1,0 +1,198 @@
+"""Who gets to which page: every route, for everyone who may want it, with objects of two people and of elsewhere.
+
+The table in `access.txt` is read by people. A route that is not in it, or a cell that has changed, fails; once it was
+looked at, `ECCOO_WRITE_TABLE=1` writes it anew.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from itertools import product
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from eccoo_node.kernel import access
+from eccoo_node.record import door
+from eccoo_node.web import guards
+from eccoo_node.web.ask import FORM_FIELD, Ask
+from tests.support.node import build
+from tests.support.pair import open_pair
+from tests.support.plugins import shelf
+from tests.web.access_world import HATS, SECRETS, Watched, World
+from tests.web.client import Reader
+
+TABLE = Path(__file__).with_name("access.txt")
+_PARAM = re.compile(r"{(\w+)}")
+# One name for two things in routes: an offer of the search, and a worker's own offer to another circle.
+_MEANS = {"/cover/": {"offer_id": "cover_offer"}, "/roles/": {"offer_id": "role_id"}}
+_ALONE = {"token": {"made up": "x" * 43}, "path": {"made up": "x"}}
+# Where nothing but a whole form comes as far as the question who may.
+_FORMS = {
+    "/roles/{offer_id}": [("", {"answer": "no"})],
+    "/speaks-for-me/stop": [],
+    "/cover/ask": [],
+}
+
+
+def means(path: str, param: str) -> str:
+    return next((known.get(param, param) for start, known in _MEANS.items() if path.startswith(start)), param)
+
+
+class Row:
+    """One line of the table: a method, a route, what it is about, and the address and form that say so."""
+
+    def __init__(self, method: str, route: str, about: str, path: str, form: dict[str, str]) -> None:
+        self.method, self.route, self.path, self.form = method, route, path, form
+        self.label = f"{method:4} {route}{f'  ({about})' if about else ''}"
+
+
+def rows(world: World) -> Iterator[Row]:
+    """Each route with each thing it can be about."""
+    things = world.things | _ALONE
+    for method, route, _ in guards.routes(world.shell.pages):
+        params = _PARAM.findall(route)
+        if route == "/static/{name}":
+            yield Row(method, route, "", "/static/base.css", {})
+            continue
+        kinds = [things[means(route, param)] for param in params]
+        for chosen in product(*[known.items() for known in kinds]):
+            path, names = route, [name for name, _ in chosen]
+            if len(names) == 2 and not names[1].startswith(names[0]):
+                continue
+            for param, (_, id_) in zip(params, chosen, strict=True):
+                path = path.replace(f"{{{param}}}", id_)
+            yield from _with_forms(world, method, route, names[-1] if names else "", path)
+
+
+def _with_forms(world: World, method: str, route: str, about: str, path: str) -> Iterator[Row]:
+    if route == "/cover/ask":
+        for name, id_ in world.things["visit_id"].items():
+            if name.endswith(("gap", "elsewhere")):
+                yield Row(method, route, name, f"{path}?visit={id_}", {})
+    elif route == "/speaks-for-me/stop":
+        for name, speaker in (("Edith", "Ruth"), ("Edith", "Nell"), ("Wren", "Winnie")):
+            form = {"person": world.people[name], "speaker": world.people[speaker]}
+            yield Row(method, route, f"{speaker} for {name}", path, form)
+    elif method == "POST":
+        for words, form in _FORMS.get(route, [("", {})]):
+            yield Row(method, route, words or about, path, form)
+    else:
+        yield Row(method, route, about, path, {})
+
+
+class Walk:
+    """Everyone at their browser, and what came of each line for each of them."""
+
+    def __init__(self, world: World, watched: Watched) -> None:
+        self.world, self.watched = world, watched
+        self.cells: dict[str, dict[str, str]] = {}
+        self.pages: dict[tuple[str, str], tuple[int, str]] = {}
+        self.wrote: list[str] = []
+        self.seen: dict[str, dict[str, list[str]]] = {secret: {hat: [] for hat in HATS} for secret in SECRETS}
+
+    async def run(self) -> "Walk":
+        found = list(rows(self.world))
+        assert len({row.label for row in found}) == len(found)
+        for hat in HATS:
+            async with AsyncExitStack() as stack:
+                reader = await stack.enter_async_context(Reader(self.world.shell))
+                if hat in self.world.tokens:
+                    reader.http.cookies.set(self.world.shell.site.session_cookie, self.world.tokens[hat])
+                for row in sorted(found, key=lambda row: row.method):
+                    await (self._get(reader, hat, row) if row.method == "GET" else self._post(reader, hat, row))
+        return self
+
+    def _note(self, hat: str, row: Row, status: int, location: str, text: str) -> None:
+        code = "in" if status == 303 and location.startswith("/sign-in?") or location == "/sign-in" else str(status)
+        self.cells.setdefault(row.label, {})[hat] = code
+        main = text[text.find("<main") : text.find("</main>")]
+        self.pages[row.label, hat] = (status, main)
+        for secret, words in SECRETS.items():
+            if words in text:
+                self.seen[secret][hat].append(row.label)
+
+    async def _get(self, reader: Reader, hat: str, row: Row) -> None:
+        before = self.watched.version()
+        page = await reader.get(row.path)
+        self._note(hat, row, page.status_code, page.headers.get("location", ""), page.text)
+        if self.watched.version() != before:
+            self.wrote.append(f"{hat} {row.label}")
+            self.watched.go_back()
+
+    async def _post(self, reader: Reader, hat: str, row: Row) -> None:
+        before = self.watched.touched()
+        page = await reader.post(row.path, {FORM_FIELD: self._token(reader, hat), **row.form})
+        self._note(hat, row, page.status_code, page.headers.get("location", ""), page.text)
+        if self.watched.touched() != before:
+            if page.status_code in {401, 403, 404, 405}:
+                self.wrote.append(f"{hat} {row.label}")
+            self.watched.go_back()
+
+    def _token(self, reader: Reader, hat: str) -> str:
+        """A form of the node's own, shown to this browser."""
+        site = self.world.shell.site
+        cookies = "; ".join(f"{name}={value}" for name, value in reader.http.cookies.items())
+        ask = Ask(site, {"path": "/", "method": "GET", "headers": [(b"cookie", cookies.encode())]})
+        if hat in self.world.tokens:
+            ask.session = object()  # type: ignore[assignment] only whether there is one
+        token = ask.new_form_token()
+        if ask.sets_form_secret:
+            reader.http.cookies.set(site.form_cookie, ask.form_secret)
+        return token
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+    """The whole walk, once for all that is asked of it."""
+    folder = tmp_path_factory.mktemp("access")
+    for name in ("hebden", "todmorden"):
+        (folder / name).mkdir()
+        asyncio.run(build("", folder / name))
+
+    async def go() -> Walk:
+        with shelf(folder / "shelf") as plugins:
+            plugins.bundled()
+            async with open_pair(folder) as pair:
+                world = await World(pair).begin()
+                await pair.a.stop()
+                watched = Watched(folder / "hebden" / "node.sqlite")
+                try:
+                    return await Walk(world, watched).run()
+                finally:
+                    watched.close()
+
+    yield asyncio.run(go())
+
+
+def table_of(walk: Walk) -> str:
+    wide = max(len(label) for label in walk.cells) + 2
+    lines = ["# Who gets to which page. Written by tests/web/test_access.py; what a column means:"]
+    lines += [f"#   {hat:5} {known.words}" for hat, known in HATS.items()]
+    lines += ["# A cell is the answer's status; \"in\" leads to signing in; 422 and 409 come only after permission.", ""]
+    lines.append(f"{'':{wide}}" + "".join(f"{hat:5}" for hat in HATS).rstrip())
+    lines += [f"{label:{wide}}" + "".join(f"{cells[hat]:5}" for hat in HATS).rstrip() for label, cells in sorted(walk.cells.items(), key=lambda row: (row[0][5:], row[0]))]
+    lines += ["", "# What somebody reads on any of these pages.", ""]
+    lines += [f"{secret:{wide}}" + "".join(f"{'yes' if seen[hat] else '-':5}" for hat in HATS).rstrip() for secret, seen in walk.seen.items()]
+    return "\n".join(lines) + "\n"
+
+
+def test_every_cell_is_as_the_table_says(walk: Walk) -> None:
+    found = table_of(walk)
+    if os.environ.get("ECCOO_WRITE_TABLE"):
+        TABLE.write_text(found)
+    known = TABLE.read_text().splitlines()
+    changed = [line for line in found.splitlines() if line not in known]
+    gone = [line for line in known if line not in found.splitlines()]
+    assert (changed, gone) == ([], [])
+
+
+def test_reading_a_page_changes_nothing_and_nor_does_a_refused_form(walk: Walk) -> None:
+    assert walk.wrote == []
+
+
+def test_no_page_breaks(walk: Walk) -> None:
+    assert [key for key, (status, _) in walk.pages.items() if status >= 500 and key[0] != "GET  /readyz"] == []
