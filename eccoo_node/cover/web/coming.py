@@ -25,7 +25,6 @@ from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect
 
 
-
 class ComingController(Controller):
     async def _mine(self, request: AnyRequest, offer_id: str) -> Mine:
         mine = await queries.mine(offer_id)
