@@ -16,7 +16,7 @@ from eccoo_node.members.cards import PersonCard
 from eccoo_node.rota import news as news_of
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
-from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.queries import News, Visit
 from eccoo_node.rota.say import Reader
 from eccoo_node.rota.web import Bring, reader_of, show, to_bring
 from eccoo_node.web.ask import AnyRequest
@@ -181,10 +181,11 @@ async def for_facilitator(reader: Reader, now: datetime) -> Desk:
 
 async def news_lines(reader: Reader, now: datetime) -> list[tuple[str, str, datetime]]:
     """What one was told lately, in words, that does not stand on the page already; the newest first, each once."""
-    rows = [
-        n for n in await rota.news_of(reader.id, now - NEWS_LASTS)
-        if n.news not in _SAID_ALREADY and n.news not in news_of.TO_DO
-    ]  # fmt: skip
+    newest: dict[str, News] = {}
+    for one in await rota.news_of(reader.id, now - NEWS_LASTS):
+        # Of one visit only the newest holds: who was coming and then could not is not coming.
+        newest.setdefault(one.visit_id or one.about_id, one)
+    rows = [n for n in newest.values() if n.news not in _SAID_ALREADY and n.news not in news_of.TO_DO]
     away = {}
     if any(n.news in news_of.ABOUT_ELSEWHERE for n in rows):
         opens = await lists.opens([n.about_id for n in rows if n.news in news_of.ABOUT_ELSEWHERE])
