@@ -25,7 +25,7 @@ from tests.support.ports import neighbouring_ports  # noqa: E402
 
 OUT = ROOT / "docs" / "images" / "cover.png"
 MOST_BYTES = 60_000
-SHEET = """<!doctype html><style>body{margin:0;padding:28px;display:flex;gap:28px;background:#2A1B3D;width:max-content}
+SHEET = """<!doctype html><style>body{margin:0;padding:28px;display:flex;gap:28px;background:#FBE3E8;width:max-content}
 img{display:block;width:360px;height:640px;border-radius:18px}</style>"""
 
 

@@ -155,7 +155,8 @@ class SearchController(Controller):
         circles = {c.id: c for c in await links.circles()} if asked or any(o.link_id for o in offers) else {}
         chosen = next((o for o in offers if o.id == found.chosen_offer), None)
         waiting = [n.called for n in near if not n.answer]
-        offered_from = {o.link_id for o in offers}
+        # A circle that offered, and then could not, is still asked.
+        offered_from = {o.link_id for o in live}
         waiting += [
             circles[a.link_id].name for a in asked
             if not a.answer and a.link_id in circles and a.link_id not in offered_from
@@ -167,7 +168,8 @@ class SearchController(Controller):
             "search": found, "visit": visit, "phase": phase(found, live), "offers": [
                 {"path": f"/cover/{found.id}/offers/{o.id}", "title": o.first_name,
                  "words": f"{circles[o.link_id].name if o.link_id in circles else 'Our own circle'}, {words.beside(o.total_pence, aside)}",
-                 "person": face_of(o, people)} for o in live if found.state == "asking" or (found.state == "wants_payer" and o.id != found.chosen_offer)],
+                 "person": face_of(o, people)} for o in live
+                if found.state == "asking" or (found.state == "wants_payer" and o.id != found.chosen_offer)],
             "waiting": say.names(waiting), "nobody": bool(near) and not waiting,
             "all_circles_no": bool(asked) and all(a.answer for a in asked),
             "chosen": chosen, "their_circle": await circle_of(request, chosen) if chosen else None,
