@@ -111,7 +111,7 @@ class SearchController(Controller):
         asked = {n.worker_id for n in near if n.answer != "closed"}
         people = [c for c in await candidates(visit) if c.person_id not in asked]
         wish = await members.standing_wish(visit.person_id)
-        named = wish is not None and not asked
+        named = wish is not None and not asked and any(c.person_id in wish.ask_first for c in people)
         return {"visit": visit, "people": people, "wish": wish if named else None, "asked": bool(asked),
                 "faces": {c.person_id: PersonCard(c.person_id, c.called, face=c.face) for c in people}}  # fmt: skip
 
@@ -169,8 +169,7 @@ class SearchController(Controller):
                 {"path": f"/cover/{found.id}/offers/{o.id}", "title": o.first_name,
                  "words": f"{circles[o.link_id].name if o.link_id in circles else 'Our own circle'}, {words.beside(o.total_pence, aside)}",
                  "person": face_of(o, people)} for o in live if found.state in {"asking", "wants_payer"}],
-            "waiting": say.names(waiting), "nobody": bool(near) and not waiting,
-            "all_circles_no": bool(asked) and all(a.answer for a in asked),
+            "waiting": say.names(waiting), "none_asked": not near and not asked,
             "chosen": chosen, "their_circle": await circle_of(request, chosen) if chosen else None,
             "ring": [Numbers(c.name, c.phone) for i, c in circles.items() if i in ({chosen.link_id} if chosen else offered_from)],
             "may_ask": access.may(actor, "cover.ask", thing), "may_further": not found.further and bool(await links.askable("cover.request")),
