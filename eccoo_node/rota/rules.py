@@ -80,7 +80,9 @@ def _mark_told(actor: Actor, thing: Thing) -> bool | str:
 @rule("rota.see_visit")
 def _see_visit(actor: Actor, thing: Thing) -> bool | str:
     """The person, who speaks for them, their team, and the circle's facilitators; a volunteer only their own visits."""
-    if actor.person_id in {thing.person_id, thing.worker_id} or actor.acting_for in {thing.person_id, thing.worker_id}:
+    # Without the names that are empty: somebody who acts for nobody is not nobody's worker.
+    theirs = {thing.person_id, thing.worker_id} - {""}
+    if actor.person_id in theirs or actor.acting_for in theirs:
         return True
     if actor.wears("owner", "coordinator", "family", "worker", community_id=thing.community_id):
         return True

@@ -340,7 +340,7 @@ class Watched:
                     continue
                 for verb in ("INSERT", "UPDATE", "DELETE"):
                     live.execute(
-                        f'CREATE TRIGGER "touched_{table}_{verb}" AFTER {verb} ON "{table}" '  # noqa: S608
+                        f'CREATE TRIGGER "touched_{table}_{verb}" AFTER {verb} ON "{table}" '
                         "BEGIN UPDATE touched SET n = n + 1; END"
                     )
             live.commit()

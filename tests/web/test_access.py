@@ -7,16 +7,13 @@ looked at, `ECCOO_WRITE_TABLE=1` writes it anew.
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from itertools import product
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 
-from eccoo_node.kernel import access
-from eccoo_node.record import door
 from eccoo_node.web import guards
 from eccoo_node.web.ask import FORM_FIELD, Ask
 from tests.support.node import build
@@ -107,7 +104,7 @@ class Walk:
         return self
 
     def _note(self, hat: str, row: Row, status: int, location: str, text: str) -> None:
-        code = "in" if status == 303 and location.startswith("/sign-in?") or location == "/sign-in" else str(status)
+        code = "in" if (status == 303 and location.startswith("/sign-in?")) or location == "/sign-in" else str(status)
         self.cells.setdefault(row.label, {})[hat] = code
         main = text[text.find("<main") : text.find("</main>")]
         self.pages[row.label, hat] = (status, main)
