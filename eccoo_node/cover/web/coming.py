@@ -25,13 +25,12 @@ from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect
 
 
-
 class ComingController(Controller):
     async def _mine(self, request: AnyRequest, offer_id: str) -> Mine:
         mine = await queries.mine(offer_id)
         actor = actor_of(request)
         if not access.may(actor, "cover.see_mine", mine.thing):
-            raise NotFound()
+            raise NotFound("This one has closed.", "offer_closed")
         return mine
 
     @get("/coming/{offer_id:str}", opt={"action": "cover.see_mine"})
