@@ -11,7 +11,7 @@ from eccoo_federation import cover as wire
 from eccoo_federation.errors import ProtocolError
 from eccoo_node.cover import machine, offering, queries
 from eccoo_node.cover.queries import Request
-from eccoo_node.kernel.access import NODE, Thing
+from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.money import price_pence
 from eccoo_node.members import queries as members
@@ -83,7 +83,7 @@ def _claim(request: Request) -> tuple[wire.Claimed | None, bool]:
 async def resolve(act: Act, *, request_id: str, fee_pence: int, travel_pence: int) -> None:
     """The asking circle writes down what both came to. Raises Invalid for more than was claimed."""
     request = await queries.lock_request(request_id)
-    act.allow(Thing("cover_request", request_id, request.person_id))
+    act.allow(await queries.thing_of(await rota.visit(request.visit_id)))
     claim, _ = _claim(request)
     offer = await queries.offer(request.chosen_offer)
     if claim is None:

@@ -64,7 +64,8 @@ async def plan_visit(
     does not stop the visit: it stands as not paid for yet, and those concerned are told.
     """
     team = await members.team_of(person_id)
-    act.allow(Thing("visit", "", person_id, team, worker_id))
+    paid = await members.paid_workers_of(team)
+    act.allow(Thing("visit", "", person_id, team, worker_id, paid_workers=paid))
     if ends_at <= starts_at or ends_at - starts_at > LONGEST:
         raise Invalid("A visit ends after it begins, within a day.", "bad_times", field="ends_at")
     if not any(m.person_id == worker_id for m in await members.team_members(team)):

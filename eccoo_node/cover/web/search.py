@@ -176,7 +176,7 @@ class SearchController(Controller):
             "may_pay": access.may(actor, "cover.pay_more", thing), "payer": payer.called if payer else "",
             "next_news": say.by_time(found.next_news_at, now), "sure_by": say.by_time(found.go_no_go_at, now),
             "contact": await contact_of(visit) if visit.cannot_be_missed or found.unsure else None,
-            "may_override": access.may(actor, "cover.override", Thing("cover_request", found.id, found.person_id)),
+            "may_override": access.may(actor, "cover.override", thing),
         }  # fmt: skip
 
     @get("/cover/{request_id:str}/further", opt={"action": "cover.ask_further"})
@@ -228,8 +228,8 @@ class SearchController(Controller):
 
     @get("/cover/{request_id:str}/override", opt={"action": "cover.override"})
     async def by_phone(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
-        found, visit, _ = await seen_by(actor_of(request), request_id)
-        access.requires(actor_of(request), "cover.override", Thing("cover_request", found.id, found.person_id))
+        found, visit, thing = await seen_by(actor_of(request), request_id)
+        access.requires(actor_of(request), "cover.override", thing)
         return await show(request, "cover/override.html", visit.person_id, **await self._by_phone(request, found, visit))
 
     async def _by_phone(self, request: AnyRequest, found: Request, visit: Visit) -> dict[str, Any]:
