@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import ledger, pages, starting, town
+from bench import federation, ledger, pages, starting, town
 from bench.figures import table, write
 
 HERE = Path(__file__).resolve().parent
@@ -20,6 +20,7 @@ def main() -> int:
             {"page.week": ("/week", made.cookie), "page.cover": (f"/cover/{made.request}", made.cookie)},
         )
     figures += ledger.measure()
+    figures += federation.measure()
     write(figures, HERE / "results.json")
     print(table(figures))
     return 0 if all(figure.holds for figure in figures) else 1

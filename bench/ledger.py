@@ -69,7 +69,9 @@ def _raw(folder: Path, writes: list[str]) -> float:
         db.execute("BEGIN IMMEDIATE")
         for sql in writes:
             if sql.lstrip()[:6].upper() == "INSERT":
-                db.execute("INSERT INTO raw (a, b, c, d, e) VALUES (?, ?, ?, ?, ?)", (f"key {i}", "held", i, 2000, "x" * 64))
+                db.execute(
+                    "INSERT INTO raw (a, b, c, d, e) VALUES (?, ?, ?, ?, ?)", (f"key {i}", "held", i, 2000, "x" * 64)
+                )
             else:
                 db.execute("UPDATE raw SET c = ? WHERE id = ?", (i, 1))
         db.execute("COMMIT")

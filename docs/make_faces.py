@@ -69,13 +69,19 @@ def before(f: Face) -> str:
     parts = []
     if f.cut == "scarf":
         parts.append(f'<path d="M54 110c10 10 42 10 52 0l10 28H44z" fill="{f.hair}"/>')
-        parts.append(f'<path d="M50 82c0-26 12-40 30-40s30 14 30 40c0 20-12 36-30 36S50 102 50 82z" fill="none" stroke="{f.hair}" '
-                     'stroke-width="7"/>')
+        parts.append(
+            f'<path d="M50 82c0-26 12-40 30-40s30 14 30 40c0 20-12 36-30 36S50 102 50 82z" fill="none" stroke="{f.hair}" '
+            'stroke-width="7"/>'
+        )
     elif f.cut != "bald":
-        parts.append(f'<path d="M49 72c2-24 14-34 32-34 20 0 30 12 31 32-10-3-17-9-21-17-8 11-24 18-42 19z" fill="{f.hair}"/>')
+        parts.append(
+            f'<path d="M49 72c2-24 14-34 32-34 20 0 30 12 31 32-10-3-17-9-21-17-8 11-24 18-42 19z" fill="{f.hair}"/>'
+        )
     if f.beard:
-        parts.append(f'<path d="M50 86c1 22 14 36 30 36s29-14 30-36c-6 8-12 11-18 10-8-2-16-2-24 0-6 1-12-2-18-10z" '
-                     f'fill="{f.beard}"/>')
+        parts.append(
+            f'<path d="M50 86c1 22 14 36 30 36s29-14 30-36c-6 8-12 11-18 10-8-2-16-2-24 0-6 1-12-2-18-10z" '
+            f'fill="{f.beard}"/>'
+        )
     parts.append('<g fill="#2A1B3D"><circle cx="68" cy="80" r="3.2"/><circle cx="92" cy="80" r="3.2"/></g>')
     mouth = "#7A2E3A" if not f.beard else "#8E4450"
     parts.append(f'<path d="M71 99q9 8 18 0" stroke="{mouth}" stroke-width="3" stroke-linecap="round" fill="none"/>')
@@ -83,8 +89,10 @@ def before(f: Face) -> str:
         parts.append('<path d="M57 90q3 4 2 8M103 90q-3 4-2 8" stroke="#00000022" stroke-width="2.4" fill="none"/>')
     if f.glasses:
         frame = "#3B2A4D" if int(f.skin[1:3], 16) > 0x90 else "#F3E3C8"
-        parts.append(f'<g fill="#FFFFFF2b" stroke="{frame}" stroke-width="2.6"><circle cx="67" cy="80" r="10.5"/>'
-                     '<circle cx="93" cy="80" r="10.5"/><path d="M77.5 79q2.5-2 5 0" fill="none"/></g>')
+        parts.append(
+            f'<g fill="#FFFFFF2b" stroke="{frame}" stroke-width="2.6"><circle cx="67" cy="80" r="10.5"/>'
+            '<circle cx="93" cy="80" r="10.5"/><path d="M77.5 79q2.5-2 5 0" fill="none"/></g>'
+        )
     return "".join(parts)
 
 
@@ -113,7 +121,9 @@ async def main() -> None:
             print(f"{path.relative_to(ROOT)}: {path.stat().st_size} bytes")
         await page.set_viewport_size({"width": SIZE * 5, "height": SIZE * 3})
         if sys.argv[1:]:
-            await page.set_content('<body style="margin:0">' + "".join(draw(face) for face in FACES.values()) + "</body>")
+            await page.set_content(
+                '<body style="margin:0">' + "".join(draw(face) for face in FACES.values()) + "</body>"
+            )
             await page.screenshot(path=sys.argv[1])
         await browser.close()
 

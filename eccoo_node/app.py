@@ -24,6 +24,7 @@ from eccoo_federation.client import GuardedClient
 from eccoo_node.admin.queries import theme_name as chosen_theme
 from eccoo_node.admin.register import DecidedPlugins
 from eccoo_node.cover import letters as cover_letters
+from eccoo_node.cover import lines as cover_lines
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
 from eccoo_node.db.migrate import migrate, pending
@@ -36,8 +37,10 @@ from eccoo_node.kernel.paths import DataFolder, shipped
 from eccoo_node.kernel.post import post_bound
 from eccoo_node.kernel.settings import Settings
 from eccoo_node.links import identity
+from eccoo_node.links import names as link_names
 from eccoo_node.members.sign_in import resume
 from eccoo_node.plugins_host.host import Brought, Host, Register
+from eccoo_node.rota import lines as rota_lines
 from eccoo_node.theming import Themes
 from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.entrance import Entrance
@@ -55,8 +58,8 @@ log = structlog.get_logger("app")
 
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
 DOMAINS = ("members", "governance", "agreements", "escrow", "links", "teams", "rota", "cover", "federating", "admin")
-# Modules whose jobs, listeners and letter handlers are registered by importing them.
-WORKING = (cover_letters, pulls, sender)
+# Modules whose jobs, listeners and handlers are registered by importing them.
+WORKING = (cover_letters, cover_lines, link_names, pulls, rota_lines, sender)
 MAX_API_BODY = 1024 * 1024
 
 Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]

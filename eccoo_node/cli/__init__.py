@@ -1,23 +1,32 @@
-"""`eccoo`: a node from a shell. One file for each group of commands."""
+"""`eccoo`: a node from a shell. One file for each group of commands, read when one of its commands is asked for."""
 
 from importlib import import_module
-from importlib.util import find_spec
 
 import click
 
 from eccoo_node.cli._node import Plain
-from eccoo_node.cli.hosting import config, init, migrate, serve
-from eccoo_node.cli.verify import audit, ledger
+
+# Each command with the file it is in.
+WHERE = {
+    "init": "hosting", "serve": "hosting", "migrate": "hosting", "config": "hosting", "ledger": "verify",
+    "audit": "verify", "federation": "federation", "link": "link", "plugin": "plugin", "theme": "theme", "demo": "demo",
+}  # fmt: skip
 
 
-@click.group(cls=Plain)
+class Commands(Plain):
+    """Reads only the file that is needed: the pages' libraries alone take as long to load as most commands to run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(WHERE)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in WHERE:
+            return None
+        found: click.Command = getattr(import_module(f"eccoo_node.cli.{WHERE[cmd_name]}"), cmd_name)
+        return found
+
+
+@click.group(cls=Commands)
 @click.version_option(package_name="eccoo-node", prog_name="eccoo")
 def main() -> None:
     """A node for a local care circle. ECCOO_HOME names its data folder."""
-
-
-for command in (init, serve, migrate, config, ledger, audit):
-    main.add_command(command)
-for name in ("federation", "link", "plugin", "theme", "demo"):
-    if find_spec(f"eccoo_node.cli.{name}"):
-        main.add_command(getattr(import_module(f"eccoo_node.cli.{name}"), name))

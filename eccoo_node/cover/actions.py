@@ -54,7 +54,8 @@ async def differs(act: Act, visit: Visit, request: Request | None) -> bool:
 async def ask(act: Act, *, visit_id: str, worker_ids: list[str], by_wish: bool = False) -> Outcome:
     """Ask our own people first: these workers, or those of the person's standing wish, in its order.
 
-    A second press asks nobody twice. Raises Conflict when there is no gap, Invalid when nobody is named.
+    A second press asks nobody twice. Raises Conflict when there is no gap, Invalid when nobody is named although
+    someone could be; where none of our own fits, the search begins without them.
     """
     visit = await rota_queries.lock_visit(visit_id)
     act.allow(await queries.thing_of(visit))
@@ -67,7 +68,7 @@ async def ask(act: Act, *, visit_id: str, worker_ids: list[str], by_wish: bool =
     if by_wish:
         wish = await members.standing_wish(visit.person_id)
         worker_ids = [w for w in wish.ask_first if w in fitting] if wish else []
-    elif not worker_ids:
+    elif not worker_ids and fitting:
         raise Invalid("Choose at least one person to ask.", "nothing_chosen", field="workers")
     if any(worker_id not in fitting for worker_id in worker_ids):
         raise Invalid("Someone you chose can't be asked for this visit.", "does_not_fit", field="workers")

@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from eccoo_node.agreements import actions as agreements
+from eccoo_node.db.transaction import write
 from eccoo_node.demo.names import Someone
 from eccoo_node.kernel.access import Actor
 from eccoo_node.members import actions, care, hats, queries, speaking, work
 from eccoo_node.members.cards import Stretch
+from eccoo_node.rota import queries as rota
+from eccoo_node.rota.actions import mark_told
 
 CHECKED = ("dbs_enhanced", "right_to_work", "insurance")
 ALL_WEEK = tuple((day, 7, 21) for day in range(7))
@@ -75,7 +78,9 @@ class CircleHands:
             self._actors[person_id] = await queries.actor_for(person_id)
         return self._actors[person_id]
 
-    async def register(self, someone: Someone, outward: str, *, channel: str = "phone", large_print: bool = False) -> str:
+    async def register(self, someone: Someone, outward: str, *, channel: str = "", large_print: bool = False) -> str:
+        """Someone new to the circle, who is written to by mail where they have an address, and rung where not."""
+        channel = channel or ("email" if someone.email else "phone")
         return await actions.register_person(
             self.helper, called=someone.called, full_name=someone.full_name, outward=outward, address=someone.address,
             phone=someone.phone, email=someone.email, channel=channel, large_print=large_print,
@@ -93,7 +98,9 @@ class CircleHands:
         data = files("eccoo_node.demo").joinpath("faces", f"{name}.jpg").read_bytes()
         await actions.set_face(self.writing_for(person_id), person_id, data)
 
-    async def works(self, person_id: str, gender: str, said: WorkerSaid, *, unchecked: str = "", ends: datetime | None = None) -> None:
+    async def works(
+        self, person_id: str, gender: str, said: WorkerSaid, *, unchecked: str = "", ends: datetime | None = None
+    ) -> None:
         """They say what support they give; the facilitator sees their papers. `unchecked` ends at `ends`."""
         await self.wears(person_id, "worker" if said.paid else "volunteer")
         me = await self.own(person_id)
@@ -110,6 +117,12 @@ class CircleHands:
                 self.helper, person_id=person_id, kind=kind, number=f"00{number:04}5{len(kind):03}",
                 expires_at=ends if kind == unchecked and ends else self.clock() + YEAR,
             )  # fmt: skip
+
+    async def brings_all_news(self) -> None:
+        """Everyone who is rung or written to has been."""
+        async with write():
+            for news in await rota.news_to_bring(10_000):
+                await mark_told(self.helper, told_id=news.id)
 
     async def begins_team(self, person_id: str) -> str:
         return await hats.start_team(self.writing_for(person_id), person_id)
@@ -133,13 +146,19 @@ class CircleHands:
         )  # fmt: skip
         await care.record_safety_review(self.helper, person_id=person_id, at=self.clock() - timedelta(hours=1))
 
-    async def agrees(self, person_id: str, worker_id: str, payer_id: str, rate_pence: int, travel_pence: int = 0) -> None:
+    async def agrees(
+        self, person_id: str, worker_id: str, payer_id: str, rate_pence: int, travel_pence: int = 0
+    ) -> None:
         """Both sides say yes to the same terms: the worker on their own screen, the person to the facilitator."""
-        terms = {"person_id": person_id, "worker_id": worker_id, "payer_id": payer_id}
         for actor in (await self.own(worker_id), self.writing_for(person_id)):
-            await agreements.agree_terms(actor, **terms, rate_pence=rate_pence, travel_pence=travel_pence)
+            await agreements.agree_terms(
+                actor, person_id=person_id, worker_id=worker_id, payer_id=payer_id, rate_pence=rate_pence,
+                travel_pence=travel_pence,
+            )  # fmt: skip
 
-    async def is_spoken_for(self, person_id: str, speaker_id: str, scopes: Iterable[str], relation: str, words: str) -> None:
+    async def is_spoken_for(
+        self, person_id: str, speaker_id: str, scopes: Iterable[str], relation: str, words: str
+    ) -> None:
         await speaking.let_speak(
             self.writing_for(person_id), person_id=person_id, speaker_id=speaker_id, scopes=scopes, relation=relation,
             words=words,

@@ -10,4 +10,6 @@ from eccoo_node.kernel.settings import Settings
 
 def demo_app(settings: Settings, folder: DataFolder) -> Shell:
     parts = domain_parts()
-    return node_app(settings, folder, parts=msgspec.structs.replace(parts, controllers=(*parts.controllers, *CONTROLLERS)))
+    return node_app(
+        settings, folder, parts=msgspec.structs.replace(parts, controllers=(*parts.controllers, *CONTROLLERS))
+    )

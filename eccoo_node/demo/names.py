@@ -11,25 +11,35 @@ import msgspec
 
 Gender = Literal["woman", "man"]
 
-_WOMEN = (
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_WOMEN = _words(
     "Abiola Agata Aisling Alma Amina Anjali Annika Asha Beatriz Bethan Blessing Bronwen Carys Chandra Ching Dalia Danuta "
     "Dilys Doreen Efua Elin Ewa Fadwa Farida Fionnuala Gita Grace Halina Hazel Hestia Imani Ingrid Ivy Jamila Jelena Kavita "
     "Keziah Leila Lesia Lowri Mabel Marguerite Marta Mei Mona Muriel Nadia Noor Nuala Olwen Parveen Peggy Rabia Roza "
     "Rukhsana Sabina Safiya Shanice Sunita Tamsin Ursula Verity Winifred Yasmin Yewande Zainab Zofia"
-).split()
-_MEN = (
+)
+_MEN = _words(
     "Abdul Alasdair Anton Arjun Bartosz Bilal Caleb Cedric Clive Connor Dafydd Delroy Dewi Emeka Emrys Enoch Farhan Felix "
     "Gethin Gregor Hamza Harold Idris Iestyn Imran Ivor Jakub Jalal Jethro Kwame Leopold Lester Lwazi Magnus Mateusz "
     "Mungo Nikhil Norris Obed Olek Omar Percy Piotr Rafiq Rashid Reggie Rhodri Samir Seamus Selwyn Stanley Tariq Teodor "
     "Tunde Vasyl Vernon Walter Wilfred Winston Yusuf Zbigniew"
-).split()
-_BEGIN = "Ack Bram Cald Crag Dene Elm Fern Gars Hawk Helm Ing Kebs Lumb Mank Nab Oaken Pike Rams Scar Stan Thorn Wads".split()
-_END = "shaw royd syke clough holme worth ley den bottom stones field thwaite".split()
+)
+_BEGIN = _words(
+    "Ack Bram Cald Crag Dene Elm Fern Gars Hawk Helm Ing Kebs Lumb Mank Nab Oaken Pike Rams Scar Stan Thorn Wads"
+)
+_END = _words("shaw royd syke clough holme worth ley den bottom stones field thwaite")
 _STREETS = (
     "Bobbin Row", "Curlew Rise", "Fustian Lane", "Goose Hole", "Heron Bank", "Lapwing Terrace", "Loom Street",
     "Miller's Snicket", "Old Clog Lane", "Packhorse Fold", "Peat Pits Road", "Raikes Top", "Shuttle Street", "Slack Bottom",
     "Tenter Croft", "Top o' th' Delph", "Weavers' Steps", "Whinberry Edge",
 )  # fmt: skip
+
+
+_TWO_IN_THREE: tuple[Gender, ...] = ("woman", "woman", "man")
 
 
 class Someone(msgspec.Struct, frozen=True):
@@ -56,13 +66,15 @@ class Names:
     def _shuffled(self, names: list[str], taken: set[str]) -> Iterator[str]:
         return iter(self._chance.sample(left := [name for name in names if name not in taken], len(left)))
 
-    def someone(self, gender: Gender | None = None, *, family: str = "", address: str = "", email: bool = False) -> Someone:
+    def someone(
+        self, gender: Gender | None = None, *, family: str = "", address: str = "", email: bool = False
+    ) -> Someone:
         """One more person; of a family and at an address, where those are given."""
-        gender = gender or self._chance.choice(("woman", "woman", "man"))
-        called = next(self._women if gender == "woman" else self._men)
+        who: Gender = gender if gender is not None else self._chance.choice(_TWO_IN_THREE)
+        called = next(self._women if who == "woman" else self._men)
         family = family or self.family()
         return Someone(
-            called, f"{called} {family}", gender, self.phone(), address or self.address(),
+            called, f"{called} {family}", who, self.phone(), address or self.address(),
             f"{called.lower()}@{self._place.split()[0].lower()}.example" if email else "",
         )  # fmt: skip
 

@@ -67,7 +67,9 @@ def first_monday(now: datetime) -> date:
 def _clear(place: Place) -> None:
     """Take away a demo that was there, or the half of one. Anything else stays, and is a reason to stop."""
     if place.root.is_dir() and (strange := sorted(p.name for p in place.root.iterdir() if p.name not in OURS)):
-        raise Broken(f"{place.root} holds other things ({strange[0]}). Name an empty folder with --dir.", "foreign_folder")
+        raise Broken(
+            f"{place.root} holds other things ({strange[0]}). Name an empty folder with --dir.", "foreign_folder"
+        )
     for name in CIRCLES:
         folder = place.folder(name)
         if folder.home.exists():
@@ -181,7 +183,7 @@ class Node:
     def start(self) -> None:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("ECCOO_")}
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(  # noqa: S603 our own program
+            self.process = subprocess.Popen(
                 [sys.executable, "-c", "import sys; from eccoo_node.cli import main; sys.exit(main())", "serve"],
                 env={**kept, "ECCOO_HOME": str(self.folder.home)},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
@@ -199,11 +201,17 @@ class Node:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             self.check()
-            with contextlib.suppress(urllib.error.URLError, OSError):
-                with urllib.request.urlopen(f"{self.url}/healthz", timeout=2):  # noqa: S310 loopback
-                    return
+            if self._healthy():
+                return
             time.sleep(0.05)
         raise Broken(f"The node of the {self.name} does not answer. See {self.log}.", "no_answer")
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:  # noqa: S310 loopback
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
 
     def stop(self) -> None:
         if self.process is None:

@@ -52,6 +52,9 @@ async def seed(folder: DataFolder, settings: Settings, name: str, monday: Monday
             thursday, story = await _edith(hands, people, monday)
             before += story
         await speak_of(hands, before)
+        clock.at = monday.at(0, 8)
+        await jobs.drain(100_000)
+        await hands.brings_all_news()
         if thursday:
             clock.at = monday.at(0, 8, 40)
             await rota.cant_come(await hands.own(people["maryam"]), visit_ids=[thursday])
@@ -60,14 +63,22 @@ async def seed(folder: DataFolder, settings: Settings, name: str, monday: Monday
         return Seeded(people, teams.people, thursday)
 
 
-async def _staff(folder: DataFolder, settings: Settings, name: str, clock: MovedClock) -> tuple[CircleHands, dict[str, str]]:
+async def _staff(
+    folder: DataFolder, settings: Settings, name: str, clock: MovedClock
+) -> tuple[CircleHands, dict[str, str]]:
     """The first day: the facilitator makes the node, and finds someone for the money and someone for the machine."""
     helper, treasurer, admin = STAFF[name]
     cast = PEOPLE[name]
-    begun = await begin(folder, settings, called=cast[helper].called, email=cast[helper].email, phone=cast[helper].phone)
+    begun = await begin(
+        folder, settings, called=cast[helper].called, email=cast[helper].email, phone=cast[helper].phone
+    )
     hands = CircleHands(begun.circle_id, await queries.actor_for(begun.person_id), clock)
     await actions.correct_person(
-        hands.helper, begun.person_id, full_name=cast[helper].full_name, outward=OUTWARD[name], address=cast[helper].address
+        hands.helper,
+        begun.person_id,
+        full_name=cast[helper].full_name,
+        outward=OUTWARD[name],
+        address=cast[helper].address,
     )
     people = {helper: begun.person_id}
     for key, role in ((treasurer, "treasurer"), (admin, "admin")):
@@ -84,10 +95,12 @@ async def _cast_works(hands: CircleHands, people: dict[str, str], name: str, mon
         if key not in PEOPLE[name]:
             continue
         async with write():
-            people[key] = await hands.register(PEOPLE[name][key], OUTWARD[name], channel="email" if said.paid else "phone")
+            people[key] = await hands.register(PEOPLE[name][key], OUTWARD[name])
             # Hannah would fit, but her certificate ends before Thursday.
             ends = monday.at(2, 23) if key == "hannah" else None
-            await hands.works(people[key], PEOPLE[name][key].gender, said, unchecked="dbs_enhanced" if ends else "", ends=ends)
+            await hands.works(
+                people[key], PEOPLE[name][key].gender, said, unchecked="dbs_enhanced" if ends else "", ends=ends
+            )
             await hands.shows_face(people[key], key)
     if name == HEBDEN:
         await hands.wears(people["tomasz"], "facilitator")
@@ -97,7 +110,7 @@ async def _edith(hands: CircleHands, people: dict[str, str], monday: Monday) -> 
     """Edith's team and her two weeks; the visit of this Thursday, and last week's."""
     cast = PEOPLE[HEBDEN]
     for key in ("edith", "joan"):
-        people[key] = await hands.register(cast[key], "HX7", channel="phone" if key == "edith" else "email", large_print=key == "edith")
+        people[key] = await hands.register(cast[key], "HX7", large_print=key == "edith")
         await hands.shows_face(people[key], key)
     edith = people["edith"]
     async with write():

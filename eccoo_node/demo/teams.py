@@ -55,7 +55,7 @@ class Teams:
 
     async def add_workers(self, paid: int, unpaid: int) -> None:
         for number in range(paid + unpaid):
-            someone = self.names.someone(email=number % 3 == 0)
+            someone = self.names.someone(email=True)
             async with write():
                 person_id = await self.hands.register(someone, self.outward)
                 rate = 2200 + 100 * self.chance.randint(0, 9) if number < paid else 0
@@ -79,7 +79,7 @@ class Teams:
         hands, chance = self.hands, self.chance
         someone = self.names.someone()
         person_id = await hands.register(
-            someone, self.outward, channel=chance.choice(("phone", "phone", "post", "email")) if someone.email else "phone",
+            someone, self.outward, channel=chance.choice(("phone", "phone", "face_to_face", "post")),
             large_print=chance.random() < 0.25,
         )  # fmt: skip
         self.people.append(person_id)
@@ -119,7 +119,11 @@ class Teams:
         )  # fmt: skip
         if chance.random() < 0.4:
             return await care.set_payer(
-                hands.writing_for(person_id), person_id=person_id, payer_person_id=relative_id, fund="family", payer_said="phone"
+                hands.writing_for(person_id),
+                person_id=person_id,
+                payer_person_id=relative_id,
+                fund="family",
+                payer_said="phone",
             )
         fund = chance.choice(("own", "direct_payment"))
         return await care.set_payer(hands.writing_for(person_id), person_id=person_id, fund=fund)
@@ -145,7 +149,10 @@ class Teams:
         for days in (-7, 0):
             for worker_id, day, slot in sorted(week, key=lambda one: one[1:]):
                 hour, minutes, what = SLOTS[slot]
-                starts, ends = self.monday.at(days + day, hour), self.monday.at(days + day, hour + minutes // 60, minutes % 60)
+                starts, ends = (
+                    self.monday.at(days + day, hour),
+                    self.monday.at(days + day, hour + minutes // 60, minutes % 60),
+                )
                 visit_id = await rota.plan_visit(
                     self.hands.writing_for(person_id), person_id=person_id, worker_id=worker_id, starts_at=starts,
                     ends_at=ends, what=what,

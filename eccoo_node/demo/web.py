@@ -7,7 +7,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
 from eccoo_node.demo.acts import Monday
-from eccoo_node.demo.cast import CIRCLES, HATS, PEOPLE
+from eccoo_node.demo.cast import CIRCLES, HATS, HEBDEN, PEOPLE, TODMORDEN
 from eccoo_node.demo.place import Made, Place, other_of, stops, url_of
 from eccoo_node.demo.walk import STEPS
 from eccoo_node.kernel import clock
@@ -17,6 +17,9 @@ from eccoo_node.members import queries, sign_in
 from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.page import redirect, render
 from eccoo_node.web.sessions import keep_session
+
+# Whom to begin as, in each circle.
+FIRST = {HEBDEN: "joan", TODMORDEN: "olena"}
 
 
 class Here(msgspec.Struct, frozen=True):
@@ -29,12 +32,11 @@ class Here(msgspec.Struct, frozen=True):
 
 
 class Guest(msgspec.Struct, frozen=True):
-    """Someone one can be: as a page shows them."""
+    """Someone one can be. Shown by initials: a face is for those who are signed in."""
 
     id: str
     called: str
     words: str
-    face: str = ""
 
 
 def _here(request: AnyRequest) -> Here:
@@ -45,14 +47,6 @@ def _here(request: AnyRequest) -> Here:
     if made is None or name not in made.circles:
         raise NotFound("This node was not made by `eccoo demo`, so it has no walk to show.", "no_demo")
     return Here(place, made, name, Monday(made.monday, site.zone))
-
-
-def _hats(role_names: set[str]) -> str:
-    said = {
-        "owner": "has a team", "worker": "care worker", "volunteer": "volunteer", "facilitator": "facilitator",
-        "treasurer": "treasurer", "admin": "looks after this node", "family": "family",
-    }  # fmt: skip
-    return ", ".join(words for role, words in said.items() if role in role_names)
 
 
 class DemoController(Controller):
@@ -67,7 +61,7 @@ class DemoController(Controller):
         seeded, now = here.made.circles[here.name], clock.now()
         cards = await queries.people(seeded.people.values())
         guests = [
-            Guest(id_, cards[id_].called, HATS[key], cards[id_].face)
+            Guest(id_, cards[id_].called, HATS[key])
             for key in PEOPLE[here.name] if (id_ := seeded.people.get(key)) in cards
         ]  # fmt: skip
         other = other_of(here.name)
@@ -75,7 +69,7 @@ class DemoController(Controller):
             request, "demo/walk.html", steps=STEPS, here=here.name, circles=CIRCLES, other=CIRCLES[other],
             other_url=f"{url_of(here.made, other)}{ask_of(request).site.url('/demo')}", ids=seeded.people, guests=guests,
             now=f"{clock.say_day(now, here.monday.zone)}, {clock.say_time(now, here.monday.zone)}",
-            stops=stops(here.made, here.monday, now), people=PEOPLE,
+            stops=stops(here.made, here.monday, now), first=next(g for g in guests if g.id == seeded.people[FIRST[here.name]]),
         )  # fmt: skip
 
     @get("/demo/everyone", opt={"action": "public"})
@@ -84,7 +78,9 @@ class DemoController(Controller):
         here = _here(request)
         seeded = here.made.circles[here.name]
         cards = await queries.people(seeded.others)
-        guests = sorted((Guest(c.id, c.called, "has a team of their own") for c in cards.values()), key=lambda g: g.called)
+        guests = sorted(
+            (Guest(c.id, c.called, "has a team of their own") for c in cards.values()), key=lambda g: g.called
+        )
         return render(request, "demo/everyone.html", guests=guests)
 
     @post("/demo/sign-in/{person_id:str}", opt={"action": "public"})

@@ -14,7 +14,7 @@ from eccoo_node.db.rows import fetch, fetch_one, fetch_value
 from eccoo_node.escrow import chart, ledger, lines, queries, rules
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import Across, New
-from eccoo_node.escrow.queries import Booking
+from eccoo_node.escrow.queries import Booking, Owed
 from eccoo_node.escrow.rules import Leg, Shares, State, Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
@@ -243,3 +243,10 @@ async def owe_worker_from(
     await ledger.post(act, draft, legs)
     await act.tell("money.owed", "line", line, worker=worker_id, worker_pence=given.worker_pence, link=link_id)
     return given
+
+
+@door("money.trace")
+async def trace_owed(act: Act, link_id: str) -> Owed:
+    """Where what we and a linked circle owe each other came from. Reading it is an act of its own."""
+    act.allow(Thing("link", link_id, link_id=link_id))
+    return await queries.owed(link_id)

@@ -39,7 +39,7 @@ _WORKER = "This is more than the worker is owed now; some of it may be on its wa
 CHART: dict[str, Kind] = {
     kind.code: kind
     for kind in (
-        Kind("1000", "Bank: client money", "asset", "debit", cash=True, short="There is not that much in the bank."),
+        Kind("1000", "Bank: money we look after", "asset", "debit", cash=True, short="There is not that much in the bank."),
         Kind("1010", "Bank: operating", "asset", "any"),
         Kind("1020", "Bank: ring-fenced", "asset", "debit"),
         Kind("1050", "Gateway clearing", "asset", "any", cash=True),
@@ -48,8 +48,8 @@ CHART: dict[str, Kind] = {
         Kind("1300", "Worker receivable", "asset", "debit", holder="worker"),
         Kind("2000", "Payer credit", "liability", "credit", holder="payer", claim=True, short=_CREDIT),
         Kind("2090", "Unmatched receipts", "liability", "credit", claim=True),
-        Kind("2100", "Held", "liability", "credit", holder="line", claim=True, short=_HELD),
-        Kind("2110", "Held, disputed", "liability", "credit", holder="line", claim=True, short=_HELD),
+        Kind("2100", "Set aside", "liability", "credit", holder="line", claim=True, short=_HELD),
+        Kind("2110", "Set aside, in question", "liability", "credit", holder="line", claim=True, short=_HELD),
         Kind("2200", "Worker payable", "liability", "credit", holder="worker", claim=True, short=_WORKER),
         Kind("2210", "Worker expenses payable", "liability", "credit", holder="worker", claim=True, short=_WORKER),
         Kind("2290", "Payouts in transit", "liability", "credit", holder="worker", claim=True),

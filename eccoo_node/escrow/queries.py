@@ -1,11 +1,11 @@
 """Reads of the books. Amounts are pence; what is owed by us is given as a positive number."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, locking
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, locking, marks
 from eccoo_node.escrow import chart, ledger, rules
 from eccoo_node.escrow.rules import Shares, State, Terms
 from eccoo_node.kernel import clock
@@ -120,6 +120,12 @@ async def bookings(*references: str) -> dict[str, Booking]:
     return {found.reference: found for found in map(_booking, rows)}
 
 
+async def newest_bookings(column: Literal["l.payer_id", "l.worker_id"], ids: list[str], most: int) -> list[Booking]:
+    """The newest lines of these payers or workers, newest first."""
+    rows = await fetch(f"{_LINE} WHERE {column} IN ({marks(ids)}) ORDER BY l.id DESC LIMIT {int(most)}", *ids)
+    return [_booking(row) for row in rows]
+
+
 async def all_bookings() -> dict[int, Booking]:
     """Every line by its id. For `ledger verify`."""
     return {found.id: found for found in map(_booking, await fetch(_LINE))}
@@ -211,6 +217,7 @@ class OwedEntry(msgspec.Struct, frozen=True):
     entry_id: int
     at: datetime
     kind: str
+    code: str
     reference: str
     amount_pence: int
     fee_pence: int
@@ -239,26 +246,44 @@ async def owed(link_id: str) -> Owed:
         link_id,
     )
     known = {found.id: found for found in map(_booking, await fetch(f"{_LINE} WHERE l.link_id = ?", link_id))}
-    entries = [await _owed_entry(row, known.get(row["line_id"])) for row in rows]
+    given = await _given(link_id, known)
     return Owed(
         link_id,
         -sum(row["amount"] for row in rows if row["code"] == "2300"),
         sum(row["amount"] for row in rows if row["code"] == "1200"),
-        entries,
+        [_owed_entry(row, known.get(row["line_id"]), given.get(row["id"], Shares())) for row in rows],
     )
 
 
-async def _owed_entry(row: Any, found: Booking | None) -> OwedEntry:
+async def _given(link_id: str, known: dict[int, Booking]) -> dict[int, Shares]:
+    """What each entry of the lines of a link gave to whom."""
+    reached: dict[int, State] = {}
+    found = {}
+    for row in await fetch(
+        "SELECT e.id, e.line_id, e.fee_pence, e.travel_pence, e.free_fee_pence FROM entry e "
+        "JOIN line l ON l.id = e.line_id WHERE l.link_id = ? ORDER BY e.id",
+        link_id,
+    ):
+        before = reached.get(row["line_id"], State())
+        after = State(
+            before.released_fee_pence + row["fee_pence"],
+            before.released_travel_pence + row["travel_pence"],
+            before.free_fee_pence + row["free_fee_pence"],
+        )
+        terms, reached[row["line_id"]] = known[row["line_id"]].terms, after
+        found[row["id"]] = rules.between(rules.so_far(terms, before), rules.so_far(terms, after))
+    return found
+
+
+def _owed_entry(row: Any, found: Booking | None, given: Shares) -> OwedEntry:
     at = as_time(row["at"]) or clock.now()
-    if found is None:
-        return OwedEntry(row["id"], at, row["kind"], "", -row["amount"], 0, 0, 0, 0, 0)
-    given = await entry_shares(found, row["id"])
-    asking = found.origin == "held"
+    asking = found is not None and found.origin == "held"
     return OwedEntry(
         row["id"],
         at,
         row["kind"],
-        found.reference,
+        row["code"],
+        found.reference if found else "",
         -row["amount"],
         given.fee_pence,
         given.travel_pence,
@@ -268,19 +293,17 @@ async def _owed_entry(row: Any, found: Booking | None) -> OwedEntry:
     )
 
 
-async def owed_by_link() -> dict[str, tuple[int, int, int]]:
-    """For each linked circle with a balance or a past: what we owe, what they owe us, and for how many visits."""
+async def owed_by_link() -> dict[str, tuple[int, int, int, int]]:
+    """For each circle that owes or is owed: what we owe and for how many visits, what they owe and for how many."""
     rows = await fetch(
-        "SELECT a.holder, a.code, a.balance_pence, (SELECT COUNT(*) FROM line l WHERE l.link_id = a.holder "
-        "AND l.origin = CASE a.code WHEN '2300' THEN 'held' ELSE 'due' END) "
-        "FROM account a WHERE a.code IN ('1200', '2300')"
+        "SELECT a.holder, a.code, a.balance_pence, COUNT(DISTINCT e.line_id) AS visits FROM account a "
+        "JOIN posting p ON p.account_id = a.id JOIN entry e ON e.id = p.entry_id "
+        "WHERE a.code IN ('1200', '2300') AND a.balance_pence <> 0 GROUP BY a.holder, a.code, a.balance_pence"
     )
-    found: dict[str, tuple[int, int, int]] = {}
+    found: dict[str, tuple[int, int, int, int]] = {}
     for link_id, code, balance, visits in rows:
-        ours, theirs, count = found.get(link_id, (0, 0, 0))
-        found[link_id] = (
-            (ours - balance, theirs, count + visits) if code == "2300" else (ours, theirs + balance, count + visits)
-        )
+        owe, for_, theirs, for_theirs = found.get(link_id, (0, 0, 0, 0))
+        found[link_id] = (-balance, visits, theirs, for_theirs) if code == "2300" else (owe, for_, balance, visits)
     return found
 
 

@@ -17,15 +17,31 @@ from eccoo_node.kernel.money import commission_pence
 WHOLE_BPS = 10_000
 
 
+def keeps_books(actor: Actor) -> bool:
+    """Whether this is the circle's treasurer, acting as themselves."""
+    return actor.wears("treasurer") and not actor.acting_for
+
+
 @access.rule("money.top_up", "money.resolve", "money.reverse")
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
-    return actor.wears("treasurer") or "Only the circle's treasurer can write this in the books."
+    return keeps_books(actor) or "Only the circle's treasurer can write this in the books."
+
+
+@access.rule("money.see_books", "money.trace")
+def _reads_books(actor: Actor, thing: Thing) -> bool | str:
+    return keeps_books(actor) or "Only the circle's treasurer can look into the books."
+
+
+@access.rule("money.see_payer")
+def _reads_of_payer(actor: Actor, thing: Thing) -> bool | str:
+    """Whoever pays, whose support it pays for, and whoever speaks for either about money."""
+    return any(actor.speaks_as(person_id, "money") for person_id in (thing.person_id, thing.payer_id))
 
 
 @access.rule("money.set_schedule")
 def _decides_schedule(actor: Actor, thing: Thing) -> bool | str:
     # The node itself only writes the first one, while it is being set up; see the door.
-    return actor.is_node() or actor.wears("treasurer") or "Only the circle's treasurer can write this in the books."
+    return actor.is_node() or keeps_books(actor) or "Only the circle's treasurer can write this in the books."
 
 
 @access.rule(
@@ -277,10 +293,10 @@ def resolve(terms: Terms, state: State, fee_pence: int, travel_pence: int) -> tu
 
 
 def share_pence(fee_pence: int, bps: int) -> int:
-    """A share of a fee as a price: half a penny is rounded up. For a visit called off too late."""
+    """The agreed share of a fee, for a visit called off too late. Rounded down, as on the wire (`visit.claimed`)."""
     if fee_pence < 0 or not 0 <= bps <= WHOLE_BPS:
         raise ValueError("a fee is never negative and a share lies between 0 and 10000")
-    return (fee_pence * bps * 2 + WHOLE_BPS) // (2 * WHOLE_BPS)
+    return fee_pence * bps // WHOLE_BPS
 
 
 def _legs(*found: tuple[Account, Account, int]) -> list[Leg]:

@@ -203,7 +203,7 @@ class _Books:
             if self.accounts[id_].kind.cash or self.accounts[id_].claims_cash
         )
         if spare < 0:
-            raise Broken(f"The client money is {pounds(-spare)} short of what it must cover.", "cash_short")
+            raise Broken(f"The money we look after is {pounds(-spare)} short of what it must cover.", "cash_short")
 
     async def _count_lines(self) -> None:
         states = int(await fetch_value("SELECT COUNT(*) FROM line_state") or 0)

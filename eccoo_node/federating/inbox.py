@@ -18,6 +18,7 @@ from eccoo_node.db import jobs
 from eccoo_node.db.engine import DATABASE_ERRORS, DEADLOCKS
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value
 from eccoo_node.db.transaction import write
+from eccoo_node.federating import refetch
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Refusal
 from eccoo_node.kernel.ids import new_id
@@ -38,8 +39,14 @@ async def receive(link_id: str, us: str, values: list[dict[str, Any]]) -> BatchA
     """
     state = await queries.pinned(link_id)
     batch = sorted(((events.read_envelope(value), value) for value in values), key=lambda pair: pair[0].seq)
-    for envelope, value in batch:
-        _check_origin(envelope, value, link_id, us, state)
+    try:
+        for envelope, value in batch:
+            _check_origin(envelope, value, link_id, us, state)
+    except ProtocolError as error:
+        if error.code == "unknown_key":
+            async with write():
+                await refetch.ask(link_id)
+        raise
     verdicts = []
     for envelope, value in batch:
         # Asked anew for each: the one before it may have ended a pause, or begun one.

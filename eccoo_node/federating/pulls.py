@@ -10,7 +10,7 @@ from eccoo_federation.events import read_batch
 from eccoo_node.db.jobs import add, job
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
-from eccoo_node.federating import inbox, sender, wire
+from eccoo_node.federating import inbox, refetch, sender, wire
 from eccoo_node.federating.sender import Peer, peer_of
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Refusal
@@ -117,6 +117,7 @@ async def _read(link_id: str, path: str, body: Any) -> None:
 
 
 async def _note(link_id: str, refused: ProtocolError) -> None:
+    await refetch.on_unknown_key(link_id, refused)
     async with write():
         await fetch("UPDATE link_wire SET trouble = ? WHERE link_id = ?", refused.code[:32], link_id)
 

@@ -17,7 +17,7 @@ from eccoo_federation.identity import LogState
 from eccoo_node.db.jobs import job
 from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.db.transaction import write
-from eccoo_node.federating import outbox, wire
+from eccoo_node.federating import outbox, refetch, wire
 from eccoo_node.federating.inbox import ask_for_more
 from eccoo_node.federating.outbox import Sealed
 from eccoo_node.kernel import clock
@@ -128,6 +128,7 @@ async def _judged(peer: Peer, batch: list[Sealed], refused: ProtocolError) -> bo
 async def _setback(peer: Peer, refused: ProtocolError) -> datetime | None:
     """Note the trouble; when to try again, or None to go on at once with what may still be sent."""
     now = clock.now()
+    await refetch.on_unknown_key(peer.link_id, refused)
     if (refused.code, refused.status) in _PAUSES and await _paused(peer, refused.code):
         return None
     failures = peer.failures + 1

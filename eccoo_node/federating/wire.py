@@ -21,6 +21,8 @@ from eccoo_node.links.identity import Identity
 
 # A key whose first second lies this far ahead by our clock is good already by a neighbour's.
 KEY_SLACK = timedelta(minutes=5)
+# Marks an error as ours, about an answer, not one that the other side told us of our request.
+OF_ANSWER = "of_answer"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -87,7 +89,11 @@ async def call(base_url: str, state: LogState, method: str, path: str, body: byt
     headers = sign_request(method, url, [], body, here.us.transport_key, clock.now())
     response = await here.client.send(method, url, headers, body)
     unchecked = _checked(response, SignedRequest(method, url, tuple(headers)))
-    verified = unchecked.verify(transport_key(state, unchecked.kid))
+    try:
+        verified = unchecked.verify(transport_key(state, unchecked.kid))
+    except ProtocolError as error:
+        error.detail[OF_ANSWER] = True
+        raise
     try:
         raise_for_error(response)
     except ProtocolError as refused:

@@ -170,7 +170,7 @@ async def agree(act: Act, link_id: str, *, seen: str | None = None) -> None:
         raise Conflict(error.sentence, error.code) from None
     await put_in_force(link, signed, told=False)
     await fetch("UPDATE link SET agreed_by = ? WHERE id = ?", act.actor.person_id, link_id)
-    await _post(link_id)
+    await carry(link_id)
     await act.tell("link.opened", SUBJECT, link_id)
 
 
@@ -199,10 +199,11 @@ async def _propose(act: Act, link: Any, terms: Terms) -> None:
         "UPDATE link SET our_proposal = ?, agreed_by = ? WHERE id = ?",
         msgspec.json.encode(signed).decode(), act.actor.person_id, link["id"],
     )  # fmt: skip
-    await _post(link["id"])
+    await carry(link["id"])
 
 
-async def _post(link_id: str) -> None:
+async def carry(link_id: str) -> None:
+    """Bring what we signed to the other side, as a job, inside `write()`."""
     if not await jobs.add("federation.agree", link_id, link=link_id):
         await jobs.hurry("federation.agree", link_id)
 

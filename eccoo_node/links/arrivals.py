@@ -19,7 +19,7 @@ from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.links import held, identity, letters, queries
-from eccoo_node.links.actions import SUBJECT, alarm, conclude, fits, make_room, put_in_force, take_back
+from eccoo_node.links.actions import SUBJECT, alarm, carry, conclude, fits, make_room, put_in_force, take_back
 from eccoo_node.links.letters import Letter, handles
 from eccoo_node.links.rules import same_terms
 from eccoo_node.links.tables import Link, LinkKey, LinkWire
@@ -168,6 +168,8 @@ async def _sign_theirs(link: Any, value: dict[str, Any], now: datetime) -> None:
     signed = cosign_object(value, us.object_key, us.node_id, now)
     conclude(link, signed, now)
     await put_in_force(link, signed, told=False)
+    # The job that carried our own proposal may be done already, and they do not know yet that we signed theirs.
+    await carry(link["id"])
 
 
 def _theirs_wins(link: Any, value: dict[str, Any]) -> bool:

@@ -37,6 +37,7 @@ _ALARMS = {
     "restored_here": "Our node had forgotten letters that it sent. Was an old copy put back?",
     "restored_there": "Their node had forgotten letters of ours. We send them again.",
     "log_forked": "Their node showed another history of its keys than before.",
+    "moved": "They say that they have moved to another address. Ring them before you link anew.",
     "failed": "One of their letters could not be read here. It is kept for whoever mends the node.",
 }
 _STANDING = {

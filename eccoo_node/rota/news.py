@@ -103,7 +103,7 @@ def sentence(news: News, reader: Reader, now: datetime, away: Away | None = None
     mine = reader.is_you(news.visit_person_id)
     named = news.visit_person or "Someone"
     there = away.area if away else "another circle"
-    return words.format(
+    said = words.format(
         worker=news.worker or "The worker",
         who=news.cover_name or news.worker or "Someone",
         who_then=news.cover_name or "The one who was coming",
@@ -119,4 +119,6 @@ def sentence(news: News, reader: Reader, now: datetime, away: Away | None = None
         there=there,
         Someone_there=f"Someone in {there}",
         about=news.about_called or "Someone",
-    ).replace(" .", ".").replace(" ?", "?")  # fmt: skip
+    )
+    # Where a time is not known any more, its place closes up.
+    return " ".join(said.split()).replace(" .", ".").replace(" ?", "?").replace(" ,", ",")

@@ -4,6 +4,7 @@ A form is let in when its token proves that it came from a page of this node, sh
 answered once, however often it is sent.
 """
 
+import hashlib
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -91,7 +92,8 @@ class Entrance:
             return messages
 
         try:
-            told = await self.once.answer(key, effect)
+            # With what was sent: going back and answering otherwise is a new answer, not the old one once more.
+            told = await self.once.answer(hashlib.sha256(f"{key}:".encode() + body).hexdigest(), effect)
         except Refusal as refused:
             await send_trouble(scope, receive, send, trouble(refused))
             return

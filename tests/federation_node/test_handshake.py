@@ -1,4 +1,9 @@
-from eccoo_node.links import queries
+import msgspec
+
+from eccoo_node.federating.verify import verify
+from eccoo_node.kernel.access import COMMAND
+from eccoo_node.links import actions, queries
+from eccoo_node.links.rules import Terms
 from tests.support.pair import Pair
 
 
@@ -12,3 +17,54 @@ async def test_two_circles_link_over_http(two_nodes: Pair) -> None:
             assert [c.id for c in await queries.askable()] == [link_id]
     both_ways = ("cover.offer", "cover.request", "settle")
     assert seen == [("Todmorden circle", "open", both_ways, 5000), ("Hebden circle", "open", both_ways, 5000)]
+
+
+async def test_both_press_agree_to_the_same_at_once_and_hold_one_paper(two_nodes: Pair) -> None:
+    link_id = await two_nodes.shake_hands()
+    for node in two_nodes.both:
+        with node.bound():
+            await actions.words_same(COMMAND, link_id)
+            await actions.agree(COMMAND, link_id)
+    await two_nodes.settle()
+    papers = []
+    for node in two_nodes.both:
+        state, agreement, *proposals = await node.row("SELECT state, agreement, our_proposal, their_proposal FROM link")
+        papers.append((state, msgspec.json.decode(agreement), proposals))
+    assert papers[0] == papers[1]
+    assert (papers[0][0], papers[0][2]) == ("open", ["", ""])
+    for node in two_nodes.both:
+        with node.bound():
+            assert (await verify())["agreements"] == 1
+
+
+async def test_both_suggest_different_terms_and_the_one_agreed_to_counts(two_nodes: Pair) -> None:
+    link_id = await two_nodes.shake_hands()
+    for node, limit in ((two_nodes.a, 10_000), (two_nodes.b, 20_000)):
+        with node.bound():
+            await actions.words_same(COMMAND, link_id)
+            await actions.propose(COMMAND, link_id, Terms(credit_limit_pence=limit))
+    await two_nodes.settle()
+    for node in two_nodes.both:
+        with node.bound():
+            assert (await queries.circle(link_id)).standing == "agreeing"
+    # Each signs the other's at the same moment: two papers, both truly signed, cross on the way.
+    for node in two_nodes.both:
+        with node.bound():
+            await actions.agree(COMMAND, link_id)
+    await two_nodes.settle()
+    limits = []
+    for node in two_nodes.both:
+        with node.bound():
+            limits.append((await queries.circle(link_id)).credit_limit_pence)
+            await verify()
+    assert limits[0] == limits[1]
+    with two_nodes.a.bound():
+        await actions.propose(COMMAND, link_id, Terms(credit_limit_pence=30_000))
+    await two_nodes.settle()
+    with two_nodes.b.bound():
+        await actions.agree(COMMAND, link_id)
+    await two_nodes.settle()
+    for node in two_nodes.both:
+        with node.bound():
+            assert (await queries.circle(link_id)).credit_limit_pence == 30_000
+            await verify()

@@ -122,6 +122,8 @@ class World:
             await self._rest()
             await self._sessions()
             self.shell = _shell(self.node)
+            # Thousands of forms are sent here, and nobody cuts the power.
+            self.node.engine._writer.execute("PRAGMA synchronous = OFF")  # type: ignore[union-attr]
             assert self.shell.plugins is not None
             await self.shell.plugins.reload()
         return self

@@ -1,4 +1,4 @@
-"""The gallery on a node's floor."""
+"""The gallery on a node's floor, and the story of cover on two."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -7,8 +7,10 @@ import pytest
 
 from eccoo_node.db.engine import NodeSQLite
 from tests.support.node import Node
+from tests.support.pair import Pair
 from tests.web.client import Reader
 from tests.web.gallery.app import GalleryController, gallery
+from tests.web.story import Walk, open_walk
 
 
 @pytest.fixture(autouse=True)
@@ -29,4 +31,11 @@ async def visitor(tmp_path: Path) -> AsyncIterator[Reader]:
 async def reader(node: Node, tmp_path: Path) -> AsyncIterator[Reader]:
     """Someone who reads the gallery, not signed in."""
     async with Reader(gallery(tmp_path, engine=node.engine)) as made:
+        yield made
+
+
+@pytest.fixture
+async def walk(two_nodes: Pair) -> AsyncIterator[Walk]:
+    """Two linked circles in their week, with pages for everyone in it."""
+    async with open_walk(two_nodes) as made:
         yield made

@@ -1,38 +1,33 @@
-"""The people of the story on two linked nodes, with their pages: Ada's circle in Hebden, Wren's in Todmorden.
+"""The story of cover as its people see it: somebody with a browser on one of the two linked nodes.
 
-`Reader` is somebody with a browser: it opens pages over the real app, keeps cookies, and presses the buttons it reads.
+`Visitor` opens pages over the real app, keeps cookies, and presses the buttons it reads.
 """
 
 import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from html import unescape
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from eccoo_node.agreements.tables import Terms
 from eccoo_node.app import create_app, domain_parts
-from eccoo_node.cover import letters  # noqa: F401 what it handles is registered by importing it
-from eccoo_node.db.rows import fetch_value, insert
+from eccoo_node.db.rows import fetch, insert
 from eccoo_node.db.transaction import write
-from eccoo_node.escrow import actions as escrow
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.access import COMMAND, NODE, Actor, Hat
+from eccoo_node.kernel.access import NODE
 from eccoo_node.members.queries import session_actor
 from eccoo_node.members.tables import Session, StandingWish
 from eccoo_node.rota import actions as rota
 from eccoo_node.web.sessions import hash_token
 from tests.support import make
-from tests.support.pair import Pair, PairNode, open_pair
-
-THURSDAY = datetime.fromisoformat("2026-11-26T09:00:00+00:00")
+from tests.support.pair import Pair, PairNode
+from tests.support.story import THURSDAY, Story
 
 
 class _Form(HTMLParser):
@@ -98,7 +93,7 @@ class Answer(msgspec.Struct):
         return [unescape(words.strip()) for words in found]
 
 
-class Reader:
+class Visitor:
     """Someone with a browser, signed in or not."""
 
     def __init__(self, app: Any, token: str = "", cookie: str = "") -> None:
@@ -148,25 +143,25 @@ class Reader:
             answer = await self._send("GET", answer.headers["location"])
         return answer
 
-    async def press(self, page: Answer, words: str, **fields: str | list[str]) -> Answer:
+    async def press(self, page: Answer, button: str, **fields: str | list[str]) -> Answer:
         """Fill in fields and press the button of these words; go where it leads."""
-        answer = await self.send(page, words, **fields)
+        answer = await self.send(page, button, **fields)
         return await self.get(answer.headers["location"]) if answer.status == 303 else answer
 
-    async def send(self, page: Answer, words: str, **fields: str | list[str]) -> Answer:
+    async def send(self, page: Answer, button: str, **fields: str | list[str]) -> Answer:
         """The same, without following."""
         reading = _Form()
         reading.feed(page.html)
         for form in reading.forms:
             for said, name, value in form["buttons"]:
-                if "".join(said).strip() == words:
+                if "".join(said).strip() == button:
                     sent = [(k, v) for k, v in form["fields"] if k and k not in fields]
                     for key, given in fields.items():
                         sent += [(key, one) for one in (given if isinstance(given, list) else [given])]
                     if name:
                         sent.append((name, value))
                     return await self._send("POST", form["action"], urlencode(sent).encode())
-        raise AssertionError(f"no button says {words!r} on {page.path}: {[b for f in reading.forms for b in f['buttons']]}")
+        raise AssertionError(f"no button says {button!r} on {page.path}: {[b for f in reading.forms for b in f['buttons']]}")
 
 
 class Site:
@@ -206,95 +201,51 @@ class Site:
                 await insert(row)
         return token
 
-    async def read_as(self, called: str, acting_for: str = "", via: str = "screen") -> Reader:
+    async def read_as(self, called: str, acting_for: str = "", via: str = "screen") -> Visitor:
         """Somebody at their browser, perhaps speaking for somebody, or writing down what they say on the telephone."""
         token = await self.token(called, acting_for, via, "rang_back" if via != "screen" else "")
-        return Reader(self._bound, token, self.shell.site.session_cookie)
+        return Visitor(self._bound, token, self.shell.site.session_cookie)
 
 
-class Story(msgspec.Struct):
-    pair: Pair
-    a: Site
-    b: Site
+class Walk:
+    """Both nodes with their pages, and the cast by name; besides the story's own there is Robin, a worker of the
+    circle who is not in the team, and Tomasz, a neighbour who comes on Saturdays without pay."""
+
+    def __init__(self, story: Story) -> None:
+        self.story, self.pair = story, story.pair
+        self.a, self.b = Site(story.a), Site(story.b)
+
+    async def begin(self) -> "Walk":
+        story, people = self.story, self.a.people
+        people |= {"Edith": story.edith, "Ruth": story.ruth, "Wren": story.wren, "Sol": story.sol, "Fay": story.fay, "Tess": story.tess}
+        self.b.people |= {"Bea": story.bea, "Cass": story.cass, "Tom": story.tom}
+        with self.a.node.bound():
+            people["Robin"] = await make.worker("Robin", rate_pence=2000)
+            people["Tomasz"] = await make.person("Tomasz", channel="text", phone="07700 960105")
+            await make.hat(people["Tomasz"], story.team, "volunteer", "neighbour")
+            async with write():
+                # Fay has been there longer than Sol, so she is the one whom everybody rings.
+                await fetch("UPDATE hat SET from_at = ? WHERE person_id = ?", clock.now() - timedelta(days=1), story.fay)
+                await insert(
+                    StandingWish(
+                        person_id=story.edith, words="If you can’t reach me, ask Sol.", ask_first=f'["{story.sol}"]',
+                        said_at=clock.now(), said_via="face_to_face", recorded_by=story.fay,
+                    )
+                )  # fmt: skip
+            self.a.visits["Thursday"] = story.visit
+            for name, worker, days, hour in (("Monday", "Sol", -3, 1), ("Friday", "Wren", 1, 0), ("Saturday", "Tomasz", 2, 5)):
+                starts = THURSDAY + timedelta(days=days, hours=hour)
+                self.a.visits[name] = await rota.plan_visit(
+                    NODE, person_id=story.edith, worker_id=people[worker], starts_at=starts,
+                    ends_at=starts + timedelta(hours=1), what="Company" if worker == "Tomasz" else "Breakfast and a wash",
+                )  # fmt: skip
+        await self.settle()
+        return self
 
     async def settle(self) -> None:
         await self.pair.settle()
 
 
-async def _visit(site: Site, name: str, worker: str, starts_at: datetime, hours: float, what: str, **more: Any) -> None:
-    site.visits[name] = await rota.plan_visit(
-        NODE, person_id=site.people["Ada"], worker_id=site.people[worker], starts_at=starts_at,
-        ends_at=starts_at + timedelta(hours=hours), what=what, **more,
-    )  # fmt: skip
-
-
-async def seed_a(site: Site) -> None:
-    """Ada, her team, her week, and the money for it."""
-    people = site.people
-    with site.node.bound():
-        await escrow.set_schedule(COMMAND, 0, 1500, decision="Agreed by the circle")
-        circle = await make.circle("Hebden circle")
-        people["Ada"] = await make.person("Ada", phone="01422 496 0101", channel="phone")
-        people["Ruth"] = await make.person("Ruth", phone="07700 900102", channel="email", email="ruth@example.org")
-        people["Maryam"] = await make.person("Maryam", phone="01422 496 0123", channel="email", email="maryam@example.org")
-        people["Tess"] = await make.person("Tess", channel="email", email="tess@example.org")
-        people["Tomasz"] = await make.person("Tomasz", channel="text", phone="07700 900105")
-        for name, rate in (("Bronwen", 3000), ("Ilse", 3000), ("Robin", 2000)):
-            people[name] = await make.worker(name, rate_pence=rate, words="I like a chat and a tidy kitchen.")
-        await make.hat(people["Maryam"], circle, "facilitator")
-        await make.hat(people["Tess"], circle, "treasurer")
-        await make.hat(people["Tomasz"], circle, "volunteer")
-        team = await make.team(people["Ada"])
-        await make.hat(people["Ruth"], team, "family", "daughter")
-        await make.hat(people["Bronwen"], team, "worker", "worker")
-        await make.hat(people["Ilse"], team, "worker", "worker")
-        await make.hat(people["Tomasz"], team, "volunteer", "neighbour")
-        await make.care_facts(people["Ada"], two_people=False, stairs=True, safety_review_at=clock.now() - timedelta(days=100))
-        await make.speaks(people["Ruth"], people["Ada"], "ask_for_cover", "choose_who_comes", "say_visit_went", "money")
-        payer = await make.payer(people["Ada"])
-        async with write():
-            await insert(
-                StandingWish(
-                    person_id=people["Ada"], words="If you can’t reach me, ask Ilse.", ask_first=f'["{people["Ilse"]}"]',
-                    said_at=clock.now(), said_via="face_to_face", recorded_by=people["Maryam"],
-                )
-            )  # fmt: skip
-            for worker in ("Bronwen", "Ilse"):
-                await insert(
-                    Terms(
-                        person_id=people["Ada"], worker_id=people[worker], payer_id=payer, rate_pence=3000,
-                        person_yes_at=clock.now(), worker_yes_at=clock.now(), from_at=clock.now(),
-                    )
-                )  # fmt: skip
-        treasurer = Actor(people["Tess"], hats=(Hat("treasurer", circle, "circle"),))
-        await escrow.top_up(treasurer, payer, 50_000, "first")
-        day = timedelta(days=1)
-        await _visit(site, "today", "Ilse", THURSDAY - 3 * day + timedelta(hours=1), 1, "Breakfast and a wash")
-        await _visit(site, "thursday", "Bronwen", THURSDAY, 2, "Bath and breakfast")
-        await _visit(site, "friday", "Bronwen", THURSDAY + day, 1, "Breakfast and a wash")
-        await _visit(site, "saturday", "Tomasz", THURSDAY + 2 * day + timedelta(hours=5), 1, "Shopping and company")
-
-
-async def seed_b(site: Site) -> None:
-    """Wren and her circle on the other side of the hill."""
-    people = site.people
-    with site.node.bound():
-        await escrow.set_schedule(COMMAND, 0, 1500, decision="Agreed by the circle")
-        circle = await make.circle("Todmorden circle")
-        people["Nora"] = await make.person("Nora", phone="01706 496 0155", channel="email", email="nora@example.org")
-        await make.hat(people["Nora"], circle, "facilitator")
-        for name, rate in (("Wren", 3000), ("Jay", 3300)):
-            people[name] = await make.worker(name, rate_pence=rate, words="I take my time.", languages="en ur", travel_pence=300)
-            async with write():
-                await fetch_value("UPDATE person SET channel = 'email' WHERE id = ?", people[name])
-
-
 @asynccontextmanager
-async def open_story(folder: Path, urls: tuple[str, str] = ("", "")) -> AsyncIterator[Story]:
-    async with open_pair(folder, urls) as pair:
-        story = Story(pair, Site(pair.a), Site(pair.b))
-        await pair.link()
-        await seed_a(story.a)
-        await seed_b(story.b)
-        await pair.settle()
-        yield story
+async def open_walk(pair: Pair) -> AsyncIterator[Walk]:
+    yield await Walk(await Story(pair).begin()).begin()

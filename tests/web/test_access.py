@@ -44,7 +44,7 @@ _FORMS = {
 # What would only say again what another line says.
 _SAME_AGAIN = {"Harold’s past", "Harold’s said", "Edith’s dear to Osric", "Harold’s dear to Osric", "Harold’s gap to Osric"}
 # Reading someone else's record is an act, and leaves its trace in the audit: nowhere else.
-_AUDITED = {"/phone/{person_id}"}
+_AUDITED = {"/phone/{person_id}", "/money/circles/{link_id}/where"}
 
 
 def means(path: str, param: str) -> str:

@@ -64,7 +64,7 @@ def search_item(search: lists.Search, visit: Visit, reader: Reader, now: datetim
     asked = say.names(search.asked) or ("the circles around us" if search.further else "")
     news = f"The next news is by {say.by_time(search.next_news_at, now)}."
     if not asked:
-        return Item(1, f"Nobody we asked can come{to} {day}", "You can ask further away.", path, "See how it stands", "gap")
+        return Item(1, f"Nobody can come{to} {day} yet", "You can ask further away.", path, "See how it stands", "gap")
     return Item(6, f"We’ve asked {asked} about {say.of_day(visit.starts_at, now)}", f"No answer yet. {news}", path, "See how it stands", "waiting")
 
 

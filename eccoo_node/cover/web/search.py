@@ -107,10 +107,11 @@ class SearchController(Controller):
         return await show(request, "cover/ask.html", found.person_id, **await self._whom(found, search))
 
     async def _whom(self, visit: Visit, search: Request | None) -> dict[str, Any]:
-        asked = {n.worker_id for n in await queries.near_asks(search.id)} if search and search.live else set()
+        near = await queries.near_asks(search.id) if search and search.live else []
+        asked = {n.worker_id for n in near if n.answer != "closed"}
         people = [c for c in await candidates(visit) if c.person_id not in asked]
         wish = await members.standing_wish(visit.person_id)
-        named = wish is not None and not asked
+        named = wish is not None and not asked and any(c.person_id in wish.ask_first for c in people)
         return {"visit": visit, "people": people, "wish": wish if named else None, "asked": bool(asked),
                 "faces": {c.person_id: PersonCard(c.person_id, c.called, face=c.face) for c in people}}  # fmt: skip
 
@@ -155,7 +156,7 @@ class SearchController(Controller):
         circles = {c.id: c for c in await links.circles()} if asked or any(o.link_id for o in offers) else {}
         chosen = next((o for o in offers if o.id == found.chosen_offer), None)
         waiting = [n.called for n in near if not n.answer]
-        offered_from = {o.link_id for o in offers}
+        offered_from = {o.link_id for o in live}
         waiting += [
             circles[a.link_id].name for a in asked
             if not a.answer and a.link_id in circles and a.link_id not in offered_from
@@ -168,9 +169,9 @@ class SearchController(Controller):
                 {"path": f"/cover/{found.id}/offers/{o.id}", "title": o.first_name,
                  "words": f"{circles[o.link_id].name if o.link_id in circles else 'Our own circle'}, {words.beside(o.total_pence, aside)}",
                  "person": face_of(o, people)} for o in live if found.state in {"asking", "wants_payer"}],
-            "waiting": say.names(waiting), "nobody": bool(near) and not waiting,
-            "all_circles_no": bool(asked) and all(a.answer for a in asked),
+            "waiting": say.names(waiting), "none_asked": not near and not asked,
             "chosen": chosen, "their_circle": await circle_of(request, chosen) if chosen else None,
+            "ring": [Numbers(c.name, c.phone) for i, c in circles.items() if i in ({chosen.link_id} if chosen else offered_from)],
             "may_ask": access.may(actor, "cover.ask", thing), "may_further": not found.further and bool(await links.askable("cover.request")),
             "may_pay": access.may(actor, "cover.pay_more", thing), "payer": payer.called if payer else "",
             "next_news": say.by_time(found.next_news_at, now), "sure_by": say.by_time(found.go_no_go_at, now),

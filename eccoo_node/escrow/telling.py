@@ -1,0 +1,62 @@
+"""How references and circles are told in words, by whoever owns them.
+
+Escrow keeps "visit:018f…" and does not know what a visit is. Whoever makes such references registers how to tell them,
+and decides what this reader may learn of it.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from eccoo_node.kernel.access import Actor
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What a line is for: "Thursday 26 November, 9am to 11am". `who` and `path` only where the reader may know."""
+
+    words: str
+    at: datetime | None = None
+    who: str = ""
+    path: str = ""
+
+
+Teller = Callable[[Actor, Sequence[str]], Awaitable[dict[str, Told]]]
+Namer = Callable[[Sequence[str]], Awaitable[dict[str, str]]]
+_TELLERS: dict[str, Teller] = {}
+_NAMERS: list[Namer] = []
+
+
+def tells(kind: str) -> Callable[[Teller], Teller]:
+    """Register how references that begin with "{kind}:" are told, many at a time."""
+
+    def register(function: Teller) -> Teller:
+        if kind in _TELLERS:
+            raise RuntimeError(f"two ways to tell {kind}")
+        _TELLERS[kind] = function
+        return function
+
+    return register
+
+
+def names_circles(function: Namer) -> Namer:
+    """Register who knows the names of linked circles."""
+    _NAMERS[:] = [function]
+    return function
+
+
+async def tell(actor: Actor, references: Sequence[str]) -> dict[str, Told]:
+    """Every one of these references in words; "A visit" for one that nobody can tell any more."""
+    found = {reference: Told("A visit") for reference in references}
+    for kind, teller in _TELLERS.items():
+        if own := [reference for reference in found if reference.startswith(f"{kind}:")]:
+            found |= await teller(actor, own)
+    return found
+
+
+async def circles(link_ids: Sequence[str]) -> dict[str, str]:
+    """The names of these circles."""
+    found = dict.fromkeys(link_ids, "another circle")
+    for namer in _NAMERS:
+        found |= await namer(list(found))
+    return found

@@ -1,0 +1,194 @@
+"""The money pages: a payer's and a worker's own, and the treasurer's."""
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.params import FromPath
+
+from eccoo_node.escrow import actions, chart, queries, rules, say, statements, telling
+from eccoo_node.escrow.forms import TopUpForm
+from eccoo_node.escrow.queries import OwedEntry
+from eccoo_node.escrow.statements import BetweenCircles, Overview, PayerLine, Row
+from eccoo_node.escrow.telling import Told
+from eccoo_node.kernel import access
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.kernel.ids import new_id
+from eccoo_node.kernel.money import parse_pounds, pounds
+from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.forms import FormError, form_error, read_form
+from eccoo_node.web.guards import actor_of, session_of
+from eccoo_node.web.page import Page, redirect, render
+from eccoo_node.web.sessions import SessionActor
+from eccoo_node.web.site import NavItem
+
+
+def _listed(rows: list[Row], words: Callable[[Row], str]) -> list[tuple[str, str]]:
+    return [(say.visit(row.told), words(row)) for row in rows]
+
+
+def _payer(one: PayerLine) -> str:
+    """ "Ada, paid by Fern (direct payment)"."""
+    out_of = say.fund(one.fund)
+    return f"{one.called} ({out_of})" if out_of else one.called
+
+
+def _books(found: Overview) -> dict[str, Any]:
+    """The treasurer's part: sentences, what it consists of, and the accounts."""
+    held, disputed = found.owed("2100"), found.owed("2110")
+    return {
+        "looked_after": f"We look after {pounds(found.looked_after_pence)} that belongs to others.",
+        "spare": f"{pounds(found.spare_pence)} in the same bank account is the circle’s own."
+        if found.spare_pence
+        else "",
+        "rows": [
+            ("Paid in and not set aside", pounds(found.owed("2000"))),
+            (f"Set aside for {say.visits(found.lines_held)}", pounds(held) if held else ""),
+            (f"In question, of {say.visits(found.lines_disputed)}", pounds(disputed) if disputed else ""),
+            ("Earned by workers, to be paid out", pounds(found.workers_pence) if found.workers_pence else ""),
+            ("Owed to other circles", pounds(found.owed("2300")) if found.owed("2300") else ""),
+        ],
+        "circles": [
+            {"path": f"/money/circles/{one.link_id}", "title": sentence}
+            for one in found.circles
+            for sentence in say.owed(one)
+        ],
+        "payers": [
+            [one.called, say.fund(one.fund), pounds(one.credit_pence), pounds(one.set_aside_pence)]
+            for one in found.payers
+        ],
+        "trial": [
+            [
+                f"{code} {chart.CHART[code].name}",
+                pounds(total) if total > 0 else "",
+                pounds(-total) if total < 0 else "",
+            ]
+            for code, total in found.trial.items()
+            if total
+        ],
+    }
+
+
+def _came_from(entries: list[OwedEntry], told: dict[str, Told], them: str) -> dict[str, Any]:
+    """Where what is owed one way came from: a sentence for each entry, and the same as a table."""
+    visits = [say.visit(told[one.reference]) if one.reference else "Settled" for one in entries]
+    return {
+        "rows": [(visit, say.where_from(one, them)) for visit, one in zip(visits, entries, strict=True)],
+        "table": [
+            [
+                visit, pounds(one.fee_pence), pounds(one.travel_pence), pounds(one.worker_pence), pounds(one.theirs_pence),
+                pounds(one.ours_pence), pounds(abs(one.amount_pence)),
+            ]
+            for visit, one in zip(visits, entries, strict=True)
+        ],
+    }  # fmt: skip
+
+
+class MoneyController(Controller):
+    """Each page asks for the one thing it shows; what a reader may not see is not read."""
+
+    include_in_schema = False
+
+    @get("/money", opt={"action": "signed_in"})
+    async def index(self, request: AnyRequest) -> Response[Any]:
+        """What is set aside, what is earned, and for the treasurer what is looked after."""
+        actor, session = actor_of(request), session_of(request)
+        subject = actor.acting_for or actor.person_id
+        payers = [
+            {
+                "one": one,
+                "whose": "" if one.person_id == subject else one.person_called,
+                "fund": say.fund(one.fund),
+                "sentences": say.payer_sentences(one, yours=not actor.acting_for and one.person_id == subject),
+                "coming": _listed(one.coming, say.to_whom),
+                "past": _listed(one.past, say.to_whom),
+            }
+            for one in await statements.payer_statements(actor)
+        ]
+        worker = await statements.worker_statement(actor)
+        earned = worker and not worker.empty
+        return render(
+            request, "money/index.html", payers=payers, about=session.acting_for_called,
+            worker=worker if earned else None,
+            worker_sentences=say.worker_sentences(worker) if worker and earned else [],
+            worker_coming=_listed(worker.coming, say.for_worker) if worker and earned else [],
+            worker_past=_listed(worker.past, say.for_worker) if worker and earned else [],
+            books=_books(await statements.overview(actor)) if rules.keeps_books(actor) else None,
+        )  # fmt: skip
+
+    @get("/money/circles/{link_id:str}", opt={"action": "money.see_books"})
+    async def circle(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """(w) What we and one circle owe each other, in a sentence."""
+        one = await _between(actor_of(request), link_id)
+        return render(request, "money/circle.html", one=one, sentences=say.owed(one))
+
+    @get("/money/circles/{link_id:str}/where", opt={"action": "money.trace"})
+    async def where(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """Where it came from, visit by visit. Reading it is written down."""
+        actor = actor_of(request)
+        one = await _between(actor, link_id)
+        found = await actions.trace_owed(actor, link_id)
+        told = await telling.tell(actor, [entry.reference for entry in found.entries if entry.reference])
+        ours = [entry for entry in found.entries if entry.code == "2300"]
+        theirs = [entry for entry in found.entries if entry.code == "1200"]
+        return render(
+            request, "money/where.html", one=one, sentences=say.owed(one),
+            ours=_came_from(ours, told, one.name), theirs=_came_from(theirs, told, one.name),
+        )  # fmt: skip
+
+    @get("/money/top-up", opt={"action": "money.top_up"})
+    async def about_top_up(self, request: AnyRequest) -> Response[Any]:
+        """Money that came into the bank: whose, and how much?"""
+        access.requires(actor_of(request), "money.top_up", Thing("payer"))
+        return render(request, "money/top_up.html", **await _choices(request), key=new_id())
+
+    @post("/money/top-up", opt={"action": "money.top_up"})
+    async def top_up(self, request: AnyRequest) -> Response[Any]:
+        actor = actor_of(request)
+        access.requires(actor, "money.top_up", Thing("payer"))
+        try:
+            form = read_form(request, TopUpForm)
+            pence = parse_pounds(form.amount)
+            payer = await _known(actor, form.payer)
+            await actions.top_up(actor, payer.payer_id, pence, f"top-up:{form.key}", form.note)
+        except (FormError, Invalid, Conflict) as error:
+            return _again(request, error, await _choices(request))
+        there = await queries.credit_pence(payer.payer_id)
+        return redirect(
+            request, "/money", f"{pounds(pence)} is written down for {payer.called}. There is now {pounds(there)}."
+        )
+
+
+def _again(request: AnyRequest, error: FormError | Invalid | Conflict, choices: dict[str, Any]) -> Page:
+    return form_error(request, "money/top_up.html", error, **choices, key=new_id())
+
+
+async def _known(actor: Actor, payer_id: str) -> PayerLine:
+    found = [one for one in await statements.payers(actor) if one.payer_id == payer_id]
+    if not found:
+        raise Invalid("Choose whose money it is.", "no_payer", field="payer")
+    return found[0]
+
+
+async def _choices(request: AnyRequest) -> dict[str, Any]:
+    payers = await statements.payers(actor_of(request))
+    return {"payers": [("", "Choose"), *((one.payer_id, _payer(one)) for one in payers)]}
+
+
+async def _between(actor: Actor, link_id: str) -> BetweenCircles:
+    access.requires(actor, "money.see_books", Thing("link", link_id, link_id=link_id))
+    found = [one for one in await statements.between_circles() if one.link_id == link_id]
+    if not found:
+        raise NotFound("Nothing is owed between us and that circle.", "nothing_owed")
+    return found[0]
+
+
+def _has_money(session: SessionActor) -> bool:
+    """Whoever pays or is paid. A page without anything on it would only be in the way of the others."""
+    actor = session.actor
+    return bool(actor.acting_for) or actor.wears("treasurer", "worker", "owner", "family")
+
+
+CONTROLLERS = [MoneyController]
+NAV = [NavItem("/money", "Money", _has_money, order=40)]
