@@ -16,7 +16,7 @@ from eccoo_federation.transport import SignedRequest
 from eccoo_node.federating import handshake, inbox, outbox, sender, wire
 from eccoo_node.federating.requests import Asked, Peer, admit, prove
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.errors import Conflict, Forbidden, NotFound, Refusal
+from eccoo_node.kernel.errors import Conflict, Forbidden, NotFound, Refusal, place_of
 from eccoo_node.links import arrivals, held, identity, letters, queries
 from eccoo_node.links.arrivals import circle_actor
 
@@ -66,7 +66,7 @@ class FederationApp:
             status, answer = error.status, jcs.dump(error.as_body())
         except Exception as error:
             # The kind of the error, never its text: that may hold a name.
-            log.error("failed", path=path[:80], error=type(error).__name__, exc_info=error)
+            log.error("failed", path=path[:80], error=type(error).__name__, where=place_of(error))
             failed = ProtocolError("failed")
             status, answer = failed.status, jcs.dump(failed.as_body())
         await _reply(send, status, answer, asked)

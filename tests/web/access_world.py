@@ -122,6 +122,8 @@ class World:
             await self._rest()
             await self._sessions()
             self.shell = _shell(self.node)
+            # Thousands of forms are sent here, and nobody cuts the power.
+            self.node.engine._writer.execute("PRAGMA synchronous = OFF")  # type: ignore[union-attr]
             assert self.shell.plugins is not None
             await self.shell.plugins.reload()
         return self
@@ -140,7 +142,8 @@ class World:
         for called in ("Ilsabet", "Zedekia"):
             people[called] = await make.worker(called, rate_pence=3000, words="")
         people["Osric"] = await make.worker("Osric", rate_pence=4000, words=SECRETS["words of the near offer"])
-        for called, role in (("Mia", "member"), ("Fay", "facilitator"), ("Solfrid", "facilitator"), ("Tess", "treasurer"), ("Adam", "admin")):
+        roles = {"Mia": "member", "Fay": "facilitator", "Solfrid": "facilitator", "Tess": "treasurer", "Adam": "admin"}
+        for called, role in roles.items():
             await make.hat(people[called], circle, role)
         await make.speaks(people["Ruth"], people["Edith"], *SCOPES)
         await make.speaks(people["Nell"], people["Edith"], "money")
@@ -274,7 +277,8 @@ class World:
             assert len(opened) == 4
             self.things["open_id"] = {"open request": opened[3].id, "answered request": opened[1].id}
             offers = self.things["offer_id"] = {}
-            for name, who, at in (("Ilsabet’s coming", "Ilsabet", 0), ("Ilsabet’s offered", "Ilsabet", 1), ("Zedekia’s offered", "Zedekia", 2)):
+            for name, at in (("Ilsabet’s coming", 0), ("Ilsabet’s offered", 1), ("Zedekia’s offered", 2)):
+                who = name.partition("’")[0]
                 offers[name] = await offering.offer(
                     await self.actor(who), open_request_id=opened[at].id, worker_id=self.people[who], own_words="",
                     rate_pence=3000, words="Yes",

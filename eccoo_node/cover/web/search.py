@@ -233,6 +233,8 @@ class SearchController(Controller):
         return await show(request, "cover/override.html", visit.person_id, **await self._by_phone(request, found, visit))
 
     async def _by_phone(self, request: AnyRequest, found: Request, visit: Visit) -> dict[str, Any]:
+        if not found.chosen_offer:
+            raise NotFound()
         offer = await queries.offer(found.chosen_offer)
         return {"search": found, "visit": visit, "offer": offer, "their_circle": await circle_of(request, offer)}
 
