@@ -91,7 +91,8 @@ class Walk:
 
     async def reads(self, heading: str, *sentences: str, act: str = "") -> None:
         """The page's heading, whole; sentences that stand on it; and the words on its one main button."""
-        assert await self.heading() == heading
+        now = await self.heading()
+        assert now == heading
         await self.says(*sentences)
         if act:
             assert plain(await self.page.locator("main .act").first.inner_text()) == act
@@ -105,9 +106,15 @@ class Walk:
 
     async def until(self, heading: str) -> None:
         """Look again until the page has this heading: the nodes write to each other meanwhile."""
+        await self._again_until(lambda now, _: now == heading, f"is headed “{heading}”")
+
+    async def until_it_says(self, words: str) -> None:
+        await self._again_until(lambda _, text: words in text, f"says “{words}”")
+
+    async def _again_until(self, holds: Callable[[str, str], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        while await self.heading() != heading:
-            assert time.monotonic() < deadline, f"Still “{await self.heading()}”, not “{heading}”."
+        while not holds(await self.heading(), text := await self.text()):
+            assert time.monotonic() < deadline, f"After {PATIENCE_S} seconds no page that {what}, but: {text}"
             await asyncio.sleep(0.2)
             await self.page.reload()
 
