@@ -54,7 +54,8 @@ async def differs(act: Act, visit: Visit, request: Request | None) -> bool:
 async def ask(act: Act, *, visit_id: str, worker_ids: list[str], by_wish: bool = False) -> Outcome:
     """Ask our own people first: these workers, or those of the person's standing wish, in its order.
 
-    A second press asks nobody twice. Raises Conflict when there is no gap, Invalid when nobody is named.
+    A second press asks nobody twice. Raises Conflict when there is no gap, Invalid when nobody is named although
+    someone could be; where none of our own fits, the search begins without them.
     """
     visit = await rota_queries.lock_visit(visit_id)
     act.allow(await queries.thing_of(visit))
@@ -67,7 +68,7 @@ async def ask(act: Act, *, visit_id: str, worker_ids: list[str], by_wish: bool =
     if by_wish:
         wish = await members.standing_wish(visit.person_id)
         worker_ids = [w for w in wish.ask_first if w in fitting] if wish else []
-    elif not worker_ids:
+    elif not worker_ids and fitting:
         raise Invalid("Choose at least one person to ask.", "nothing_chosen", field="workers")
     if any(worker_id not in fitting for worker_id in worker_ids):
         raise Invalid("Someone you chose can't be asked for this visit.", "does_not_fit", field="workers")
@@ -285,6 +286,7 @@ async def end(act: Act, *, visit_id: str, reason: Literal["not_needed", "moved"]
     """
     visit = await rota_queries.lock_visit(visit_id)
     act.allow(await queries.thing_of(visit))
+    rota.refuse_begun(visit)
     request = await queries.request_for(visit_id)
     if request is None or not request.live:
         if visit.state in {"gap", "planned"}:
@@ -346,7 +348,7 @@ async def override(act: Act, *, request_id: str, code: str, words: str) -> None:
     It makes no award and moves no money; it is a note that the page shows.
     """
     request = await queries.lock_request(request_id)
-    act.allow(Thing("cover_request", request_id, request.person_id, await members.circle_id()))
+    act.allow(await queries.thing_of(await rota_queries.visit(request.visit_id)))
     if not code.strip():
         raise Invalid("Write the code they told you on the phone.", "no_code", field="code")
     act.because(f"{code.strip()}: {words.strip()}")

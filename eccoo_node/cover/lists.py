@@ -47,6 +47,10 @@ _SEARCH = """SELECT r.id, r.visit_id, r.person_id, r.state, r.further, r.next_ne
  FROM cover_request r LEFT JOIN cover_offer c ON c.id = r.chosen_offer"""
 
 
+def _search(values: Any) -> Search:
+    return Search(*values)
+
+
 async def _searches(where: str, *params: object) -> list[Search]:
     rows = await fetch(f"{_SEARCH} WHERE r.state <> 'ended' AND {where} ORDER BY r.created_at, r.id LIMIT 100", *params)
     ids = [row[0] for row in rows]
@@ -58,7 +62,8 @@ async def _searches(where: str, *params: object) -> list[Search]:
     ):
         asked.setdefault(row[0], []).append(row[1])
     return [
-        Search(*list(row)[:7], bool(row[7]), row[8], row[9], row[10], int(row[11]), tuple(asked.get(row[0], ()))) for row in rows
+        _search((*tuple(row)[:7], bool(row[7]), row[8], row[9], row[10], int(row[11]), tuple(asked.get(row[0], ()))))
+        for row in rows
     ]
 
 
@@ -110,7 +115,8 @@ _ASK_CARD = """SELECT n.id, r.id, r.visit_id, n.worker_id, n.answer, CASE WHEN r
 
 
 def _ask_card(row: Sequence[Any]) -> AskCard:
-    return AskCard(*list(row)[:5], bool(row[5]), *list(row)[6:])
+    values: Any = (*tuple(row)[:5], bool(row[5]), *tuple(row)[6:])
+    return AskCard(*values)
 
 
 async def ask_card(ask_id: str) -> AskCard:

@@ -11,6 +11,7 @@ from eccoo_federation.times import parse_time
 from eccoo_node.cover import offering, queries
 from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.shown import stored
+from eccoo_node.escrow import queries as money
 from eccoo_node.escrow import rules as shares
 from eccoo_node.escrow.rules import Terms
 from eccoo_node.kernel import access, clock
@@ -30,7 +31,7 @@ class ComingController(Controller):
         mine = await queries.mine(offer_id)
         actor = actor_of(request)
         if not access.may(actor, "cover.see_mine", mine.thing):
-            raise NotFound()
+            raise NotFound("This one has closed.", "offer_closed")
         return mine
 
     @get("/coming/{offer_id:str}", opt={"action": "cover.see_mine"})
@@ -46,6 +47,7 @@ class ComingController(Controller):
         terms = Terms(mine.fee_pence, mine.travel_pence, worker_deduct_bps=mine.worker_deduct_bps)
         home = shares.shares(terms, mine.fee_pence).worker_pence + mine.travel_pence
         told = mine.told or {}
+        line = await money.line(f"away:{mine.id}") if mine.state == "settled" else None
         phase = msgspec.json.decode(mine.machine).get("phase", "")
         return {
             "mine": mine, "told": told, "their_circle": circle, "when": clock.say_when(mine.starts_at, mine.ends_at, clock.zone()),
@@ -53,6 +55,7 @@ class ComingController(Controller):
             "hear_by": say.by_time(reply_by if reply_by > now else mine.go_no_go_at, now),
             "take_home": pounds(home), "begun": mine.starts_at <= now, "not_chosen": phase == "declined",
             "called": told.get("called") or f"someone in {mine.area}",
+            "settled": pounds(line.worker_pence) if line else "",
         }  # fmt: skip
 
     @post("/coming/{offer_id:str}/take-back", opt={"action": "cover.take_back"})

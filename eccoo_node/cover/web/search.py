@@ -107,10 +107,11 @@ class SearchController(Controller):
         return await show(request, "cover/ask.html", found.person_id, **await self._whom(found, search))
 
     async def _whom(self, visit: Visit, search: Request | None) -> dict[str, Any]:
-        asked = {n.worker_id for n in await queries.near_asks(search.id)} if search and search.live else set()
+        near = await queries.near_asks(search.id) if search and search.live else []
+        asked = {n.worker_id for n in near if n.answer != "closed"}
         people = [c for c in await candidates(visit) if c.person_id not in asked]
         wish = await members.standing_wish(visit.person_id)
-        named = wish is not None and not asked
+        named = wish is not None and not asked and any(c.person_id in wish.ask_first for c in people)
         return {"visit": visit, "people": people, "wish": wish if named else None, "asked": bool(asked),
                 "faces": {c.person_id: PersonCard(c.person_id, c.called, face=c.face) for c in people}}  # fmt: skip
 
@@ -155,7 +156,6 @@ class SearchController(Controller):
         circles = {c.id: c for c in await links.circles()} if asked or any(o.link_id for o in offers) else {}
         chosen = next((o for o in offers if o.id == found.chosen_offer), None)
         waiting = [n.called for n in near if not n.answer]
-        # A circle that offered, and then could not, is still asked.
         offered_from = {o.link_id for o in live}
         waiting += [
             circles[a.link_id].name for a in asked
@@ -172,14 +172,16 @@ class SearchController(Controller):
                 if found.state == "asking" or (found.state == "wants_payer" and o.id != found.chosen_offer)],
             "waiting": say.names(waiting), "nobody": bool(near) and not waiting,
             "all_circles_no": bool(asked) and all(a.answer for a in asked),
+            "none_asked": not near and not asked,
             "chosen": chosen, "their_circle": await circle_of(request, chosen) if chosen else None,
+            "ring": [Numbers(c.name, c.phone) for i, c in circles.items() if i in ({chosen.link_id} if chosen else offered_from)],
             "may_ask": access.may(actor, "cover.ask", thing), "may_further": not found.further and bool(await links.askable("cover.request")),
             "may_pay": access.may(actor, "cover.pay_more", thing), "payer": payer.called if payer else "",
             # Whoever speaks for someone says yes to the cost under their own name, not under the banner.
             "pays_as_oneself": bool(actor.acting_for) and actor.via not in {"phone", "paper"} and actor.person_id == thing.payer_id,
             "next_news": say.by_time(found.next_news_at, now), "sure_by": say.by_time(found.go_no_go_at, now),
             "contact": await contact_of(visit) if visit.cannot_be_missed or found.unsure else None,
-            "may_override": access.may(actor, "cover.override", Thing("cover_request", found.id, found.person_id)),
+            "may_override": access.may(actor, "cover.override", thing),
         }  # fmt: skip
 
     @get("/cover/{request_id:str}/further", opt={"action": "cover.ask_further"})
@@ -231,11 +233,13 @@ class SearchController(Controller):
 
     @get("/cover/{request_id:str}/override", opt={"action": "cover.override"})
     async def by_phone(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
-        found, visit, _ = await seen_by(actor_of(request), request_id)
-        access.requires(actor_of(request), "cover.override", Thing("cover_request", found.id, found.person_id))
+        found, visit, thing = await seen_by(actor_of(request), request_id)
+        access.requires(actor_of(request), "cover.override", thing)
         return await show(request, "cover/override.html", visit.person_id, **await self._by_phone(request, found, visit))
 
     async def _by_phone(self, request: AnyRequest, found: Request, visit: Visit) -> dict[str, Any]:
+        if not found.chosen_offer:
+            raise NotFound()
         offer = await queries.offer(found.chosen_offer)
         return {"search": found, "visit": visit, "offer": offer, "their_circle": await circle_of(request, offer)}
 

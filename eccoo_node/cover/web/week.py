@@ -70,14 +70,15 @@ def entry(
     visit: Visit, reader: Reader, faces: dict[str, PersonCard], now: datetime, search: lists.Search | None = None
 ) -> Entry:
     """Whoever is looked for stands first: to a worker the person, to everyone else the worker."""
-    if reader.id == visit.worker_id:
+    person: PersonCard | Blank
+    if reader.comes(visit):
         person, place = faces.get(visit.person_id, PersonCard("", visit.person_called)), visit.address
     else:
         known = faces.get(visit.worker_id or "") if not visit.cover_name else None
         person = known or PersonCard("", visit.who) if visit.who else NOBODY
         place = visit.what
     state = say.state(visit, reader, now)
-    if search is not None and visit.state == "gap" and reader.id != visit.worker_id:
+    if search is not None and visit.state == "gap" and not reader.comes(visit):
         state = ("waiting", "someone offers" if search.offers else "we’ve asked")
     return Entry(f"/visits/{visit.id}", person, say.hours_of(visit), place, state, visit.starts_at)
 
@@ -113,10 +114,13 @@ class WeekController(Controller):
     async def own(self, request: AnyRequest) -> Response[Any]:
         reader, start = reader_of(request), monday(request.query_params.get("from", ""))
         bounds = clock.day_bounds(start, clock.zone(), 7)
-        visits = await rota.week_of(reader.id, *bounds)
+        visits = await rota.week_of(reader.id, *bounds, by=reader.mode != "speaks")
         away = await lists.mine_in_week(reader.id, *bounds) if reader.mode != "speaks" else []
+        actor = actor_of(request)
+        thing = Thing("week", reader.id, reader.id, paid_workers=await members.paid_workers_of(await members.team_of(reader.id)))
+        searches = await lists.searches_for([reader.id]) if access.may(actor, "cover.see", thing) else {}
         title = f"{say.whose(reader.called)} week" if actor_of(request).acting_for else "Your week"
-        return await self._page(request, await days_of(visits, away, reader, start, await lists.searches_for([reader.id])), start, title, "/week")
+        return await self._page(request, await days_of(visits, away, reader, start, searches), start, title, "/week")
 
     @get("/weeks/{person_id:str}", opt={"action": "rota.see_week"})
     async def of_person(self, request: AnyRequest, person_id: FromPath[str]) -> Response[Any]:
@@ -146,13 +150,14 @@ class WeekController(Controller):
             return await self._elsewhere(request, found)
         visit = await visit_for(actor, visit_id)
         line = await escrow.line(visit.line) if visit.line else None
-        comes, instead = reader.id == visit.worker_id, say.replaced(visit, reader)
+        comes, instead = reader.comes(visit), say.replaced(visit, reader)
         spoken = "person" in await rota.said(visit.id)
-        may_ask = not comes and access.may(actor, "cover.ask", await queries.thing_of(visit))
+        thing = await queries.thing_of(visit, payer=True)
+        may_ask = not comes and access.may(actor, "cover.ask", thing)
         must = await members.must_know(visit.person_id) if comes and not instead and visit.state == "planned" else None
         faces = await members.people({visit.person_id, visit.worker_id or ""})
-        near = actor.wears("family", "owner", "coordinator", community_id=visit.team_id) or actor.wears("facilitator")
-        sees_money = (comes and not instead) or may_ask or near
+        # Being in the team is no say in the money: whoever comes, asks, chooses or pays sees it, and whoever helps them.
+        sees_money = (comes and not instead) or access.may(actor, "cover.see_paying", thing)
         return await show(
             request, "cover/visit.html", visit.person_id, visit=visit, comes=comes, may_ask=may_ask, must=must,
             sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now, answered=spoken), past=visit.starts_at <= now,

@@ -110,6 +110,7 @@ class SpeakingController(Controller):
     async def let_speak(self, request: AnyRequest) -> Response[Any]:
         """Say yes to it. What is kept are the words that were read."""
         subject = _subject(request)
+        requires(actor_of(request), "members.let_speak", Thing("person", subject, subject))
         choices = await self._choices(subject)
         try:
             form = read_form(request, LetSpeak)
