@@ -83,7 +83,17 @@ _PATHS = {
     "released_away": "/coming/{about}",
 }
 # What a facilitator is told in order to lift the telephone.
-TO_DO = ("not_sure", "no_answer", "something_wrong", "please_ask", "differ", "talk", "another_time", "not_paid_for", "not_sure_away")
+TO_DO = (
+    "not_sure",
+    "no_answer",
+    "something_wrong",
+    "please_ask",
+    "differ",
+    "talk",
+    "another_time",
+    "not_paid_for",
+    "not_sure_away",
+)
 ABOUT_ELSEWHERE = frozenset(code for code, words in SENTENCES.items() if "there}" in words)
 
 
