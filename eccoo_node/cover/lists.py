@@ -148,13 +148,17 @@ async def asks_to(worker_id: str, now: datetime) -> list[AskCard]:
 
 async def slots_of(worker_id: str, now: datetime) -> list[datetime]:
     """The quarter hours still to come that a worker has promised to another circle."""
-    rows = await fetch("SELECT slot_at FROM worker_slot WHERE worker_id = ? AND slot_at > ? ORDER BY slot_at", worker_id, now)
+    rows = await fetch(
+        "SELECT slot_at FROM worker_slot WHERE worker_id = ? AND slot_at > ? ORDER BY slot_at", worker_id, now
+    )
     return [row[0] for row in rows]
 
 
 async def answered_by(worker_id: str) -> frozenset[str]:
     """The requests of other circles that a worker has answered, whatever came of it."""
-    rows = await fetch("SELECT DISTINCT open_request_id FROM my_offer WHERE worker_id = ? AND state <> 'taken_back'", worker_id)
+    rows = await fetch(
+        "SELECT DISTINCT open_request_id FROM my_offer WHERE worker_id = ? AND state <> 'taken_back'", worker_id
+    )
     return frozenset(row[0] for row in rows)
 
 

@@ -95,7 +95,7 @@ async def to_answer(person_ids: Sequence[str]) -> list[Visit]:
     """Visits whose worker has said how it went, and who waits for the person."""
     # An answer that is older than the worker's own word was to another question: the two differ, so it is asked again.
     return await visits(
-        f"v.person_id IN ({marks(person_ids)}) AND v.state = 'said' AND NOT EXISTS (SELECT 1 FROM said s "
+        f"v.person_id IN ({marks(person_ids)}) AND v.state = 'said' AND NOT EXISTS (SELECT 1 FROM said s "  # noqa: S608 only marks
         "WHERE s.visit_id = v.id AND s.side = 'person' AND s.said_at >= (SELECT MAX(w.said_at) FROM said w "
         "WHERE w.visit_id = v.id AND w.side = 'worker'))",
         *person_ids,
@@ -256,14 +256,16 @@ def _news(row: Sequence[object]) -> News:
 
 async def news_of(person_id: str, since: datetime, limit: int = 20) -> list[News]:
     """What someone was told, the newest first."""
-    rows = await fetch(f"{_NEWS} WHERE t.person_id = ? AND t.at >= ? ORDER BY t.at DESC, t.id LIMIT ?", person_id, since, limit)
+    rows = await fetch(
+        f"{_NEWS} WHERE t.person_id = ? AND t.at >= ? ORDER BY t.at DESC, t.id LIMIT ?", person_id, since, limit
+    )
     return [_news(row) for row in rows]
 
 
 async def news_to_bring(limit: int = 50) -> list[News]:
     """News that waits for a facilitator to ring, write or call round; not what facilitators themselves were told."""
     rows = await fetch(
-        f"{_NEWS} WHERE t.told_at IS NULL AND NOT EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id "
+        f"{_NEWS} WHERE t.told_at IS NULL AND NOT EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id "  # noqa: S608
         "WHERE h.person_id = t.person_id AND c.kind = 'circle' AND h.role = 'facilitator' AND h.ended_at IS NULL) "
         # What has been overtaken needs no telephone call.
         "AND NOT (t.news IN ('gap', 'gap_again', 'offer', 'no_news', 'nobody_near', 'costs_more', 'not_after_all', 'asked') "

@@ -145,7 +145,9 @@ class SearchController(Controller):
             if found.chosen_offer and access.may(actor, "cover.see_paying", thing):
                 return redirect(request, f"/cover/offers/{found.chosen_offer}")
             raise NotFound()
-        return await show(request, "cover/search.html", visit.person_id, **await self._stands(request, found, visit, thing))
+        return await show(
+            request, "cover/search.html", visit.person_id, **await self._stands(request, found, visit, thing)
+        )
 
     async def _stands(self, request: AnyRequest, found: Request, visit: Visit, thing: Thing) -> dict[str, Any]:
         actor, now = actor_of(request), clock.now()
@@ -174,7 +176,8 @@ class SearchController(Controller):
             "none_asked": not near and not asked,
             "chosen": chosen, "their_circle": await circle_of(request, chosen) if chosen else None,
             "ring": [Numbers(c.name, c.phone) for i, c in circles.items() if i in ({chosen.link_id} if chosen else offered_from)],
-            "may_ask": access.may(actor, "cover.ask", thing), "may_further": not found.further and bool(await links.askable("cover.request")),
+            "may_ask": access.may(actor, "cover.ask", thing),
+            "may_further": not found.further and bool(await links.askable("cover.request")),
             "may_pay": access.may(actor, "cover.pay_more", thing), "payer": payer.called if payer else "",
             # Whoever speaks for someone says yes to the cost under their own name, not under the banner.
             "pays_as_oneself": bool(actor.acting_for) and actor.via not in {"phone", "paper"} and actor.person_id == thing.payer_id,
