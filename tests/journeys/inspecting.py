@@ -71,7 +71,10 @@ class Inspector:
         for dark, width, everything in LOOKS:
             await page.emulate_media(color_scheme="dark" if dark else "light")
             await page.set_viewport_size({"width": width, "height": 640 if width < 1000 else 800})
-            wrong += [f"{width} {'dark' if dark else 'light'}: {one}" for one in await axe_violations(page, only=() if everything else OF_LOOKS)]
+            wrong += [
+                f"{width} {'dark' if dark else 'light'}: {one}"
+                for one in await axe_violations(page, only=() if everything else OF_LOOKS)
+            ]
             if width == 320 and not dark:
                 wrong += await _on_a_small_phone(page)
         wrong += await _weighed(page)

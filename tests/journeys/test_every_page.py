@@ -67,7 +67,15 @@ async def test_every_page_of_everyone_can_be_read_by_everyone(new_walk: NewWalk)
     await walk.speak_for("Edith")
     await everywhere(walk, inspector)
     assert inspector.found == {}
-    assert {"/demo", "/home", "/week", "/visits/{id}", "/teams/{id}", "/admin/links/{id}", "/gatherings"} <= inspector.patterns
+    assert {
+        "/demo",
+        "/home",
+        "/week",
+        "/visits/{id}",
+        "/teams/{id}",
+        "/admin/links/{id}",
+        "/gatherings",
+    } <= inspector.patterns
     assert len(CIRCLE_OF) == sum(len(people) for people in PEOPLE.values())
 
 

@@ -80,8 +80,16 @@ async def test_a_facilitator_does_each_of_the_persons_steps_on_the_phone(new_wal
     await ruth_rings_edith(walk)
     await walk.until_it_says("Did Siobhán come yesterday?")
     await walk.open("/home")
-    await walk.page.get_by_role("link", name="Did Siobhán come yesterday?").or_(walk.one("Say whether it went ahead")).first.click()
-    await reads_aloud(walk, "Did Siobhán come yesterday?", "When you say it went ahead, £51 goes to Siobhán and £9 to the two circles.")
+    await (
+        walk.page.get_by_role("link", name="Did Siobhán come yesterday?")
+        .or_(walk.one("Say whether it went ahead"))
+        .first.click()
+    )
+    await reads_aloud(
+        walk,
+        "Did Siobhán come yesterday?",
+        "When you say it went ahead, £51 goes to Siobhán and £9 to the two circles.",
+    )
     await walk.choose("Yes, as planned")
     await walk.press("Record Edith’s answer")
     await walk.says("Read this back to Edith: Thank you. Your answer is: yes, as planned.", "£51 went to Siobhán")
@@ -136,7 +144,9 @@ async def test_a_daughters_yes_after_her_mothers_no_changes_nothing(new_walk: Ne
     await hers.be("Edith")
     await hers.open(search)
     await hers.press("Do without instead")
-    await hers.reads("Do without on Thursday?", "Those we asked are told.", "The £60 set aside goes back.", act="Yes, do without")
+    await hers.reads(
+        "Do without on Thursday?", "Those we asked are told.", "The £60 set aside goes back.", act="Yes, do without"
+    )
     await hers.press("Yes, do without")
     await hers.says("Nobody comes on Thursday. Those who were asked know.")
     await edith.close()

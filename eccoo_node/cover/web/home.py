@@ -110,7 +110,12 @@ class Says(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, scopes: frozenset[str]) -> "Says":
-        return cls(not scopes.isdisjoint(SEEING_COVER), "ask_for_cover" in scopes, "say_visit_went" in scopes, "money" in scopes)
+        return cls(
+            not scopes.isdisjoint(SEEING_COVER),
+            "ask_for_cover" in scopes,
+            "say_visit_went" in scopes,
+            "money" in scopes,
+        )
 
 
 async def waiting(says: dict[str, Says], reader: Reader, now: datetime) -> list[tuple[Item, str]]:
@@ -127,7 +132,9 @@ async def waiting(says: dict[str, Says], reader: Reader, now: datetime) -> list[
     for visit in await rota.to_answer([id_ for id_ in ids if says[id_].answers]):
         to = "" if reader.is_you(visit.person_id) else f" to {visit.person_called}"
         title = f"Did {visit.who or 'someone'} come{to} {say.on_day(visit.starts_at, now)}?"
-        item = Item(3, title, say.settles(visit, now), f"/visits/{visit.id}/answer", "Say whether it went ahead", "waiting")
+        item = Item(
+            3, title, say.settles(visit, now), f"/visits/{visit.id}/answer", "Say whether it went ahead", "waiting"
+        )
         found.append((item, visit.person_id))
     return found
 
@@ -137,7 +144,11 @@ async def for_speaker(actor: Actor, reader: Reader, now: datetime) -> list[Item]
     cards = {card.id: card for card in await members.spoken_for_by(actor.person_id)}
     if not cards:
         return []
-    says = {id_: Says.of(scopes) for id_, scopes in (await members.scopes_by_person(actor.person_id)).items() if id_ in cards}
+    says = {
+        id_: Says.of(scopes)
+        for id_, scopes in (await members.scopes_by_person(actor.person_id)).items()
+        if id_ in cards
+    }
     return [
         msgspec.structs.replace(
             item, button=f"Speak for {cards[person].called}", speak_for=person, speak_for_called=cards[person].called
@@ -306,8 +317,14 @@ class HomeController(Controller):
         faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})
         searches = await lists.searches_for([reader.id]) if says.cover else {}
         entries = [(say.of_day(v.starts_at, now), entry(v, reader, faces, now, searches.get(v.id))) for v in visits]
-        teams = [] if actor.acting_for else [t for t in await members.teams_of(actor.person_id) if t[1].id != actor.person_id]
-        desk = await for_facilitator(actor, reader, now) if actor.wears("facilitator") and not actor.acting_for else None
+        teams = (
+            []
+            if actor.acting_for
+            else [t for t in await members.teams_of(actor.person_id) if t[1].id != actor.person_id]
+        )
+        desk = (
+            await for_facilitator(actor, reader, now) if actor.wears("facilitator") and not actor.acting_for else None
+        )
         return await show(
             request, "cover/home.html", first=items[0] if items else None, items=items[1:], entries=entries, desk=desk,
             news=await news_lines(reader, now, says), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),

@@ -237,7 +237,9 @@ class SearchController(Controller):
     async def by_phone(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
         found, visit, thing = await seen_by(actor_of(request), request_id)
         access.requires(actor_of(request), "cover.override", thing)
-        return await show(request, "cover/override.html", visit.person_id, **await self._by_phone(request, found, visit))
+        return await show(
+            request, "cover/override.html", visit.person_id, **await self._by_phone(request, found, visit)
+        )
 
     async def _by_phone(self, request: AnyRequest, found: Request, visit: Visit) -> dict[str, Any]:
         if not found.chosen_offer:

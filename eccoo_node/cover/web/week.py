@@ -121,7 +121,9 @@ class WeekController(Controller):
         visits = await rota.week_of(reader.id, *bounds, by=reader.mode != "speaks")
         away = await lists.mine_in_week(reader.id, *bounds) if reader.mode != "speaks" else []
         actor = actor_of(request)
-        thing = Thing("week", reader.id, reader.id, paid_workers=await members.paid_workers_of(await members.team_of(reader.id)))
+        thing = Thing(
+            "week", reader.id, reader.id, paid_workers=await members.paid_workers_of(await members.team_of(reader.id))
+        )
         searches = await lists.searches_for([reader.id]) if access.may(actor, "cover.see", thing) else {}
         title = f"{say.whose(reader.called)} week" if actor_of(request).acting_for else "Your week"
         return await self._page(request, await days_of(visits, away, reader, start, searches), start, title, "/week")
