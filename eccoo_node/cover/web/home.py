@@ -328,7 +328,8 @@ class HomeController(Controller):
         return await show(
             request, "cover/home.html", first=items[0] if items else None, items=items[1:], entries=entries, desk=desk,
             news=await news_lines(reader, now, says), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
-            greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now), books=actor.wears("treasurer"), node=actor.wears("admin"),
+            greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now),
+            books=actor.wears("treasurer"), node=actor.wears("admin"),
         )  # fmt: skip
 
 
