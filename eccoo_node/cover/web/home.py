@@ -13,6 +13,7 @@ from eccoo_node.cover.web.week import entry
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor
 from eccoo_node.members import queries as members
+from eccoo_node.members import seeing
 from eccoo_node.members.cards import PersonCard
 from eccoo_node.rota import news as news_of
 from eccoo_node.rota import queries as rota
@@ -110,7 +111,7 @@ async def for_speaker(actor: Actor, reader: Reader, now: datetime) -> list[Item]
     cards = {card.id: card for card in await members.spoken_for_by(actor.person_id)}
     if not cards:
         return []
-    says = {id_: Says.of(scopes) for id_, scopes in (await members.scopes_by_person(actor.person_id)).items() if id_ in cards}
+    says = {id_: Says.of(scopes) for id_, scopes in (await seeing.scopes_by_person(actor.person_id)).items() if id_ in cards}
     return [
         msgspec.structs.replace(
             item, button=f"Speak for {cards[person].called}", speak_for=person, speak_for_called=cards[person].called
@@ -217,7 +218,7 @@ class HomeController(Controller):
     async def home(self, request: AnyRequest) -> Response[Any]:
         actor, reader, now = actor_of(request), reader_of(request), clock.now()
         own = reader.mode != "speaks"
-        says = Says() if own else Says.of((await members.scopes_by_person(actor.person_id)).get(reader.id, frozenset()))
+        says = Says() if own else Says.of((await seeing.scopes_by_person(actor.person_id)).get(reader.id, frozenset()))
         items = [item for item, _ in await waiting({reader.id: says}, reader, now)]
         if says.pays:
             items += await for_payer(reader, now)
