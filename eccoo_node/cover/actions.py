@@ -286,6 +286,7 @@ async def end(act: Act, *, visit_id: str, reason: Literal["not_needed", "moved"]
     """
     visit = await rota_queries.lock_visit(visit_id)
     act.allow(await queries.thing_of(visit))
+    rota.refuse_begun(visit)
     request = await queries.request_for(visit_id)
     if request is None or not request.live:
         if visit.state in {"gap", "planned"}:

@@ -96,6 +96,9 @@ def _choose(actor: Actor, thing: Thing) -> bool | str:
 
 @rule("cover.pay_more")
 def _pay_more(actor: Actor, thing: Thing) -> bool | str:
+    own = actor.person_id == thing.payer_id and not actor.acting_for
+    if not own and actor.person_id in {thing.worker_id, *thing.paid_workers} - {""}:
+        return "Someone who is paid for the work does not say yes to its price."
     return actor.speaks_as(thing.payer_id, "money")
 
 

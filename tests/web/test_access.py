@@ -44,7 +44,13 @@ _FORMS = {
 
 
 # What would only say again what another line says.
-_SAME_AGAIN = {"Harold’s past", "Harold’s said", "Edith’s dear to Osric", "Harold’s dear to Osric", "Harold’s gap to Osric"}
+_SAME_AGAIN = {
+    "Harold’s past",
+    "Harold’s said",
+    "Edith’s dear to Osric",
+    "Harold’s dear to Osric",
+    "Harold’s gap to Osric",
+}
 # Reading someone else's record is an act, and leaves its trace in the audit: nowhere else.
 _AUDITED = {"/phone/{person_id}", "/money/circles/{link_id}/where"}
 
@@ -204,7 +210,7 @@ def table_of(walk: Walk) -> str:
     wide = max(len(label) for label in walk.cells) + 2
     lines = ["# Who gets to which page. Written by tests/web/test_access.py; what a column means:"]
     lines += [f"#   {hat:5} {known.words}" for hat, known in HATS.items()]
-    lines += ["# A cell is the answer's status; \"in\" leads to signing in; 422 and 409 come only after permission.", ""]
+    lines += ['# A cell is the answer\'s status; "in" leads to signing in; 422 and 409 come only after permission.', ""]
 
     def line(label: str, cells: Iterable[str]) -> str:
         return f"{label:{wide}}" + "".join(f"{cell:5}" for cell in cells).rstrip()
@@ -233,7 +239,6 @@ def test_reading_a_page_changes_nothing_and_nor_does_a_refused_form(walk: Walk) 
 
 def test_no_page_breaks(walk: Walk) -> None:
     assert [key for key, (status, _) in walk.pages.items() if status >= 500 and key[0] != "GET  /readyz"] == []
-
 
 
 def test_what_is_hidden_and_what_is_not_there_are_answered_alike(walk: Walk) -> None:

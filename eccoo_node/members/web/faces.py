@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from eccoo_node.kernel.access import Thing, may
 from eccoo_node.kernel.errors import NotFound
-from eccoo_node.members import queries, seeing
+from eccoo_node.members import queries
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of
 
@@ -22,7 +22,7 @@ class FaceController(Controller):
         """The picture someone gave of themselves. A browser keeps it for an hour, for its reader alone."""
         actor = actor_of(request)
         shown = may(actor, "members.see_face", Thing("person", person_id, person_id))
-        found = await queries.face(person_id) if shown or await seeing.may_show_face(actor, person_id) else None
+        found = await queries.face(person_id) if shown or await queries.may_show_face(actor, person_id) else None
         if found is None:
             raise NotFound()
         headers = {"cache-control": "private, max-age=3600", "content-disposition": "inline"}

@@ -172,7 +172,7 @@ def test_time_moves_on_in_both_at_once(demo: Demo) -> None:
 
 
 def test_a_second_demo_in_one_place_or_on_one_port_is_refused(demo: Demo, tmp_path: Path) -> None:
-    told = one_sentence(eccoo(tmp_path, "demo", "--port", str(neighbouring_ports()), "--dir", str(demo.root)))
+    told = one_sentence(eccoo(tmp_path, "demo", "--port", str(demo.port), "--dir", str(demo.root)))
     assert "already" in told
     for port in (demo.port, demo.port - 1, demo.port + 1):
         told = one_sentence(eccoo(tmp_path, "demo", "--port", str(port), "--dir", str(tmp_path / "other")))
@@ -200,14 +200,25 @@ def test_ctrl_c_ends_both_and_what_was_done_is_kept(demo: Demo) -> None:
         assert again.stop(signal.SIGTERM) == 0
 
 
-def test_other_ports_need_a_fresh_beginning(demo: Demo) -> None:
+def test_on_other_ports_it_is_another_demo_and_the_first_is_kept(demo: Demo) -> None:
     port = neighbouring_ports()
-    told = one_sentence(eccoo(demo.root.parent, "demo", "--port", str(port), "--dir", str(demo.root)))
-    assert f"--port {demo.port}" in told
-    assert "--reset" in told
+    made = (demo.root / "demo.json").read_bytes()
+    other = Demo(demo.root, port).wait()
+    try:
+        assert "Making" in other.told
+        assert f"port-{port}" in other.told
+        assert re.search(r"<strong>Monday \d+ \w+, 9", Browser().open(f"http://127.0.0.1:{port}/demo"))
+    finally:
+        other.stop()
+    assert (demo.root / "demo.json").read_bytes() == made
+
+
+def test_reset_begins_afresh_on_the_port_that_is_named(demo: Demo) -> None:
+    port = neighbouring_ports()
     fresh = Demo(demo.root, port, "--reset").wait()
     try:
         assert "Making" in fresh.told
+        assert json.loads((demo.root / "demo.json").read_text())["port"] == port
         assert re.search(r"<strong>Monday \d+ \w+, 9", Browser().open(f"http://127.0.0.1:{port}/demo"))
     finally:
         fresh.stop()

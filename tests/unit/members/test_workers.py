@@ -60,7 +60,7 @@ def test_one_reason_why_someone_does_not_fit(worker, seen, free, need, reason) -
     assert why_not(worker, seen, free, need, ZONE) == reason
 
 
-moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)).map(lambda d: d.replace(tzinfo=UTC))  # noqa: DTZ001
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)).map(lambda d: d.replace(tzinfo=UTC))
 # Half the visits lie near one of the two nights on which the clock changes.
 near_change = st.tuples(
     st.sampled_from([datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)]), st.integers(-240, 240)
@@ -82,7 +82,9 @@ def test_the_clock_on_the_wall_is_read_at_every_moment_of_a_visit(start: datetim
 
 
 @given(starts, lengths, st.data())
-def test_a_visit_is_covered_just_when_each_of_its_minutes_is(start: datetime, length: timedelta, data: st.DataObject) -> None:
+def test_a_visit_is_covered_just_when_each_of_its_minutes_is(
+    start: datetime, length: timedelta, data: st.DataObject
+) -> None:
     start = start.replace(second=0, microsecond=0)
     wanted = on_the_wall(start, start + length, ZONE)
     assert is_free(wanted, ALWAYS)
