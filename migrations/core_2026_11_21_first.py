@@ -1,6 +1,7 @@
 """Every table of the first release. Drafted by `python -m tests.support.draft_migration` until that release is out."""
 
 # fmt: off
+# ruff: noqa: E501
 STATEMENTS = {
     "sqlite": [
         """CREATE TABLE "job" (

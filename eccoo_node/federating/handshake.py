@@ -20,7 +20,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.links import held, identity, letters, queries
 from eccoo_node.links.arrivals import compare, pin_keys
 
-_RNG = random.Random()
+_RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
 # A call that the other side refused for one of these reasons will never go better.
 _FINAL = frozenset((
     "bad_invite", "bad_reveal", "wrong_node", "bad_log", "bad_key", "bad_proof", "log_forked", "bad_address", "link_ended",

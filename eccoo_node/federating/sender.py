@@ -24,7 +24,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.links import queries
 from eccoo_node.links.actions import alarm
 
-_RNG = random.Random()
+_RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
 # One turn ends after this, so that the lease never runs out under a sender at work.
 TURN = timedelta(seconds=40)
 SKEW_RETRY_S = 60

@@ -198,7 +198,7 @@ def _check(settings: Settings) -> None:
         raise Broken(f"circle.zone is not a known time zone: {settings.circle.zone}.", "bad_setting") from None
     try:
         parts = urlsplit(settings.public_url)
-        parts.port
+        parts.port  # noqa: B018 raises for one that cannot be
     except ValueError:
         raise Broken(f"web.public_url is not an address: {settings.web.public_url}.", "bad_setting") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:

@@ -65,6 +65,11 @@ class Inspector:
         if self.is_new(page.url, await page.content()):
             await self.look_at(page, heading)
 
+    def approve(self) -> None:
+        """Fails with everything that was found, page by page."""
+        lines = [f"{page}\n    " + "\n    ".join(wrong) for page, wrong in sorted(self.found.items())]
+        assert not lines, "\n".join(["", *lines])
+
     async def look_at(self, page: Page, heading: str) -> None:
         before = page.viewport_size
         wrong: list[str] = []

@@ -84,7 +84,7 @@ async def joan_asks_further(walk: Walk) -> list[str]:
     shown = [line.strip() for line in await walk.page.locator("main li").all_inner_texts()]
     assert shown == [
         "HX7", f"{walk.day(3)}, 9am to 11am", "There is a hoist, stairs and pets",
-        "Skill needed: moving and handling and washing and dressing", "English is spoken", "A woman is wished for", "£60",
+        "Skills needed: moving and handling, washing and dressing", "English is spoken", "A woman is wished for", "£60",
         "Half of the fee, if called off less than 24 hours before", f"A safety review was done on {walk.seen_on(-11)}",
     ]  # fmt: skip
     await walk.press("Yes, ask them")

@@ -18,7 +18,7 @@ from eccoo_federation.client import GuardedClient
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodePostgres, NodeSQLite, engine_for
 from eccoo_node.db.rows import fetch, fetch_one
-from eccoo_node.federating import pulls, sender
+from eccoo_node.federating import pulls, sender  # noqa: F401 their jobs are registered by importing them
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.federating.wire import Wire
 from eccoo_node.kernel import clock

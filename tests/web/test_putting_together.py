@@ -163,7 +163,7 @@ def test_two_processes_never_serve_one_folder(tmp_path: Path) -> None:
         "already_serving",
         f"Another process already serves {tmp_path}.",
     )
-    with only_one(lock), lock.open("a") as other, pytest.raises(OSError) as held:
+    with only_one(lock), lock.open("a") as other, pytest.raises(OSError) as held:  # noqa: PT011
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     assert held.value.errno == errno.EAGAIN
 

@@ -17,7 +17,7 @@ from eccoo_node.members.cards import PersonCard
 from eccoo_node.rota import news as news_of
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
-from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.queries import News, Visit
 from eccoo_node.rota.say import Reader
 from eccoo_node.rota.web import Bring, for_others, reader_of, show, to_bring
 from eccoo_node.web.ask import AnyRequest
@@ -283,8 +283,12 @@ async def news_lines(reader: Reader, now: datetime, says: Says) -> list[tuple[st
 
     Whoever speaks for someone reads of the visits to that person alone, and of who was asked only with a say in it.
     """
+    newest: dict[str, News] = {}
+    for one in await rota.news_of(reader.id, now - NEWS_LASTS):
+        # Of one visit only the newest holds: who was coming and then could not is not coming.
+        newest.setdefault(one.visit_id or one.about_id, one)
     rows = [
-        n for n in await rota.news_of(reader.id, now - NEWS_LASTS)
+        n for n in newest.values()
         if n.news not in _SAID_ALREADY and n.news not in news_of.TO_DO
         and (reader.mode != "speaks" or n.visit_person_id == reader.id) and (says.cover or n.news not in news_of.OF_COVER)
     ]  # fmt: skip
@@ -328,7 +332,8 @@ class HomeController(Controller):
         return await show(
             request, "cover/home.html", first=items[0] if items else None, items=items[1:], entries=entries, desk=desk,
             news=await news_lines(reader, now, says), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
-            greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now), books=actor.wears("treasurer"), node=actor.wears("admin"),
+            greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now),
+            books=actor.wears("treasurer"), node=actor.wears("admin"),
         )  # fmt: skip
 
 

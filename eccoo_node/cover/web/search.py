@@ -170,7 +170,8 @@ class SearchController(Controller):
             "search": found, "visit": visit, "phase": phase(found, live), "offers": [
                 {"path": f"/cover/{found.id}/offers/{o.id}", "title": o.first_name,
                  "words": f"{circles[o.link_id].name if o.link_id in circles else 'Our own circle'}, {words.beside(o.total_pence, aside)}",
-                 "person": face_of(o, people)} for o in live if found.state == "asking" or (found.state == "wants_payer" and o.id != found.chosen_offer)],
+                 "person": face_of(o, people)} for o in live
+                if found.state == "asking" or (found.state == "wants_payer" and o.id != found.chosen_offer)],
             "waiting": say.names(waiting), "nobody": bool(near) and not waiting,
             "all_circles_no": bool(asked) and all(a.answer for a in asked),
             "none_asked": not near and not asked,

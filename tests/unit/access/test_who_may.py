@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from eccoo_node import app
+from eccoo_node import app  # noqa: F401 every rule is registered by what the app is put together from
 from eccoo_node.kernel.access import _RULES as RULES
 from eccoo_node.kernel.access import NODE, Actor, Hat, Thing, actions, may
 from eccoo_node.record import door

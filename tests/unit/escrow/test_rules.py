@@ -120,7 +120,7 @@ def test_an_entry_that_does_not_balance_cannot_be_written_down() -> None:
     ],
 )
 def test_a_leg_that_makes_no_sense_is_refused(leg: Leg) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError):  # noqa: PT011 a mistake of the programmer, which no person ever reads
         rules.postings([leg])
 
 

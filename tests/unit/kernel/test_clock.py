@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from eccoo_node.kernel import clock
 
 LONDON = ZoneInfo("Europe/London")
-MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))
+MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 so Hypothesis wants it
 
 
 def local(*parts: int) -> datetime:

@@ -59,7 +59,7 @@ def test_a_tie_goes_by_order() -> None:
     lambda: share_out(1, [0, 0]), lambda: share_out(1, [2, -1]), lambda: share_out(1, []),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused(call: object) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError):  # noqa: PT011 several sentences, one kind
         call()  # type: ignore[operator]
 
 

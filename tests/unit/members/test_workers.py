@@ -60,7 +60,7 @@ def test_one_reason_why_someone_does_not_fit(worker, seen, free, need, reason) -
     assert why_not(worker, seen, free, need, ZONE) == reason
 
 
-moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)).map(lambda d: d.replace(tzinfo=UTC))
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)).map(lambda d: d.replace(tzinfo=UTC))  # noqa: DTZ001
 # Half the visits lie near one of the two nights on which the clock changes.
 near_change = st.tuples(
     st.sampled_from([datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)]), st.integers(-240, 240)
