@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack
 from itertools import product
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -21,6 +22,7 @@ from eccoo_node.kernel import access
 from eccoo_node.record import door
 from eccoo_node.web import guards
 from eccoo_node.web.ask import FORM_FIELD, Ask
+from eccoo_node.web.sessions import SessionActor
 from tests.support.node import build
 from tests.support.pair import open_pair
 from tests.support.plugins import shelf
@@ -174,7 +176,7 @@ class Walk:
         cookies = "; ".join(f"{name}={value}" for name, value in reader.http.cookies.items())
         ask = Ask(site, {"path": "/", "method": "GET", "headers": [(b"cookie", cookies.encode())]})
         if hat in self.world.tokens:
-            ask.session = object()  # type: ignore[assignment] only whether there is one
+            ask.session = cast("SessionActor", object())  # only whether there is one
         token = ask.new_form_token()
         if ask.sets_form_secret:
             reader.http.cookies.set(site.form_cookie, ask.form_secret)
