@@ -86,6 +86,7 @@ class AdminController(Controller):
         plugins = _host(request)
         found = plugins.found.get(name)
         if found is None:
+            requires_admin(actor_of(request))
             raise NotFound
         seen = (ask_of(request).values.get("seen") or [""])[-1]
         try:

@@ -286,6 +286,7 @@ async def end(act: Act, *, visit_id: str, reason: Literal["not_needed", "moved"]
     """
     visit = await rota_queries.lock_visit(visit_id)
     act.allow(await queries.thing_of(visit))
+    rota.refuse_begun(visit)
     request = await queries.request_for(visit_id)
     if request is None or not request.live:
         if visit.state in {"gap", "planned"}:
@@ -347,7 +348,7 @@ async def override(act: Act, *, request_id: str, code: str, words: str) -> None:
     It makes no award and moves no money; it is a note that the page shows.
     """
     request = await queries.lock_request(request_id)
-    act.allow(Thing("cover_request", request_id, request.person_id, await members.circle_id()))
+    act.allow(await queries.thing_of(await rota_queries.visit(request.visit_id)))
     if not code.strip():
         raise Invalid("Write the code they told you on the phone.", "no_code", field="code")
     act.because(f"{code.strip()}: {words.strip()}")

@@ -1,6 +1,6 @@
 """Letters about cover from linked circles, the answers to their questions, and the clock of both machines."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -11,7 +11,8 @@ from eccoo_federation.errors import ProtocolError
 from eccoo_federation.times import parse_time
 from eccoo_node.cover import actions, machine, offering, queries, settling
 from eccoo_node.cover.near import who_fits
-from eccoo_node.cover.shown import stored
+from eccoo_node.cover.rules import RETAIN
+from eccoo_node.cover.shown import Disclosure, plain, stored
 from eccoo_node.cover.tables import CoverOffer, OpenRequest
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, insert_once
@@ -22,7 +23,11 @@ from eccoo_node.links import letters
 from eccoo_node.links import queries as links
 from eccoo_node.links.letters import Letter
 from eccoo_node.record.door import Act, door
+from eccoo_node.rota.actions import LONGEST
 from eccoo_node.rota.telling import tell
+
+# A question that comes again so soon is no news to those who were told of it.
+QUIET = timedelta(minutes=10)
 
 
 @letters.handles("cover.requested")
@@ -37,9 +42,13 @@ async def take_request(act: Act, *, letter: Letter) -> None:
     body = letter.read
     if not isinstance(body, bodies.CoverRequested):
         raise ProtocolError("bad_body")
+    starts_at, ends_at = parse_time(body.starts_at), parse_time(body.ends_at)
+    if ends_at - starts_at > LONGEST:
+        # Every minute and every quarter of an hour of it would be counted, for each of our workers.
+        raise ProtocolError("bad_body")
     row = OpenRequest(
         link_id=letter.link_id, reference=body.request, body=msgspec.json.encode(letter.body).decode(), area=body.area,
-        starts_at=parse_time(body.starts_at), ends_at=parse_time(body.ends_at),
+        starts_at=starts_at, ends_at=ends_at,
         go_no_go_at=parse_time(body.go_no_go_at), received_at=clock.now(),
     )  # fmt: skip
     if not await insert_once(row):
@@ -51,7 +60,11 @@ async def take_request(act: Act, *, letter: Letter) -> None:
     if found is None:
         raise ProtocolError("unknown_subject")
     act.about(found.id)
-    await tell(await who_fits(found), None, "asked_away", about=found.id, path=f"/requests/{found.id}")
+    lately = await fetch(
+        "SELECT person_id FROM told WHERE about_id = ? AND news = 'asked_away' AND at > ?", found.id, clock.now() - QUIET
+    )
+    fresh = await who_fits(found) - {row[0] for row in lately}
+    await tell(fresh, None, "asked_away", about=found.id, path=f"/requests/{found.id}")
     await jobs.add("cover.close_open", found.id, run_at=found.ends_at, open=found.id)
 
 
@@ -73,18 +86,24 @@ async def take_offer(act: Act, *, letter: Letter) -> None:
     question = stored(asked.body, bodies.CoverRequested)
     terms = wire.terms_of(question, body, schedule=circle.terms.schedule, home_share_bps=circle.home_share_bps)
     hash_ = wire.terms_hash(terms)
-    await insert_once(
+    # Their word for how long it stays good never outlasts the start of the visit.
+    hold_until = min(parse_time(body.hold_until), parse_time(question.starts_at))
+    fresh = await insert_once(
         CoverOffer(
-            id=body.offer, request_id=request.id, link_id=letter.link_id, first_name=body.first_name,
+            id=body.offer, request_id=request.id, link_id=letter.link_id, first_name=plain(body.first_name) or "Someone",
             face_media=body.face.media if body.face else "", face=body.face.data if body.face else "",
-            words=body.own_words, languages=" ".join(body.languages), rate_pence=body.rate_pence_per_hour,
+            words=plain(body.own_words), languages=" ".join(body.languages), rate_pence=body.rate_pence_per_hour,
             fee_pence=body.fee_pence, travel_pence=body.travel_pence,
             attested=msgspec.json.encode([a.as_wire() for a in body.attested]).decode(),
             worker_deduct_bps=terms.schedule.worker_deduct_bps, payer_add_bps=terms.schedule.payer_add_bps,
-            home_share_bps=terms.home_share_bps, hold_until=parse_time(body.hold_until), terms_hash=hash_,
+            home_share_bps=terms.home_share_bps, hold_until=hold_until, terms_hash=hash_,
             letter_id=letter.id, state="live" if request.live else "closed", received_at=clock.now(),
         )
     )  # fmt: skip
+    if not fresh:
+        known = await queries.offer(body.offer)
+        if (known.request_id, known.link_id) != (request.id, letter.link_id):
+            raise ProtocolError("unknown_subject")
     await machine.step(act, request, wire.Incoming(letter.link_id, body, hash_))
     act.about(body.offer)
 
@@ -237,11 +256,16 @@ async def keep_disclosure(act: Act, *, path: str, body: dict[str, Any]) -> None:
     """Keep what was disclosed for the worker who is coming, until the day it says; refuse what was not announced."""
     act.allow(Thing("my_offer", link_id=act.actor.link_id))
     _, ref, n = path.split("/")
+    try:
+        told = msgspec.convert(body, Disclosure)
+    except msgspec.ValidationError as error:
+        raise ProtocolError("bad_body") from error
     opened = await queries.open_by_ref(act.actor.link_id, ref)
     for one in await queries.mine_for(opened.id) if opened else []:
         if one.state == "coming" and str(one.n) == n:
-            until = parse_time(body["retain_until"])
-            await offering.set_mine(one.id, disclosure=msgspec.json.encode(body).decode(), retain_until=until)
+            # However long they let us, no longer than a visit needs.
+            until = min(parse_time(told.retain_until), one.ends_at + RETAIN)
+            await offering.set_mine(one.id, disclosure=msgspec.json.encode(told).decode(), retain_until=until)
             await jobs.add("cover.forget_in", one.id, run_at=until, offer=one.id)
             act.about(one.id)
 

@@ -47,6 +47,10 @@ _SEARCH = """SELECT r.id, r.visit_id, r.person_id, r.state, r.further, r.next_ne
  FROM cover_request r LEFT JOIN cover_offer c ON c.id = r.chosen_offer"""
 
 
+def _search(values: Any) -> Search:
+    return Search(*values)
+
+
 async def _searches(where: str, *params: object) -> list[Search]:
     rows = await fetch(f"{_SEARCH} WHERE r.state <> 'ended' AND {where} ORDER BY r.created_at, r.id LIMIT 100", *params)
     ids = [row[0] for row in rows]
@@ -58,21 +62,7 @@ async def _searches(where: str, *params: object) -> list[Search]:
     ):
         asked.setdefault(row[0], []).append(row[1])
     return [
-        Search(
-            row[0],
-            row[1],
-            row[2],
-            row[3],
-            bool(row[4]),
-            row[5],
-            bool(row[6]),
-            bool(row[7]),
-            row[8],
-            row[9],
-            row[10],
-            int(row[11]),
-            tuple(asked.get(row[0], ())),
-        )
+        _search((*tuple(row)[:7], bool(row[7]), row[8], row[9], row[10], int(row[11]), tuple(asked.get(row[0], ()))))
         for row in rows
     ]
 
@@ -125,8 +115,7 @@ _ASK_CARD = """SELECT n.id, r.id, r.visit_id, n.worker_id, n.answer, CASE WHEN r
 
 
 def _ask_card(row: Sequence[Any]) -> AskCard:
-    values = list(row)
-    values[5] = bool(values[5])
+    values: Any = (*tuple(row)[:5], bool(row[5]), *tuple(row)[6:])
     return AskCard(*values)
 
 
@@ -159,17 +148,13 @@ async def asks_to(worker_id: str, now: datetime) -> list[AskCard]:
 
 async def slots_of(worker_id: str, now: datetime) -> list[datetime]:
     """The quarter hours still to come that a worker has promised to another circle."""
-    rows = await fetch(
-        "SELECT slot_at FROM worker_slot WHERE worker_id = ? AND slot_at > ? ORDER BY slot_at", worker_id, now
-    )
+    rows = await fetch("SELECT slot_at FROM worker_slot WHERE worker_id = ? AND slot_at > ? ORDER BY slot_at", worker_id, now)
     return [row[0] for row in rows]
 
 
 async def answered_by(worker_id: str) -> frozenset[str]:
     """The requests of other circles that a worker has answered, whatever came of it."""
-    rows = await fetch(
-        "SELECT DISTINCT open_request_id FROM my_offer WHERE worker_id = ? AND state <> 'taken_back'", worker_id
-    )
+    rows = await fetch("SELECT DISTINCT open_request_id FROM my_offer WHERE worker_id = ? AND state <> 'taken_back'", worker_id)
     return frozenset(row[0] for row in rows)
 
 

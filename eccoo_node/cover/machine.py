@@ -116,17 +116,22 @@ async def _move(visit: Visit, line: str, worker_id: str, fee: int, travel: int, 
     return held
 
 
+def _line(request: Request, n: int, back: str = "") -> str:
+    # Awards are numbered within one search; a visit may be searched for again, and a line is used once.
+    return f"visit:{request.visit_id}:{request.id[-8:]}:{back}{n}"
+
+
 async def _hold(request: Request, offer: Offer, n: int) -> None:
-    if not await hold_for(request.visit_id, offer, f"visit:{request.visit_id}:{n}"):
+    if not await hold_for(request.visit_id, offer, _line(request, n)):
         raise Conflict("There is not enough paid in for this yet.", "not_enough")
 
 
 async def _give_money_back(request: Request, n: int) -> None:
     """The award is over: the sum lies again where it lay, for whoever comes instead."""
     visit = await rota_queries.visit(request.visit_id)
-    if visit.line != f"visit:{visit.id}:{n}":
+    if visit.line != _line(request, n):
         return
-    line = f"visit:{visit.id}:back{n}"
+    line = _line(request, n, "back")
     if not await _move(visit, line, visit.worker_id or "", visit.fee_pence, visit.travel_pence, None):
         await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
         await rota.set_fields(visit.id, line="")
@@ -135,6 +140,8 @@ async def _give_money_back(request: Request, n: int) -> None:
 async def _cancelled_after_commit(request: Request, n: int) -> None:
     """In good time the money goes back whole; late, the agreed share waits for the other circle's claim."""
     visit = await rota_queries.visit(request.visit_id)
+    # Nobody goes there any more, so nobody may fetch the name and the address any more.
+    await fetch("DELETE FROM disclosure_out WHERE request_id = ? AND n = ?", request.id, n)
     if not queries.cancelled_late(visit, clock.now()):
         await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
         await rota.set_fields(visit.id, line="")

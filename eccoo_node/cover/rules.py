@@ -69,6 +69,8 @@ def _self_or_written_down(actor: Actor, worker_id: str) -> bool:
     return written and actor.acting_for == worker_id
 
 
+# Whoever speaks for someone in neither of these has no need to know who was asked.
+SEEING_COVER = ("ask_for_cover", "choose_who_comes")
 NOT_YOURS_TO_ASK = "Only the person supported, or someone who speaks for them, can ask for cover."
 
 
@@ -94,20 +96,35 @@ def _choose(actor: Actor, thing: Thing) -> bool | str:
 
 @rule("cover.pay_more")
 def _pay_more(actor: Actor, thing: Thing) -> bool | str:
+    own = actor.person_id == thing.payer_id and not actor.acting_for
+    if not own and actor.person_id in {thing.worker_id, *thing.paid_workers} - {""}:
+        return "Someone who is paid for the work does not say yes to its price."
     return actor.speaks_as(thing.payer_id, "money")
 
 
-@rule("cover.override", "cover.resolve", "cover.resolve_away")
+@rule("cover.override", "cover.resolve")
 def _override(actor: Actor, thing: Thing) -> bool | str:
-    return actor.wears("facilitator")
+    """A facilitator, and never one who is paid in the team it is about."""
+    return bool(thing.person_id) and actor.wears("facilitator") and actor.person_id not in thing.paid_workers
+
+
+@rule("cover.resolve_away")
+def _resolve_away(actor: Actor, thing: Thing) -> bool | str:
+    """A facilitator, and never about their own pay."""
+    return bool(thing.worker_id) and actor.wears("facilitator") and actor.person_id != thing.worker_id
 
 
 @rule("cover.see")
 def _see(actor: Actor, thing: Thing) -> bool | str:
-    """What was asked and offered is seen by the person, who speaks for them, and a facilitator; not by the team."""
-    if thing.person_id in {actor.person_id, actor.acting_for}:
-        return True
-    return actor.wears("facilitator") and actor.person_id not in thing.paid_workers
+    """What was asked and offered is seen by the person, who asks or chooses for them, and a facilitator.
+
+    Not by the team, nor by anyone who is paid in it, whatever else they are: nobody is shown whom else was asked.
+    """
+    if not thing.person_id or actor.person_id == thing.person_id:
+        return bool(thing.person_id)
+    if actor.person_id in thing.paid_workers:
+        return False
+    return any(actor.speaks_as(thing.person_id, scope) for scope in SEEING_COVER) or actor.wears("facilitator")
 
 
 @rule("cover.see_paying")

@@ -4,14 +4,17 @@ Where the two sides differ, only the part in question waits; each circle writes 
 are booked once both have written the same.
 """
 
+from datetime import timedelta
+
 import msgspec
 
-from eccoo_federation import bodies, claims
+from eccoo_federation import bodies, claims, limits
 from eccoo_federation import cover as wire
 from eccoo_federation.errors import ProtocolError
 from eccoo_node.cover import machine, offering, queries
 from eccoo_node.cover.queries import Request
-from eccoo_node.kernel.access import NODE, Thing
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.money import price_pence
 from eccoo_node.members import queries as members
@@ -59,8 +62,9 @@ async def confirm_visit(act: Act, *, visit_id: str, how: str, minutes: int) -> N
 
 
 async def check_claim(request: Request, claim: bodies.VisitClaimed) -> None:
-    """Raises ProtocolError("wrong_amount") for a claim above what was agreed, one that does not add up, or pay for a
-    late cancellation that did not happen or at another share than the terms name."""
+    """Raises ProtocolError("wrong_amount") for a claim above what was agreed or above what its minutes come to, one that
+    does not add up, or pay for a late cancellation that did not happen or at another share than the terms name; and
+    "wrong_state" for a visit that has not begun, which would else settle by itself before anyone came."""
     offer = await queries.offer(request.chosen_offer)
     visit = await rota.visit(request.visit_id)
     due = claims.due_pence(
@@ -70,8 +74,17 @@ async def check_claim(request: Request, claim: bodies.VisitClaimed) -> None:
         raise ProtocolError("wrong_amount")
     if claim.outcome == "cancelled_late":
         share = offer.fee_pence * visit.cancel_bps // 10_000
-        if visit.state != "stopped" or not visit.line or claim.fee_pence != share:
+        if visit.state != "stopped" or not visit.line or claim.fee_pence != share or claim.travel_pence:
             raise ProtocolError("wrong_amount")
+        return
+    if clock.now() + timedelta(seconds=limits.CLOCK_FUTURE_S) < visit.starts_at:
+        raise ProtocolError("wrong_state")
+    length = clock.minutes_between(visit.starts_at, visit.ends_at)
+    shorter = claim.minutes if 0 < claim.minutes < length else -1
+    minutes = {"did_not_go": 0, "shorter": shorter}.get(claim.outcome, length)
+    most = offer.fee_pence if minutes == length else min(offer.fee_pence, price_pence(offer.rate_pence, max(minutes, 0)))
+    if claim.minutes != minutes or claim.fee_pence > most or (claim.travel_pence and not minutes):
+        raise ProtocolError("wrong_amount")
 
 
 def _claim(request: Request) -> tuple[wire.Claimed | None, bool]:
@@ -83,7 +96,7 @@ def _claim(request: Request) -> tuple[wire.Claimed | None, bool]:
 async def resolve(act: Act, *, request_id: str, fee_pence: int, travel_pence: int) -> None:
     """The asking circle writes down what both came to. Raises Invalid for more than was claimed."""
     request = await queries.lock_request(request_id)
-    act.allow(Thing("cover_request", request_id, request.person_id))
+    act.allow(await queries.thing_of(await rota.visit(request.visit_id)))
     claim, _ = _claim(request)
     offer = await queries.offer(request.chosen_offer)
     if claim is None:

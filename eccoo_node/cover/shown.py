@@ -1,6 +1,7 @@
 """What is shown to whom: the open question without a name or a place, and what only the one who is coming reads."""
 
 import secrets
+import unicodedata
 from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -87,6 +88,13 @@ def disclosure(facts: MustKnow, visit: Visit, ring: Helper) -> Disclosure:
         retain_until=wire_time(visit.ends_at + RETAIN),
         salt=secrets.token_urlsafe(24),
     )
+
+
+def plain(text: str) -> str:
+    """Words of another circle without what cannot be seen: such signs turn a line round, or hide what it says."""
+    unseen = {"Cc", "Cf", "Zl", "Zp"}
+    # A line break, and the two joiners that some scripts are spelt with.
+    return "".join(c for c in text if c in "\n\u200c\u200d" or unicodedata.category(c) not in unseen).strip()
 
 
 def stored(body: str, shape: type[B]) -> B:

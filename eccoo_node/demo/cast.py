@@ -49,11 +49,11 @@ PEOPLE: dict[str, dict[str, Someone]] = {
 # What each is called on the page that lists them.
 HATS: dict[str, str] = {
     "edith": "lives up a hill, and decides who comes into her home",
-    "joan": "Edith's daughter, who speaks for her, and pays",
-    "maryam": "care worker, in Edith's team",
-    "tomasz": "care worker in Edith's team, and a facilitator",
-    "bronagh": "care worker in the circle, not in Edith's team",
-    "desmond": "volunteer, and Edith's neighbour",
+    "joan": "Edith’s daughter, who speaks for her, and pays",
+    "maryam": "care worker, in Edith’s team",
+    "tomasz": "care worker in Edith’s team, and a facilitator",
+    "bronagh": "care worker in the circle, not in Edith’s team",
+    "desmond": "volunteer, and Edith’s neighbour",
     "ruth": "facilitator, on the phone; she began this circle",
     "nasreen": "treasurer",
     "gwen": "looks after this node",
@@ -76,19 +76,19 @@ WORK: dict[str, WorkerSaid] = {
     ),
     "tomasz": WorkerSaid(
         "Twelve years of caring, first for my grandmother. I fix the odd shelf too.", 2800, ("HX7",), CARE, "en pl",
-        # Thursday mornings are taken: he can't be asked instead of Maryam.
+        # Thursday mornings are taken: he can’t be asked instead of Maryam.
         free=tuple((day, 7, 20) for day in (0, 1, 2, 4, 5)),
     ),
     "bronagh": WorkerSaid(
-        "I sing while I work; say so if you'd rather I didn't.", 3000, ("HX7",), CARE, "en", free=((3, 8, 14), (4, 8, 14)),
+        "I sing while I work; say so if you’d rather I didn’t.", 3000, ("HX7",), CARE, "en", free=((3, 8, 14), (4, 8, 14)),
     ),
-    "desmond": WorkerSaid("I'm two doors down, and I can lose at dominoes.", 0, ("HX7",), ("companionship",), paid=False),
+    "desmond": WorkerSaid("I’m two doors down, and I can lose at dominoes.", 0, ("HX7",), ("companionship",), paid=False),
     "olena": WorkerSaid(
         "I was a physiotherapist in Lviv. I know hoists well, and I take my time. I come over the tops by car.",
         3300, BOTH_VALLEYS, CARE, "en uk", 0,
     ),
     "siobhan": WorkerSaid(
-        "Calm in the mornings, chatty after ten. Twenty years in people's homes, never in a hurry.",
+        "Calm in the mornings, chatty after ten. Twenty years in people’s homes, never in a hurry.",
         3000, BOTH_VALLEYS, CARE, "en", 0,
     ),
     "hannah": WorkerSaid("Cheerful, and good with cats.", 3000, BOTH_VALLEYS, CARE, "en"),

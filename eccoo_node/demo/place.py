@@ -1,5 +1,6 @@
 """Where a demo lies: one folder with both circles in it, what each page must know of the other, and the time of both."""
 
+import math
 import os
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -74,7 +75,8 @@ class Place:
 
     def move_to(self, moment: datetime) -> None:
         """Let both circles' clocks show this moment now."""
-        offset = int((moment - datetime.now(UTC)).total_seconds())
+        # Rounded up, so that what is shown is not a minute early.
+        offset = math.ceil((moment - datetime.now(UTC)).total_seconds())
         for name in CIRCLES:
             _write(self.folder(name).clock, str(offset).encode())
 

@@ -35,15 +35,15 @@ LOG = "serve.log"
 OURS = {"demo.json", "demo.lock", "stopped", *CIRCLES}
 
 
+def place_for(root: Path, port: int, *, reset: bool) -> Place:
+    """Where the demo of this port lies. Links know the addresses they were agreed for, so another port is another demo."""
+    made = None if reset else Place(root).read()
+    return Place(root) if made is None or made.port == port else Place(root / f"port-{port}")
+
+
 def prepare(place: Place, port: int, *, reset: bool, say: Say) -> Made:
     """Make both circles, or take up those that are there. Raises Broken, in one sentence, when that cannot be."""
     made = None if reset else place.read()
-    if made is not None and made.port != port:
-        raise Broken(
-            f"This demo was made for ports {made.port} and {made.port + 1}, and its link knows no others. "
-            f"Use --port {made.port}, or begin afresh with --reset.",
-            "other_port",
-        )
     if made is not None:
         place.go_on()
         return made
@@ -66,7 +66,8 @@ def first_monday(now: datetime) -> date:
 
 def _clear(place: Place) -> None:
     """Take away a demo that was there, or the half of one. Anything else stays, and is a reason to stop."""
-    if place.root.is_dir() and (strange := sorted(p.name for p in place.root.iterdir() if p.name not in OURS)):
+    found = (path.name for path in place.root.iterdir() if path.name not in OURS and not path.name.startswith("port-"))
+    if strange := sorted(found):
         raise Broken(
             f"{place.root} holds other things ({strange[0]}). Name an empty folder with --dir.", "foreign_folder"
         )
@@ -108,11 +109,11 @@ def check_ports(port: int) -> None:
 
 def run(root: Path, port: int, *, reset: bool, say: Say) -> None:
     """The whole demo: make or take up, serve both, link them, tell what to open, and wait for Ctrl-C."""
-    place = Place(root)
+    place = place_for(root, port, reset=reset)
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        place.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Broken(f"{root} cannot be used for the demo: {error.strerror}.", "bad_folder") from None
+        raise Broken(f"{place.root} cannot be used for the demo: {error.strerror}.", "bad_folder") from None
     with only_one(place.lock), _signals() as told:
         check_ports(port)
         made = prepare(place, port, reset=reset, say=say)

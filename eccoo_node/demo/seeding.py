@@ -107,7 +107,7 @@ async def _cast_works(hands: CircleHands, people: dict[str, str], name: str, mon
 
 
 async def _edith(hands: CircleHands, people: dict[str, str], monday: Monday) -> tuple[str, list[Planned]]:
-    """Edith's team and her two weeks; the visit of this Thursday, and last week's."""
+    """Edith’s team and her two weeks; the visit of this Thursday, and last week’s."""
     cast = PEOPLE[HEBDEN]
     for key in ("edith", "joan"):
         people[key] = await hands.register(cast[key], "HX7", large_print=key == "edith")
@@ -127,15 +127,15 @@ async def _edith(hands: CircleHands, people: dict[str, str], monday: Monday) -> 
         await hands.joins(team, edith, people["desmond"], "volunteer", "neighbour")
         await hands.is_spoken_for(
             edith, people["joan"], ("ask_for_cover", "choose_who_comes", "share_my_details", "say_visit_went"), "daughter",
-            "Our Joan can sort out who comes when somebody can't, and give them what they need to find me. And she can say "
-            "if they came. Not my money, I'll see to that with Ruth.",
+            "Our Joan can sort out who comes when somebody can’t, and give them what they need to find me. And she can say "
+            "if they came. Not my money, I’ll see to that with Ruth.",
         )  # fmt: skip
         await care.set_safe_contact(
             hands.writing_for(edith), person_id=edith, channel="phone", leave_message=True, agreed_words="Tinker is in"
         )
         await care.set_standing_wish(
-            hands.writing_for(edith), person_id=edith, words="If Maryam can't come, ask Bronagh. If she can't, ask over the "
-            "hill. I can't do without my mornings.", ask_first=[people["bronagh"]], ask_further=True,
+            hands.writing_for(edith), person_id=edith, words="If Maryam can’t come, ask Bronagh. If she can’t, ask over the "
+            "hill. I can’t do without my mornings.", ask_first=[people["bronagh"]], ask_further=True,
         )  # fmt: skip
         payer = await care.set_payer(
             hands.writing_for(edith), person_id=edith, payer_person_id=people["joan"], fund="family", payer_said="phone"

@@ -1,5 +1,6 @@
 """`/fed/v1` and the two public documents as one small ASGI app, so that every answer is signed, refusals included."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from eccoo_federation.transport import SignedRequest
 from eccoo_node.federating import handshake, inbox, outbox, sender, wire
 from eccoo_node.federating.requests import Asked, Peer, admit, prove
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.errors import Conflict, Forbidden, NotFound, Refusal
+from eccoo_node.kernel.errors import Conflict, Forbidden, NotFound, Refusal, place_of
 from eccoo_node.links import arrivals, held, identity, letters, queries
 from eccoo_node.links.arrivals import circle_actor
 
@@ -24,6 +25,8 @@ log = structlog.get_logger("federation")
 
 DOCUMENT = "/.well-known/circle-node"
 BASE = "/fed/v1"
+# A whole body is here within this time, or whoever sends it drop by drop holds a place for nothing.
+BODY_S: float = limits.CALL_TIMEOUT_S
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -66,7 +69,7 @@ class FederationApp:
             status, answer = error.status, jcs.dump(error.as_body())
         except Exception as error:
             # The kind of the error, never its text: that may hold a name.
-            log.error("failed", path=path[:80], error=type(error).__name__, exc_info=error)
+            log.error("failed", path=path[:80], error=type(error).__name__, where=place_of(error))
             failed = ProtocolError("failed")
             status, answer = failed.status, jcs.dump(failed.as_body())
         await _reply(send, status, answer, asked)
@@ -96,8 +99,13 @@ async def _read(headers: tuple[tuple[str, str], ...], receive: Receive) -> bytes
         raise ProtocolError("too_large")
     parts: list[bytes] = []
     size = 0
+    deadline = asyncio.get_running_loop().time() + BODY_S
     while True:
-        message = await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError:
+            raise ProtocolError("bad_body", "The message came too slowly.") from None
         if message["type"] == "http.disconnect":
             raise ProtocolError("bad_body", "The message broke off.")
         part = message.get("body", b"")

@@ -20,7 +20,7 @@ from eccoo_node.db.rows import fetch, fetch_one, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import refetch
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.errors import Refusal
+from eccoo_node.kernel.errors import Refusal, place_of
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import held, letters, queries
 from eccoo_node.links.actions import alarm
@@ -196,7 +196,7 @@ async def _hand_over(link_id: str, envelope: Envelope, value: dict[str, Any], su
         raise
     except Exception as error:
         # A mistake of ours about one letter must not hold up all those behind it.
-        log.error("letter failed", type=envelope.type, error=type(error).__name__, exc_info=error)
+        log.error("letter failed", type=envelope.type, error=type(error).__name__, where=place_of(error))
         await alarm(link_id, "failed", envelope.id)
         return "failed"
     return ""

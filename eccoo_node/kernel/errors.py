@@ -4,6 +4,8 @@ Each refusal carries a sentence for a person and a stable code for a machine. On
 turn them into status codes and exit codes.
 """
 
+import traceback
+
 
 class Refusal(Exception):
     """A request that was understood and not carried out; nothing of it is kept."""
@@ -47,3 +49,9 @@ class Broken(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.code = code
+
+
+def place_of(error: BaseException) -> str:
+    """Where it was raised, innermost first, for the log; never its text, which may hold a name."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))

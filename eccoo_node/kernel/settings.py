@@ -208,6 +208,11 @@ def _check(settings: Settings) -> None:
             "federation.loopback_peers is for a node on this machine alone; web.public_url is not a loopback address.",
             "bad_setting",
         )
+    if settings.demo and parts.hostname not in LOOPBACK:
+        raise Broken(
+            "A demo lets anyone in as anyone, so it runs on this machine alone; web.public_url is not a loopback address.",
+            "bad_setting",
+        )
     if not 0 < settings.web.port < 65536:
         raise Broken("web.port must lie between 1 and 65535.", "bad_setting")
 

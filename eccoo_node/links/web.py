@@ -69,6 +69,7 @@ class LinksController(Controller):
     @post(f"{HERE}/accept", opt={"action": "links.accept"})
     async def accept(self, request: AnyRequest) -> Response[Any]:
         """Take up an invitation; give the other node a moment to answer."""
+        _requires(request)
         try:
             form = read_form(request, AcceptForm)
             link_id = await actions.accept_invite(actor_of(request), form.invite)

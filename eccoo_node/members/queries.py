@@ -226,6 +226,26 @@ async def spoken_for_by(speaker_id: str) -> list[PersonCard]:
     return sorted((PersonCard(*row) for row in rows), key=lambda p: (p.called.lower(), p.id))
 
 
+async def scopes_by_person(speaker_id: str) -> dict[str, frozenset[str]]:
+    """What someone may do now for each person they speak for, less what being paid in that person's team forbids."""
+    now = clock.now()
+    rows = await fetch(
+        "SELECT f.person_id, f.scope, CASE WHEN EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id "  # noqa: S608
+        "LEFT JOIN worker w ON w.person_id = h.person_id WHERE c.kind = 'team' AND c.person_id = f.person_id "
+        f"AND h.person_id = f.speaker_id AND {_PAID} AND {_LIVE_HAT}) THEN 1 ELSE 0 END "
+        "FROM speaks_for f JOIN person p ON p.id = f.person_id "
+        f"WHERE f.speaker_id = ? AND p.standing <> 'died' AND {_LIVE_VOICE}",
+        now,
+        now,
+        speaker_id,
+        now,
+    )
+    found: dict[str, set[str]] = {}
+    for person_id, scope, paid in rows:
+        found.setdefault(person_id, set()).update({scope} - (NOT_FOR_PAID if paid else frozenset()))
+    return {person_id: frozenset(scopes) for person_id, scopes in found.items()}
+
+
 async def facilitators() -> list[Helper]:
     """The circle's facilitators, the longest-serving first."""
     now = clock.now()
@@ -368,6 +388,23 @@ async def face(person_id: str) -> tuple[str, str] | None:
     """Someone's picture as media type and base64, or None."""
     row = await fetch_one("SELECT media_type, data FROM face WHERE person_id = ?", person_id)
     return (row[0], row[1]) if row else None
+
+
+async def may_show_face(viewer: Actor, person_id: str) -> bool:
+    """Whether someone's picture is the reader's to see: of whoever does something for the circle, or is in a team with
+    them, or speaks for them or is spoken for by them."""
+    now = clock.now()
+    return await fetch_value(
+        f"SELECT 1 WHERE EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id WHERE c.kind = 'circle' "  # noqa: S608
+        f"AND h.role <> 'member' AND h.person_id = ? AND {_LIVE_HAT}) "
+        "OR EXISTS (SELECT 1 FROM hat h JOIN hat o ON o.community_id = h.community_id JOIN community c "
+        "ON c.id = h.community_id WHERE c.kind = 'team' AND h.person_id = ? AND o.person_id IN (?, ?) "
+        f"AND o.ended_at IS NULL AND {_LIVE_HAT}) "
+        f"OR EXISTS (SELECT 1 FROM speaks_for f WHERE {_LIVE_VOICE} AND ((f.speaker_id = ? AND f.person_id = ?) "
+        "OR (f.speaker_id = ? AND f.person_id = ?)))",
+        person_id, now, now, person_id, viewer.person_id, viewer.acting_for, now, now, now,
+        viewer.person_id, person_id, person_id, viewer.person_id,
+    ) is not None  # fmt: skip
 
 
 async def open_offers(person_id: str) -> list[tuple[str, str, str, datetime]]:

@@ -64,7 +64,8 @@ async def plan_visit(
     does not stop the visit: it stands as not paid for yet, and those concerned are told.
     """
     team = await members.team_of(person_id)
-    act.allow(Thing("visit", "", person_id, team, worker_id))
+    paid = await members.paid_workers_of(team)
+    act.allow(Thing("visit", "", person_id, team, worker_id, paid_workers=paid))
     if ends_at <= starts_at or ends_at - starts_at > LONGEST:
         raise Invalid("A visit ends after it begins, within a day.", "bad_times", field="ends_at")
     if not any(m.person_id == worker_id for m in await members.team_members(team)):
@@ -161,11 +162,18 @@ async def do_without(act: Act, *, visit_id: str) -> None:
         return
     if visit.state not in {"planned", "gap"}:
         raise Conflict("This visit has already changed.", "visit_changed")
+    refuse_begun(visit)
     await return_money(visit)
     await set_fields(visit.id, state="stopped", line="")
     around = await team_around(visit.person_id, visit.team_id, visit_worker=visit.worker_id)
     await tell(around - {act.actor.person_id}, visit.id, "stopped")
     await act.tell("visit.stopped", "visit", visit.id, by=act.actor.person_id, acting_for=act.actor.acting_for)
+
+
+def refuse_begun(visit: Visit) -> None:
+    """Raise Conflict once someone is there: what they came for is answered and paid for, never called off."""
+    if visit.state in {"planned", "covered"} and visit.starts_at <= clock.now():
+        raise Conflict("This visit has begun. Say how it went instead.", "visit_begun")
 
 
 async def return_money(visit: Visit) -> None:

@@ -175,13 +175,13 @@ async def count_visits(person_id: str) -> int:
     return int(await fetch_value("SELECT COUNT(*) FROM visit WHERE person_id = ?", person_id))
 
 
-async def coming_up(person_id: str, now: datetime, limit: int = 4) -> list[Visit]:
-    """The next visits of someone: to them, or by them."""
+async def coming_up(person_id: str, now: datetime, limit: int = 4, *, by: bool = True) -> list[Visit]:
+    """The next visits of someone: to them, and, unless the reader only speaks for them, by them."""
     return await visits(
         "((v.person_id = ? AND v.state IN ('planned', 'covered', 'gap')) OR (v.worker_id = ? AND v.state = 'planned')) "
         "AND v.ends_at > ?",
         person_id,
-        person_id,
+        person_id if by else "",
         now,
         limit=limit,
     )
@@ -192,10 +192,10 @@ async def visits_named(ids: Sequence[str]) -> list[Visit]:
     return await visits(f"v.id IN ({marks(ids)})", *ids)
 
 
-async def week_of(person_id: str, start: datetime, end: datetime) -> list[Visit]:
-    """Everything of someone's week: the visits to them and the visits they make."""
+async def week_of(person_id: str, start: datetime, end: datetime, *, by: bool = True) -> list[Visit]:
+    """Everything of someone's week: the visits to them and, unless the reader only speaks for them, those they make."""
     where = "(v.person_id = ? OR v.worker_id = ?) AND v.starts_at >= ? AND v.starts_at < ?"
-    return await visits(where, person_id, person_id, start, end)
+    return await visits(where, person_id, person_id if by else "", start, end)
 
 
 async def gaps_everywhere(now: datetime) -> list[Visit]:

@@ -33,16 +33,22 @@ def late(now: datetime, starts_at: datetime, cancel_hours: int) -> bool:
 
 @rule("rota.plan")
 def _plan(actor: Actor, thing: Thing) -> bool | str:
-    return actor.is_node() or actor.speaks_as(thing.person_id, "choose_who_comes")
+    if actor.is_node():
+        return True
+    own = actor.person_id == thing.person_id and not actor.acting_for
+    if not own and actor.person_id in {thing.worker_id, *thing.paid_workers}:
+        return "Someone who is paid for the work does not choose who comes."
+    return actor.speaks_as(thing.person_id, "choose_who_comes")
 
 
 @rule("rota.cant_come")
 def _cant_come(actor: Actor, thing: Thing) -> bool | str:
     """Only the worker whose visit it is, or a facilitator who writes down what that worker said."""
-    if actor.person_id == thing.worker_id and not actor.acting_for:
+    if thing.worker_id and actor.person_id == thing.worker_id and not actor.acting_for:
         return True
     return (
-        actor.acting_for == thing.worker_id
+        bool(thing.worker_id)
+        and actor.acting_for == thing.worker_id
         and actor.via in {"phone", "paper"}
         and actor.wears("facilitator")
         and bool(actor.known_by)
@@ -79,10 +85,13 @@ def _mark_told(actor: Actor, thing: Thing) -> bool | str:
 
 @rule("rota.see_visit")
 def _see_visit(actor: Actor, thing: Thing) -> bool | str:
-    """The person, who speaks for them, their team, and the circle's facilitators; a volunteer only their own visits."""
-    # Without the names that are empty: somebody who acts for nobody is not nobody's worker.
-    theirs = {thing.person_id, thing.worker_id} - {""}
-    if actor.person_id in theirs or actor.acting_for in theirs:
+    """The person, who speaks for them, their team, and the circle's facilitators; a volunteer only their own visits.
+
+    Speaking for the worker opens nobody else's door.
+    """
+    if actor.person_id and actor.person_id in {thing.person_id, thing.worker_id}:
+        return True
+    if actor.acting_for and actor.acting_for == thing.person_id:
         return True
     if actor.wears("owner", "coordinator", "family", "worker", community_id=thing.community_id):
         return True

@@ -91,6 +91,10 @@ class Reader(msgspec.Struct, frozen=True):
         """ "you", or their name to whoever speaks for them or stands beside them."""
         return "you" if self.is_you(person_id) else called
 
+    def comes(self, visit: Visit) -> bool:
+        """Whether this is the reader's own visit to someone. Never for whoever only speaks for the worker."""
+        return self.mode != "speaks" and self.id == visit.worker_id
+
     def your(self, person_id: str, called: str) -> str:
         return "your" if self.is_you(person_id) else whose(called)
 
@@ -111,12 +115,12 @@ def reader(actor: Actor, called: str, acting_for_called: str) -> Reader:
 
 def replaced(visit: Visit, reader: Reader) -> bool:
     """Whether the reader was to come and somebody from a linked circle comes instead."""
-    return reader.id == visit.worker_id and bool(visit.cover_name) and visit.state != "gap"
+    return reader.comes(visit) and bool(visit.cover_name) and visit.state != "gap"
 
 
 def state(visit: Visit, reader: Reader, now: datetime, *, answered: bool = False) -> State:
     """One shape and a few words, from where the reader stands: theirs, or the one who comes."""
-    comes = reader.id == visit.worker_id
+    comes = reader.comes(visit)
     if visit.state == "gap":
         return ("over", "you can’t be there") if comes else ("open", "nobody is coming yet")
     if replaced(visit, reader) and visit.state != "stopped":
@@ -144,7 +148,7 @@ def state(visit: Visit, reader: Reader, now: datetime, *, answered: bool = False
 
 def sentence(visit: Visit, reader: Reader, now: datetime) -> str:
     """The state of one visit as a whole sentence, for the visit's own page."""
-    comes, day, who = reader.id == visit.worker_id, at_time(visit.starts_at, now), visit.who or "Someone"
+    comes, day, who = reader.comes(visit), at_time(visit.starts_at, now), visit.who or "Someone"
     if replaced(visit, reader) and visit.state in {"covered", "said", "settled"}:
         return f"{who} {'is coming' if visit.state == 'covered' else 'came'} {day} instead of you."
     to = "" if comes or reader.is_you(visit.person_id) else f" to {visit.person_called}"
@@ -170,7 +174,7 @@ def money(visit: Visit, line: LineState | None, reader: Reader, now: datetime) -
     if not visit.paid:
         return ""
     day = of_day(visit.starts_at, now)
-    comes = reader.id == visit.worker_id and not visit.cover_name
+    comes = reader.comes(visit) and not visit.cover_name
     worker = "you" if comes else visit.who or "the worker"
     across = bool(line and line.link_id)
     circles = "the two circles" if across else "the circle"

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one
-from eccoo_node.kernel.access import Actor, Thing, may, requires
+from eccoo_node.kernel.access import Actor, Thing, may
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
@@ -32,14 +32,16 @@ class TeamPage(msgspec.Struct, frozen=True):
 
 
 async def team_page(actor: Actor, team_id: str) -> TeamPage:
-    """The team, for those in it, who speak for its person, and facilitators. Raises NotFound and Forbidden.
+    """The team, for those in it, who speak for its person, and facilitators. Raises NotFound to everyone else.
 
     Who has been asked is seen by those who may ask; a no is never shown.
     """
     row = await fetch_one("SELECT person_id FROM community WHERE id = ? AND kind = 'team'", team_id)
     if row is None:
         raise NotFound()
-    requires(actor, "members.see_team", Thing("team", team_id, row[0], team_id))
+    if not may(actor, "members.see_team", Thing("team", team_id, row[0], team_id)):
+        # Who has a team around them is private, too.
+        raise NotFound()
     found = await members.team_members(team_id)
     centre = await members.person(row[0])
     words: dict[str, list[str]] = {}

@@ -4,6 +4,7 @@ A form is let in when its token proves that it came from a page of this node, sh
 answered once, however often it is sent.
 """
 
+import asyncio
 import hashlib
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from eccoo_node.web.once import Answer, Once
 from eccoo_node.web.sessions import hash_token
 from eccoo_node.web.site import Site
 
+# Time enough for a form over the poorest signal; after it, whoever sends drop by drop is let go.
+BODY_S = 60.0
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 # Answered without asking who is there: files, and whether the node is alive.
 _PLAIN = ("/static/", "/healthz", "/readyz", "/.well-known/", "/schema/")
@@ -111,8 +114,13 @@ async def _read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
         raise TooLarge
     parts: list[bytes] = []
     size = 0
+    deadline = asyncio.get_running_loop().time() + BODY_S
     while True:
-        message: Any = await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message: Any = await receive()
+        except TimeoutError:
+            raise ValueError("the form came too slowly") from None
         if message["type"] == "http.disconnect":
             raise ValueError("the sender went away")
         parts.append(message.get("body", b""))

@@ -1,7 +1,6 @@
 """What went wrong, said so that a person knows what is safe and what to do. The one place that knows status codes."""
 
 import secrets
-import traceback
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +9,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, place_of
 from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError
@@ -94,9 +93,7 @@ def trouble(error: Exception) -> Trouble:
     if isinstance(error, HTTPException) and error.status_code < 500:
         return known(error.status_code)
     reference = secrets.token_hex(4).upper()
-    frames = traceback.extract_tb(error.__traceback__)[-6:]
-    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
-    log.error("page failed", reference=reference, error=type(error).__name__, where=where)
+    log.error("page failed", reference=reference, error=type(error).__name__, where=place_of(error))
     return msgspec.structs.replace(known(500), reference=f"{reference[:4]}-{reference[4:]}")
 
 

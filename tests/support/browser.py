@@ -22,6 +22,15 @@ ARGUMENTS = (
 # `target-size` runs only when the 2.2 tag is named.
 AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
+# How far a page reaches beyond the screen.
+SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# Everything one can press: its height and width. A link within a sentence may be as small as its words.
+SMALL = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, textarea, summary, label')]
+  .filter(e => e.getClientRects().length && !e.closest('p:not(.back), dd, .skip') && !e.matches('.option input'))
+  .map(e => [e.outerHTML.slice(0, 60), e.getBoundingClientRect()])
+  .filter(([_, r]) => r.height < 43.5 || r.width < 43.5)
+  .filter(([h]) => !h.startsWith('<label for') || h.includes('option')).map(([h]) => h)"""
+
 
 def find_chromium() -> Path | None:
     found = (shutil.which(name) for name in NAMES)
@@ -81,10 +90,10 @@ class Pages:
             self._complaints.append(f"{page.url}: asked a stranger for {url}")
 
 
-async def axe_violations(page: Page, *, without: tuple[str, ...] = ()) -> list[str]:
+async def axe_violations(page: Page, *, without: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> list[str]:
     """What axe-core objects to, a line each with the first place; empty is what a test compares with."""
     options = {
-        "runOnly": {"type": "tag", "values": list(AXE_TAGS)},
+        "runOnly": {"type": "rule", "values": list(only)} if only else {"type": "tag", "values": list(AXE_TAGS)},
         "rules": {rule: {"enabled": False} for rule in without},
     }
     found = (await Axe().run(page, options=options)).response["violations"]

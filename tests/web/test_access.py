@@ -5,15 +5,20 @@ looked at, `ECCOO_WRITE_TABLE=1` writes it anew.
 """
 
 import asyncio
+import importlib
 import os
+import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack
 from itertools import product
 from pathlib import Path
 
 import pytest
 
+import eccoo_node
+from eccoo_node.kernel import access
+from eccoo_node.record import door
 from eccoo_node.web import guards
 from eccoo_node.web.ask import FORM_FIELD, Ask
 from tests.support.node import build
@@ -23,6 +28,7 @@ from tests.web.access_world import HATS, SECRETS, Watched, World
 from tests.web.client import Reader
 
 TABLE = Path(__file__).with_name("access.txt")
+_HREF = re.compile(r'(href|value)="[^"]*"')
 _PARAM = re.compile(r"{(\w+)}")
 # One name for two things in routes: an offer of the search, and a worker's own offer to another circle.
 _MEANS = {"/cover/": {"offer_id": "cover_offer"}, "/roles/": {"offer_id": "role_id"}}
@@ -33,6 +39,12 @@ _FORMS = {
     "/speaks-for-me/stop": [],
     "/cover/ask": [],
 }
+
+
+# What would only say again what another line says.
+_SAME_AGAIN = {"Harold’s past", "Harold’s said", "Edith’s dear to Osric", "Harold’s dear to Osric", "Harold’s gap to Osric"}
+# Reading someone else's record is an act, and leaves its trace in the audit: nowhere else.
+_AUDITED = {"/phone/{person_id}", "/money/circles/{link_id}/where"}
 
 
 def means(path: str, param: str) -> str:
@@ -53,12 +65,12 @@ def rows(world: World) -> Iterator[Row]:
     for method, route, _ in guards.routes(world.shell.pages):
         params = _PARAM.findall(route)
         if route == "/static/{name}":
-            yield Row(method, route, "", "/static/base.css", {})
+            yield Row(method, route, "", "/static/site.css", {})
             continue
         kinds = [things[means(route, param)] for param in params]
         for chosen in product(*[known.items() for known in kinds]):
             path, names = route, [name for name, _ in chosen]
-            if len(names) == 2 and not names[1].startswith(names[0]):
+            if (len(names) == 2 and not names[1].startswith(names[0])) or set(names) & _SAME_AGAIN:
                 continue
             for param, (_, id_) in zip(params, chosen, strict=True):
                 path = path.replace(f"{{{param}}}", id_)
@@ -89,6 +101,7 @@ class Walk:
         self.cells: dict[str, dict[str, str]] = {}
         self.pages: dict[tuple[str, str], tuple[int, str]] = {}
         self.wrote: list[str] = []
+        self.ticked = {"planned": 0, "Harold’s planned": 0, "volunteer’s": 0, "elsewhere": 0}
         self.seen: dict[str, dict[str, list[str]]] = {secret: {hat: [] for hat in HATS} for secret in SECRETS}
 
     async def run(self) -> "Walk":
@@ -101,28 +114,48 @@ class Walk:
                     reader.http.cookies.set(self.world.shell.site.session_cookie, self.world.tokens[hat])
                 for row in sorted(found, key=lambda row: row.method):
                     await (self._get(reader, hat, row) if row.method == "GET" else self._post(reader, hat, row))
+        await self._tick_others()
         return self
 
+    async def _tick_others(self) -> None:
+        """Wren says on the page of her own visit that she can't be at others'."""
+        visits, wren = self.world.things["visit_id"], self.world.tokens["wren"]
+        for name in self.ticked:
+            named = name if name in visits else f"Edith’s {name}"
+            async with Reader(self.world.shell) as reader:
+                reader.http.cookies.set(self.world.shell.site.session_cookie, wren)
+                before = self.watched.touched()
+                form = {FORM_FIELD: self._token(reader, "wren"), "visits": visits[named]}
+                page = await reader.post(f"/visits/{visits['Edith’s planned']}/cant-come", form)
+                self.ticked[name] = page.status_code
+                if page.status_code != 303 and self.watched.touched() != before:
+                    self.wrote.append(f"wren ticks {name}")
+                self.watched.go_back()
+
     def _note(self, hat: str, row: Row, status: int, location: str, text: str) -> None:
-        code = "in" if (status == 303 and location.startswith("/sign-in?")) or location == "/sign-in" else str(status)
+        code = "in" if status == 303 and location.partition("?")[0] == "/sign-in" else str(status)
         self.cells.setdefault(row.label, {})[hat] = code
         main = text[text.find("<main") : text.find("</main>")]
         self.pages[row.label, hat] = (status, main)
         for secret, words in SECRETS.items():
-            if words in text:
+            # The same people offer to come to Harold: what is read there says nothing of Edith.
+            if words in text and ("Harold" not in row.label or "Harold" in secret):
                 self.seen[secret][hat].append(row.label)
 
     async def _get(self, reader: Reader, hat: str, row: Row) -> None:
-        before = self.watched.version()
+        before = self.watched.touched() if row.route in _AUDITED else self.watched.version()
         page = await reader.get(row.path)
         self._note(hat, row, page.status_code, page.headers.get("location", ""), page.text)
-        if self.watched.version() != before:
+        if (self.watched.touched() if row.route in _AUDITED else self.watched.version()) != before:
             self.wrote.append(f"{hat} {row.label}")
             self.watched.go_back()
 
     async def _post(self, reader: Reader, hat: str, row: Row) -> None:
         before = self.watched.touched()
         page = await reader.post(row.path, {FORM_FIELD: self._token(reader, hat), **row.form})
+        # What would be said on the next page must not be said on one that has nothing to do with it.
+        for cookie in [c for c in reader.http.cookies.jar if c.name == self.world.shell.site.notice_cookie]:
+            reader.http.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
         self._note(hat, row, page.status_code, page.headers.get("location", ""), page.text)
         if self.watched.touched() != before:
             if page.status_code in {401, 403, 404, 405}:
@@ -143,7 +176,7 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     """The whole walk, once for all that is asked of it."""
     folder = tmp_path_factory.mktemp("access")
     for name in ("hebden", "todmorden"):
@@ -162,7 +195,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
                 finally:
                     watched.close()
 
-    yield asyncio.run(go())
+    return asyncio.run(go())
 
 
 def table_of(walk: Walk) -> str:
@@ -170,10 +203,15 @@ def table_of(walk: Walk) -> str:
     lines = ["# Who gets to which page. Written by tests/web/test_access.py; what a column means:"]
     lines += [f"#   {hat:5} {known.words}" for hat, known in HATS.items()]
     lines += ["# A cell is the answer's status; \"in\" leads to signing in; 422 and 409 come only after permission.", ""]
-    lines.append(f"{'':{wide}}" + "".join(f"{hat:5}" for hat in HATS).rstrip())
-    lines += [f"{label:{wide}}" + "".join(f"{cells[hat]:5}" for hat in HATS).rstrip() for label, cells in sorted(walk.cells.items(), key=lambda row: (row[0][5:], row[0]))]
+
+    def line(label: str, cells: Iterable[str]) -> str:
+        return f"{label:{wide}}" + "".join(f"{cell:5}" for cell in cells).rstrip()
+
+    lines.append(line("", HATS))
+    for label, cells in sorted(walk.cells.items(), key=lambda found: (found[0][5:], found[0])):
+        lines.append(line(label, cells.values()))
     lines += ["", "# What somebody reads on any of these pages.", ""]
-    lines += [f"{secret:{wide}}" + "".join(f"{'yes' if seen[hat] else '-':5}" for hat in HATS).rstrip() for secret, seen in walk.seen.items()]
+    lines += [line(secret, ("yes" if seen[hat] else "-" for hat in HATS)) for secret, seen in walk.seen.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -193,3 +231,35 @@ def test_reading_a_page_changes_nothing_and_nor_does_a_refused_form(walk: Walk) 
 
 def test_no_page_breaks(walk: Walk) -> None:
     assert [key for key, (status, _) in walk.pages.items() if status >= 500 and key[0] != "GET  /readyz"] == []
+
+
+
+def test_what_is_hidden_and_what_is_not_there_are_answered_alike(walk: Walk) -> None:
+    """Else trying ids tells a stranger which of them are somebody's."""
+    told: dict[tuple[str, str], set[str]] = {}
+    for (label, hat), (status, main) in walk.pages.items():
+        if status == 404:
+            told.setdefault((label.partition("  (")[0], hat), set()).add(_HREF.sub("", main))
+    assert {route: sorted(mains) for (route, _), mains in told.items() if len(mains) > 1} == {}
+
+
+def every_module() -> None:
+    """Doors and rules are made known by importing where they stand."""
+    for found in pkgutil.walk_packages(eccoo_node.__path__, "eccoo_node."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+
+
+def test_whatever_says_yes_or_no_is_asked_somewhere(walk: Walk) -> None:
+    """Each door has a rule, each rule a door or a page, and each page names its own action."""
+    pages = {action for _, _, action in guards.routes(walk.world.shell.pages)}
+    every_module()
+    rules = set(access.actions())
+    assert set(door.doors()) - rules == set()
+    assert pages - rules == {guards.PUBLIC, guards.SIGNED_IN}
+    # The pages of a plugin that is switched on name the one; a list of what may be read asks the other, line by line.
+    assert rules - set(door.doors()) - pages == {"plugin.see", "money.see_payer"}
+
+
+def test_a_tick_at_someone_elses_visit_is_refused_and_changes_nothing(walk: Walk) -> None:
+    assert walk.ticked == {"planned": 303, "Harold’s planned": 403, "volunteer’s": 403, "elsewhere": 404}

@@ -10,18 +10,11 @@ import pytest_asyncio
 import uvicorn
 from playwright.async_api import Page
 
-from tests.support.browser import Pages, axe_violations
+from tests.support.browser import SIDEWAYS, SMALL, Pages, axe_violations
 from tests.support.node import build, open_node
 from tests.web.gallery.app import gallery
 
 PAGES = ("home", "visit", "form", "form?sent", "week", "team", "money", "fail/broken", "nothing", "../")
-SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-# Everything one can press: its height and width. A link within a sentence may be as small as its words.
-SMALL = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, textarea, summary, label')]
-  .filter(e => e.getClientRects().length && !e.closest('p:not(.back), dd, .skip') && !e.matches('.option input'))
-  .map(e => [e.outerHTML.slice(0, 60), e.getBoundingClientRect()])
-  .filter(([_, r]) => r.height < 43.5 || r.width < 43.5)
-  .filter(([h]) => !h.startsWith('<label for') || h.includes('option')).map(([h]) => h)"""
 
 
 @asynccontextmanager

@@ -170,7 +170,7 @@ async def test_something_was_wrong_reaches_a_facilitator_and_holds_the_money(wal
     fay = await walk.a.read_as("Fay")
     home = await fay.get("/home")
     assert (
-        "Someone would like to be rung Edith said that something was not right with the visit today at 9am."
+        "Someone needs you Edith said that something was not right with the visit today at 9am."
         in home.text
     )
 

@@ -31,7 +31,7 @@ class ComingController(Controller):
         mine = await queries.mine(offer_id)
         actor = actor_of(request)
         if not access.may(actor, "cover.see_mine", mine.thing):
-            raise NotFound()
+            raise NotFound("This one has closed.", "offer_closed")
         return mine
 
     @get("/coming/{offer_id:str}", opt={"action": "cover.see_mine"})

@@ -12,6 +12,7 @@ from eccoo_node.cover.queries import Offer, Request
 from eccoo_node.cover.web.search import circle_of, differs, face_of, seen_by
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.kernel import access, clock
+from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Forbidden, NotFound
 from eccoo_node.kernel.money import pounds
 from eccoo_node.members import queries as members
@@ -23,6 +24,15 @@ from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect
 
 _KINDS = {"image/webp", "image/jpeg", "image/png"}
+
+
+async def offered_to(actor: Actor, offer_id: str, action: str = "cover.see") -> tuple[Offer, Request, Visit, Thing]:
+    """An offer by its id alone, with its search. To whoever may not see it, it is as if it had never been."""
+    offer = await queries.offer(offer_id)
+    try:
+        return offer, *await seen_by(actor, offer.request_id, action)
+    except NotFound:
+        raise NotFound("This one has closed.", "offer_closed") from None
 
 
 class OfferController(Controller):
@@ -82,8 +92,7 @@ class OfferController(Controller):
     @get("/cover/offers/{offer_id:str}", opt={"action": "cover.see_paying"})
     async def price(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         """It costs more, or more than is paid in: the payer's yes."""
-        offer = await queries.offer(offer_id)
-        found, visit, _ = await seen_by(actor_of(request), offer.request_id, "cover.see_paying")
+        offer, found, visit, _ = await offered_to(actor_of(request), offer_id, "cover.see_paying")
         return await show(request, "cover/pay.html", visit.person_id, **await self._price(request, found, visit, offer))
 
     async def _price(self, request: AnyRequest, found: Request, visit: Visit, offer: Offer) -> dict[str, Any]:
@@ -103,8 +112,7 @@ class OfferController(Controller):
     @post("/cover/offers/{offer_id:str}", opt={"action": "cover.pay_more"})
     async def pay_more(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         actor = actor_of(request)
-        offer = await queries.offer(offer_id)
-        found, visit, thing = await seen_by(actor, offer.request_id, "cover.see_paying")
+        offer, found, visit, thing = await offered_to(actor, offer_id, "cover.see_paying")
         if not access.may(actor, "cover.pay_more", thing):
             raise Forbidden("This is for whoever pays to say.")
         context = await self._price(request, found, visit, offer)
@@ -115,9 +123,8 @@ class OfferController(Controller):
     @get("/cover/offers/{offer_id:str}/face", opt={"action": "cover.see"})
     async def face(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[bytes]:
         """The picture that came with an offer, to whoever chooses."""
-        offer = await queries.offer(offer_id)
-        await seen_by(actor_of(request), offer.request_id)
+        offer, *_ = await offered_to(actor_of(request), offer_id)
         if not offer.face or offer.face_media not in _KINDS:
-            raise NotFound()
+            raise NotFound("This one has closed.", "offer_closed")
         headers = {"cache-control": "private, max-age=3600"}
         return Response(base64.b64decode(offer.face), media_type=offer.face_media, headers=headers)

@@ -66,8 +66,8 @@ class RequestController(Controller):
     async def _open(self, request: AnyRequest, open_id: str) -> tuple[Open, Page | None]:
         """The request, for those it fits and those who run the circle; and where to go when one has offered already."""
         actor, reader = actor_of(request), reader_of(request)
+        access.requires(actor, "cover.see_open", access.Thing("open_request"))
         found = await queries.open_request(open_id)
-        access.requires(actor, "cover.see_open", found.thing)
         for mine in await queries.mine_for(open_id):
             if mine.worker_id == reader.id and mine.state != "taken_back":
                 return found, redirect(request, f"/coming/{mine.id}")

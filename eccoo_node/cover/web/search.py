@@ -145,9 +145,7 @@ class SearchController(Controller):
             if found.chosen_offer and access.may(actor, "cover.see_paying", thing):
                 return redirect(request, f"/cover/offers/{found.chosen_offer}")
             raise NotFound()
-        return await show(
-            request, "cover/search.html", visit.person_id, **await self._stands(request, found, visit, thing)
-        )
+        return await show(request, "cover/search.html", visit.person_id, **await self._stands(request, found, visit, thing))
 
     async def _stands(self, request: AnyRequest, found: Request, visit: Visit, thing: Thing) -> dict[str, Any]:
         actor, now = actor_of(request), clock.now()
@@ -170,16 +168,19 @@ class SearchController(Controller):
             "search": found, "visit": visit, "phase": phase(found, live), "offers": [
                 {"path": f"/cover/{found.id}/offers/{o.id}", "title": o.first_name,
                  "words": f"{circles[o.link_id].name if o.link_id in circles else 'Our own circle'}, {words.beside(o.total_pence, aside)}",
-                 "person": face_of(o, people)} for o in live if found.state in {"asking", "wants_payer"}],
-            "waiting": say.names(waiting), "none_asked": not near and not asked,
+                 "person": face_of(o, people)} for o in live if found.state == "asking" or (found.state == "wants_payer" and o.id != found.chosen_offer)],
+            "waiting": say.names(waiting), "nobody": bool(near) and not waiting,
+            "all_circles_no": bool(asked) and all(a.answer for a in asked),
+            "none_asked": not near and not asked,
             "chosen": chosen, "their_circle": await circle_of(request, chosen) if chosen else None,
             "ring": [Numbers(c.name, c.phone) for i, c in circles.items() if i in ({chosen.link_id} if chosen else offered_from)],
-            "may_ask": access.may(actor, "cover.ask", thing),
-            "may_further": not found.further and bool(await links.askable("cover.request")),
+            "may_ask": access.may(actor, "cover.ask", thing), "may_further": not found.further and bool(await links.askable("cover.request")),
             "may_pay": access.may(actor, "cover.pay_more", thing), "payer": payer.called if payer else "",
+            # Whoever speaks for someone says yes to the cost under their own name, not under the banner.
+            "pays_as_oneself": bool(actor.acting_for) and actor.via not in {"phone", "paper"} and actor.person_id == thing.payer_id,
             "next_news": say.by_time(found.next_news_at, now), "sure_by": say.by_time(found.go_no_go_at, now),
             "contact": await contact_of(visit) if visit.cannot_be_missed or found.unsure else None,
-            "may_override": access.may(actor, "cover.override", Thing("cover_request", found.id, found.person_id)),
+            "may_override": access.may(actor, "cover.override", thing),
         }  # fmt: skip
 
     @get("/cover/{request_id:str}/further", opt={"action": "cover.ask_further"})
@@ -231,13 +232,13 @@ class SearchController(Controller):
 
     @get("/cover/{request_id:str}/override", opt={"action": "cover.override"})
     async def by_phone(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
-        found, visit, _ = await seen_by(actor_of(request), request_id)
-        access.requires(actor_of(request), "cover.override", Thing("cover_request", found.id, found.person_id))
-        return await show(
-            request, "cover/override.html", visit.person_id, **await self._by_phone(request, found, visit)
-        )
+        found, visit, thing = await seen_by(actor_of(request), request_id)
+        access.requires(actor_of(request), "cover.override", thing)
+        return await show(request, "cover/override.html", visit.person_id, **await self._by_phone(request, found, visit))
 
     async def _by_phone(self, request: AnyRequest, found: Request, visit: Visit) -> dict[str, Any]:
+        if not found.chosen_offer:
+            raise NotFound()
         offer = await queries.offer(found.chosen_offer)
         return {"search": found, "visit": visit, "offer": offer, "their_circle": await circle_of(request, offer)}
 

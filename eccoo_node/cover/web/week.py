@@ -61,11 +61,7 @@ def monday(text: str) -> date:
     """The Monday a link names, or this week's; nonsense is this week."""
     try:
         named = date.fromisoformat(text)
-        return (
-            named - timedelta(days=named.weekday())
-            if 2000 < named.year < 2100
-            else clock.week_of(clock.now(), clock.zone())
-        )
+        return named - timedelta(days=named.weekday()) if 2000 < named.year < 2100 else clock.week_of(clock.now(), clock.zone())
     except ValueError:
         return clock.week_of(clock.now(), clock.zone())
 
@@ -75,14 +71,14 @@ def entry(
 ) -> Entry:
     """Whoever is looked for stands first: to a worker the person, to everyone else the worker."""
     person: PersonCard | Blank
-    if reader.id == visit.worker_id:
+    if reader.comes(visit):
         person, place = faces.get(visit.person_id, PersonCard("", visit.person_called)), visit.address
     else:
         known = faces.get(visit.worker_id or "") if not visit.cover_name else None
         person = known or PersonCard("", visit.who) if visit.who else NOBODY
         place = visit.what
     state = say.state(visit, reader, now)
-    if search is not None and visit.state == "gap" and reader.id != visit.worker_id:
+    if search is not None and visit.state == "gap" and not reader.comes(visit):
         state = ("waiting", "someone offers" if search.offers else "we’ve asked")
     return Entry(f"/visits/{visit.id}", person, say.hours_of(visit), place, state, visit.starts_at)
 
@@ -118,16 +114,13 @@ class WeekController(Controller):
     async def own(self, request: AnyRequest) -> Response[Any]:
         reader, start = reader_of(request), monday(request.query_params.get("from", ""))
         bounds = clock.day_bounds(start, clock.zone(), 7)
-        visits = await rota.week_of(reader.id, *bounds)
+        visits = await rota.week_of(reader.id, *bounds, by=reader.mode != "speaks")
         away = await lists.mine_in_week(reader.id, *bounds) if reader.mode != "speaks" else []
+        actor = actor_of(request)
+        thing = Thing("week", reader.id, reader.id, paid_workers=await members.paid_workers_of(await members.team_of(reader.id)))
+        searches = await lists.searches_for([reader.id]) if access.may(actor, "cover.see", thing) else {}
         title = f"{say.whose(reader.called)} week" if actor_of(request).acting_for else "Your week"
-        return await self._page(
-            request,
-            await days_of(visits, away, reader, start, await lists.searches_for([reader.id])),
-            start,
-            title,
-            "/week",
-        )
+        return await self._page(request, await days_of(visits, away, reader, start, searches), start, title, "/week")
 
     @get("/weeks/{person_id:str}", opt={"action": "rota.see_week"})
     async def of_person(self, request: AnyRequest, person_id: FromPath[str]) -> Response[Any]:
@@ -142,11 +135,7 @@ class WeekController(Controller):
 
     async def _page(self, request: AnyRequest, days: list[Day], start: date, title: str, path: str) -> Response[Any]:
         last, this = start + timedelta(days=6), clock.week_of(clock.now(), clock.zone())
-        span = (
-            f"{start.day} to {last.day} {last:%B}"
-            if start.month == last.month
-            else f"{start.day} {start:%B} to {last.day} {last:%B}"
-        )
+        span = f"{start.day} to {last.day} {last:%B}" if start.month == last.month else f"{start.day} {start:%B} to {last.day} {last:%B}"
         return await show(
             request, "cover/week.html", days=days, title=title, span=span, path=path, this=start == this,
             before=start - timedelta(days=7), after=start + timedelta(days=7), empty=not any(d.visits for d in days),
@@ -161,19 +150,19 @@ class WeekController(Controller):
             return await self._elsewhere(request, found)
         visit = await visit_for(actor, visit_id)
         line = await escrow.line(visit.line) if visit.line else None
-        comes, instead = reader.id == visit.worker_id, say.replaced(visit, reader)
+        comes, instead = reader.comes(visit), say.replaced(visit, reader)
         spoken = "person" in await rota.said(visit.id)
-        may_ask = not comes and access.may(actor, "cover.ask", await queries.thing_of(visit))
+        thing = await queries.thing_of(visit, payer=True)
+        may_ask = not comes and access.may(actor, "cover.ask", thing)
         must = await members.must_know(visit.person_id) if comes and not instead and visit.state == "planned" else None
         faces = await members.people({visit.person_id, visit.worker_id or ""})
-        near = actor.wears("family", "owner", "coordinator", community_id=visit.team_id) or actor.wears("facilitator")
-        sees_money = (comes and not instead) or may_ask or near
+        # Being in the team is no say in the money: whoever comes, asks, chooses or pays sees it, and whoever helps them.
+        sees_money = (comes and not instead) or access.may(actor, "cover.see_paying", thing)
         return await show(
             request, "cover/visit.html", visit.person_id, visit=visit, comes=comes, may_ask=may_ask, must=must,
             sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now, answered=spoken), past=visit.starts_at <= now,
             over=visit.ends_at <= now, money=say.money(visit, line, reader, now) if sees_money else "",
-            settles=say.settles(visit, now) if visit.state == "said" else "",
-            told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
+            settles=say.settles(visit, now) if visit.state == "said" else "", told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
             them=faces.get(visit.person_id), who=entry(visit, reader, faces, now).person,
             may_answer=access.may(actor, "rota.answer", visit.thing) and not comes,
         )  # fmt: skip

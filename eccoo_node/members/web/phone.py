@@ -62,6 +62,7 @@ class PhoneController(Controller):
     @post("/phone/new", opt={"action": "members.register_person"})
     async def register(self, request: AnyRequest) -> Response[Any]:
         """Write them down, with as much as was asked."""
+        requires(actor_of(request), "members.register_person", Thing("person"))
         try:
             form = read_form(request, Register)
             person_id = await actions.register_person(

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
+from eccoo_node.kernel.errors import Forbidden, NotFound
 from eccoo_node.members import hats, queries, sign_in
 from eccoo_node.members.forms import AnswerHat
 from eccoo_node.members.say import OFFER_WORDS
@@ -55,5 +56,9 @@ class SessionController(Controller):
     async def answer_role(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         """Yes or no to a role that was offered. A no asks for no reason."""
         yes = read_form(request, AnswerHat).answer == "yes"
-        await hats.answer_hat(actor_of(request), offer_id, yes=yes)
+        try:
+            await hats.answer_hat(actor_of(request), offer_id, yes=yes)
+        except Forbidden:
+            # That somebody else was offered a role is theirs to tell.
+            raise NotFound() from None
         return redirect(request, "/sessions", "Thank you. That holds from now." if yes else "Thank you for saying.")

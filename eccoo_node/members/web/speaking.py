@@ -110,6 +110,7 @@ class SpeakingController(Controller):
     async def let_speak(self, request: AnyRequest) -> Response[Any]:
         """Say yes to it. What is kept are the words that were read."""
         subject = _subject(request)
+        requires(actor_of(request), "members.let_speak", Thing("person", subject, subject))
         choices = await self._choices(subject)
         try:
             form = read_form(request, LetSpeak)
@@ -136,8 +137,10 @@ class SpeakingController(Controller):
 
     @post("/acting/stop", opt={"action": "members.stop_speaking_for"})
     async def stop_acting(self, request: AnyRequest) -> Response[Any]:
-        """Be nobody but oneself again."""
+        """Be nobody but oneself again; goes on to what one does in one's own name, where that is asked."""
         session = session_of(request)
-        wrote = session.actor.via in {"phone", "paper"}
+        going_to = safe_next(read_form(request, WhereTo).next)
+        if session.actor.via in {"phone", "paper"}:
+            going_to = "/phone"
         await sign_in.stop_speaking_for(session.actor, session.session_id)
-        return redirect(request, "/phone" if wrote else "/home", f"You are {session.called} again.")
+        return redirect(request, going_to, f"You are {session.called} again.")

@@ -1,7 +1,9 @@
 """Who may move money, what is refused, and the mistakes others made that these books must not repeat (money.md A2)."""
 
 from datetime import timedelta
+from typing import Any
 
+import msgspec
 import pytest
 
 from eccoo_node.db.rows import fetch, fetch_value
@@ -29,11 +31,13 @@ async def refused(awaitable: object, kind: type[Refusal] = Conflict) -> str:
 # ---------------------------------------------------------------- who may
 
 
-@pytest.mark.parametrize("role", ["worker", "facilitator", "admin", "coordinator", "family", "member"])
-async def test_only_a_treasurer_records_what_came_into_the_bank(node: Node, role: str) -> None:
+async def test_only_a_treasurer_records_what_came_into_the_bank(node: Node) -> None:
     books = await open_books()
-    actor = Actor(person_id=books.worker, hats=(Hat(role, "c", "circle"),))
-    assert await refused(actions.top_up(actor, books.payer, 500, "k"), Forbidden) == "forbidden"
+    for role in ("worker", "facilitator", "admin", "coordinator", "family", "member"):
+        actor = Actor(person_id=books.worker, hats=(Hat(role, "c", "circle"),))
+        assert await refused(actions.top_up(actor, books.payer, 500, "k"), Forbidden) == "forbidden"
+    speaking = msgspec.structs.replace(books.treasurer, acting_for=books.person, scopes=frozenset({"money"}))
+    assert await refused(actions.top_up(speaking, books.payer, 500, "k"), Forbidden) == "forbidden"
     assert await refused(actions.top_up(NODE, books.payer, 500, "k"), Forbidden) == "forbidden"
     assert await entries(books) == []
 
@@ -75,11 +79,12 @@ async def test_every_entry_leads_to_the_act_and_so_to_who_did_it(node: Node) -> 
 # ---------------------------------------------------------------- what is refused
 
 
-@pytest.mark.parametrize("amount", [0, -5, 10_000_001, 2.5, True, "500", None])
-async def test_a_sum_that_is_none_is_refused(node: Node, amount: object) -> None:
+async def test_a_sum_that_is_none_is_refused(node: Node) -> None:
     books = await open_books()
-    assert await refused(books.top_up(amount, "k"), Invalid) == "bad_amount"  # type: ignore[arg-type]
-    assert await refused(books.set_aside("visit:1", amount), Invalid) == "bad_amount"  # type: ignore[arg-type]
+    amounts: list[Any] = [0, -5, 10_000_001, 2.5, True, "500", None]
+    for amount in amounts:
+        assert await refused(books.top_up(amount, "k"), Invalid) == "bad_amount"
+        assert await refused(books.set_aside("visit:1", amount), Invalid) == "bad_amount"
 
 
 async def test_a_payer_that_is_not_there_is_refused(node: Node) -> None:

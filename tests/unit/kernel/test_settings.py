@@ -31,10 +31,10 @@ def test_an_empty_folder_has_the_defaults(folder: DataFolder) -> None:
 
 
 def test_the_environment_goes_before_the_file_and_each_source_is_named(folder: DataFolder) -> None:
-    folder.settings.write_text('demo = true\n[web]\nport = 8001\nhost = "127.0.0.2"\n[circle]\nname = "Our hill"\n')
+    folder.settings.write_text('demo = true\n[web]\nport = 8001\nhost = "localhost"\n[circle]\nname = "Our hill"\n')
     environ = {"ECCOO_WEB_PORT": "9000", "ECCOO_HOME": str(folder.home), "HOME": "/x", "ECCOO_TEST_PG": "x"}
     read, sources = settings.load(folder, environ)
-    assert (read.web.port, read.web.host, read.circle.name, read.demo) == (9000, "127.0.0.2", "Our hill", True)
+    assert (read.web.port, read.web.host, read.circle.name, read.demo) == (9000, "localhost", "Our hill", True)
     assert (sources["web.port"], sources["web.host"], sources["web.public_url"]) == (
         "ECCOO_WEB_PORT", str(folder.settings), "default",
     )  # fmt: skip
@@ -79,6 +79,7 @@ def test_an_unknown_variable_names_the_nearest(folder: DataFolder) -> None:
         "[federation]\nloopback_peers = true\n[web]\npublic_url = 'https://circle.example'\n",
         "[federation]\nloopback_peers = true\n[web]\npublic_url = 'http://127.0.0.1.circle.example'\n",
         "[federation]\nloopback_peers = true\n[web]\nhost = '0.0.0.0'\n",
+        "demo = true\n[web]\npublic_url = 'https://circle.example'\n",
         "[web]\npublic_url = 'http://[::1'\n", "[web]\npublic_url = 'http://x:99999'\n",
     ],
 )  # fmt: skip

@@ -155,7 +155,10 @@ async def test_a_team_page_shows_people_as_dots_and_as_a_list(node: Node, reader
         assert f'<span class="soft">{expected}</span>' in page
         reader.http.cookies.clear()
     await sign_in_as(reader, shell, await make.person("Eve"))
-    assert (await reader.get(f"/teams/{team}")).status_code == 403
+    for hidden in (f"/teams/{team}", f"/people/{dot}/face"):
+        assert (await reader.get(hidden)).status_code == 404
+    reader.http.cookies.clear()
+    await sign_in_as(reader, shell, ada)
     face = await reader.get(f"/people/{dot}/face")
     assert (face.headers["content-type"], face.content) == ("image/png", PNG)
     assert base64.b64encode(face.content)

@@ -1,0 +1,196 @@
+"""A linked circle that lies: what it says costs nobody here money, time or a secret."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from eccoo_federation import claims
+from eccoo_node.cover import actions as cover
+from eccoo_node.cover import offering, queries
+from eccoo_node.cover.letters import read_disclosure
+from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow import queries as money
+from eccoo_node.escrow.verify import verify as verify_books
+from eccoo_node.kernel.errors import Conflict
+from eccoo_node.links import letters
+from eccoo_node.links.arrivals import circle_actor
+from eccoo_node.rota import actions as rota
+from tests.support.pair import Pair
+from tests.support.story import Story, actor
+
+
+@pytest.fixture
+async def story(two_nodes: Pair) -> Story:
+    return await Story(two_nodes).begin()
+
+
+async def from_b(story: Story, type_: str, ref: str, body: dict[str, Any]) -> str:
+    """Todmorden sends this, whatever its own machine would say; what became of it at Hebden."""
+    with story.b.bound():
+        async with write():
+            event = await letters.send(story.pair.link_id, type_, ref, body)
+    await story.pair.settle()
+    row = await story.a.row(
+        "SELECT r.verdict, r.code FROM letter_in i JOIN letter_read r ON r.letter_id = i.id WHERE i.event_id = ?", event
+    )
+    return str(row[1] or row[0])
+
+
+async def asked_as(story: Story) -> str:
+    return str((await story.a.row("SELECT reference FROM asked_circle WHERE request_id = ?", story.request))[0])
+
+
+async def claims_from_b(story: Story, outcome: str, minutes: int, fee: int, travel: int = 0) -> str:
+    due = claims.due_pence(fee, travel, 1500, 0, 5000)
+    ref = await asked_as(story)
+    return await from_b(story, "visit.claimed", ref, {
+        "request": ref, "n": 1, "outcome": outcome, "minutes": minutes, "fee_pence": fee, "travel_pence": travel,
+        "due_pence": due,
+    })  # fmt: skip
+
+
+async def test_nothing_is_claimed_for_a_visit_that_has_not_begun(story: Story) -> None:
+    await story.committed()
+    assert await claims_from_b(story, "as_planned", 120, 6600) == "wrong_state"
+    assert (await story.visit_row()).state == "covered"
+
+
+@pytest.mark.parametrize(
+    "outcome,minutes,fee",
+    [("shorter", 30, 6600), ("shorter", 30, 1651), ("did_not_go", 0, 6600), ("as_planned", 30, 6600),
+     ("shorter", 500, 6600), ("no_answer", 0, 6600)],
+)  # fmt: skip
+async def test_the_fee_that_is_claimed_follows_from_the_minutes(
+    story: Story, outcome: str, minutes: int, fee: int
+) -> None:
+    await story.committed()
+    story.pair.move(timedelta(days=3, hours=4))
+    assert await claims_from_b(story, outcome, minutes, fee) == "wrong_amount"
+    assert (await story.visit_row()).state == "covered"
+
+
+async def test_a_share_for_calling_off_late_bears_no_travel(story: Story) -> None:
+    await story.ask_far()
+    with story.b.bound():
+        async with write():
+            await fetch("UPDATE worker SET travel_pence = 500 WHERE person_id = ?", story.bea)
+    await story.offers()
+    assert await story.chooses() == "done"
+    await story.pair.settle()
+    with story.a.bound():
+        async with write():
+            # As if they had gone: the node of the other circle makes up its own letters.
+            await fetch("UPDATE visit SET state = 'stopped' WHERE id = ?", story.visit)
+    assert await claims_from_b(story, "cancelled_late", 0, 3300, 500) == "wrong_amount"
+
+
+async def test_a_request_longer_than_a_day_is_refused_before_anyone_counts_its_minutes(story: Story) -> None:
+    body = {
+        "request": "r1", "area": "OL14", "starts_at": "2026-11-26T09:00:00Z", "ends_at": "2099-11-26T09:00:00Z",
+        "needs": {}, "fee_pence": 6000, "schedule": {"worker_deduct_bps": 1500, "payer_add_bps": 0},
+        "reply_by": "2026-11-25T09:00:00Z", "hold_until": "2026-11-26T09:00:00Z", "go_no_go_at": "2026-11-25T18:00:00Z",
+    }  # fmt: skip
+    assert await from_b(story, "cover.requested", "r1", body) == "bad_body"
+    assert await story.a.rows("SELECT COUNT(*) FROM open_request") == [(0,)]
+
+
+async def test_the_same_question_many_times_tells_a_worker_once(story: Story) -> None:
+    await story.ask_far()
+    body = msgspec.json.decode((await story.a.row("SELECT body FROM asked_circle"))[0])
+    with story.a.bound():
+        async with write():
+            for _ in range(5):
+                await letters.send(story.pair.link_id, "cover.requested", body["request"], body)
+    await story.pair.settle()
+    assert (await story.news(story.b, story.bea)).count("asked_away") == 1
+
+
+async def test_an_offer_is_not_taken_for_another_request_nor_kept_open_after_its_visit(story: Story) -> None:
+    await story.ask_far()
+    await story.offers()
+    ref = await asked_as(story)
+    sent = msgspec.json.decode((await story.b.row("SELECT body FROM my_offer WHERE id = ?", story.offer))[0])
+    other = {**sent, "offer": story.visit, "hold_until": "2098-01-01T00:00:00Z", "first_name": "B\u202eea\u0007 "}
+    assert await from_b(story, "cover.offered", ref, other) == "applied"
+    with story.a.bound():
+        found = await queries.offer(story.visit)
+        assert found.hold_until == (await story.visit_row()).starts_at
+        assert found.first_name == "Bea"
+        async with write():
+            # An offer of somebody else under this very id.
+            await fetch("UPDATE cover_offer SET link_id = '', worker_id = ? WHERE id = ?", story.sol, story.offer)
+    assert await from_b(story, "cover.offered", ref, sent) == "unknown_subject"
+
+
+async def test_what_was_disclosed_is_out_of_reach_once_the_visit_is_called_off(story: Story) -> None:
+    await story.committed()
+    assert await story.a.rows("SELECT COUNT(*) FROM disclosure_out") == [(1,)]
+    with story.a.bound():
+        await cover.end(await story.as_edith(), visit_id=story.visit)
+    assert await story.a.rows("SELECT COUNT(*) FROM disclosure_out") == [(0,)]
+
+
+async def test_what_is_disclosed_is_kept_no_longer_than_a_visit_needs(story: Story) -> None:
+    await story.committed()
+    path, link = f"disclosures/{await asked_as(story)}/1", story.pair.link_id
+    with story.b.bound():
+        mine = await queries.mine(story.offer)
+        assert mine.told
+        async with write():
+            await read_disclosure(circle_actor(link), path, {**mine.told, "retain_until": "2099-01-01T00:00:00Z"})
+        mine = await queries.mine(story.offer)
+        assert mine.retain_until == mine.ends_at + timedelta(days=14)
+
+
+async def test_no_visit_is_called_off_once_it_has_begun(story: Story) -> None:
+    await story.committed()
+    story.pair.move(timedelta(days=3, hours=4))
+    with story.a.bound(), pytest.raises(Conflict, match="begun"):
+        await cover.end(await story.as_edith(), visit_id=story.visit)
+    assert (await story.visit_row()).state == "covered"
+
+
+async def test_our_own_worker_is_paid_for_a_visit_that_began(story: Story) -> None:
+    story.pair.move(timedelta(days=3, hours=4))
+    with story.a.bound():
+        for stop in (rota.do_without, cover.end):
+            with pytest.raises(Conflict, match="begun"):
+                await stop(await story.as_edith(), visit_id=story.visit)
+        assert (await story.visit_row()).line
+
+
+async def test_a_second_search_for_one_visit_sets_its_own_money_aside(story: Story) -> None:
+    await story.committed()
+    with story.b.bound():
+        await offering.cant_after_all(await actor(story.bea), offer_id=story.offer)
+    await story.pair.settle()
+    with story.a.bound():
+        [near] = await queries.near_asks(story.request)
+        async with write():
+            await fetch("UPDATE near_ask SET answer = '' WHERE id = ?", near.id)
+        await cover.answer_near(await actor(story.sol), ask_id=near.id, yes=True)
+        [offer] = [o for o in await queries.offers(story.request) if o.worker_id]
+        assert await cover.choose(await story.as_edith(), offer_id=offer.id, words="Yes, ask Sol") == "done"
+        await rota.cant_come(await actor(story.sol), visit_ids=[story.visit])
+        assert await cover.ask(await story.as_edith(), visit_id=story.visit, worker_ids=[story.wren]) == "done"
+        found = await queries.request_for(story.visit)
+        assert found is not None
+        story.request = found.id
+        await cover.ask_further(await story.as_edith(), request_id=found.id, words="Yes, ask them")
+    await story.pair.settle()
+    ref = await asked_as(story)
+    with story.b.bound():
+        [story.open] = [o.id for o in await queries.open_requests(story.b.clock()) if o.ref == ref]
+    await story.offers()
+    assert await story.chooses() == "done"
+    await story.pair.settle()
+    assert (await story.states())[:2] == ("covered", "coming")
+    with story.a.bound():
+        held = await money.find((await story.visit_row()).line)
+        assert held is not None
+        assert held.held_pence == 6600
+        assert await money.credit_pence(story.payer) == 50_000 - 6600
+        await verify_books()

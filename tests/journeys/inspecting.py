@@ -1,0 +1,129 @@
+"""What every page is held to, whoever reads it: readable by all, whole on a small phone, light, and asking nobody else."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import Page
+
+from tests.support.browser import SIDEWAYS, SMALL, axe_violations
+
+# (dark, width, whether all is asked or only what a look can change)
+LOOKS = ((False, 320, True), (True, 320, False), (True, 1280, True), (False, 1280, False))
+OF_LOOKS = ("color-contrast", "target-size", "link-in-text-block", "scrollable-region-focusable")
+MOST_BYTES = 40_000
+MOST_REQUESTS = 6
+# html is 112.5% of the browser's own size; this is what a reader gets who has set theirs to twice as large.
+TWICE = "html{font-size:225%!important}"
+_ID = re.compile(r"/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22,}|/[A-Za-z0-9_-]{40,}")
+
+
+def pattern(path: str) -> str:
+    """The path without what differs from one thing to the next."""
+    return _ID.sub("/{id}", urlsplit(path).path)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.made_of: set[str] = set()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        self.made_of.add(f"{tag}.{(named.get('class') or '').partition(' ')[0]}")
+        if tag == "a" and (named.get("href") or "").startswith("/"):
+            self.links.append(str(named["href"]))
+
+
+def read(html: str) -> tuple[frozenset[str], list[str]]:
+    """What a page is made of, and where it leads."""
+    reader = _Reader()
+    reader.feed(html)
+    return frozenset(reader.made_of), reader.links
+
+
+class Inspector:
+    """Looks at each page once for every shape it has; `found` is what it objects to, by page."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[str]] = {}
+        self.shapes: set[tuple[str, frozenset[str]]] = set()
+        self.patterns: set[str] = set()
+
+    def is_new(self, url: str, html: str) -> bool:
+        """Whether no page of this path was made of the same parts."""
+        shape = (pattern(url), read(html)[0])
+        if shape in self.shapes:
+            return False
+        self.shapes.add(shape)
+        self.patterns.add(shape[0])
+        return True
+
+    async def __call__(self, page: Page, heading: str) -> None:
+        if self.is_new(page.url, await page.content()):
+            await self.look_at(page, heading)
+
+    async def look_at(self, page: Page, heading: str) -> None:
+        before = page.viewport_size
+        wrong: list[str] = []
+        for dark, width, everything in LOOKS:
+            await page.emulate_media(color_scheme="dark" if dark else "light")
+            await page.set_viewport_size({"width": width, "height": 640 if width < 1000 else 800})
+            wrong += [f"{width} {'dark' if dark else 'light'}: {one}" for one in await axe_violations(page, only=() if everything else OF_LOOKS)]
+            if width == 320 and not dark:
+                wrong += await _on_a_small_phone(page)
+        wrong += await _weighed(page)
+        if before:
+            await page.set_viewport_size(before)
+        if wrong:
+            self.found[f"{pattern(page.url)} “{heading}”"] = wrong
+
+
+async def _on_a_small_phone(page: Page) -> list[str]:
+    wrong = [f"too small to press: {one}" for one in await page.evaluate(SMALL)]
+    if beyond := await page.evaluate(SIDEWAYS):
+        wrong.append(f"scrolls sideways by {beyond} px")
+    await page.evaluate("rule => document.styleSheets[0].insertRule(rule, 0)", TWICE)
+    if beyond := await page.evaluate(SIDEWAYS):
+        wrong.append(f"scrolls sideways by {beyond} px with text twice as large")
+    await page.evaluate("() => document.styleSheets[0].deleteRule(0)")
+    return wrong
+
+
+async def _weighed(page: Page) -> list[str]:
+    """The same page in a browser that has never been here, but for its cookies."""
+    browser = page.context.browser
+    assert browser is not None
+    context = await browser.new_context(
+        storage_state=await page.context.storage_state(), viewport={"width": 360, "height": 640}
+    )
+    cold = await context.new_page()
+    session = await context.new_cdp_session(cold)
+    await session.send("Network.enable")
+    urls: dict[str, str] = {}
+    bytes_of: dict[str, int] = {}
+
+    def asked(event: dict[str, Any]) -> None:
+        urls[event["requestId"]] = event["request"]["url"]
+
+    def came(event: dict[str, Any]) -> None:
+        bytes_of[event["requestId"]] = int(event["encodedDataLength"])
+
+    session.on("Network.requestWillBeSent", asked)
+    session.on("Network.loadingFinished", came)
+    await cold.goto(page.url)
+    await cold.evaluate("() => document.fonts.ready.then(() => null)")
+    for _ in range(40):
+        if bytes_of.keys() >= urls.keys():
+            break
+        await cold.wait_for_timeout(50)
+    await context.close()
+    wrong = []
+    if len(urls) > MOST_REQUESTS:
+        wrong.append(f"asks for {len(urls)} files")
+    if sum(bytes_of.values()) > MOST_BYTES:
+        wrong.append(f"weighs {sum(bytes_of.values())} bytes")
+    wrong += [f"asks a stranger: {url}" for url in urls.values() if urlsplit(url).hostname != "127.0.0.1"]
+    return wrong
