@@ -159,11 +159,17 @@ async def for_speaker(actor: Actor, reader: Reader, now: datetime) -> list[Item]
 
 async def for_worker(reader: Reader, now: datetime) -> list[Item]:
     found = [
-        Item(1, f"Can you come to {ask.person_called} {say.at_time(ask.starts_at, now)}?", "A no is shown to nobody.", f"/asks/{ask.id}", "Answer", "waiting")
+        Item(
+            1, f"Can you come to {ask.person_called} {say.at_time(ask.starts_at, now)}?", "A no is shown to nobody.",
+            f"/asks/{ask.id}", "Answer", "waiting",
+        )
         for ask in await lists.asks_to(reader.id, now)
     ]  # fmt: skip
     found += [
-        Item(2, f"How did it go with {v.person_called} {say.on_day(v.starts_at, now)}?", "Then they are asked too, and the money is yours.", f"/visits/{v.id}/went", "Say how it went", "waiting")
+        Item(
+            2, f"How did it go with {v.person_called} {say.on_day(v.starts_at, now)}?",
+            "Then they are asked too, and the money is yours.", f"/visits/{v.id}/went", "Say how it went", "waiting",
+        )
         for v in await rota.to_say(reader.id, now)
     ]  # fmt: skip
     for mine in await queries.mine_of(reader.id, "offered", "preparing", "coming"):
