@@ -111,7 +111,8 @@ def seen(attested: list[dict[str, str]], circle: str, called: str, now: datetime
     for one in sorted(attested, key=lambda one: one["kind"]):
         by_day.setdefault(one["seen_on"], []).append(CHECKS.get(one["kind"], one["kind"].replace("_", " ")))
     return [
-        f"{circle} saw {say.whose(called)} {names(kinds)} on {day_of(day, now)}." for day, kinds in sorted(by_day.items())
+        f"{circle} saw {say.whose(called)} {names(kinds)} on {day_of(day, now)}."
+        for day, kinds in sorted(by_day.items())
     ]
 
 

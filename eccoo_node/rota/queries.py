@@ -69,7 +69,7 @@ async def visit(visit_id: str) -> Visit:
 
 async def lock_visit(visit_id: str) -> Visit:
     """The visit, held against others until the transaction ends. Inside `write()`."""
-    await fetch(f"SELECT id FROM visit WHERE id = ?{locking()}", visit_id)  # noqa: S608 our own words
+    await fetch(f"SELECT id FROM visit WHERE id = ?{locking()}", visit_id)
     return await visit(visit_id)
 
 
@@ -109,7 +109,7 @@ async def gaps(person_ids: Sequence[str], now: datetime) -> list[Visit]:
 async def busy(worker_ids: Sequence[str], starts_at: datetime, ends_at: datetime) -> frozenset[str]:
     """Which of these workers already have a visit that overlaps."""
     rows = await fetch(
-        f"SELECT DISTINCT worker_id FROM visit WHERE worker_id IN ({marks(worker_ids)}) "  # noqa: S608 only marks
+        f"SELECT DISTINCT worker_id FROM visit WHERE worker_id IN ({marks(worker_ids)}) "
         "AND state IN ('planned', 'said', 'settled') AND starts_at < ? AND ends_at > ?",
         *worker_ids,
         ends_at,
@@ -256,7 +256,9 @@ def _news(row: Sequence[object]) -> News:
 
 async def news_of(person_id: str, since: datetime, limit: int = 20) -> list[News]:
     """What someone was told, the newest first."""
-    rows = await fetch(f"{_NEWS} WHERE t.person_id = ? AND t.at >= ? ORDER BY t.at DESC, t.id LIMIT ?", person_id, since, limit)
+    rows = await fetch(
+        f"{_NEWS} WHERE t.person_id = ? AND t.at >= ? ORDER BY t.at DESC, t.id LIMIT ?", person_id, since, limit
+    )
     return [_news(row) for row in rows]
 
 

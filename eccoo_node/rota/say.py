@@ -20,7 +20,7 @@ State = tuple[str, str]
 
 
 def whose(called: str) -> str:
-    """ "Ada’s". """
+    """ "Ada’s"."""
     return f"{called}’s"
 
 
@@ -31,7 +31,7 @@ def names(called: Iterable[str], joined: str = "and") -> str:
 
 
 def on_day(at: datetime, now: datetime) -> str:
-    """ "today", "tomorrow", "on Thursday", and from a week on "on Thursday 3 December". """
+    """ "today", "tomorrow", "on Thursday", and from a week on "on Thursday 3 December"."""
     zone = clock.zone()
     day, today = at.astimezone(zone).date(), now.astimezone(zone).date()
     away = (day - today).days
@@ -47,12 +47,12 @@ def count(number: int) -> str:
 
 
 def of_day(at: datetime, now: datetime) -> str:
-    """The day as a name: "Thursday", "today". """
+    """The day as a name: "Thursday", "today"."""
     return on_day(at, now).removeprefix("on ")
 
 
 def at_time(at: datetime, now: datetime) -> str:
-    """ "on Thursday at 9am". """
+    """ "on Thursday at 9am"."""
     return f"{on_day(at, now)} at {clock.say_time(at, clock.zone())}"
 
 
@@ -63,12 +63,12 @@ def by_time(at: datetime, now: datetime) -> str:
 
 
 def when(visit: Visit) -> str:
-    """ "Thursday 26 November, 9am to 11am". """
+    """ "Thursday 26 November, 9am to 11am"."""
     return clock.say_when(visit.starts_at, visit.ends_at, clock.zone())
 
 
 def hours_of(visit: Visit) -> str:
-    """ "9am to 11am". """
+    """ "9am to 11am"."""
     return f"{clock.say_time(visit.starts_at, clock.zone())} to {clock.say_time(visit.ends_at, clock.zone())}"
 
 
@@ -124,9 +124,16 @@ def state(visit: Visit, reader: Reader, now: datetime, *, answered: bool = False
     if visit.state == "gap":
         return ("over", "you can’t be there") if comes else ("open", "nobody is coming yet")
     if replaced(visit, reader) and visit.state != "stopped":
-        return ("over", f"{visit.cover_name} comes instead" if visit.state == "covered" else f"{visit.cover_name} came instead")
+        return (
+            "over",
+            f"{visit.cover_name} comes instead" if visit.state == "covered" else f"{visit.cover_name} came instead",
+        )
     if visit.state == "covered":
-        return ("certain", f"is coming, from {visit.cover_circle}") if visit.ends_at > now else ("waiting", "we’re asking how it went")
+        return (
+            ("certain", f"is coming, from {visit.cover_circle}")
+            if visit.ends_at > now
+            else ("waiting", "we’re asking how it went")
+        )
     if visit.state == "said":
         if comes or answered:
             return ("waiting", "waits for an answer" if comes else "answered, being settled")

@@ -36,7 +36,12 @@ async def show(request: AnyRequest, template: str, about: str = "", **context: A
 async def around(request: AnyRequest, about: str = "") -> dict[str, Any]:
     """The same for a form that is shown again. `about` is the person whose facilitator is named."""
     reader = reader_of(request)
-    return {"reader": reader, "now": clock.now(), "say": say, "helper": await members.facilitator_for(about or reader.id)}
+    return {
+        "reader": reader,
+        "now": clock.now(),
+        "say": say,
+        "helper": await members.facilitator_for(about or reader.id),
+    }
 
 
 async def visit_for(actor: Actor, visit_id: str, action: str = "rota.see_visit") -> Visit:
@@ -71,7 +76,10 @@ class Answer(msgspec.Struct):
     minutes: int | None = None
     words: str = ""
     asked: bool = False
-    SAY: ClassVar[dict[str, str]] = {"answer": "Choose one answer.", "minutes": "Write the minutes as a number, such as 45."}
+    SAY: ClassVar[dict[str, str]] = {
+        "answer": "Choose one answer.",
+        "minutes": "Write the minutes as a number, such as 45.",
+    }
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -87,7 +95,9 @@ def told_lines(rows: list[ToldRow], codes: Collection[str], now: datetime) -> li
     found = {}
     for row in rows:
         if row.news in codes:
-            soon = {"phone": "we are ringing them", "post": "we are writing to them"}.get(row.channel, "we are going to see them")
+            soon = {"phone": "we are ringing them", "post": "we are writing to them"}.get(
+                row.channel, "we are going to see them"
+            )
             at = row.told_at and f"{say.of_day(row.told_at, now)}, {clock.say_time(row.told_at, clock.zone())}"
             found[row.person_id] = Told(row.called, f"told {at}" if at else soon, bool(at))
     return sorted(found.values(), key=lambda told: not told.reached)
@@ -135,7 +145,9 @@ class VisitController(Controller):
         return await show(request, "rota/told.html", visit.person_id, visit=visit, told=told, today=today)
 
     @get("/visits/{visit_id:str}/went", opt={"action": "rota.say_how_it_went"})
-    async def how_it_went(self, request: AnyRequest, visit_id: FromPath[str], said: FromQuery[str] = "") -> Response[Any]:
+    async def how_it_went(
+        self, request: AnyRequest, visit_id: FromPath[str], said: FromQuery[str] = ""
+    ) -> Response[Any]:
         """(s) How did it go? For a worker of this circle."""
         visit = await visit_for(actor_of(request), visit_id, "rota.say_how_it_went")
         if visit.state != "planned":
@@ -230,7 +242,10 @@ def to_bring(rows: list[News], now: datetime) -> list[Bring]:
         of.pop(one.visit_id or one.about_id, None)
         of[one.visit_id or one.about_id] = one
     return [
-        Bring(max(of.values(), key=lambda n: n.at), [news.sentence(n, Reader(n.person_id, n.called), now) for n in of.values()])
+        Bring(
+            max(of.values(), key=lambda n: n.at),
+            [news.sentence(n, Reader(n.person_id, n.called), now) for n in of.values()],
+        )
         for of in by_person.values()
     ]
 
@@ -265,7 +280,11 @@ class NewsController(Controller):
         one = await queries.one_news(told_id)
         if not await for_others(actor, [one]):
             raise NotFound()
-        earlier = [n for n in await for_others(actor, await queries.news_to_bring(200)) if n.person_id == one.person_id and n.at <= one.at]
+        earlier = [
+            n
+            for n in await for_others(actor, await queries.news_to_bring(200))
+            if n.person_id == one.person_id and n.at <= one.at
+        ]
         for waiting in earlier or [one]:
             await actions.mark_told(actor, told_id=waiting.id)
         return redirect(request, "/to-ring", f"Written down: {one.called} knows.")

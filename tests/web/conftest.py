@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from eccoo_node.db.engine import NodeSQLite
-from tests.support.node import Node
-from tests.support.pair import Pair
+from tests.support.node import Node, build
+from tests.support.pair import Pair, open_pair
 from tests.web.client import Reader
 from tests.web.gallery.app import GalleryController, gallery
 from tests.web.story import Walk, open_walk
@@ -35,7 +35,17 @@ async def reader(node: Node, tmp_path: Path) -> AsyncIterator[Reader]:
 
 
 @pytest.fixture
-async def walk(two_nodes: Pair) -> AsyncIterator[Walk]:
+async def walk(tmp_path: Path) -> AsyncIterator[Walk]:
     """Two linked circles in their week, with pages for everyone in it."""
+    for name in ("hebden", "todmorden"):
+        (tmp_path / name).mkdir()
+        await build("", tmp_path / name)
+    async with open_pair(tmp_path) as pair, open_walk(pair) as made:
+        yield made
+
+
+@pytest.fixture
+async def walk_on_either(two_nodes: Pair) -> AsyncIterator[Walk]:
+    """The same on each engine, for what is read in lists."""
     async with open_walk(two_nodes) as made:
         yield made

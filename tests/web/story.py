@@ -21,7 +21,7 @@ from eccoo_node.db.transaction import write
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
-from eccoo_node.members.queries import session_actor
+from eccoo_node.members.session_reads import session_actor
 from eccoo_node.members.tables import Session, StandingWish
 from eccoo_node.rota import actions as rota
 from eccoo_node.web.sessions import hash_token
@@ -89,7 +89,9 @@ class Answer(msgspec.Struct):
     def acts(self) -> list[str]:
         """The words on each of the page's plum buttons; there should be one at most."""
         main = re.search(r"<main.*?</main>", self.html, flags=re.DOTALL)
-        found = re.findall(r'<(?:button|a) class="(?:button )?act"[^>]*>(.*?)</', main.group(0) if main else "", flags=re.DOTALL)
+        found = re.findall(
+            r'<(?:button|a) class="(?:button )?act"[^>]*>(.*?)</', main.group(0) if main else "", flags=re.DOTALL
+        )
         return [unescape(words.strip()) for words in found]
 
 
@@ -102,9 +104,15 @@ class Visitor:
 
     async def _send(self, method: str, path: str, body: bytes = b"") -> Answer:
         parts = urlsplit(path)
-        headers = [(b"host", b"127.0.0.1"), (b"cookie", "; ".join(f"{k}={v}" for k, v in self.cookies.items()).encode())]
+        headers = [
+            (b"host", b"127.0.0.1"),
+            (b"cookie", "; ".join(f"{k}={v}" for k, v in self.cookies.items()).encode()),
+        ]
         if method == "POST":
-            headers += [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", str(len(body)).encode())]
+            headers += [
+                (b"content-type", b"application/x-www-form-urlencoded"),
+                (b"content-length", str(len(body)).encode()),
+            ]
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "path": parts.path,
             "raw_path": parts.path.encode(), "query_string": parts.query.encode(), "headers": headers, "scheme": "http",
@@ -161,7 +169,9 @@ class Visitor:
                     if name:
                         sent.append((name, value))
                     return await self._send("POST", form["action"], urlencode(sent).encode())
-        raise AssertionError(f"no button says {button!r} on {page.path}: {[b for f in reading.forms for b in f['buttons']]}")
+        raise AssertionError(
+            f"no button says {button!r} on {page.path}: {[b for f in reading.forms for b in f['buttons']]}"
+        )
 
 
 class Site:
@@ -217,7 +227,14 @@ class Walk:
 
     async def begin(self) -> "Walk":
         story, people = self.story, self.a.people
-        people |= {"Edith": story.edith, "Ruth": story.ruth, "Wren": story.wren, "Sol": story.sol, "Fay": story.fay, "Tess": story.tess}
+        people |= {
+            "Edith": story.edith,
+            "Ruth": story.ruth,
+            "Wren": story.wren,
+            "Sol": story.sol,
+            "Fay": story.fay,
+            "Tess": story.tess,
+        }
         self.b.people |= {"Bea": story.bea, "Cass": story.cass, "Tom": story.tom}
         with self.a.node.bound():
             people["Robin"] = await make.worker("Robin", rate_pence=2000)
@@ -225,7 +242,9 @@ class Walk:
             await make.hat(people["Tomasz"], story.team, "volunteer", "neighbour")
             async with write():
                 # Fay has been there longer than Sol, so she is the one whom everybody rings.
-                await fetch("UPDATE hat SET from_at = ? WHERE person_id = ?", clock.now() - timedelta(days=1), story.fay)
+                await fetch(
+                    "UPDATE hat SET from_at = ? WHERE person_id = ?", clock.now() - timedelta(days=1), story.fay
+                )
                 await insert(
                     StandingWish(
                         person_id=story.edith, words="If you can’t reach me, ask Sol.", ask_first=f'["{story.sol}"]',
@@ -233,7 +252,11 @@ class Walk:
                     )
                 )  # fmt: skip
             self.a.visits["Thursday"] = story.visit
-            for name, worker, days, hour in (("Monday", "Sol", -3, 1), ("Friday", "Wren", 1, 0), ("Saturday", "Tomasz", 2, 5)):
+            for name, worker, days, hour in (
+                ("Monday", "Sol", -3, 1),
+                ("Friday", "Wren", 1, 0),
+                ("Saturday", "Tomasz", 2, 5),
+            ):
                 starts = THURSDAY + timedelta(days=days, hours=hour)
                 self.a.visits[name] = await rota.plan_visit(
                     NODE, person_id=story.edith, worker_id=people[worker], starts_at=starts,

@@ -51,7 +51,9 @@ async def ask_far(walk: Walk) -> Told:
 async def offer(walk: Walk, told: Told, name: str, rate: str) -> str:
     """A worker of Todmorden offers to come; the page of their own offer."""
     worker = await walk.b.read_as(name)
-    page = await worker.press(await worker.get(f"{told.opened}/offer"), "Send my offer", rate=rate, own_words="I take my time.")
+    page = await worker.press(
+        await worker.get(f"{told.opened}/offer"), "Send my offer", rate=rate, own_words="I take my time."
+    )
     await walk.settle()
     told.offers[name] = page.path
     return page.path
@@ -86,7 +88,12 @@ async def test_a_paid_worker_who_tries_to_ask_reads_who_decides_and_whom_to_ring
     # Wren is paid; Sol is paid and wears a facilitator's hat as well.
     for name in ("Wren", "Sol"):
         reader = await walk.a.read_as(name)
-        for path in (f"/visits/{visit}/choose", f"/cover/ask?visit={visit}", f"/visits/{visit}/without", f"/visits/{visit}/talk"):
+        for path in (
+            f"/visits/{visit}/choose",
+            f"/cover/ask?visit={visit}",
+            f"/visits/{visit}/without",
+            f"/visits/{visit}/talk",
+        ):
             page = await reader.get(path)
             assert (page.status, page.acts) == (403, ["Back to my week"])
             assert page.text == (
@@ -101,7 +108,9 @@ async def test_a_paid_worker_cannot_send_the_form_of_someone_who_may(walk: Walk)
     page = await edith.get(f"/cover/ask?visit={visit}")
     own = await wren.get(f"/visits/{visit}/told")
     token = (await wren.get("/sessions")).html.split('name="_form" value="')[1].split('"')[0]
-    forged = Answer(200, own.path, page.html.replace(page.html.split('name="_form" value="')[1].split('"')[0], token), {})
+    forged = Answer(
+        200, own.path, page.html.replace(page.html.split('name="_form" value="')[1].split('"')[0], token), {}
+    )
     sent = await wren.send(forged, "Ask them", workers=[walk.a.people["Sol"]])
     assert (sent.status, sent.heading) == (403, "Edith decides who comes")
     with walk.a.node.bound():
@@ -201,7 +210,9 @@ async def test_what_linked_circles_see_is_shown_first_word_for_word(walk: Walk) 
     bea = await walk.b.read_as("Bea")
     home = await bea.get("/home")
     assert home.heading == "Someone in HX7 needs a worker on Thursday at 9am"
-    everything = "".join([(await bea.get(path)).html for path in ("/home", "/requests", *[x for x in home.links if "/requests/" in x])])
+    everything = "".join(
+        [(await bea.get(path)).html for path in ("/home", "/requests", *[x for x in home.links if "/requests/" in x])]
+    )
     assert not any(planted in everything for planted in ("Edith", "Crabtree", "Heights", "960222"))
 
 
@@ -343,7 +354,10 @@ async def test_after_the_visit_each_side_is_asked_and_reads_what_became_of_the_m
     await walk.settle()
     assert (await edith.get("/home")).heading == "Did Bea come today?"
     page = await edith.get(f"/visits/{walk.a.visits['Thursday']}/answer")
-    assert "£66 is set aside for today. When you say it went ahead, £56.10 goes to Bea and £9.90 to the two circles." in page.text
+    assert (
+        "£66 is set aside for today. When you say it went ahead, £56.10 goes to Bea and £9.90 to the two circles."
+        in page.text
+    )
     await edith.press(page, "Send my answer", answer="yes")
     await walk.settle()
     page = await edith.get(f"/visits/{walk.a.visits['Thursday']}")
@@ -407,10 +421,15 @@ async def test_the_persons_own_no_stands_against_whoever_speaks_for_them(walk: W
     assert (sent.status, sent.heading) == (409, "Edith has chosen otherwise")
     assert "Edith’s own choice stands, so nothing was changed. Fay has been told and will ring." in sent.text
     fay = await walk.a.read_as("Fay")
-    assert "Ruth and Edith want different things on Thursday at 9am. Edith’s own choice stands." in (await fay.get("/home")).text
+    assert (
+        "Ruth and Edith want different things on Thursday at 9am. Edith’s own choice stands."
+        in (await fay.get("/home")).text
+    )
 
 
-async def test_not_sure_by_the_hour_says_whom_to_ring_on_both_sides_and_a_facilitator_notes_what_they_heard(walk: Walk) -> None:
+async def test_not_sure_by_the_hour_says_whom_to_ring_on_both_sides_and_a_facilitator_notes_what_they_heard(
+    walk: Walk,
+) -> None:
     told = await ask_far(walk)
     await offer(walk, told, "Bea", "30")
     walk.pair.move(timedelta(days=2, hours=9, minutes=30))
@@ -447,7 +466,10 @@ async def test_what_is_asked_and_offered_is_private(walk: Walk) -> None:
     one = next(link for link in (await edith.get(told.search)).links if "/offers/" in link)
     for name in ("Wren", "Sol", "Robin", "Tomasz", "Tess", "Ruth"):
         reader = await walk.a.read_as(name)
-        found = [(await reader.get(path)).status for path in (told.search, f"{told.search}/further", one, f"{told.search}/override")]
+        found = [
+            (await reader.get(path)).status
+            for path in (told.search, f"{told.search}/further", one, f"{told.search}/override")
+        ]
         assert found == [404] * 4, name
     cass = await walk.b.read_as("Cass")
     assert [(await cass.get(told.offers["Bea"] + tail)).status for tail in ("", "/went", "/cant-come")] == [404] * 3
@@ -457,7 +479,9 @@ async def test_on_the_phone_each_question_is_read_aloud_and_the_button_records(w
     visit = await gap(walk)
     fay = await walk.a.read_as("Fay", "Edith", "phone")
     home = await fay.get("/home")
-    assert home.text.startswith("Monday 23 November Read this to Edith: Wren can’t come on Thursday at 9am You can choose")
+    assert home.text.startswith(
+        "Monday 23 November Read this to Edith: Wren can’t come on Thursday at 9am You can choose"
+    )
     page = await fay.get(f"/cover/ask?visit={visit}")
     assert page.acts == ["Record Edith’s answer"]
     search = await fay.press(page, "Record Edith’s answer", workers=[walk.a.people["Sol"]])

@@ -59,7 +59,10 @@ async def more_visits(walk: Walk, worker: str, count: int, state: str = "planned
             )  # fmt: skip
 
 
-async def test_the_week_and_home_of_a_person_and_of_a_worker(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_week_and_home_of_a_person_and_of_a_worker(
+    walk_on_either: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk = walk_on_either
     edith, ruth = await walk.a.read_as("Edith"), await walk.a.read_as("Ruth")
     wren, fay = await walk.a.read_as("Wren"), await walk.a.read_as("Fay")
     await ask_near(walk)
@@ -80,7 +83,8 @@ async def test_the_week_and_home_of_a_person_and_of_a_worker(walk: Walk, monkeyp
     assert [status for status, _ in few] == [200] * len(pages)
 
 
-async def test_what_other_circles_ask(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_other_circles_ask(walk_on_either: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk = walk_on_either
     told = await ask_far(walk)
     bea, tom = await walk.b.read_as("Bea"), await walk.b.read_as("Tom")
     pages = [(bea, "/requests"), (bea, "/home"), (tom, "/requests"), (bea, told.opened)]
@@ -100,7 +104,8 @@ async def test_what_other_circles_ask(walk: Walk, monkeypatch: pytest.MonkeyPatc
     assert len([link for link in (await bea.get("/requests")).links if link.startswith("/requests/")]) == MANY + 1
 
 
-async def test_the_page_of_a_search_with_many_offers(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_page_of_a_search_with_many_offers(walk_on_either: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk = walk_on_either
     told = await ask_near(walk, "Robin")
     robin, edith = await walk.a.read_as("Robin"), await walk.a.read_as("Edith")
     await robin.press(await robin.get(f"/visits/{walk.a.visits['Thursday']}"), "Yes, I can come")
@@ -123,7 +128,8 @@ async def test_the_page_of_a_search_with_many_offers(walk: Walk, monkeypatch: py
     assert (await edith.get(told.search)).heading == "51 people offer to come on Thursday"
 
 
-async def test_where_none_of_our_own_fits_the_way_leads_further_at_once(walk: Walk) -> None:
+async def test_where_none_of_our_own_fits_the_way_leads_further_at_once(walk_on_either: Walk) -> None:
+    walk = walk_on_either
     with walk.a.node.bound():
         starts = THURSDAY + timedelta(days=4)
         visit = await rota.plan_visit(

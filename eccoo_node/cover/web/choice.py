@@ -36,7 +36,9 @@ async def not_theirs(request: AnyRequest, visit: Visit) -> Page:
     speakers = await members.speakers_for(visit.person_id, "ask_for_cover")
     gap = visit.state == "gap"
     decide = {visit.person_id, *speakers}
-    rows = [r for r in await rota.told_about(visit.id) if r.person_id in decide and r.news in {"gap", "gap_again"} and gap]
+    rows = [
+        r for r in await rota.told_about(visit.id) if r.person_id in decide and r.news in {"gap", "gap_again"} and gap
+    ]
     reached = {r.called for r in rows if r.told_at}
     known = [r.called for r in sorted(rows, key=lambda r: r.person_id != visit.person_id)]
     told, waiting = say.names(c for c in known if c in reached), say.names(c for c in known if c not in reached)
@@ -79,7 +81,9 @@ class ChoiceController(Controller):
         try:
             form = read_form(request, Choice)
         except FormError as error:
-            return form_error(request, "cover/choose.html", error, visit=visit, **await around(request, visit.person_id))
+            return form_error(
+                request, "cover/choose.html", error, visit=visit, **await around(request, visit.person_id)
+            )
         if form.next == "ask":
             return redirect(request, f"/cover/ask?visit={visit_id}")
         return redirect(request, f"/visits/{visit_id}/{form.next}")
@@ -111,7 +115,9 @@ class ChoiceController(Controller):
         await actions.end(actor_of(request), visit_id=visit_id)
         reader = reader_of(request)
         day = say.on_day(visit.starts_at, clock.now())
-        return redirect(request, f"/visits/{visit_id}", reader.read_back(f"Nobody comes {day}. Those who were asked know."))
+        return redirect(
+            request, f"/visits/{visit_id}", reader.read_back(f"Nobody comes {day}. Those who were asked know.")
+        )
 
     @get("/visits/{visit_id:str}/talk", opt={"action": "cover.talk"})
     async def talk(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
@@ -138,7 +144,9 @@ class ChoiceController(Controller):
         await actions.talk(actor_of(request), visit_id=visit_id, about=about, words=words)
         helper = await members.facilitator_for(visit.person_id)
         who = helper.called if helper else "Someone from the circle"
-        return redirect(request, f"/visits/{visit_id}", reader_of(request).read_back(f"{who} has been told and will ring."))
+        return redirect(
+            request, f"/visits/{visit_id}", reader_of(request).read_back(f"{who} has been told and will ring.")
+        )
 
 
 async def contact_of(visit: Visit) -> PersonCard | None:

@@ -83,10 +83,14 @@ class ComingController(Controller):
         await offering.cant_after_all(actor_of(request), offer_id=offer_id)
         circle = await links.circle(mine.link_id)
         ring = f" Is it today? Please also ring {circle.name}, {circle.phone}." if circle.phone else ""
-        return redirect(request, "/week", reader_of(request).read_back(f"They have been told, and look for someone else.{ring}"))
+        return redirect(
+            request, "/week", reader_of(request).read_back(f"They have been told, and look for someone else.{ring}")
+        )
 
     @get("/coming/{offer_id:str}/went", opt={"action": "cover.say_away"})
-    async def how_it_went(self, request: AnyRequest, offer_id: FromPath[str], said: FromQuery[str] = "") -> Response[Any]:
+    async def how_it_went(
+        self, request: AnyRequest, offer_id: FromPath[str], said: FromQuery[str] = ""
+    ) -> Response[Any]:
         """(s) How did it go?"""
         mine = await self._mine(request, offer_id)
         if mine.state != "coming":
@@ -112,8 +116,14 @@ class ComingController(Controller):
             if form.answer in {"shorter", "no_answer"} and not form.asked:
                 return redirect(request, f"/coming/{offer_id}/went?said={form.answer}")
             said = form.answer if form.asked else ""
-            await offering.say_how_it_went(actor_of(request), offer_id=offer_id, answer=form.answer, minutes=form.minutes)
+            await offering.say_how_it_went(
+                actor_of(request), offer_id=offer_id, answer=form.answer, minutes=form.minutes
+            )
         except (FormError, Invalid) as error:
             context = self._went(mine, said) | await around(request)
             return form_error(request, "rota/went.html", error, **context)
-        return redirect(request, "/home", reader_of(request).read_back("Thank you. They are asked too, and then the money is yours."))
+        return redirect(
+            request,
+            "/home",
+            reader_of(request).read_back("Thank you. They are asked too, and then the money is yours."),
+        )

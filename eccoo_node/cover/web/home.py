@@ -53,24 +53,51 @@ def search_item(search: lists.Search, visit: Visit, reader: Reader, now: datetim
     to = "" if reader.is_you(visit.person_id) else f" to {visit.person_called}"
     if search.unsure and not search.overridden:
         who = search.chosen or "anyone"
-        return Item(0, f"We can’t be sure {who} is coming{to} {day}", "Please ring. The numbers are on the next page.", path, "See whom to ring", "gap")
+        return Item(
+            0,
+            f"We can’t be sure {who} is coming{to} {day}",
+            "Please ring. The numbers are on the next page.",
+            path,
+            "See whom to ring",
+            "gap",
+        )
     if search.state == "telling":
-        return Item(5, f"We’re telling {search.chosen} about {say.of_day(visit.starts_at, now)}", "It says so here when we are sure.", path, "See how it stands", "waiting")
+        return Item(
+            5,
+            f"We’re telling {search.chosen} about {say.of_day(visit.starts_at, now)}",
+            "It says so here when we are sure.",
+            path,
+            "See how it stands",
+            "waiting",
+        )
     if search.state == "wants_payer":
-        return Item(4, f"{search.chosen} costs more {day}", "Whoever pays is asked first.", path, "See how it stands", "waiting")
+        return Item(
+            4, f"{search.chosen} costs more {day}", "Whoever pays is asked first.", path, "See how it stands", "waiting"
+        )
     if search.offers:
         some = "Someone offers" if search.offers == 1 else f"{say.count(search.offers).capitalize()} people offer"
-        return Item(1, f"{some} to come{to} {day}", "You can look at who it is, and choose.", path, "See who offers", "waiting")
+        return Item(
+            1, f"{some} to come{to} {day}", "You can look at who it is, and choose.", path, "See who offers", "waiting"
+        )
     asked = say.names(search.asked) or ("the circles around us" if search.further else "")
     news = f"The next news is by {say.by_time(search.next_news_at, now)}."
     if not asked:
         return Item(1, f"Nobody can come{to} {day} yet", "You can ask further away.", path, "See how it stands", "gap")
-    return Item(6, f"We’ve asked {asked} about {say.of_day(visit.starts_at, now)}", f"No answer yet. {news}", path, "See how it stands", "waiting")
+    return Item(
+        6,
+        f"We’ve asked {asked} about {say.of_day(visit.starts_at, now)}",
+        f"No answer yet. {news}",
+        path,
+        "See how it stands",
+        "waiting",
+    )
 
 
 def gap_item(visit: Visit, reader: Reader, now: datetime) -> Item:
     title = say.sentence(visit, reader, now).removesuffix(".")
-    return Item(1, title, "You can choose what happens next.", f"/visits/{visit.id}/choose", "Choose what happens", "gap")
+    return Item(
+        1, title, "You can choose what happens next.", f"/visits/{visit.id}/choose", "Choose what happens", "gap"
+    )
 
 
 class Says(msgspec.Struct, frozen=True):
@@ -83,7 +110,12 @@ class Says(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, scopes: frozenset[str]) -> "Says":
-        return cls(not scopes.isdisjoint(SEEING_COVER), "ask_for_cover" in scopes, "say_visit_went" in scopes, "money" in scopes)
+        return cls(
+            not scopes.isdisjoint(SEEING_COVER),
+            "ask_for_cover" in scopes,
+            "say_visit_went" in scopes,
+            "money" in scopes,
+        )
 
 
 async def waiting(says: dict[str, Says], reader: Reader, now: datetime) -> list[tuple[Item, str]]:
@@ -100,7 +132,9 @@ async def waiting(says: dict[str, Says], reader: Reader, now: datetime) -> list[
     for visit in await rota.to_answer([id_ for id_ in ids if says[id_].answers]):
         to = "" if reader.is_you(visit.person_id) else f" to {visit.person_called}"
         title = f"Did {visit.who or 'someone'} come{to} {say.on_day(visit.starts_at, now)}?"
-        item = Item(3, title, say.settles(visit, now), f"/visits/{visit.id}/answer", "Say whether it went ahead", "waiting")
+        item = Item(
+            3, title, say.settles(visit, now), f"/visits/{visit.id}/answer", "Say whether it went ahead", "waiting"
+        )
         found.append((item, visit.person_id))
     return found
 
@@ -110,7 +144,11 @@ async def for_speaker(actor: Actor, reader: Reader, now: datetime) -> list[Item]
     cards = {card.id: card for card in await members.spoken_for_by(actor.person_id)}
     if not cards:
         return []
-    says = {id_: Says.of(scopes) for id_, scopes in (await members.scopes_by_person(actor.person_id)).items() if id_ in cards}
+    says = {
+        id_: Says.of(scopes)
+        for id_, scopes in (await members.scopes_by_person(actor.person_id)).items()
+        if id_ in cards
+    }
     return [
         msgspec.structs.replace(
             item, button=f"Speak for {cards[person].called}", speak_for=person, speak_for_called=cards[person].called
@@ -121,11 +159,17 @@ async def for_speaker(actor: Actor, reader: Reader, now: datetime) -> list[Item]
 
 async def for_worker(reader: Reader, now: datetime) -> list[Item]:
     found = [
-        Item(1, f"Can you come to {ask.person_called} {say.at_time(ask.starts_at, now)}?", "A no is shown to nobody.", f"/asks/{ask.id}", "Answer", "waiting")
+        Item(
+            1, f"Can you come to {ask.person_called} {say.at_time(ask.starts_at, now)}?", "A no is shown to nobody.",
+            f"/asks/{ask.id}", "Answer", "waiting",
+        )
         for ask in await lists.asks_to(reader.id, now)
     ]  # fmt: skip
     found += [
-        Item(2, f"How did it go with {v.person_called} {say.on_day(v.starts_at, now)}?", "Then they are asked too, and the money is yours.", f"/visits/{v.id}/went", "Say how it went", "waiting")
+        Item(
+            2, f"How did it go with {v.person_called} {say.on_day(v.starts_at, now)}?",
+            "Then they are asked too, and the money is yours.", f"/visits/{v.id}/went", "Say how it went", "waiting",
+        )
         for v in await rota.to_say(reader.id, now)
     ]  # fmt: skip
     for mine in await queries.mine_of(reader.id, "offered", "preparing", "coming"):
@@ -134,7 +178,11 @@ async def for_worker(reader: Reader, now: datetime) -> list[Item]:
     answered = await lists.answered_by(reader.id)
     for one in await lists.fitting(reader.id, [o for o in opened if o.id not in answered], now):
         title = f"Someone in {one.area} needs a worker {say.at_time(one.starts_at, now)}"
-        found.append(Item(5, title, "They are in another circle. It fits your times.", f"/requests/{one.id}", "See what is asked"))
+        found.append(
+            Item(
+                5, title, "They are in another circle. It fits your times.", f"/requests/{one.id}", "See what is asked"
+            )
+        )
     return found
 
 
@@ -143,14 +191,44 @@ def mine_item(mine: Mine, now: datetime) -> Item:
     path, day = f"/coming/{mine.id}", say.on_day(mine.starts_at, now)
     who = (mine.told or {}).get("called") or f"someone in {mine.area}"
     if mine.unsure:
-        return Item(0, f"We can’t be sure about {mine.area} {day}", "Please ring. The numbers are on the next page.", path, "See whom to ring", "gap")
+        return Item(
+            0,
+            f"We can’t be sure about {mine.area} {day}",
+            "Please ring. The numbers are on the next page.",
+            path,
+            "See whom to ring",
+            "gap",
+        )
     if mine.state == "coming" and mine.ends_at <= now:
-        return Item(2, f"How did it go with {who} {day}?", "Then they are asked too.", f"{path}/went", "Say how it went", "waiting")
+        return Item(
+            2,
+            f"How did it go with {who} {day}?",
+            "Then they are asked too.",
+            f"{path}/went",
+            "Say how it went",
+            "waiting",
+        )
     if mine.state == "coming" and mine.read_at is None:
-        return Item(1, f"You are chosen to come to {who} {day}", "Please read where it is and what you need to know.", path, "Read it", "certain")
+        return Item(
+            1,
+            f"You are chosen to come to {who} {day}",
+            "Please read where it is and what you need to know.",
+            path,
+            "Read it",
+            "certain",
+        )
     if mine.state == "coming":
-        return Item(7, f"You are coming to {who} {say.at_time(mine.starts_at, now)}", "", path, "See the visit", "certain")
-    return Item(6, f"You offered to come to {who} {day}", "It says so here when they have chosen.", path, "See your offer", "waiting")
+        return Item(
+            7, f"You are coming to {who} {say.at_time(mine.starts_at, now)}", "", path, "See the visit", "certain"
+        )
+    return Item(
+        6,
+        f"You offered to come to {who} {day}",
+        "It says so here when they have chosen.",
+        path,
+        "See your offer",
+        "waiting",
+    )
 
 
 async def for_payer(reader: Reader, now: datetime) -> list[Item]:
@@ -160,7 +238,16 @@ async def for_payer(reader: Reader, now: datetime) -> list[Item]:
         search = searches[visit.id]
         title = f"{search.chosen} costs more {say.on_day(visit.starts_at, now)}"
         to = "" if reader.is_you(visit.person_id) else f" for {visit.person_called}"
-        found.append(Item(1, title + to, "It needs your yes, because you pay.", f"/cover/offers/{search.chosen_id}", "See what it costs", "waiting"))
+        found.append(
+            Item(
+                1,
+                title + to,
+                "It needs your yes, because you pay.",
+                f"/cover/offers/{search.chosen_id}",
+                "See what it costs",
+                "waiting",
+            )
+        )
     return found
 
 
@@ -187,7 +274,9 @@ async def for_facilitator(actor: Actor, reader: Reader, now: datetime) -> Desk:
         for v in gaps
     ]  # fmt: skip
     told = await for_others(actor, await rota.news_of(reader.id, now - NEWS_LASTS))
-    to_do = [(news_of.sentence(n, beside, now), news_of.path(n)) for n in told if n.news in news_of.TO_DO]
+    # What the list of gaps says already is not said twice.
+    open_ = [n for n in told if n.news in news_of.TO_DO and not (n.news == "not_sure" and n.visit_id in unsure)]
+    to_do = [(news_of.sentence(n, beside, now), news_of.path(n)) for n in open_]
     return Desk(bring[:3], len(bring) > 3, lines, list(dict.fromkeys(to_do)))
 
 
@@ -227,19 +316,26 @@ class HomeController(Controller):
             items += await for_payer(reader, now)
         if not actor.acting_for:
             items += await for_speaker(actor, reader, now)
-        if own:
+        if reader.writes or (not actor.acting_for and actor.wears("worker", "volunteer")):
             items += await for_worker(reader, now)
         items.sort(key=lambda item: item.rank)
         visits = await rota.coming_up(reader.id, now, by=own)
         faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})
         searches = await lists.searches_for([reader.id]) if says.cover else {}
         entries = [(say.of_day(v.starts_at, now), entry(v, reader, faces, now, searches.get(v.id))) for v in visits]
-        teams = [] if actor.acting_for else [t for t in await members.teams_of(actor.person_id) if t[1].id != actor.person_id]
-        desk = await for_facilitator(actor, reader, now) if actor.wears("facilitator") and not actor.acting_for else None
+        teams = (
+            []
+            if actor.acting_for
+            else [t for t in await members.teams_of(actor.person_id) if t[1].id != actor.person_id]
+        )
+        desk = (
+            await for_facilitator(actor, reader, now) if actor.wears("facilitator") and not actor.acting_for else None
+        )
         return await show(
             request, "cover/home.html", first=items[0] if items else None, items=items[1:], entries=entries, desk=desk,
             news=await news_lines(reader, now, says), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
-            greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now), books=actor.wears("treasurer"), node=actor.wears("admin"),
+            greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now),
+            books=actor.wears("treasurer"), node=actor.wears("admin"),
         )  # fmt: skip
 
 
@@ -257,4 +353,3 @@ def _nothing(visits: list[Visit], reader: Reader, now: datetime) -> str:
     """The heading when nothing waits: the next visit, or that there is none."""
     coming = [v for v in visits if v.state != "gap"]
     return say.sentence(coming[0], reader, now).removesuffix(".") if coming else "Nothing waits for you"
-

@@ -43,7 +43,11 @@ class RequestController(Controller):
         actor, reader, now = actor_of(request), reader_of(request), clock.now()
         access.requires(actor, "cover.see_open", access.Thing("open_request"))
         opened = await queries.open_requests(now)
-        fits = opened if actor.wears("facilitator") and not actor.acting_for else await lists.fitting(reader.id, opened, now)
+        fits = (
+            opened
+            if actor.wears("facilitator") and not actor.acting_for
+            else await lists.fitting(reader.id, opened, now)
+        )
         names = {c.id: c.name for c in await links.circles()}
         mine = await queries.mine_of(reader.id, "offered", "preparing", "coming")
         answered = {m.open_request_id for m in mine}
@@ -67,7 +71,9 @@ class RequestController(Controller):
         for mine in await queries.mine_for(open_id):
             if mine.worker_id == reader.id and mine.state != "taken_back":
                 return found, redirect(request, f"/coming/{mine.id}")
-        if not (actor.wears("facilitator") and not actor.acting_for) and not await lists.fitting(reader.id, [found], clock.now()):
+        if not (actor.wears("facilitator") and not actor.acting_for) and not await lists.fitting(
+            reader.id, [found], clock.now()
+        ):
             raise NotFound("This one has closed.", "request_closed")
         return found, None
 
@@ -94,7 +100,8 @@ class RequestController(Controller):
             return {"own": "", "gives": ""}
         fee = price_pence(card.rate_pence, clock.minutes_between(found.starts_at, found.ends_at))
         travel = f", and {pounds(card.travel_pence)} for travel" if card.travel_pence else ""
-        own = f"At your own {pounds(card.rate_pence)} an hour it comes to {pounds(fee)}: you take home {pounds(await escrow.take_home(fee))}{travel}."
+        home = pounds(await escrow.take_home(fee))
+        own = f"At your own {pounds(card.rate_pence)} an hour it comes to {pounds(fee)}: you take home {home}{travel}."
         return {"own": own}
 
     @get("/requests/{open_id:str}/offer", opt={"action": "cover.offer"})
