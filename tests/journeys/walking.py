@@ -94,7 +94,7 @@ class Walk:
     async def reads(self, heading: str, *sentences: str, act: str = "") -> None:
         """The page's heading, whole; sentences that stand on it; and the words on its one main button."""
         now = await self.heading()
-        assert now == heading
+        assert now == heading, f"“{now}”, not “{heading}”: {await self.text()}"
         await self.says(*sentences)
         if act:
             assert plain(await self.page.locator("main .act").first.inner_text()) == act
