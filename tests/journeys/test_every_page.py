@@ -103,6 +103,11 @@ async def tab_to(page: Page, words: str) -> None:
     raise AssertionError(f"“{words}” is not reached by Tab, only {met}.")
 
 
+async def enter(page: Page) -> None:
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+
+
 async def test_a_worker_says_by_keyboard_alone_that_she_cannot_be_there(new_walk: NewWalk) -> None:
     walk = await new_walk(js=False, width=360, height=640)
     await walk.be("Maryam")
@@ -111,16 +116,13 @@ async def test_a_worker_says_by_keyboard_alone_that_she_cannot_be_there(new_walk
         await tab_to(page, words)
         outline = await page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid", "One sees where one is."
-        await page.keyboard.press("Enter")
-        await page.wait_for_load_state()
+        await enter(page)
     await tab_to(page, f"Edith {walk.day(2)}")
     await page.keyboard.press("Space")
     await page.keyboard.press("Space")
     await tab_to(page, "Tell Edith’s team")
-    await page.keyboard.press("Enter")
-    await page.wait_for_load_state()
+    await enter(page)
     await walk.reads("We’re telling Edith’s team")
     await tab_to(page, "Back to my week")
-    await page.keyboard.press("Enter")
-    await page.wait_for_load_state()
+    await enter(page)
     await walk.says("you can’t be there")
