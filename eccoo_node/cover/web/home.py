@@ -274,7 +274,9 @@ async def for_facilitator(actor: Actor, reader: Reader, now: datetime) -> Desk:
         for v in gaps
     ]  # fmt: skip
     told = await for_others(actor, await rota.news_of(reader.id, now - NEWS_LASTS))
-    to_do = [(news_of.sentence(n, beside, now), news_of.path(n)) for n in told if n.news in news_of.TO_DO]
+    # What the list of gaps says already is not said twice.
+    open_ = [n for n in told if n.news in news_of.TO_DO and not (n.news == "not_sure" and n.visit_id in unsure)]
+    to_do = [(news_of.sentence(n, beside, now), news_of.path(n)) for n in open_]
     return Desk(bring[:3], len(bring) > 3, lines, list(dict.fromkeys(to_do)))
 
 
