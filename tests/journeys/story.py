@@ -64,7 +64,7 @@ async def joan_asks(walk: Walk) -> None:
     await walk.choose("Someone else comes")
     await walk.press("Continue")
     await walk.reads(
-        "Who shall we ask first?", f"{walk.day(3)}, 9am to 11am", "As I said before", "“If Maryam can't come, ask Bronagh.",
+        "Who shall we ask first?", f"{walk.day(3)}, 9am to 11am", "As I said before", "“If Maryam can’t come, ask Bronagh.",
         "Bronagh, £30 an hour In our circle", act="Ask them",
     )  # fmt: skip
     await walk.choose("Bronagh, £30 an hour")
