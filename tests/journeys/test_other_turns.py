@@ -39,7 +39,7 @@ async def test_a_facilitator_does_each_of_the_persons_steps_on_the_phone(new_wal
     await walk.press("Choose what happens")
     await walk.choose("Someone else comes")
     await walk.press("Continue")
-    await reads_aloud(walk, "Who shall we ask first?", "As I said before", "“If Maryam can't come, ask Bronagh.")
+    await reads_aloud(walk, "Who shall we ask first?", "As I said before", "“If Maryam can’t come, ask Bronagh.")
     await walk.choose("As I said before")
     await walk.press("Record Edith’s answer")
     # Bronagh works on Thursdays and Fridays only.
