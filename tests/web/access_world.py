@@ -309,6 +309,8 @@ class World:
             for called in both
         }
         things["role_id"], things["link_id"] = {}, {"the link": self.pair.link_id}
+        # The newest news of a visit is the one that stands.
+        self.node.clock.move(timedelta(minutes=1))
         async with write():
             await tell({self.people["Edith"]}, self.visits["Edith’s gap"], "not_after_all")
             for called, to in (("Edith", "Mia"), ("Harold", "Paul")):
