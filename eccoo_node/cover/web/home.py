@@ -53,9 +53,11 @@ def search_item(search: lists.Search, visit: Visit, reader: Reader, now: datetim
     to = "" if reader.is_you(visit.person_id) else f" to {visit.person_called}"
     if search.unsure and not search.overridden:
         who = search.chosen or "anyone"
-        return Item(0, f"We can’t be sure {who} is coming{to} {day}", "Please ring. The numbers are on the next page.", path, "See whom to ring", "gap")
+        title = f"We can’t be sure {who} is coming{to} {day}"
+        return Item(0, title, "Please ring. The numbers are on the next page.", path, "See whom to ring", "gap")
     if search.state == "telling":
-        return Item(5, f"We’re telling {search.chosen} about {say.of_day(visit.starts_at, now)}", "It says so here when we are sure.", path, "See how it stands", "waiting")
+        title = f"We’re telling {search.chosen} about {say.of_day(visit.starts_at, now)}"
+        return Item(5, title, "It says so here when we are sure.", path, "See how it stands", "waiting")
     if search.state == "wants_payer":
         return Item(4, f"{search.chosen} costs more {day}", "Whoever pays is asked first.", path, "See how it stands", "waiting")
     if search.offers:
@@ -65,7 +67,8 @@ def search_item(search: lists.Search, visit: Visit, reader: Reader, now: datetim
     news = f"The next news is by {say.by_time(search.next_news_at, now)}."
     if not asked:
         return Item(1, f"Nobody can come{to} {day} yet", "You can ask further away.", path, "See how it stands", "gap")
-    return Item(6, f"We’ve asked {asked} about {say.of_day(visit.starts_at, now)}", f"No answer yet. {news}", path, "See how it stands", "waiting")
+    title = f"We’ve asked {asked} about {say.of_day(visit.starts_at, now)}"
+    return Item(6, title, f"No answer yet. {news}", path, "See how it stands", "waiting")
 
 
 def gap_item(visit: Visit, reader: Reader, now: datetime) -> Item:
@@ -121,11 +124,13 @@ async def for_speaker(actor: Actor, reader: Reader, now: datetime) -> list[Item]
 
 async def for_worker(reader: Reader, now: datetime) -> list[Item]:
     found = [
-        Item(1, f"Can you come to {ask.person_called} {say.at_time(ask.starts_at, now)}?", "A no is shown to nobody.", f"/asks/{ask.id}", "Answer", "waiting")
+        Item(1, f"Can you come to {ask.person_called} {say.at_time(ask.starts_at, now)}?", "A no is shown to nobody.",
+             f"/asks/{ask.id}", "Answer", "waiting")
         for ask in await lists.asks_to(reader.id, now)
     ]  # fmt: skip
     found += [
-        Item(2, f"How did it go with {v.person_called} {say.on_day(v.starts_at, now)}?", "Then they are asked too, and the money is yours.", f"/visits/{v.id}/went", "Say how it went", "waiting")
+        Item(2, f"How did it go with {v.person_called} {say.on_day(v.starts_at, now)}?",
+             "Then they are asked too, and the money is yours.", f"/visits/{v.id}/went", "Say how it went", "waiting")
         for v in await rota.to_say(reader.id, now)
     ]  # fmt: skip
     for mine in await queries.mine_of(reader.id, "offered", "preparing", "coming"):
@@ -143,11 +148,13 @@ def mine_item(mine: Mine, now: datetime) -> Item:
     path, day = f"/coming/{mine.id}", say.on_day(mine.starts_at, now)
     who = (mine.told or {}).get("called") or f"someone in {mine.area}"
     if mine.unsure:
-        return Item(0, f"We can’t be sure about {mine.area} {day}", "Please ring. The numbers are on the next page.", path, "See whom to ring", "gap")
+        title = f"We can’t be sure about {mine.area} {day}"
+        return Item(0, title, "Please ring. The numbers are on the next page.", path, "See whom to ring", "gap")
     if mine.state == "coming" and mine.ends_at <= now:
         return Item(2, f"How did it go with {who} {day}?", "Then they are asked too.", f"{path}/went", "Say how it went", "waiting")
     if mine.state == "coming" and mine.read_at is None:
-        return Item(1, f"You are chosen to come to {who} {day}", "Please read where it is and what you need to know.", path, "Read it", "certain")
+        title = f"You are chosen to come to {who} {day}"
+        return Item(1, title, "Please read where it is and what you need to know.", path, "Read it", "certain")
     if mine.state == "coming":
         return Item(7, f"You are coming to {who} {say.at_time(mine.starts_at, now)}", "", path, "See the visit", "certain")
     return Item(6, f"You offered to come to {who} {day}", "It says so here when they have chosen.", path, "See your offer", "waiting")
@@ -160,7 +167,8 @@ async def for_payer(reader: Reader, now: datetime) -> list[Item]:
         search = searches[visit.id]
         title = f"{search.chosen} costs more {say.on_day(visit.starts_at, now)}"
         to = "" if reader.is_you(visit.person_id) else f" for {visit.person_called}"
-        found.append(Item(1, title + to, "It needs your yes, because you pay.", f"/cover/offers/{search.chosen_id}", "See what it costs", "waiting"))
+        path = f"/cover/offers/{search.chosen_id}"
+        found.append(Item(1, title + to, "It needs your yes, because you pay.", path, "See what it costs", "waiting"))
     return found
 
 
@@ -237,7 +245,8 @@ class HomeController(Controller):
         return await show(
             request, "cover/home.html", first=items[0] if items else None, items=items[1:], entries=entries, desk=desk,
             news=await news_lines(reader, now, says), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
-            greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now), books=actor.wears("treasurer"), node=actor.wears("admin"),
+            greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now),
+            books=actor.wears("treasurer"), node=actor.wears("admin"),
         )  # fmt: skip
 
 

@@ -168,13 +168,15 @@ class SearchController(Controller):
             "search": found, "visit": visit, "phase": phase(found, live), "offers": [
                 {"path": f"/cover/{found.id}/offers/{o.id}", "title": o.first_name,
                  "words": f"{circles[o.link_id].name if o.link_id in circles else 'Our own circle'}, {words.beside(o.total_pence, aside)}",
-                 "person": face_of(o, people)} for o in live if found.state == "asking" or (found.state == "wants_payer" and o.id != found.chosen_offer)],
+                 "person": face_of(o, people)} for o in live
+                if found.state == "asking" or (found.state == "wants_payer" and o.id != found.chosen_offer)],
             "waiting": say.names(waiting), "nobody": bool(near) and not waiting,
             "all_circles_no": bool(asked) and all(a.answer for a in asked),
             "none_asked": not near and not asked,
             "chosen": chosen, "their_circle": await circle_of(request, chosen) if chosen else None,
             "ring": [Numbers(c.name, c.phone) for i, c in circles.items() if i in ({chosen.link_id} if chosen else offered_from)],
-            "may_ask": access.may(actor, "cover.ask", thing), "may_further": not found.further and bool(await links.askable("cover.request")),
+            "may_ask": access.may(actor, "cover.ask", thing),
+            "may_further": not found.further and bool(await links.askable("cover.request")),
             "may_pay": access.may(actor, "cover.pay_more", thing), "payer": payer.called if payer else "",
             # Whoever speaks for someone says yes to the cost under their own name, not under the banner.
             "pays_as_oneself": bool(actor.acting_for) and actor.via not in {"phone", "paper"} and actor.person_id == thing.payer_id,
