@@ -40,5 +40,7 @@ def table(figures: list[Figure]) -> str:
     for f in figures:
         floor = "" if f.floor is None else f"{f.floor:g} {f.unit}"
         ratio = "" if f.ratio is None else f"{f.ratio:.2f}"
-        lines.append(f"| {f.name} | {f.value:g} {f.unit} | {floor} | {ratio} | {f.bar:g} | {'yes' if f.holds else 'NO'} |")
+        lines.append(
+            f"| {f.name} | {f.value:g} {f.unit} | {floor} | {ratio} | {f.bar:g} | {'yes' if f.holds else 'NO'} |"
+        )
     return "\n".join(lines)

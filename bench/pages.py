@@ -119,5 +119,3 @@ def one_page(statements: list[tuple[str, tuple[Any, ...]]]) -> list[tuple[str, t
     first = reads[0][0]
     again = next((i for i, (sql, _) in enumerate(reads[1:], 1) if sql == first), len(reads))
     return reads[:again]
-
-

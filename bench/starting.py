@@ -30,7 +30,9 @@ def _memory_mb(pid: int) -> float:
 def _bare(port: int, environ: dict[str, str]) -> float:
     """The floor: a Python that imports the framework and opens a socket."""
     began = time.perf_counter()
-    code = f"import litestar, uvicorn, piccolo.table, socket; s = socket.create_server(('127.0.0.1', {port})); s.accept()"
+    code = (
+        f"import litestar, uvicorn, piccolo.table, socket; s = socket.create_server(('127.0.0.1', {port})); s.accept()"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], env=environ)
     while True:
         try:
@@ -49,7 +51,12 @@ def measure(home: Path) -> list[Figure]:
     environ = {**os.environ, "ECCOO_HOME": str(home), "ECCOO_WEB_PORT": str(port)}
     # An installed package comes compiled; a checkout is compiled by running it once.
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    subprocess.run([sys.executable, "-c", f"import eccoo_node.app; {_COMMAND}", "--help"], env=environ, capture_output=True, check=True)
+    subprocess.run(
+        [sys.executable, "-c", f"import eccoo_node.app; {_COMMAND}", "--help"],
+        env=environ,
+        capture_output=True,
+        check=True,
+    )
     floor = _bare(free_port(), environ)
     began = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-c", _COMMAND, "serve"], env=environ, stdout=subprocess.DEVNULL)

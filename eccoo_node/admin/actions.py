@@ -115,8 +115,7 @@ async def use_theme(act: Act, themes: Themes, name: str) -> bool:
 
 async def _row(name: str) -> Any:
     row = await fetch_one(
-        "SELECT enabled, content_hash, settings, failures, failed_at FROM plugin_state "  # noqa: S608 our own words
-        f"WHERE name = ?{locking()}",
+        f"SELECT enabled, content_hash, settings, failures, failed_at FROM plugin_state WHERE name = ?{locking()}",
         name,
     )
     if row is None:

@@ -14,7 +14,7 @@ _COLUMNS = "name, enabled, settings, content_hash, failures, last_error"
 
 async def plugins() -> dict[str, Allowed]:
     """Every plugin that was ever switched on, by name."""
-    rows = await fetch(f"SELECT {_COLUMNS} FROM plugin_state ORDER BY name")  # noqa: S608 our own words
+    rows = await fetch(f"SELECT {_COLUMNS} FROM plugin_state ORDER BY name")
     return {row[0]: Allowed(row[0], bool(row[1]), msgspec.json.decode(row[2]), *list(row)[3:]) for row in rows}
 
 

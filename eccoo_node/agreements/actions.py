@@ -76,7 +76,7 @@ async def agree_terms(
     if payer_id and (payer is None or payer.person_id != person_id):
         raise NotFound()
     # Both sides may say yes at the same moment; the second must see the first one's row.
-    await fetch(f"SELECT id FROM person WHERE id = ?{locking()}", person_id)  # noqa: S608 our own words
+    await fetch(f"SELECT id FROM person WHERE id = ?{locking()}", person_id)
     wanted = _Wanted(person_id, worker_id, payer_id or None, rate_pence, travel_pence, cancel_hours, cancel_bps)
     rows = await fetch(
         "SELECT id, payer_id, rate_pence, travel_pence, cancel_hours, cancel_bps, person_yes_at, worker_yes_at, "
@@ -96,9 +96,9 @@ async def _say_yes(act: Act, side: str, offer: str, wanted: _Wanted) -> Agreed:
     pair = "person_id = ? AND worker_id = ? AND ended_at IS NULL"
     if offer:
         # The other side's offer is met: what was in force before, and any other offer, ends.
-        await fetch(f"UPDATE terms SET ended_at = ? WHERE {pair} AND id <> ?", now, person_id, worker_id, offer)  # noqa: S608
+        await fetch(f"UPDATE terms SET ended_at = ? WHERE {pair} AND id <> ?", now, person_id, worker_id, offer)
         await fetch(
-            f"UPDATE terms SET {side}_yes_at = ?, {side}_yes_via = ?, {side}_yes_by = ?, from_at = ? WHERE id = ?",  # noqa: S608
+            f"UPDATE terms SET {side}_yes_at = ?, {side}_yes_via = ?, {side}_yes_by = ?, from_at = ? WHERE id = ?",
             now,
             how_said(act.actor),
             act.actor.person_id,
@@ -109,7 +109,7 @@ async def _say_yes(act: Act, side: str, offer: str, wanted: _Wanted) -> Agreed:
         await act.tell("terms.agreed", "terms", offer, person=person_id, worker=worker_id)
         return Agreed(offer, in_force=True)
     await fetch(
-        f"UPDATE terms SET ended_at = ? WHERE {pair} AND from_at IS NULL AND {side}_yes_at IS NOT NULL",  # noqa: S608
+        f"UPDATE terms SET ended_at = ? WHERE {pair} AND from_at IS NULL AND {side}_yes_at IS NOT NULL",
         now,
         person_id,
         worker_id,
@@ -172,7 +172,7 @@ async def withdraw_consent(act: Act, consent_id: str) -> None:
         raise NotFound()
     about = _About(*list(row)[:5])
     act.allow(Thing(f"consent:{about.scope}", consent_id, about.person_id))
-    await fetch(f"SELECT id FROM person WHERE id = ?{locking()}", about.person_id)  # noqa: S608 our own words
+    await fetch(f"SELECT id FROM person WHERE id = ?{locking()}", about.person_id)
     if await fetch_value("SELECT id FROM consent WHERE withdraws = ?", consent_id) is None:
         await _keep(act, about, "", consent_id)
 

@@ -49,7 +49,7 @@ def _terms(row: Any) -> TermsCard:
 async def terms_between(person_id: str, worker_id: str) -> TermsCard | None:
     """What is in force between these two, or None."""
     row = await fetch_one(
-        f"SELECT {_TERMS} FROM terms t WHERE t.person_id = ? AND t.worker_id = ? AND t.ended_at IS NULL "  # noqa: S608
+        f"SELECT {_TERMS} FROM terms t WHERE t.person_id = ? AND t.worker_id = ? AND t.ended_at IS NULL "
         "AND t.from_at IS NOT NULL",
         person_id,
         worker_id,
@@ -60,7 +60,7 @@ async def terms_between(person_id: str, worker_id: str) -> TermsCard | None:
 async def terms_of(person_id: str) -> list[TermsCard]:
     """Everything in force or waiting for a yes, in which this person is either side; oldest first."""
     rows = await fetch(
-        f"SELECT {_TERMS} FROM terms t WHERE (t.person_id = ? OR t.worker_id = ?) AND t.ended_at IS NULL ORDER BY t.id",  # noqa: S608
+        f"SELECT {_TERMS} FROM terms t WHERE (t.person_id = ? OR t.worker_id = ?) AND t.ended_at IS NULL ORDER BY t.id",
         person_id,
         person_id,
     )
@@ -74,7 +74,7 @@ _HOLDS = "c.withdraws = '' AND NOT EXISTS (SELECT 1 FROM consent w WHERE w.withd
 async def consents_of(person_id: str) -> list[ConsentCard]:
     """Every yes of this person that holds, the latest first."""
     rows = await fetch(
-        f"SELECT {_CONSENT} FROM consent c WHERE c.person_id = ? AND {_HOLDS} ORDER BY c.said_at DESC, c.id DESC",  # noqa: S608
+        f"SELECT {_CONSENT} FROM consent c WHERE c.person_id = ? AND {_HOLDS} ORDER BY c.said_at DESC, c.id DESC",
         person_id,
     )
     return [ConsentCard(*row) for row in rows]
@@ -83,7 +83,7 @@ async def consents_of(person_id: str) -> list[ConsentCard]:
 async def consent_for(person_id: str, kind: str, subject_id: str = "") -> ConsentCard | None:
     """The latest yes of this kind about this subject that holds, or None."""
     row = await fetch_one(
-        f"SELECT {_CONSENT} FROM consent c WHERE c.person_id = ? AND c.kind = ? AND c.subject_id = ? AND {_HOLDS} "  # noqa: S608
+        f"SELECT {_CONSENT} FROM consent c WHERE c.person_id = ? AND c.kind = ? AND c.subject_id = ? AND {_HOLDS} "
         "ORDER BY c.said_at DESC, c.id DESC LIMIT 1",
         person_id,
         kind,

@@ -61,7 +61,9 @@ async def take_request(act: Act, *, letter: Letter) -> None:
         raise ProtocolError("unknown_subject")
     act.about(found.id)
     lately = await fetch(
-        "SELECT person_id FROM told WHERE about_id = ? AND news = 'asked_away' AND at > ?", found.id, clock.now() - QUIET
+        "SELECT person_id FROM told WHERE about_id = ? AND news = 'asked_away' AND at > ?",
+        found.id,
+        clock.now() - QUIET,
     )
     fresh = await who_fits(found) - {row[0] for row in lately}
     await tell(fresh, None, "asked_away", about=found.id, path=f"/requests/{found.id}")

@@ -56,7 +56,7 @@ async def _searches(where: str, *params: object) -> list[Search]:
     ids = [row[0] for row in rows]
     asked: dict[str, list[str]] = {}
     for row in await fetch(
-        "SELECT n.request_id, p.called FROM near_ask n JOIN person p ON p.id = n.worker_id "  # noqa: S608 only marks
+        "SELECT n.request_id, p.called FROM near_ask n JOIN person p ON p.id = n.worker_id "
         f"WHERE n.answer = '' AND n.request_id IN ({marks(ids)}) ORDER BY n.asked_at, p.called",
         *ids,
     ):
@@ -148,13 +148,17 @@ async def asks_to(worker_id: str, now: datetime) -> list[AskCard]:
 
 async def slots_of(worker_id: str, now: datetime) -> list[datetime]:
     """The quarter hours still to come that a worker has promised to another circle."""
-    rows = await fetch("SELECT slot_at FROM worker_slot WHERE worker_id = ? AND slot_at > ? ORDER BY slot_at", worker_id, now)
+    rows = await fetch(
+        "SELECT slot_at FROM worker_slot WHERE worker_id = ? AND slot_at > ? ORDER BY slot_at", worker_id, now
+    )
     return [row[0] for row in rows]
 
 
 async def answered_by(worker_id: str) -> frozenset[str]:
     """The requests of other circles that a worker has answered, whatever came of it."""
-    rows = await fetch("SELECT DISTINCT open_request_id FROM my_offer WHERE worker_id = ? AND state <> 'taken_back'", worker_id)
+    rows = await fetch(
+        "SELECT DISTINCT open_request_id FROM my_offer WHERE worker_id = ? AND state <> 'taken_back'", worker_id
+    )
     return frozenset(row[0] for row in rows)
 
 
@@ -174,7 +178,7 @@ async def opens(ids: Sequence[str]) -> dict[str, Open]:
     """Several requests of other circles, by id and by the offers of ours that answer them."""
     rows = await fetch(f"{OPEN} WHERE id IN ({marks(ids)})", *ids)
     found = {row[0]: Open(*row) for row in rows}
-    by_offer = await fetch(f"SELECT id, open_request_id FROM my_offer WHERE id IN ({marks(ids)})", *ids)  # noqa: S608
+    by_offer = await fetch(f"SELECT id, open_request_id FROM my_offer WHERE id IN ({marks(ids)})", *ids)
     missing = [row[1] for row in by_offer if row[1] not in found]
     found |= {row[0]: Open(*row) for row in await fetch(f"{OPEN} WHERE id IN ({marks(missing)})", *missing)}
     return found | {row[0]: found[row[1]] for row in by_offer}

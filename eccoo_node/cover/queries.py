@@ -55,7 +55,7 @@ async def request(request_id: str) -> Request:
 
 
 async def lock_request(request_id: str) -> Request:
-    await fetch(f"SELECT id FROM cover_request WHERE id = ?{locking()}", request_id)  # noqa: S608 our own words
+    await fetch(f"SELECT id FROM cover_request WHERE id = ?{locking()}", request_id)
     return await request(request_id)
 
 
@@ -289,7 +289,7 @@ async def mine(offer_id: str) -> Mine:
 
 
 async def lock_mine(offer_id: str) -> Mine:
-    await fetch(f"SELECT id FROM my_offer WHERE id = ?{locking()}", offer_id)  # noqa: S608 our own words
+    await fetch(f"SELECT id FROM my_offer WHERE id = ?{locking()}", offer_id)
     return await mine(offer_id)
 
 
@@ -308,7 +308,7 @@ async def mine_of(worker_id: str, *states: str) -> list[Mine]:
 async def busy_away(worker_ids: list[str], starts_at: datetime, ends_at: datetime) -> frozenset[str]:
     """Which of these workers have promised a quarter hour of this stretch to another circle."""
     rows = await fetch(
-        f"SELECT DISTINCT worker_id FROM worker_slot WHERE worker_id IN ({marks(worker_ids)}) "  # noqa: S608 only marks
+        f"SELECT DISTINCT worker_id FROM worker_slot WHERE worker_id IN ({marks(worker_ids)}) "
         "AND slot_at > ? AND slot_at < ?",
         *worker_ids,
         starts_at - timedelta(minutes=15),

@@ -95,9 +95,11 @@ def question(body: CoverRequested, now: datetime) -> Question:
 
 def _needed(met: list[str], skills: Iterable[str], spoken: list[str], wished: str) -> list[str]:
     """What is there and what is wished for, a line each; an empty line says nothing."""
-    known = names(SKILLS.get(code, code.replace("_", " ")) for code in skills)
+    # Joined by commas: some of them hold an "and" themselves.
+    known = list(dict.fromkeys(SKILLS.get(code, code.replace("_", " ")) for code in skills))
+    needed = f"Skill{'s' if len(known) > 1 else ''} needed: {', '.join(known)}" if known else ""
     return [
-        f"There is {names(met)}" if met else "", f"Skill needed: {known}" if known else "",
+        f"There is {names(met)}" if met else "", needed,
         f"{names(spoken)} is spoken" if spoken else "",
         {"woman": "A woman is wished for", "man": "A man is wished for"}.get(wished, ""),
     ]  # fmt: skip

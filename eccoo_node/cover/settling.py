@@ -82,7 +82,9 @@ async def check_claim(request: Request, claim: bodies.VisitClaimed) -> None:
     length = clock.minutes_between(visit.starts_at, visit.ends_at)
     shorter = claim.minutes if 0 < claim.minutes < length else -1
     minutes = {"did_not_go": 0, "shorter": shorter}.get(claim.outcome, length)
-    most = offer.fee_pence if minutes == length else min(offer.fee_pence, price_pence(offer.rate_pence, max(minutes, 0)))
+    most = (
+        offer.fee_pence if minutes == length else min(offer.fee_pence, price_pence(offer.rate_pence, max(minutes, 0)))
+    )
     if claim.minutes != minutes or claim.fee_pence > most or (claim.travel_pence and not minutes):
         raise ProtocolError("wrong_amount")
 

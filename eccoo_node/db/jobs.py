@@ -138,7 +138,7 @@ async def _lease(limit: int, me: str) -> list[Any]:
     skip = " FOR UPDATE SKIP LOCKED" if bound.engine().engine_type == "postgres" else ""
     async with write():
         return await fetch(
-            f"UPDATE job SET leased_until = ?, leased_by = ? WHERE id IN ({due}{skip}) "  # noqa: S608 no input in it
+            f"UPDATE job SET leased_until = ?, leased_by = ? WHERE id IN ({due}{skip}) "
             "RETURNING id, kind, key, payload, attempts",
             machine + LEASE,
             me,

@@ -54,7 +54,7 @@ async def sum_pence(column: Column, where: str = "", *params: Any) -> int:
     """The sum of an Amount column as an int on both engines; 0 when there is none."""
     name, table = column._meta.db_column_name, column._meta.table._meta.tablename
     clause = f" WHERE {where}" if where else ""
-    sql = f'SELECT CAST(COALESCE(SUM("{name}"), 0) AS BIGINT) FROM "{table}"{clause}'  # noqa: S608 names are ours
+    sql = f'SELECT CAST(COALESCE(SUM("{name}"), 0) AS BIGINT) FROM "{table}"{clause}'
     return int(await fetch_value(sql, *params))
 
 

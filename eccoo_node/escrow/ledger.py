@@ -100,7 +100,7 @@ COLUMNS = (
     "free_fee_pence", "reverses_id",
 )  # fmt: skip
 _INSERT = (
-    f"INSERT INTO entry ({', '.join(COLUMNS)}, digest) VALUES ({', '.join('?' * 12)}) "  # noqa: S608 names are ours
+    f"INSERT INTO entry ({', '.join(COLUMNS)}, digest) VALUES ({', '.join('?' * 12)}) "
     "ON CONFLICT DO NOTHING RETURNING id"
 )
 
@@ -186,7 +186,7 @@ def _quoted(codes: tuple[str, ...]) -> str:
 
 
 SPARE_CASH = (
-    f"SELECT CAST(COALESCE(SUM(balance_pence), 0) AS BIGINT) FROM account WHERE balance_pence <> 0 "  # noqa: S608 codes are ours
+    f"SELECT CAST(COALESCE(SUM(balance_pence), 0) AS BIGINT) FROM account WHERE balance_pence <> 0 "
     f"AND (code IN ({_quoted(_CASH)}) OR (code IN ({_quoted(_CLAIMS)}) AND awaiting = ''))"
 )
 

@@ -80,7 +80,7 @@ async def open_line(new: New, origin: str, terms: Terms, schedule_id: int | None
         "made_at": clock.now(),
     }
     rows = await fetch(
-        f"INSERT INTO line ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608 names are ours
+        f"INSERT INTO line ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
         "ON CONFLICT DO NOTHING RETURNING id",
         *columns.values(),
     )

@@ -148,7 +148,7 @@ async def payer_statements(actor: Actor) -> list[PayerStatement]:
     credit = {
         row[0]: -row[1]
         for row in await fetch(
-            f"SELECT holder, balance_pence FROM account WHERE code = '2000' AND holder IN ({marks(ids)})",  # noqa: S608
+            f"SELECT holder, balance_pence FROM account WHERE code = '2000' AND holder IN ({marks(ids)})",
             *ids,
         )
     }

@@ -118,7 +118,7 @@ class _Books:
         columns = ", ".join(ledger.COLUMNS)
         last = 0
         while rows := await fetch(
-            f"SELECT id, digest, {columns} FROM entry WHERE id > ? ORDER BY id LIMIT {PAGE}",  # noqa: S608 names are ours
+            f"SELECT id, digest, {columns} FROM entry WHERE id > ? ORDER BY id LIMIT {PAGE}",
             last,
         ):
             page = {row["id"]: self._read(row) for row in rows}

@@ -13,7 +13,7 @@ async def link(link_id: str) -> Any:
 
 async def lock_link(link_id: str) -> Any:
     """Raises ``unknown_link``."""
-    return _there(await fetch_one("SELECT * FROM link WHERE id = ?" + locking(), link_id))  # noqa: S608
+    return _there(await fetch_one("SELECT * FROM link WHERE id = ?" + locking(), link_id))
 
 
 async def wire(link_id: str) -> Any:
@@ -23,7 +23,7 @@ async def wire(link_id: str) -> Any:
 
 async def lock_wire(link_id: str) -> Any:
     """One inbox and one sender at a time work on a link: each begins by taking this row. Raises ``unknown_link``."""
-    return _there(await fetch_one("SELECT * FROM link_wire WHERE link_id = ?" + locking(), link_id))  # noqa: S608
+    return _there(await fetch_one("SELECT * FROM link_wire WHERE link_id = ?" + locking(), link_id))
 
 
 async def seal(event_id: str) -> Any:

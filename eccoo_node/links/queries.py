@@ -137,7 +137,7 @@ _HEALTH = (
 
 async def health(link_id: str) -> Health:
     """Raises NotFound."""
-    row = await fetch_one(f"SELECT {_HEALTH} FROM link_wire w WHERE w.link_id = ?", link_id)  # noqa: S608 our own words
+    row = await fetch_one(f"SELECT {_HEALTH} FROM link_wire w WHERE w.link_id = ?", link_id)
     if row is None:
         raise NotFound("We know no such circle.", "unknown_link")
     return _health(row)
@@ -159,7 +159,7 @@ async def page(link_id: str) -> Page:
 
 
 _PAGE = (
-    "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "  # noqa: S608
+    "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "
     "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_said_at, l.our_proposal, l.their_proposal, "
     "l.ended_at, l.ended_by_them, " + _HEALTH + " FROM link l JOIN link_wire w ON w.link_id = l.id"
 )

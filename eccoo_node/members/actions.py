@@ -114,7 +114,7 @@ async def correct_person(act: Act, person_id: str, **changes: Any) -> None:
         raise Invalid("There is nothing of that name to change.", "bad_field")
     values = _read_person(changes)
     columns = ", ".join(f'"{name}" = ?' for name in values)
-    found = await fetch(f"UPDATE person SET {columns} WHERE id = ? RETURNING id", *values.values(), person_id)  # noqa: S608
+    found = await fetch(f"UPDATE person SET {columns} WHERE id = ? RETURNING id", *values.values(), person_id)
     if not found:
         raise NotFound()
     if "email" in values:

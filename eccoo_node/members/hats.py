@@ -42,7 +42,7 @@ async def put_on(
     """Write a hat; the one already worn stays if there is one. Its id."""
     now = clock.now()
     same = "community_id = ? AND person_id = ? AND role = ? AND ended_at IS NULL"
-    lapsed = f"UPDATE hat SET ended_at = until_at WHERE {same} AND until_at <= ?"  # noqa: S608 our own words
+    lapsed = f"UPDATE hat SET ended_at = until_at WHERE {same} AND until_at <= ?"
     await fetch(lapsed, community_id, person_id, role, now)
     row = HatRow(
         community_id=community_id, person_id=person_id, role=role, known_as=known_as.strip()[:40], said_yes_at=now,
@@ -50,7 +50,7 @@ async def put_on(
     )  # fmt: skip
     if await insert_once(row):
         return str(row.id)
-    return str(await fetch_value(f"SELECT id FROM hat WHERE {same}", community_id, person_id, role))  # noqa: S608
+    return str(await fetch_value(f"SELECT id FROM hat WHERE {same}", community_id, person_id, role))
 
 
 async def _community(community_id: str, role: str) -> Thing:
@@ -196,7 +196,7 @@ async def end_hat(act: Act, hat_id: str) -> None:
         raise Forbidden("A team belongs to the person it is around.")
     if row[2] == "admin":
         # Two admins leaving at once must not both see the other still there.
-        await fetch(f"SELECT id FROM community WHERE id = ?{locking()}", row[0])  # noqa: S608 our own words
+        await fetch(f"SELECT id FROM community WHERE id = ?{locking()}", row[0])
         now = clock.now()
         others = await fetch_value(
             "SELECT COUNT(*) FROM hat WHERE community_id = ? AND role = 'admin' AND ended_at IS NULL AND id <> ? "

@@ -5,12 +5,12 @@ decision. Nothing here gives back the number of a check.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, marks
+from eccoo_node.db.rows import fetch, fetch_one, fetch_value, marks
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Hat, Via
 from eccoo_node.kernel.errors import NotFound
@@ -22,18 +22,11 @@ from eccoo_node.members.cards import (
     PayerCard,
     PersonCard,
     SafeWay,
-    SessionActor,
-    SessionRow,
     TeamMember,
     Voice,
     Wish,
 )  # fmt: skip
 from eccoo_node.members.rules import NOT_FOR_PAID, answers_to
-
-# A facilitator who forgets that they write for a caller stops doing so by themselves.
-WRITING_LASTS = timedelta(hours=1)
-# Signed in, but away this long: the device is somebody else's by now.
-IDLE = timedelta(days=30)
 
 _PERSON = "p.id, p.called, p.outward, p.phone, p.email, p.channel, p.standing, p.face"
 _LIVE_HAT = "h.ended_at IS NULL AND h.from_at <= ? AND (h.until_at IS NULL OR h.until_at > ?)"
@@ -67,7 +60,7 @@ async def people(ids: Iterable[str]) -> dict[str, PersonCard]:
     wanted = sorted({id_ for id_ in ids if id_})
     if not wanted:
         return {}
-    rows = await fetch(f"SELECT {_PERSON} FROM person p WHERE p.id IN ({marks(wanted)})", *wanted)  # noqa: S608
+    rows = await fetch(f"SELECT {_PERSON} FROM person p WHERE p.id IN ({marks(wanted)})", *wanted)
     return {row[0]: PersonCard(*row) for row in rows}
 
 
@@ -76,9 +69,7 @@ async def find_people(text: str, *, limit: int = 20) -> list[PersonCard]:
 
     Read whole and sifted here, because the two engines do not fold letters beyond ASCII alike.
     """
-    rows = await fetch(
-        f"SELECT {_PERSON}, p.full_name FROM person p WHERE p.standing <> 'died'"  # noqa: S608 our own words
-    )
+    rows = await fetch(f"SELECT {_PERSON}, p.full_name FROM person p WHERE p.standing <> 'died'")
     found = [PersonCard(*list(row)[:8]) for row in rows if answers_to(f"{row[1]} {row[8]}", row[3], text)]
     return sorted(found, key=lambda p: (p.called.lower(), p.id))[:limit]
 
@@ -88,7 +79,7 @@ async def shares_contact(person_id: str) -> list[PersonCard]:
     me = await person(person_id)
     digits = "".join(c for c in me.phone if c.isdigit())[-9:]
     rows = await fetch(
-        f"SELECT {_PERSON} FROM person p WHERE p.standing <> 'died' AND p.id <> ? "  # noqa: S608 our own words
+        f"SELECT {_PERSON} FROM person p WHERE p.standing <> 'died' AND p.id <> ? "
         "AND (p.phone <> '' OR (p.email <> '' AND p.email = ?)) ORDER BY lower(p.called), p.id",
         person_id,
         me.email,
@@ -105,7 +96,7 @@ async def shares_contact(person_id: str) -> list[PersonCard]:
 async def hats_of(person_id: str) -> tuple[Hat, ...]:
     now = clock.now()
     rows = await fetch(
-        "SELECT h.role, h.community_id, c.kind, c.person_id FROM hat h JOIN community c ON c.id = h.community_id "  # noqa: S608
+        "SELECT h.role, h.community_id, c.kind, c.person_id FROM hat h JOIN community c ON c.id = h.community_id "
         f"WHERE h.person_id = ? AND {_LIVE_HAT} ORDER BY c.kind, h.from_at, h.id",
         person_id,
         now,
@@ -117,7 +108,7 @@ async def hats_of(person_id: str) -> tuple[Hat, ...]:
 async def scopes_of(speaker_id: str, person_id: str) -> frozenset[str]:
     """What this speaker may do for this person now: un-ended, its date not passed, and the person alive."""
     rows = await fetch(
-        "SELECT f.scope FROM speaks_for f JOIN person p ON p.id = f.person_id "  # noqa: S608 our own words
+        "SELECT f.scope FROM speaks_for f JOIN person p ON p.id = f.person_id "
         f"WHERE f.speaker_id = ? AND f.person_id = ? AND p.standing <> 'died' AND {_LIVE_VOICE}",
         speaker_id,
         person_id,
@@ -144,7 +135,7 @@ async def teams_of(person_id: str) -> list[tuple[str, PersonCard]]:
     """The teams someone wears a hat in, each with the person it is around; one's own first."""
     now = clock.now()
     rows = await fetch(
-        f"SELECT DISTINCT c.id, {_PERSON} FROM hat h JOIN community c ON c.id = h.community_id "  # noqa: S608
+        f"SELECT DISTINCT c.id, {_PERSON} FROM hat h JOIN community c ON c.id = h.community_id "
         f"JOIN person p ON p.id = c.person_id WHERE h.person_id = ? AND c.kind = 'team' AND {_LIVE_HAT}",
         person_id,
         now,
@@ -158,7 +149,7 @@ async def team_members(team_id: str) -> list[TeamMember]:
     """Everyone who wears a hat in the team, the person it is around first, then in the order in which they came."""
     now = clock.now()
     rows = await fetch(
-        f"SELECT h.person_id, p.called, h.role, h.known_as, CASE WHEN {_PAID} THEN 1 ELSE 0 END, h.id, p.face, "  # noqa: S608
+        f"SELECT h.person_id, p.called, h.role, h.known_as, CASE WHEN {_PAID} THEN 1 ELSE 0 END, h.id, p.face, "
         "p.standing FROM hat h JOIN person p ON p.id = h.person_id LEFT JOIN worker w ON w.person_id = h.person_id "
         f"WHERE h.community_id = ? AND {_LIVE_HAT} "
         "ORDER BY CASE WHEN h.role = 'owner' THEN 0 ELSE 1 END, h.from_at, h.id",
@@ -173,7 +164,7 @@ async def paid_workers_of(team_id: str) -> frozenset[str]:
     """Who is paid to work in this team: none of them opens a request for cover, whatever other hats they wear."""
     now = clock.now()
     rows = await fetch(
-        "SELECT DISTINCT h.person_id FROM hat h LEFT JOIN worker w ON w.person_id = h.person_id "  # noqa: S608
+        "SELECT DISTINCT h.person_id FROM hat h LEFT JOIN worker w ON w.person_id = h.person_id "
         f"WHERE h.community_id = ? AND {_PAID} AND {_LIVE_HAT}",
         team_id,
         now,
@@ -189,7 +180,7 @@ async def speakers_for(person_id: str, scope: str) -> frozenset[str]:
     """
     now = clock.now()
     rows = await fetch(
-        "SELECT f.speaker_id FROM speaks_for f JOIN person p ON p.id = f.person_id "  # noqa: S608 our own words
+        "SELECT f.speaker_id FROM speaks_for f JOIN person p ON p.id = f.person_id "
         "JOIN person s ON s.id = f.speaker_id "
         f"WHERE f.person_id = ? AND f.scope = ? AND p.standing <> 'died' AND s.standing <> 'died' AND {_LIVE_VOICE}",
         person_id,
@@ -205,7 +196,7 @@ async def speakers_for(person_id: str, scope: str) -> frozenset[str]:
 async def voices_for(person_id: str) -> list[Voice]:
     """Everything that others may do for this person now, by speaker in the order in which the yes was said."""
     rows = await fetch(
-        "SELECT f.id, f.speaker_id, s.called, f.relation, f.basis, f.scope, f.words, f.said_at, f.said_via, "  # noqa: S608
+        "SELECT f.id, f.speaker_id, s.called, f.relation, f.basis, f.scope, f.words, f.said_at, f.said_via, "
         "f.recorded_by, r.called, f.until_at FROM speaks_for f JOIN person p ON p.id = f.person_id "
         "JOIN person s ON s.id = f.speaker_id JOIN person r ON r.id = f.recorded_by "
         f"WHERE f.person_id = ? AND p.standing <> 'died' AND {_LIVE_VOICE} ORDER BY f.said_at, f.speaker_id, f.scope",
@@ -218,7 +209,7 @@ async def voices_for(person_id: str) -> list[Voice]:
 async def spoken_for_by(speaker_id: str) -> list[PersonCard]:
     """The people someone may speak for now, in at least one thing."""
     rows = await fetch(
-        f"SELECT DISTINCT {_PERSON} FROM speaks_for f JOIN person p ON p.id = f.person_id "  # noqa: S608
+        f"SELECT DISTINCT {_PERSON} FROM speaks_for f JOIN person p ON p.id = f.person_id "
         f"WHERE f.speaker_id = ? AND p.standing <> 'died' AND {_LIVE_VOICE}",
         speaker_id,
         clock.now(),
@@ -230,7 +221,7 @@ async def scopes_by_person(speaker_id: str) -> dict[str, frozenset[str]]:
     """What someone may do now for each person they speak for, less what being paid in that person's team forbids."""
     now = clock.now()
     rows = await fetch(
-        "SELECT f.person_id, f.scope, CASE WHEN EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id "  # noqa: S608
+        "SELECT f.person_id, f.scope, CASE WHEN EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id "
         "LEFT JOIN worker w ON w.person_id = h.person_id WHERE c.kind = 'team' AND c.person_id = f.person_id "
         f"AND h.person_id = f.speaker_id AND {_PAID} AND {_LIVE_HAT}) THEN 1 ELSE 0 END "
         "FROM speaks_for f JOIN person p ON p.id = f.person_id "
@@ -250,7 +241,7 @@ async def facilitators() -> list[Helper]:
     """The circle's facilitators, the longest-serving first."""
     now = clock.now()
     rows = await fetch(
-        "SELECT h.person_id, p.called, p.phone FROM hat h JOIN community c ON c.id = h.community_id "  # noqa: S608
+        "SELECT h.person_id, p.called, p.phone FROM hat h JOIN community c ON c.id = h.community_id "
         "JOIN person p ON p.id = h.person_id "
         f"WHERE c.kind = 'circle' AND h.role = 'facilitator' AND p.standing <> 'died' AND {_LIVE_HAT} "
         "ORDER BY h.from_at, h.id",
@@ -312,7 +303,7 @@ async def payer(payer_id: str) -> PayerCard | None:
 
 async def _payer(where: str, *params: Any) -> PayerCard | None:
     row = await fetch_one(
-        "SELECT y.id, y.person_id, y.payer_person_id, p.called, y.fund FROM payer y "  # noqa: S608 our own words
+        "SELECT y.id, y.person_id, y.payer_person_id, p.called, y.fund FROM payer y "
         f"JOIN person p ON p.id = y.payer_person_id WHERE {where} ORDER BY y.from_at DESC, y.id DESC LIMIT 1",
         *params,
     )
@@ -329,61 +320,6 @@ async def safe_contacts(person_id: str) -> dict[str, SafeWay]:
     return {row[0]: SafeWay(row[0], bool(row[1]), bool(row[2]), row[3], row[4]) for row in rows}
 
 
-_SESSION = """SELECT s.id, s.person_id, p.called, p.large_print, p.easy_read, p.face, s.acting_for, s.acting_via,
- s.known_by, s.acting_since, s.seen_at, a.called, a.standing, h.role, h.community_id, c.kind, c.person_id, f.scope, f.relation
-FROM session s JOIN person p ON p.id = s.person_id
-LEFT JOIN person a ON a.id = s.acting_for
-LEFT JOIN hat h ON h.person_id = s.person_id AND h.ended_at IS NULL AND h.from_at <= ?
- AND (h.until_at IS NULL OR h.until_at > ?)
-LEFT JOIN community c ON c.id = h.community_id
-LEFT JOIN speaks_for f ON f.speaker_id = s.person_id AND f.person_id = s.acting_for AND f.ended_at IS NULL
- AND (f.until_at IS NULL OR f.until_at > ?)
-WHERE s.token_hash = ? AND s.ended_at IS NULL AND s.ends_at > ? AND s.seen_at > ? AND p.standing <> 'died'
-ORDER BY c.kind, h.from_at, h.id"""
-
-
-async def session_actor(token_hash: str) -> SessionActor | None:
-    """Who is signed in with this token, in one statement; None when nobody is.
-
-    Speaking for someone ends by itself, on the next page, when the last thing they said yes to has ended, when they
-    have died, or when a facilitator who writes down has left it for an hour.
-    """
-    now = clock.now()
-    rows = await fetch(_SESSION, now, now, now, token_hash, now, now - IDLE)
-    if not rows:
-        return None
-    first = rows[0]
-    hats = tuple(dict.fromkeys(Hat(r[13], r[14], r[15], r[16] or "") for r in rows if r[13]))
-    scopes = frozenset(r[17] for r in rows if r[17])
-    me = Actor(first[1], hats)
-    actor = me
-    if first[6] and first[12] not in {None, "died"}:
-        since = as_time(first[9])
-        if first[7] == "screen" and scopes:
-            actor = Actor(first[1], hats, "screen", first[6], scopes)
-        elif first[7] in {"phone", "paper"} and since and since > now - WRITING_LASTS and me.wears("facilitator"):
-            actor = Actor(first[1], hats, first[7], first[6], scopes, first[8])
-    for_whom, relation = ("", "")
-    if actor.acting_for:
-        for_whom, relation = first[11], first[18] or ""
-    return SessionActor(
-        first[0], actor, first[2], for_whom, relation, first[10], bool(first[3]), bool(first[4]), first[5]
-    )
-
-
-async def sessions_of(person_id: str) -> list[SessionRow]:
-    """Where someone is signed in now, the latest used first."""
-    now = clock.now()
-    rows = await fetch(
-        "SELECT id, device, created_at, seen_at FROM session WHERE person_id = ? AND ended_at IS NULL AND ends_at > ? "
-        "AND seen_at > ? ORDER BY seen_at DESC, id",
-        person_id,
-        now,
-        now - IDLE,
-    )
-    return [SessionRow(*row) for row in rows]
-
-
 async def face(person_id: str) -> tuple[str, str] | None:
     """Someone's picture as media type and base64, or None."""
     row = await fetch_one("SELECT media_type, data FROM face WHERE person_id = ?", person_id)
@@ -395,7 +331,7 @@ async def may_show_face(viewer: Actor, person_id: str) -> bool:
     them, or speaks for them or is spoken for by them."""
     now = clock.now()
     return await fetch_value(
-        f"SELECT 1 WHERE EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id WHERE c.kind = 'circle' "  # noqa: S608
+        f"SELECT 1 WHERE EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id WHERE c.kind = 'circle' "
         f"AND h.role <> 'member' AND h.person_id = ? AND {_LIVE_HAT}) "
         "OR EXISTS (SELECT 1 FROM hat h JOIN hat o ON o.community_id = h.community_id JOIN community c "
         "ON c.id = h.community_id WHERE c.kind = 'team' AND h.person_id = ? AND o.person_id IN (?, ?) "

@@ -315,4 +315,6 @@ def _see_team(actor: Actor, thing: Thing) -> bool | str:
 @rule("members.see_face")
 def _see_face(actor: Actor, thing: Thing) -> bool | str:
     """One's own, of whom one speaks for, and for a facilitator everyone's. Who else may is asked of the table."""
-    return bool(thing.person_id) and (thing.person_id in {actor.person_id, actor.acting_for} or actor.wears("facilitator"))
+    return bool(thing.person_id) and (
+        thing.person_id in {actor.person_id, actor.acting_for} or actor.wears("facilitator")
+    )

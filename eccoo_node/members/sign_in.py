@@ -17,7 +17,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from eccoo_node.kernel.ids import new_code, new_id, new_secret, read_code
-from eccoo_node.members import limits, queries
+from eccoo_node.members import limits, queries, session_reads
 from eccoo_node.members.cards import SessionActor
 from eccoo_node.members.mail import queue_sign_in
 from eccoo_node.members.reading import read_email
@@ -152,7 +152,7 @@ async def _redeem(
     else:
         column, secret = ("link_hash", link) if link else ("code_hash", printed)
         row = await fetch_one(
-            f"SELECT id, person_id, kind FROM sign_in WHERE {column} = ? AND used_at IS NULL AND expires_at > ?",  # noqa: S608
+            f"SELECT id, person_id, kind FROM sign_in WHERE {column} = ? AND used_at IS NULL AND expires_at > ?",
             hash_secret(secret),
             now,
         )
@@ -257,7 +257,7 @@ async def make_setup_link(act: Act) -> SetupLink:
 
 async def resume(token_hash: str) -> SessionActor | None:
     """Whose session this is, remembered as used; None when it is nobody's."""
-    found = await queries.session_actor(token_hash)
+    found = await session_reads.session_actor(token_hash)
     if found is not None:
         await seen(found)
     return found

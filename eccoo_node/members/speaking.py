@@ -214,7 +214,7 @@ async def stop_speaking(act: Act, *, person_id: str, speaker_id: str, scope: str
     act.allow(Thing("person", person_id, person_id, worker_id=speaker_id))
     only = (" AND scope = ?", [scope]) if scope else ("", [])
     ended = await fetch(
-        "UPDATE speaks_for SET ended_at = ?, ended_by = ? WHERE person_id = ? AND speaker_id = ? "  # noqa: S608
+        "UPDATE speaks_for SET ended_at = ?, ended_by = ? WHERE person_id = ? AND speaker_id = ? "
         f"AND ended_at IS NULL{only[0]} RETURNING scope",
         clock.now(),
         act.actor.person_id,

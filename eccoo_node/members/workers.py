@@ -39,7 +39,7 @@ def _card(row: Any) -> WorkerCard:
 async def worker(person_id: str) -> WorkerCard | None:
     """What someone says about their work; None for someone who gives no support."""
     rows = await fetch(
-        f"SELECT {_WORKER} FROM worker w JOIN person p ON p.id = w.person_id WHERE w.person_id = ?",  # noqa: S608
+        f"SELECT {_WORKER} FROM worker w JOIN person p ON p.id = w.person_id WHERE w.person_id = ?",
         person_id,
     )
     return _card(rows[0]) if rows else None
@@ -59,7 +59,7 @@ async def checks_hold(person_id: str, kinds: Iterable[str], at: datetime) -> boo
 
 async def _checks(person_ids: list[str]) -> dict[str, list[SeenCheck]]:
     rows = await fetch(
-        "SELECT k.person_id, k.id, k.kind, k.seen_at, k.seen_by, s.called, k.how, k.expires_at FROM credential k "  # noqa: S608
+        "SELECT k.person_id, k.id, k.kind, k.seen_at, k.seen_by, s.called, k.how, k.expires_at FROM credential k "
         f"JOIN person s ON s.id = k.seen_by WHERE k.person_id IN ({marks(person_ids)}) AND k.ended_at IS NULL "
         "ORDER BY k.kind, k.seen_at, k.id",
         *person_ids,
@@ -73,7 +73,7 @@ async def _checks(person_ids: list[str]) -> dict[str, list[SeenCheck]]:
 async def free_times(person_ids: list[str]) -> dict[str, list[Stretch]]:
     """When each of these people may be asked, by weekday and minute of the circle's clock."""
     rows = await fetch(
-        "SELECT person_id, weekday, from_minute, to_minute FROM free_time "  # noqa: S608 only marks
+        "SELECT person_id, weekday, from_minute, to_minute FROM free_time "
         f"WHERE person_id IN ({marks(person_ids)}) ORDER BY weekday, from_minute",
         *person_ids,
     )
@@ -101,7 +101,7 @@ async def workers_free(
     need = Need(starts_at, ends_at, frozenset(skills), frozenset(facts), gender_wished, outward)
     now = clock.now()
     rows = await fetch(
-        f"SELECT {_WORKER} FROM worker w JOIN person p ON p.id = w.person_id "  # noqa: S608 our own words
+        f"SELECT {_WORKER} FROM worker w JOIN person p ON p.id = w.person_id "
         "WHERE w.covers = TRUE AND p.standing = 'here' AND EXISTS (SELECT 1 FROM hat h "
         "JOIN community c ON c.id = h.community_id WHERE h.person_id = w.person_id AND c.kind = 'circle' "
         "AND h.role IN ('worker', 'volunteer') AND h.ended_at IS NULL AND h.from_at <= ? "

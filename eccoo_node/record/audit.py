@@ -96,7 +96,7 @@ async def note(
     )  # fmt: skip
     columns = ", ".join(f'"{name}"' for name in _FIELDS)
     rows = await fetch(
-        f'INSERT INTO audit ({columns}, "digest") VALUES ({", ".join("?" * 15)}) RETURNING id',  # noqa: S608
+        f'INSERT INTO audit ({columns}, "digest") VALUES ({", ".join("?" * 15)}) RETURNING id',
         *values,
         _digest(values),
     )
@@ -156,7 +156,7 @@ async def verify() -> dict[str, int]:
     counts = {"rows": 0, "chained": 0, "unchained": 0, "texts": 0}
     head, last_link, highest = "", 0, 0
     while rows := await fetch(
-        f"SELECT {found}, c.id AS link, c.audit_id, c.chain FROM audit_chain c "  # noqa: S608 names are ours
+        f"SELECT {found}, c.id AS link, c.audit_id, c.chain FROM audit_chain c "
         f"LEFT JOIN audit a ON a.id = c.audit_id {texts} WHERE c.id > ? ORDER BY c.id LIMIT {_WALK}",
         last_link,
     ):
@@ -174,7 +174,7 @@ async def verify() -> dict[str, int]:
             counts["chained"] += 1
     last = 0
     while rows := await fetch(
-        f"SELECT {found} FROM audit a {texts} WHERE a.id > ? AND NOT EXISTS "  # noqa: S608 names are ours
+        f"SELECT {found} FROM audit a {texts} WHERE a.id > ? AND NOT EXISTS "
         f"(SELECT 1 FROM audit_chain c WHERE c.audit_id = a.id) ORDER BY a.id LIMIT {_WALK}",
         last,
     ):

@@ -16,7 +16,9 @@ async def tell_visits(actor: Actor, references: Sequence[str]) -> dict[str, Told
     """References are "visit:{id}" and, for each who covered it in turn, "visit:{id}:…"."""
     ids = {reference: reference.split(":")[1] for reference in references}
     wanted = sorted(set(ids.values()))
-    found = {visit.id: visit for visit in await queries.visits(f"v.id IN ({marks(wanted)})", *wanted, limit=len(wanted))}
+    found = {
+        visit.id: visit for visit in await queries.visits(f"v.id IN ({marks(wanted)})", *wanted, limit=len(wanted))
+    }
     return {reference: _told(actor, found[id_]) for reference, id_ in ids.items() if id_ in found}
 
 

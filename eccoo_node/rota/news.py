@@ -83,9 +83,21 @@ _PATHS = {
     "released_away": "/coming/{about}",
 }
 # What a facilitator is told in order to lift the telephone.
-TO_DO = ("not_sure", "no_answer", "something_wrong", "please_ask", "differ", "talk", "another_time", "not_paid_for", "not_sure_away")
+TO_DO = (
+    "not_sure",
+    "no_answer",
+    "something_wrong",
+    "please_ask",
+    "differ",
+    "talk",
+    "another_time",
+    "not_paid_for",
+    "not_sure_away",
+)
 # Whom else was asked, what they said, and what it may cost: not for someone who is paid in that team.
-OF_COVER = frozenset({"asked", "offer", "nobody_near", "costs_more", "someone_else", "closed", "no_news", "not_after_all"})
+OF_COVER = frozenset(
+    {"asked", "offer", "nobody_near", "costs_more", "someone_else", "closed", "no_news", "not_after_all"}
+)
 # What is said to a facilitator in confidence, which may be about the very worker.
 IN_CONFIDENCE = frozenset({"talk", "another_time", "differ", "something_wrong", "please_ask"})
 ABOUT_ELSEWHERE = frozenset(code for code, words in SENTENCES.items() if "there}" in words)

@@ -69,7 +69,7 @@ async def visit(visit_id: str) -> Visit:
 
 async def lock_visit(visit_id: str) -> Visit:
     """The visit, held against others until the transaction ends. Inside `write()`."""
-    await fetch(f"SELECT id FROM visit WHERE id = ?{locking()}", visit_id)  # noqa: S608 our own words
+    await fetch(f"SELECT id FROM visit WHERE id = ?{locking()}", visit_id)
     return await visit(visit_id)
 
 
@@ -95,7 +95,7 @@ async def to_answer(person_ids: Sequence[str]) -> list[Visit]:
     """Visits whose worker has said how it went, and who waits for the person."""
     # An answer that is older than the worker's own word was to another question: the two differ, so it is asked again.
     return await visits(
-        f"v.person_id IN ({marks(person_ids)}) AND v.state = 'said' AND NOT EXISTS (SELECT 1 FROM said s "  # noqa: S608 only marks
+        f"v.person_id IN ({marks(person_ids)}) AND v.state = 'said' AND NOT EXISTS (SELECT 1 FROM said s "
         "WHERE s.visit_id = v.id AND s.side = 'person' AND s.said_at >= (SELECT MAX(w.said_at) FROM said w "
         "WHERE w.visit_id = v.id AND w.side = 'worker'))",
         *person_ids,
@@ -109,7 +109,7 @@ async def gaps(person_ids: Sequence[str], now: datetime) -> list[Visit]:
 async def busy(worker_ids: Sequence[str], starts_at: datetime, ends_at: datetime) -> frozenset[str]:
     """Which of these workers already have a visit that overlaps."""
     rows = await fetch(
-        f"SELECT DISTINCT worker_id FROM visit WHERE worker_id IN ({marks(worker_ids)}) "  # noqa: S608 only marks
+        f"SELECT DISTINCT worker_id FROM visit WHERE worker_id IN ({marks(worker_ids)}) "
         "AND state IN ('planned', 'said', 'settled') AND starts_at < ? AND ends_at > ?",
         *worker_ids,
         ends_at,
@@ -265,7 +265,7 @@ async def news_of(person_id: str, since: datetime, limit: int = 20) -> list[News
 async def news_to_bring(limit: int = 50) -> list[News]:
     """News that waits for a facilitator to ring, write or call round; not what facilitators themselves were told."""
     rows = await fetch(
-        f"{_NEWS} WHERE t.told_at IS NULL AND NOT EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id "  # noqa: S608
+        f"{_NEWS} WHERE t.told_at IS NULL AND NOT EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id "
         "WHERE h.person_id = t.person_id AND c.kind = 'circle' AND h.role = 'facilitator' AND h.ended_at IS NULL) "
         # What has been overtaken needs no telephone call.
         "AND NOT (t.news IN ('gap', 'gap_again', 'offer', 'no_news', 'nobody_near', 'costs_more', 'not_after_all', 'asked') "

@@ -24,7 +24,7 @@ async def tell(people: Iterable[str], visit_id: str | None, news: str, *, about:
         return
     now = clock.now()
     rows = await fetch(
-        f"SELECT id, channel, email FROM person WHERE standing <> 'died' AND id IN ({marks(wanted)})",  # noqa: S608
+        f"SELECT id, channel, email FROM person WHERE standing <> 'died' AND id IN ({marks(wanted)})",
         *wanted,
     )
     for person_id, channel, email in rows:

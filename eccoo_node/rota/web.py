@@ -280,7 +280,11 @@ class NewsController(Controller):
         one = await queries.one_news(told_id)
         if not await for_others(actor, [one]):
             raise NotFound()
-        earlier = [n for n in await for_others(actor, await queries.news_to_bring(200)) if n.person_id == one.person_id and n.at <= one.at]
+        earlier = [
+            n
+            for n in await for_others(actor, await queries.news_to_bring(200))
+            if n.person_id == one.person_id and n.at <= one.at
+        ]
         for waiting in earlier or [one]:
             await actions.mark_told(actor, told_id=waiting.id)
         return redirect(request, "/to-ring", f"Written down: {one.called} knows.")

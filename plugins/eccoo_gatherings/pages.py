@@ -36,7 +36,7 @@ async def upcoming(request: Request) -> Page:
     """What the circle does in the coming weeks, soonest first."""
     until = request.now + timedelta(weeks=request.settings.weeks)
     rows = await request.rows(
-        f"SELECT {_COLUMNS} FROM x_gatherings_gathering WHERE starts_at > ? AND starts_at < ? ORDER BY starts_at, id",  # noqa: S608 our own words
+        f"SELECT {_COLUMNS} FROM x_gatherings_gathering WHERE starts_at > ? AND starts_at < ? ORDER BY starts_at, id",
         request.now - _LASTS,
         until,
     )

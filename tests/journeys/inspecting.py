@@ -65,13 +65,21 @@ class Inspector:
         if self.is_new(page.url, await page.content()):
             await self.look_at(page, heading)
 
+    def approve(self) -> None:
+        """Fails with everything that was found, page by page."""
+        lines = [f"{page}\n    " + "\n    ".join(wrong) for page, wrong in sorted(self.found.items())]
+        assert not lines, "\n".join(["", *lines])
+
     async def look_at(self, page: Page, heading: str) -> None:
         before = page.viewport_size
         wrong: list[str] = []
         for dark, width, everything in LOOKS:
             await page.emulate_media(color_scheme="dark" if dark else "light")
             await page.set_viewport_size({"width": width, "height": 640 if width < 1000 else 800})
-            wrong += [f"{width} {'dark' if dark else 'light'}: {one}" for one in await axe_violations(page, only=() if everything else OF_LOOKS)]
+            wrong += [
+                f"{width} {'dark' if dark else 'light'}: {one}"
+                for one in await axe_violations(page, only=() if everything else OF_LOOKS)
+            ]
             if width == 320 and not dark:
                 wrong += await _on_a_small_phone(page)
         wrong += await _weighed(page)

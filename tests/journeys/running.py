@@ -1,5 +1,7 @@
 """`eccoo demo` as someone runs it: a process in a group of its own, two nodes under it, ended by Ctrl-C."""
 
+import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -51,7 +53,7 @@ class Demo:
             self._process = subprocess.Popen(
                 [*ECCOO, "demo", "--port", str(self.port), "--dir", str(self.root)],
                 env=environment(self.root), cwd=self.root.parent, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True,
+                stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_end_with_the_tests,
             )  # fmt: skip
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
@@ -90,6 +92,12 @@ class Demo:
         with ThreadPoolExecutor(2) as pool:
             done = pool.map(lambda one: (one, eccoo(self.root / one[0], one[1], "verify")), product(CIRCLES, CHECKS))
         return [f"{circle}: {check}: {run.stdout}{run.stderr}" for (circle, check), run in done if run.returncode != 0]
+
+
+def _end_with_the_tests() -> None:
+    """Linux: a test run that is killed leaves no demo behind."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGINT)
 
 
 def _answers(url: str) -> bool:

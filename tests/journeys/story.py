@@ -75,11 +75,16 @@ async def joan_asks(walk: Walk) -> None:
 async def joan_asks_further(walk: Walk) -> list[str]:
     """(j) She reads exactly what the other circle will see, and says yes. The lines she read."""
     await walk.press("Ask further away")
-    await walk.reads("Shall we ask Todmorden circle?", "They will see:", "They do not see Edith’s name or address.", act="Yes, ask them")
+    await walk.reads(
+        "Shall we ask Todmorden circle?",
+        "They will see:",
+        "They do not see Edith’s name or address.",
+        act="Yes, ask them",
+    )
     shown = [line.strip() for line in await walk.page.locator("main li").all_inner_texts()]
     assert shown == [
         "HX7", f"{walk.day(3)}, 9am to 11am", "There is a hoist, stairs and pets",
-        "Skill needed: moving and handling and washing and dressing", "English is spoken", "A woman is wished for", "£60",
+        "Skills needed: moving and handling, washing and dressing", "English is spoken", "A woman is wished for", "£60",
         "Half of the fee, if called off less than 24 hours before", f"A safety review was done on {walk.seen_on(-11)}",
     ]  # fmt: skip
     await walk.press("Yes, ask them")
@@ -133,9 +138,13 @@ async def joan_chooses_olena(walk: Walk) -> None:
     """(k, l) The offers, oldest first; one offer; the yes. Olena costs more, so the payer, who is Joan herself, is asked."""
     await walk.be("Joan")
     await walk.speak_for("Edith")
-    await walk.page.get_by_role("link", name="to come to Edith on Thursday").or_(walk.one("See who offers")).first.click()
+    await (
+        walk.page.get_by_role("link", name="to come to Edith on Thursday").or_(walk.one("See who offers")).first.click()
+    )
     await walk.until("Two people offer to come to Edith on Thursday")
-    await walk.reads("Two people offer to come to Edith on Thursday", "Bronagh has not answered yet. You can choose now, or wait.")
+    await walk.reads(
+        "Two people offer to come to Edith on Thursday", "Bronagh has not answered yet. You can choose now, or wait."
+    )
     assert [" ".join(one.split()) for one in await walk.page.locator("main .cards li").all_inner_texts()] == [
         "Olena Todmorden circle, £66, £6 more than set aside", "Siobhán Todmorden circle, £60",
     ]  # fmt: skip
@@ -204,7 +213,9 @@ async def joan_sees_thursday(walk: Walk, search: str) -> None:
     await walk.open(search)
     await walk.reads("Olena is coming to Edith on Thursday", "it is sure", act="See Thursday")
     await walk.press("See Thursday")
-    await walk.says("£66 is set aside for Thursday. When Edith says it went ahead, £56.10 goes to Olena and £9.90 to the two circles.")
+    await walk.says(
+        "£66 is set aside for Thursday. When Edith says it went ahead, £56.10 goes to Olena and £9.90 to the two circles."
+    )
 
 
 async def olena_says_how_it_went(walk: Walk) -> None:
@@ -213,7 +224,12 @@ async def olena_says_how_it_went(walk: Walk) -> None:
     await walk.reads("How did it go with Edith today?", "Then they are asked too.", act="Say how it went")
     await walk.press("Say how it went")
     await walk.reads(
-        "How did it go today?", "As planned", "Shorter than planned", "No one answered the door", "I didn’t go", act="Send"
+        "How did it go today?",
+        "As planned",
+        "Shorter than planned",
+        "No one answered the door",
+        "I didn’t go",
+        act="Send",
     )
     await walk.choose("As planned")
     await walk.press("Send")
@@ -245,7 +261,9 @@ async def both_treasurers_read_the_same(walk: Walk, owed: str, kept: str) -> Non
     await walk.press("Money")
     await walk.until_it_says(f"Hebden Bridge circle owes us {owed} for one visit")
     await walk.press(f"Hebden Bridge circle owes us {owed} for one visit")
-    await walk.reads("Hebden Bridge circle", f"Hebden Bridge circle owes us {owed} for one visit.", act="See where it came from")
+    await walk.reads(
+        "Hebden Bridge circle", f"Hebden Bridge circle owes us {owed} for one visit.", act="See where it came from"
+    )
     await walk.press("See where it came from")
     await walk.reads("Where it came from", f"Hebden Bridge circle keeps {kept} and we keep {kept}. So they owe {owed}.")
     await walk.be("Nasreen")

@@ -44,7 +44,9 @@ class Walk:
 
     async def speak_for(self, called: str) -> None:
         await self.press(f"Speak for {called}")
-        await self.says(f"You are speaking for {called}.", inside=self.page.get_by_role("region", name="Whom you act for"))
+        await self.says(
+            f"You are speaking for {called}.", inside=self.page.get_by_role("region", name="Whom you act for")
+        )
 
     async def move_on(self, words: str) -> None:
         """Move the time of both circles on, from the page of the demo."""

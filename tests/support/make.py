@@ -69,7 +69,9 @@ async def care_facts(person_id: str, **values: object) -> None:
         await insert(row)
 
 
-async def worker(called: str = "Wren", *, rate_pence: int = 2000, checked: bool = True, number: str = "0012345678", **values: object) -> str:
+async def worker(
+    called: str = "Wren", *, rate_pence: int = 2000, checked: bool = True, number: str = "0012345678", **values: object
+) -> str:
     """Someone who gives paid support: free every day from 7 to 21, with checks for a year."""
     id_ = await person(called)
     profile = WorkerRow(**{

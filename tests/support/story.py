@@ -98,7 +98,9 @@ class Story:
             found = await queries.request_for(self.visit)
             assert found is not None
             self.request = found.id
-            assert await cover.ask_further(await self.as_edith(), request_id=self.request, words="Yes, ask them") == "done"
+            assert (
+                await cover.ask_further(await self.as_edith(), request_id=self.request, words="Yes, ask them") == "done"
+            )
         await self.pair.settle()
         with self.b.bound():
             opened = await queries.open_requests(self.b.clock())

@@ -23,7 +23,7 @@ from eccoo_node.kernel.access import COMMAND, NODE, Actor
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
-from eccoo_node.members.queries import session_actor
+from eccoo_node.members.session_reads import session_actor
 from eccoo_node.members.tables import Face, HatOffer, SafeContact, Session
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota.telling import tell
@@ -155,7 +155,14 @@ class World:
         people, own = self.people, self.people[called]
         edith = called == "Edith"
         team = await make.team(own)
-        roles = {"Ruth": "family", "Cousin": "family", "Wren": "worker", "Pell": "worker", "Solfrid": "worker", "Tomasz": "volunteer"}
+        roles = {
+            "Ruth": "family",
+            "Cousin": "family",
+            "Wren": "worker",
+            "Pell": "worker",
+            "Solfrid": "worker",
+            "Tomasz": "volunteer",
+        }
         for who, role in (roles if edith else {"Wendell": "worker"}).items():
             await make.hat(people[who], team, role)
         way_in = SECRETS["the way in" if edith else "the way in to Harold"]
@@ -250,7 +257,9 @@ class World:
             await make.care_facts(wilf)
             await top_up(await members.actor_for(tess), payer, 100_000, key="top up")
             for side in (wilf, bea):
-                await agree_terms(await members.actor_for(side), person_id=wilf, worker_id=bea, rate_pence=3000, payer_id=payer)
+                await agree_terms(
+                    await members.actor_for(side), person_id=wilf, worker_id=bea, rate_pence=3000, payer_id=payer
+                )
             for day in range(4):
                 visit = await rota.plan_visit(
                     NODE, person_id=wilf, worker_id=bea, starts_at=THURSDAY + (day + 4) * DAY,
@@ -266,7 +275,9 @@ class World:
         await self.pair.settle()
         await self._offers_there()
         with b.bound():
-            coming = await fetch_value("SELECT id FROM cover_offer WHERE first_name = 'Ilsabet' ORDER BY hold_until LIMIT 1")
+            coming = await fetch_value(
+                "SELECT id FROM cover_offer WHERE first_name = 'Ilsabet' ORDER BY hold_until LIMIT 1"
+            )
             assert await cover.choose(await members.actor_for(wilf), offer_id=coming, words="Yes") == "done"
         await self.pair.settle()
         assert await self.pair.troubles() == []
@@ -292,10 +303,14 @@ class World:
         things["person_id"] = {called: self.people[called] for called in (*both, "Wren", "Fay")}
         things["team_id"] = {f"{called}’s team": await members.team_of(self.people[called]) for called in both}
         things["told_id"] = {
-            f"{called}’s news": await fetch_value("SELECT id FROM told WHERE person_id = ? ORDER BY id LIMIT 1", self.people[called])
+            f"{called}’s news": await fetch_value(
+                "SELECT id FROM told WHERE person_id = ? ORDER BY id LIMIT 1", self.people[called]
+            )
             for called in both
         }
         things["role_id"], things["link_id"] = {}, {"the link": self.pair.link_id}
+        # The newest news of a visit is the one that stands.
+        self.node.clock.move(timedelta(minutes=1))
         async with write():
             await tell({self.people["Edith"]}, self.visits["Edith’s gap"], "not_after_all")
             for called, to in (("Edith", "Mia"), ("Harold", "Paul")):

@@ -11,7 +11,7 @@ from eccoo_node.db import jobs
 from eccoo_node.db.rows import insert
 from eccoo_node.db.transaction import write
 from eccoo_node.federating.app import FederationApp
-from eccoo_node.members.queries import session_actor
+from eccoo_node.members.session_reads import session_actor
 from eccoo_node.members.tables import Session
 from tests.support import make
 from tests.support.pair import Pair, PairNode

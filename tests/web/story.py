@@ -21,7 +21,7 @@ from eccoo_node.db.transaction import write
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
-from eccoo_node.members.queries import session_actor
+from eccoo_node.members.session_reads import session_actor
 from eccoo_node.members.tables import Session, StandingWish
 from eccoo_node.rota import actions as rota
 from eccoo_node.web.sessions import hash_token

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack
 from itertools import product
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -21,6 +22,7 @@ from eccoo_node.kernel import access
 from eccoo_node.record import door
 from eccoo_node.web import guards
 from eccoo_node.web.ask import FORM_FIELD, Ask
+from eccoo_node.web.sessions import SessionActor
 from tests.support.node import build
 from tests.support.pair import open_pair
 from tests.support.plugins import shelf
@@ -42,7 +44,13 @@ _FORMS = {
 
 
 # What would only say again what another line says.
-_SAME_AGAIN = {"Harold’s past", "Harold’s said", "Edith’s dear to Osric", "Harold’s dear to Osric", "Harold’s gap to Osric"}
+_SAME_AGAIN = {
+    "Harold’s past",
+    "Harold’s said",
+    "Edith’s dear to Osric",
+    "Harold’s dear to Osric",
+    "Harold’s gap to Osric",
+}
 # Reading someone else's record is an act, and leaves its trace in the audit: nowhere else.
 _AUDITED = {"/phone/{person_id}", "/money/circles/{link_id}/where"}
 
@@ -168,7 +176,7 @@ class Walk:
         cookies = "; ".join(f"{name}={value}" for name, value in reader.http.cookies.items())
         ask = Ask(site, {"path": "/", "method": "GET", "headers": [(b"cookie", cookies.encode())]})
         if hat in self.world.tokens:
-            ask.session = object()  # type: ignore[assignment] only whether there is one
+            ask.session = cast("SessionActor", object())  # only whether there is one
         token = ask.new_form_token()
         if ask.sets_form_secret:
             reader.http.cookies.set(site.form_cookie, ask.form_secret)
@@ -202,7 +210,7 @@ def table_of(walk: Walk) -> str:
     wide = max(len(label) for label in walk.cells) + 2
     lines = ["# Who gets to which page. Written by tests/web/test_access.py; what a column means:"]
     lines += [f"#   {hat:5} {known.words}" for hat, known in HATS.items()]
-    lines += ["# A cell is the answer's status; \"in\" leads to signing in; 422 and 409 come only after permission.", ""]
+    lines += ['# A cell is the answer\'s status; "in" leads to signing in; 422 and 409 come only after permission.', ""]
 
     def line(label: str, cells: Iterable[str]) -> str:
         return f"{label:{wide}}" + "".join(f"{cell:5}" for cell in cells).rstrip()
@@ -231,7 +239,6 @@ def test_reading_a_page_changes_nothing_and_nor_does_a_refused_form(walk: Walk) 
 
 def test_no_page_breaks(walk: Walk) -> None:
     assert [key for key, (status, _) in walk.pages.items() if status >= 500 and key[0] != "GET  /readyz"] == []
-
 
 
 def test_what_is_hidden_and_what_is_not_there_are_answered_alike(walk: Walk) -> None:

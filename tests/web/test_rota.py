@@ -169,10 +169,7 @@ async def test_something_was_wrong_reaches_a_facilitator_and_holds_the_money(wal
     assert done.text.startswith("Thank you. Fay has been told and will ring. The money stays where it is until then.")
     fay = await walk.a.read_as("Fay")
     home = await fay.get("/home")
-    assert (
-        "Someone needs you Edith said that something was not right with the visit today at 9am."
-        in home.text
-    )
+    assert "Someone needs you Edith said that something was not right with the visit today at 9am." in home.text
 
 
 async def test_no_one_answered_is_first_a_worry_about_the_person(walk: Walk) -> None:

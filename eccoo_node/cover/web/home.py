@@ -17,7 +17,7 @@ from eccoo_node.members.cards import PersonCard
 from eccoo_node.rota import news as news_of
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
-from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.queries import News, Visit
 from eccoo_node.rota.say import Reader
 from eccoo_node.rota.web import Bring, for_others, reader_of, show, to_bring
 from eccoo_node.web.ask import AnyRequest
@@ -53,27 +53,51 @@ def search_item(search: lists.Search, visit: Visit, reader: Reader, now: datetim
     to = "" if reader.is_you(visit.person_id) else f" to {visit.person_called}"
     if search.unsure and not search.overridden:
         who = search.chosen or "anyone"
-        title = f"We can’t be sure {who} is coming{to} {day}"
-        return Item(0, title, "Please ring. The numbers are on the next page.", path, "See whom to ring", "gap")
+        return Item(
+            0,
+            f"We can’t be sure {who} is coming{to} {day}",
+            "Please ring. The numbers are on the next page.",
+            path,
+            "See whom to ring",
+            "gap",
+        )
     if search.state == "telling":
-        title = f"We’re telling {search.chosen} about {say.of_day(visit.starts_at, now)}"
-        return Item(5, title, "It says so here when we are sure.", path, "See how it stands", "waiting")
+        return Item(
+            5,
+            f"We’re telling {search.chosen} about {say.of_day(visit.starts_at, now)}",
+            "It says so here when we are sure.",
+            path,
+            "See how it stands",
+            "waiting",
+        )
     if search.state == "wants_payer":
-        return Item(4, f"{search.chosen} costs more {day}", "Whoever pays is asked first.", path, "See how it stands", "waiting")
+        return Item(
+            4, f"{search.chosen} costs more {day}", "Whoever pays is asked first.", path, "See how it stands", "waiting"
+        )
     if search.offers:
         some = "Someone offers" if search.offers == 1 else f"{say.count(search.offers).capitalize()} people offer"
-        return Item(1, f"{some} to come{to} {day}", "You can look at who it is, and choose.", path, "See who offers", "waiting")
+        return Item(
+            1, f"{some} to come{to} {day}", "You can look at who it is, and choose.", path, "See who offers", "waiting"
+        )
     asked = say.names(search.asked) or ("the circles around us" if search.further else "")
     news = f"The next news is by {say.by_time(search.next_news_at, now)}."
     if not asked:
         return Item(1, f"Nobody can come{to} {day} yet", "You can ask further away.", path, "See how it stands", "gap")
-    title = f"We’ve asked {asked} about {say.of_day(visit.starts_at, now)}"
-    return Item(6, title, f"No answer yet. {news}", path, "See how it stands", "waiting")
+    return Item(
+        6,
+        f"We’ve asked {asked} about {say.of_day(visit.starts_at, now)}",
+        f"No answer yet. {news}",
+        path,
+        "See how it stands",
+        "waiting",
+    )
 
 
 def gap_item(visit: Visit, reader: Reader, now: datetime) -> Item:
     title = say.sentence(visit, reader, now).removesuffix(".")
-    return Item(1, title, "You can choose what happens next.", f"/visits/{visit.id}/choose", "Choose what happens", "gap")
+    return Item(
+        1, title, "You can choose what happens next.", f"/visits/{visit.id}/choose", "Choose what happens", "gap"
+    )
 
 
 class Says(msgspec.Struct, frozen=True):
@@ -86,7 +110,12 @@ class Says(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, scopes: frozenset[str]) -> "Says":
-        return cls(not scopes.isdisjoint(SEEING_COVER), "ask_for_cover" in scopes, "say_visit_went" in scopes, "money" in scopes)
+        return cls(
+            not scopes.isdisjoint(SEEING_COVER),
+            "ask_for_cover" in scopes,
+            "say_visit_went" in scopes,
+            "money" in scopes,
+        )
 
 
 async def waiting(says: dict[str, Says], reader: Reader, now: datetime) -> list[tuple[Item, str]]:
@@ -103,7 +132,9 @@ async def waiting(says: dict[str, Says], reader: Reader, now: datetime) -> list[
     for visit in await rota.to_answer([id_ for id_ in ids if says[id_].answers]):
         to = "" if reader.is_you(visit.person_id) else f" to {visit.person_called}"
         title = f"Did {visit.who or 'someone'} come{to} {say.on_day(visit.starts_at, now)}?"
-        item = Item(3, title, say.settles(visit, now), f"/visits/{visit.id}/answer", "Say whether it went ahead", "waiting")
+        item = Item(
+            3, title, say.settles(visit, now), f"/visits/{visit.id}/answer", "Say whether it went ahead", "waiting"
+        )
         found.append((item, visit.person_id))
     return found
 
@@ -113,7 +144,11 @@ async def for_speaker(actor: Actor, reader: Reader, now: datetime) -> list[Item]
     cards = {card.id: card for card in await members.spoken_for_by(actor.person_id)}
     if not cards:
         return []
-    says = {id_: Says.of(scopes) for id_, scopes in (await members.scopes_by_person(actor.person_id)).items() if id_ in cards}
+    says = {
+        id_: Says.of(scopes)
+        for id_, scopes in (await members.scopes_by_person(actor.person_id)).items()
+        if id_ in cards
+    }
     return [
         msgspec.structs.replace(
             item, button=f"Speak for {cards[person].called}", speak_for=person, speak_for_called=cards[person].called
@@ -124,13 +159,17 @@ async def for_speaker(actor: Actor, reader: Reader, now: datetime) -> list[Item]
 
 async def for_worker(reader: Reader, now: datetime) -> list[Item]:
     found = [
-        Item(1, f"Can you come to {ask.person_called} {say.at_time(ask.starts_at, now)}?", "A no is shown to nobody.",
-             f"/asks/{ask.id}", "Answer", "waiting")
+        Item(
+            1, f"Can you come to {ask.person_called} {say.at_time(ask.starts_at, now)}?", "A no is shown to nobody.",
+            f"/asks/{ask.id}", "Answer", "waiting",
+        )
         for ask in await lists.asks_to(reader.id, now)
     ]  # fmt: skip
     found += [
-        Item(2, f"How did it go with {v.person_called} {say.on_day(v.starts_at, now)}?",
-             "Then they are asked too, and the money is yours.", f"/visits/{v.id}/went", "Say how it went", "waiting")
+        Item(
+            2, f"How did it go with {v.person_called} {say.on_day(v.starts_at, now)}?",
+            "Then they are asked too, and the money is yours.", f"/visits/{v.id}/went", "Say how it went", "waiting",
+        )
         for v in await rota.to_say(reader.id, now)
     ]  # fmt: skip
     for mine in await queries.mine_of(reader.id, "offered", "preparing", "coming"):
@@ -139,7 +178,11 @@ async def for_worker(reader: Reader, now: datetime) -> list[Item]:
     answered = await lists.answered_by(reader.id)
     for one in await lists.fitting(reader.id, [o for o in opened if o.id not in answered], now):
         title = f"Someone in {one.area} needs a worker {say.at_time(one.starts_at, now)}"
-        found.append(Item(5, title, "They are in another circle. It fits your times.", f"/requests/{one.id}", "See what is asked"))
+        found.append(
+            Item(
+                5, title, "They are in another circle. It fits your times.", f"/requests/{one.id}", "See what is asked"
+            )
+        )
     return found
 
 
@@ -148,16 +191,44 @@ def mine_item(mine: Mine, now: datetime) -> Item:
     path, day = f"/coming/{mine.id}", say.on_day(mine.starts_at, now)
     who = (mine.told or {}).get("called") or f"someone in {mine.area}"
     if mine.unsure:
-        title = f"We can’t be sure about {mine.area} {day}"
-        return Item(0, title, "Please ring. The numbers are on the next page.", path, "See whom to ring", "gap")
+        return Item(
+            0,
+            f"We can’t be sure about {mine.area} {day}",
+            "Please ring. The numbers are on the next page.",
+            path,
+            "See whom to ring",
+            "gap",
+        )
     if mine.state == "coming" and mine.ends_at <= now:
-        return Item(2, f"How did it go with {who} {day}?", "Then they are asked too.", f"{path}/went", "Say how it went", "waiting")
+        return Item(
+            2,
+            f"How did it go with {who} {day}?",
+            "Then they are asked too.",
+            f"{path}/went",
+            "Say how it went",
+            "waiting",
+        )
     if mine.state == "coming" and mine.read_at is None:
-        title = f"You are chosen to come to {who} {day}"
-        return Item(1, title, "Please read where it is and what you need to know.", path, "Read it", "certain")
+        return Item(
+            1,
+            f"You are chosen to come to {who} {day}",
+            "Please read where it is and what you need to know.",
+            path,
+            "Read it",
+            "certain",
+        )
     if mine.state == "coming":
-        return Item(7, f"You are coming to {who} {say.at_time(mine.starts_at, now)}", "", path, "See the visit", "certain")
-    return Item(6, f"You offered to come to {who} {day}", "It says so here when they have chosen.", path, "See your offer", "waiting")
+        return Item(
+            7, f"You are coming to {who} {say.at_time(mine.starts_at, now)}", "", path, "See the visit", "certain"
+        )
+    return Item(
+        6,
+        f"You offered to come to {who} {day}",
+        "It says so here when they have chosen.",
+        path,
+        "See your offer",
+        "waiting",
+    )
 
 
 async def for_payer(reader: Reader, now: datetime) -> list[Item]:
@@ -167,8 +238,16 @@ async def for_payer(reader: Reader, now: datetime) -> list[Item]:
         search = searches[visit.id]
         title = f"{search.chosen} costs more {say.on_day(visit.starts_at, now)}"
         to = "" if reader.is_you(visit.person_id) else f" for {visit.person_called}"
-        path = f"/cover/offers/{search.chosen_id}"
-        found.append(Item(1, title + to, "It needs your yes, because you pay.", path, "See what it costs", "waiting"))
+        found.append(
+            Item(
+                1,
+                title + to,
+                "It needs your yes, because you pay.",
+                f"/cover/offers/{search.chosen_id}",
+                "See what it costs",
+                "waiting",
+            )
+        )
     return found
 
 
@@ -206,8 +285,12 @@ async def news_lines(reader: Reader, now: datetime, says: Says) -> list[tuple[st
 
     Whoever speaks for someone reads of the visits to that person alone, and of who was asked only with a say in it.
     """
+    newest: dict[str, News] = {}
+    for one in await rota.news_of(reader.id, now - NEWS_LASTS):
+        # Of one visit only the newest holds: who was coming and then could not is not coming.
+        newest.setdefault(one.visit_id or one.about_id, one)
     rows = [
-        n for n in await rota.news_of(reader.id, now - NEWS_LASTS)
+        n for n in newest.values()
         if n.news not in _SAID_ALREADY and n.news not in news_of.TO_DO
         and (reader.mode != "speaks" or n.visit_person_id == reader.id) and (says.cover or n.news not in news_of.OF_COVER)
     ]  # fmt: skip
@@ -240,8 +323,14 @@ class HomeController(Controller):
         faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})
         searches = await lists.searches_for([reader.id]) if says.cover else {}
         entries = [(say.of_day(v.starts_at, now), entry(v, reader, faces, now, searches.get(v.id))) for v in visits]
-        teams = [] if actor.acting_for else [t for t in await members.teams_of(actor.person_id) if t[1].id != actor.person_id]
-        desk = await for_facilitator(actor, reader, now) if actor.wears("facilitator") and not actor.acting_for else None
+        teams = (
+            []
+            if actor.acting_for
+            else [t for t in await members.teams_of(actor.person_id) if t[1].id != actor.person_id]
+        )
+        desk = (
+            await for_facilitator(actor, reader, now) if actor.wears("facilitator") and not actor.acting_for else None
+        )
         return await show(
             request, "cover/home.html", first=items[0] if items else None, items=items[1:], entries=entries, desk=desk,
             news=await news_lines(reader, now, says), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
@@ -264,4 +353,3 @@ def _nothing(visits: list[Visit], reader: Reader, now: datetime) -> str:
     """The heading when nothing waits: the next visit, or that there is none."""
     coming = [v for v in visits if v.state != "gap"]
     return say.sentence(coming[0], reader, now).removesuffix(".") if coming else "Nothing waits for you"
-

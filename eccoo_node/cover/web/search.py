@@ -145,7 +145,9 @@ class SearchController(Controller):
             if found.chosen_offer and access.may(actor, "cover.see_paying", thing):
                 return redirect(request, f"/cover/offers/{found.chosen_offer}")
             raise NotFound()
-        return await show(request, "cover/search.html", visit.person_id, **await self._stands(request, found, visit, thing))
+        return await show(
+            request, "cover/search.html", visit.person_id, **await self._stands(request, found, visit, thing)
+        )
 
     async def _stands(self, request: AnyRequest, found: Request, visit: Visit, thing: Thing) -> dict[str, Any]:
         actor, now = actor_of(request), clock.now()
@@ -236,7 +238,9 @@ class SearchController(Controller):
     async def by_phone(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
         found, visit, thing = await seen_by(actor_of(request), request_id)
         access.requires(actor_of(request), "cover.override", thing)
-        return await show(request, "cover/override.html", visit.person_id, **await self._by_phone(request, found, visit))
+        return await show(
+            request, "cover/override.html", visit.person_id, **await self._by_phone(request, found, visit)
+        )
 
     async def _by_phone(self, request: AnyRequest, found: Request, visit: Visit) -> dict[str, Any]:
         if not found.chosen_offer:

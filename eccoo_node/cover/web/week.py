@@ -61,7 +61,11 @@ def monday(text: str) -> date:
     """The Monday a link names, or this week's; nonsense is this week."""
     try:
         named = date.fromisoformat(text)
-        return named - timedelta(days=named.weekday()) if 2000 < named.year < 2100 else clock.week_of(clock.now(), clock.zone())
+        return (
+            named - timedelta(days=named.weekday())
+            if 2000 < named.year < 2100
+            else clock.week_of(clock.now(), clock.zone())
+        )
     except ValueError:
         return clock.week_of(clock.now(), clock.zone())
 
@@ -117,7 +121,9 @@ class WeekController(Controller):
         visits = await rota.week_of(reader.id, *bounds, by=reader.mode != "speaks")
         away = await lists.mine_in_week(reader.id, *bounds) if reader.mode != "speaks" else []
         actor = actor_of(request)
-        thing = Thing("week", reader.id, reader.id, paid_workers=await members.paid_workers_of(await members.team_of(reader.id)))
+        thing = Thing(
+            "week", reader.id, reader.id, paid_workers=await members.paid_workers_of(await members.team_of(reader.id))
+        )
         searches = await lists.searches_for([reader.id]) if access.may(actor, "cover.see", thing) else {}
         title = f"{say.whose(reader.called)} week" if actor_of(request).acting_for else "Your week"
         return await self._page(request, await days_of(visits, away, reader, start, searches), start, title, "/week")
@@ -135,7 +141,11 @@ class WeekController(Controller):
 
     async def _page(self, request: AnyRequest, days: list[Day], start: date, title: str, path: str) -> Response[Any]:
         last, this = start + timedelta(days=6), clock.week_of(clock.now(), clock.zone())
-        span = f"{start.day} to {last.day} {last:%B}" if start.month == last.month else f"{start.day} {start:%B} to {last.day} {last:%B}"
+        span = (
+            f"{start.day} to {last.day} {last:%B}"
+            if start.month == last.month
+            else f"{start.day} {start:%B} to {last.day} {last:%B}"
+        )
         return await show(
             request, "cover/week.html", days=days, title=title, span=span, path=path, this=start == this,
             before=start - timedelta(days=7), after=start + timedelta(days=7), empty=not any(d.visits for d in days),

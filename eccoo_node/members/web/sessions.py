@@ -6,7 +6,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
 from eccoo_node.kernel.errors import Forbidden, NotFound
-from eccoo_node.members import hats, queries, sign_in
+from eccoo_node.members import hats, queries, session_reads, sign_in
 from eccoo_node.members.forms import AnswerHat
 from eccoo_node.members.say import OFFER_WORDS
 from eccoo_node.web.ask import AnyRequest
@@ -31,7 +31,7 @@ class SessionController(Controller):
             "members/sessions.html",
             me=await queries.person(me),
             here=session.session_id,
-            sessions=await queries.sessions_of(me),
+            sessions=await session_reads.sessions_of(me),
             speaks_for=[p for p in await queries.spoken_for_by(me) if p.id != session.actor.acting_for],
             teams=await queries.teams_of(me),
             offers=await queries.open_offers(me),

@@ -1,7 +1,6 @@
 """The chain of migrations builds the same database as the classes, on both engines, and every table is as ours must be."""
 
 # A difference is made and taken back: several statements by nature.
-# ruff: noqa: PT012
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -45,7 +45,10 @@ def test_a_picture_that_is_cut_short_is_none(make) -> None:  # type: ignore[no-u
             bare(whole[:end])
 
 
-@given(st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\x20\0\0\0WEBP", b"GIF89a"]), st.binary(max_size=200))
+@given(
+    st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\x20\0\0\0WEBP", b"GIF89a"]),
+    st.binary(max_size=200),
+)
 def test_bytes_that_are_no_picture_are_refused_in_one_way(head: bytes, rest: bytes) -> None:
     try:
         kind, kept = bare(head + rest)

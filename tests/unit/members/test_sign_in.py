@@ -12,7 +12,7 @@ from eccoo_node.db.rows import fetch
 from eccoo_node.kernel.access import COMMAND, SCOPES, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from eccoo_node.kernel.post import post_bound
-from eccoo_node.members import care, limits, mail, queries, sign_in, speaking
+from eccoo_node.members import care, limits, mail, queries, session_reads, sign_in, speaking
 from eccoo_node.members.sign_in import SignedIn
 from eccoo_node.members.ways_in import hash_secret
 from tests.support import make
@@ -44,7 +44,7 @@ async def signed_in(person: str) -> SignedIn:
 
 
 async def actor_of(session: SignedIn) -> Actor:
-    found = await queries.session_actor(hash_secret(session.token))
+    found = await session_reads.session_actor(hash_secret(session.token))
     assert found is not None
     return found.actor
 
@@ -263,7 +263,7 @@ async def test_a_session_is_one_statement_and_brings_every_hat_and_scope(node: N
     session = await signed_in(dot)
     await sign_in.start_speaking_for(await actor_of(session), session.session_id, person)
     with counting_queries() as seen:
-        found = await queries.session_actor(hash_secret(session.token))
+        found = await session_reads.session_actor(hash_secret(session.token))
     assert len(seen) == 1
     assert found is not None
     assert (found.called, found.acting_for_called, found.relation) == ("Dot", "Ada", "daughter")
@@ -323,7 +323,7 @@ async def test_a_facilitator_writes_down_for_a_caller_they_have_made_sure_of(nod
     assert (await actor_of(session)).acting_for == ""
     await start("letter")
     assert (await actor_of(session)).via == "paper"
-    node.clock.move(queries.WRITING_LASTS)
+    node.clock.move(session_reads.WRITING_LASTS)
     assert await actor_of(session) == me
 
 
@@ -350,35 +350,35 @@ async def test_sessions_are_listed_and_ended_by_their_own_person(node: Node) -> 
     person = await make.person("Ada")
     here, there = await signed_in(person), await signed_in(person)
     me = await actor_of(here)
-    assert {row.id for row in await queries.sessions_of(person)} == {here.session_id, there.session_id}
+    assert {row.id for row in await session_reads.sessions_of(person)} == {here.session_id, there.session_id}
     with pytest.raises(NotFound):
         await sign_in.end_session(await queries.actor_for(await make.person("Eve")), there.session_id)
     await sign_in.end_session(me, there.session_id)
-    assert await queries.session_actor(hash_secret(there.token)) is None
-    assert [row.id for row in await queries.sessions_of(person)] == [here.session_id]
+    assert await session_reads.session_actor(hash_secret(there.token)) is None
+    assert [row.id for row in await session_reads.sessions_of(person)] == [here.session_id]
 
 
 async def test_a_session_left_alone_for_a_month_is_over(node: Node) -> None:
     session = await signed_in(await make.person("Ada"))
     for _ in range(2):
         node.clock.move(timedelta(days=29))
-        found = await queries.session_actor(hash_secret(session.token))
+        found = await session_reads.session_actor(hash_secret(session.token))
         assert found is not None
         with counting_queries() as first:
             await sign_in.seen(found)
-        again = await queries.session_actor(hash_secret(session.token))
+        again = await session_reads.session_actor(hash_secret(session.token))
         assert again is not None
         with counting_queries() as second:
             await sign_in.seen(again)
         assert (len(first), len(second)) == (1, 0)
     node.clock.move(timedelta(days=30))
-    assert await queries.session_actor(hash_secret(session.token)) is None
+    assert await session_reads.session_actor(hash_secret(session.token)) is None
 
 
 async def test_whoever_looks_after_others_signs_in_again_each_week(node: Node) -> None:
     session = await signed_in(await facilitator())
     node.clock.move(timedelta(days=7))
-    assert await queries.session_actor(hash_secret(session.token)) is None
+    assert await session_reads.session_actor(hash_secret(session.token)) is None
 
 
 async def test_only_the_node_itself_signs_someone_in_without_a_code(node: Node) -> None:

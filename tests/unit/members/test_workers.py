@@ -82,7 +82,9 @@ def test_the_clock_on_the_wall_is_read_at_every_moment_of_a_visit(start: datetim
 
 
 @given(starts, lengths, st.data())
-def test_a_visit_is_covered_just_when_each_of_its_minutes_is(start: datetime, length: timedelta, data: st.DataObject) -> None:
+def test_a_visit_is_covered_just_when_each_of_its_minutes_is(
+    start: datetime, length: timedelta, data: st.DataObject
+) -> None:
     start = start.replace(second=0, microsecond=0)
     wanted = on_the_wall(start, start + length, ZONE)
     assert is_free(wanted, ALWAYS)

@@ -53,7 +53,7 @@ async def test_a_mail_server_that_is_away_is_one_plain_word(node: Node, smtp: Ma
 
 
 async def test_a_line_end_in_a_name_makes_no_header(node: Node, smtp: Mailbox) -> None:
-    with pytest.raises(ValueError, match="linefeed|newline|header"):
+    with pytest.raises(ValueError, match=r"linefeed|newline|header"):
         await Mailer(settings(smtp)).send("ada@example.org\r\nBcc: eve@example.org", "Sign in", "Hello.")
     assert smtp.letters == []
 
