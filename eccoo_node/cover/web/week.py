@@ -172,7 +172,8 @@ class WeekController(Controller):
             request, "cover/visit.html", visit.person_id, visit=visit, comes=comes, may_ask=may_ask, must=must,
             sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now, answered=spoken), past=visit.starts_at <= now,
             over=visit.ends_at <= now, money=say.money(visit, line, reader, now) if sees_money else "",
-            settles=say.settles(visit, now) if visit.state == "said" else "", told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
+            settles=say.settles(visit, now) if visit.state == "said" else "",
+            told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
             them=faces.get(visit.person_id), who=entry(visit, reader, faces, now).person,
             may_answer=access.may(actor, "rota.answer", visit.thing) and not comes,
         )  # fmt: skip
