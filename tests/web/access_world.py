@@ -137,7 +137,7 @@ class World:
         for called in ("Mia", "Ruth", "Nell", "Cousin", "Winnie", "Tomasz", "Fay", "Tess", "Adam", "Paul"):
             email = f"{called.lower()}@example.test"
             people[called] = await make.person(called, address="", channel="email", email=email)
-        for called, pence in (("Wren", 3140), ("Pell", 3140), ("Solfrid", 3140), ("Wendell", 2900)):
+        for called, pence in (("Wren", 3140), ("Pell", 2900), ("Solfrid", 2900), ("Wendell", 2900)):
             people[called] = await make.worker(called, rate_pence=pence, words="")
         for called in ("Ilsabet", "Zedekia"):
             people[called] = await make.worker(called, rate_pence=3000, words="")
