@@ -119,10 +119,7 @@ async def _body(
 
 
 def _face(kept: tuple[str, str] | None) -> bodies.Face | None:
-    """The picture, where it is of a kind that travels."""
-    if kept and kept[0] == "image/webp":
-        return bodies.Face(media="image/webp", data=kept[1])
-    return bodies.Face(media="image/jpeg", data=kept[1]) if kept and kept[0] == "image/jpeg" else None
+    return bodies.Face(media="image/webp", data=kept[1]) if kept else None
 
 
 async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:

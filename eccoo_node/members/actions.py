@@ -10,13 +10,11 @@ from eccoo_node.db.rows import fetch, fetch_value, insert
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.members import pictures
 from eccoo_node.members.hats import put_on
-from eccoo_node.members.pictures import NoPicture, bare
 from eccoo_node.members.reading import read_email, read_outward, read_phone
 from eccoo_node.members.tables import CHANNELS, Community, Face, Person
 from eccoo_node.record.door import Act, door
-
-FACE_BYTES = 24 * 1024
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -149,24 +147,17 @@ async def say_standing(act: Act, person_id: str, standing: str) -> None:
 
 @door("members.set_face")
 async def set_face(act: Act, person_id: str, data: bytes) -> None:
-    """Keep a small picture of someone, or take it away with no bytes. PNG, JPEG or WebP of at most 24 KiB.
-
-    Place, time and comment that a camera wrote into it are left out.
-    """
+    """Keep a picture of someone, drawn small (`pictures.face`), or take it away with no bytes."""
     act.allow(Thing("person", person_id, person_id))
-    media_type = ""
     try:
-        if len(data) > FACE_BYTES:
-            raise NoPicture
-        if data:
-            media_type, data = bare(data)
-    except NoPicture:
-        sentence = "Choose a picture (JPEG, PNG or WebP) of 24 kilobytes or less."
+        data = pictures.face(data) if data else b""
+    except pictures.NoPicture:
+        sentence = "Choose a photo (JPEG, PNG or WebP) of 12 megabytes or less."
         raise Invalid(sentence, "bad_picture", field="face") from None
     await fetch("DELETE FROM face WHERE person_id = ?", person_id)
     if data:
         text = base64.b64encode(data).decode()
-        await insert(Face(person_id=person_id, media_type=media_type, data=text, changed_at=clock.now()))
+        await insert(Face(person_id=person_id, media_type="image/webp", data=text, changed_at=clock.now()))
     kept = hashlib.sha256(data).hexdigest()[:16] if data else ""
     if not await fetch("UPDATE person SET face = ? WHERE id = ? RETURNING id", kept, person_id):
         raise NotFound()

@@ -93,7 +93,7 @@ class Attested(Shape, frozen=True, kw_only=True):
 
 
 class Face(Shape, frozen=True, kw_only=True):
-    """A small picture, standard base64, at most 24 KiB decoded; the first bytes must be those of the kind it says."""
+    """A small picture, standard base64, at most 8 KiB decoded; the first bytes must be those of the kind it says."""
 
     media: Literal["image/webp", "image/jpeg"]
     data: Annotated[str, Meta(max_length=4 * FACE_BYTES // 3 + 4)]

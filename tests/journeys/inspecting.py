@@ -131,9 +131,8 @@ async def _weighed(page: Page) -> list[str]:
     await context.close()
     files = [url for url in urls.values() if not url.startswith("data:")]
     wrong = []
-    # Faces come in bytes of their own: each counts to the weight, but a team of nine is no page of thirteen files.
-    if (number := sum(not url.endswith("/face") for url in files)) > MOST_REQUESTS:
-        wrong.append(f"asks for {number} files")
+    if len(files) > MOST_REQUESTS:
+        wrong.append(f"asks for {len(files)} files")
     if sum(bytes_of.values()) > MOST_BYTES:
         wrong.append(f"weighs {sum(bytes_of.values())} bytes")
     wrong += [f"asks a stranger: {url}" for url in files if urlsplit(url).hostname != "127.0.0.1"]

@@ -1,18 +1,33 @@
-"""Small pictures made by hand."""
+"""Small pictures."""
 
-import struct
-import zlib
+import io
+
+from PIL import Image, PngImagePlugin
 
 
-def png(colour: tuple[int, int, int] = (107, 45, 115), size: int = 8, *, talk: bytes = b"") -> bytes:
-    """A square of one colour. `talk` is a comment inside it."""
+def picture(
+    kind: str = "PNG",
+    *,
+    colour: tuple[int, int, int] = (107, 45, 115),
+    size: tuple[int, int] = (8, 8),
+    talk: bytes = b"",
+) -> bytes:
+    """A surface of one colour. `talk` is what a camera wrote beside it."""
+    kept = io.BytesIO()
+    more: dict[str, object] = {}
+    if talk and kind == "PNG":
+        more["pnginfo"] = PngImagePlugin.PngInfo()
+        more["pnginfo"].add_text("Comment", talk.decode())  # type: ignore[attr-defined]
+    elif talk:
+        exif = Image.Exif()
+        exif[0x010E] = talk.decode()  # The description.
+        more["exif"] = exif
+    Image.new("RGB", size, colour).save(kept, kind, **more)
+    return kept.getvalue()
 
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    rows = (b"\0" + bytes(colour) * size) * size
-    said = chunk(b"tEXt", b"Comment\0" + talk) if talk else b""
-    head = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + said + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    )
+def noise(size: tuple[int, int]) -> bytes:
+    """A JPEG that no compression makes small."""
+    kept = io.BytesIO()
+    Image.effect_noise(size, 200).convert("RGB").save(kept, "JPEG")
+    return kept.getvalue()

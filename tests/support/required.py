@@ -7,12 +7,12 @@ import pytest
 
 
 def everything_is_required() -> bool:
-    """CI sets ECCOO_REQUIRE_ALL=1, so that a missing browser can never pass for a passing test."""
-    return os.environ.get("ECCOO_REQUIRE_ALL") == "1"
+    """CI sets TESTS_REQUIRE_ALL=1, so that a missing browser can never pass for a passing test."""
+    return os.environ.get("TESTS_REQUIRE_ALL") == "1"
 
 
 def leave_out(reason: str) -> NoReturn:
     """Skip the test and say why; fail instead where everything is required."""
     if everything_is_required():
-        pytest.fail(f"ECCOO_REQUIRE_ALL is set, and {reason}", pytrace=False)
+        pytest.fail(f"TESTS_REQUIRE_ALL is set, and {reason}", pytrace=False)
     pytest.skip(reason)

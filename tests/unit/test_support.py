@@ -77,13 +77,13 @@ def upstream() -> Iterator[tuple[int, list[tuple[str, str, bytes]]]]:
 
 
 def test_a_missing_part_skips_the_test_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ECCOO_REQUIRE_ALL", raising=False)
+    monkeypatch.delenv("TESTS_REQUIRE_ALL", raising=False)
     with pytest.raises(pytest.skip.Exception, match="no Chromium"):
         required.leave_out("no Chromium was found")
 
 
 def test_a_missing_part_fails_the_test_where_everything_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ECCOO_REQUIRE_ALL", "1")
+    monkeypatch.setenv("TESTS_REQUIRE_ALL", "1")
     with pytest.raises(pytest.fail.Exception, match="no Chromium"):
         required.leave_out("no Chromium was found")
 

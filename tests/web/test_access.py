@@ -1,7 +1,7 @@
 """Who gets to which page: every route, for everyone who may want it, with objects of two people and of elsewhere.
 
 The table in `access.txt` is read by people. A route that is not in it, or a cell that has changed, fails; once it was
-looked at, `ECCOO_WRITE_TABLE=1` writes it anew.
+looked at, `TESTS_WRITE_TABLE=1` writes it anew.
 """
 
 import asyncio
@@ -225,7 +225,7 @@ def table_of(walk: Walk) -> str:
 
 def test_every_cell_is_as_the_table_says(walk: Walk) -> None:
     found = table_of(walk)
-    if os.environ.get("ECCOO_WRITE_TABLE"):
+    if os.environ.get("TESTS_WRITE_TABLE"):
         TABLE.write_text(found)
     known = TABLE.read_text().splitlines()
     changed = [line for line in found.splitlines() if line not in known]

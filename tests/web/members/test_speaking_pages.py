@@ -1,17 +1,15 @@
 """Who speaks for me, acting for someone, and the facilitator on the phone."""
 
-import base64
-
 from eccoo_node.app import Shell
 from eccoo_node.db.rows import fetch
-from eccoo_node.members import actions, care, queries
+from eccoo_node.members import actions, care, pictures, queries
 from tests.support import make
 from tests.support.node import Node
-from tests.support.pictures import png
+from tests.support.pictures import picture
 from tests.web.client import Reader
 from tests.web.members.conftest import sign_in_as
 
-PNG = png()
+PNG = picture()
 
 
 async def family() -> tuple[str, str, str]:
@@ -160,8 +158,7 @@ async def test_a_team_page_shows_people_as_dots_and_as_a_list(node: Node, reader
     reader.http.cookies.clear()
     await sign_in_as(reader, shell, ada)
     face = await reader.get(f"/people/{dot}/face")
-    assert (face.headers["content-type"], face.content) == ("image/png", PNG)
-    assert base64.b64encode(face.content)
+    assert (face.headers["content-type"], face.content) == ("image/webp", pictures.face(PNG))
     assert (await reader.get(f"/people/{ada}/face")).status_code == 404
     reader.http.cookies.clear()
     assert (await reader.get(f"/people/{dot}/face")).status_code == 303
