@@ -7,11 +7,15 @@ import time
 _ALPHABET = "23456789BCDFGHJKLMNPQRSTVWXYZ"
 
 
+_last = 0
+
+
 def new_id() -> str:
-    """A UUIDv7 (RFC 9562 5.7): ordered by time to the millisecond, 74 random bits."""
-    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
+    """A UUIDv7 (RFC 9562 5.7 and 6.2): later ids of one process sort after earlier ones, and 62 bits are random."""
+    global _last
+    # Milliseconds and 12 bits that count on within one; a clock that was set back does not take them back.
+    _last = max(_last + 1, time.time_ns() // 1_000_000 << 12 | secrets.randbits(10))
+    value = _last >> 12 << 80 | 0x7 << 76 | (_last & 0xFFF) << 64 | 0x2 << 62 | secrets.randbits(62)
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 

@@ -146,7 +146,7 @@ async def joan_chooses_olena(walk: Walk) -> None:
         "Two people offer to come to Edith on Thursday", "Bronagh has not answered yet. You can choose now, or wait."
     )
     assert [" ".join(one.split()) for one in await walk.page.locator("main .cards li").all_inner_texts()] == [
-        "Olena Todmorden circle, £66, £6 more than set aside", "Siobhán Todmorden circle, £60",
+        "O Olena Todmorden circle, £66, £6 more than set aside", "S Siobhán Todmorden circle, £60",
     ]  # fmt: skip
     await walk.page.locator("main .cards").get_by_role("link", name="Olena").click()
     await walk.reads(

