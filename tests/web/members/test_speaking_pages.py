@@ -162,3 +162,17 @@ async def test_a_team_page_shows_people_as_dots_and_as_a_list(node: Node, reader
     assert (await reader.get(f"/people/{ada}/face")).status_code == 404
     reader.http.cookies.clear()
     assert (await reader.get(f"/people/{dot}/face")).status_code == 303
+
+
+async def test_family_without_a_yes_reads_kindly_who_decides(node: Node, reader: Reader, shell: Shell) -> None:
+    ada, dot, _ = await family()
+    team = await queries.team_of(ada)
+    await make.hat(await make.worker("Wren"), team, "worker")
+    await sign_in_as(reader, shell, dot)
+    page = (await reader.get(f"/teams/{team}")).text
+    assert "You are family here. Ada decides what you see." in page
+    assert "Ada can say so here, or to Fay, " in page
+    assert "Wren" not in page
+    await make.speaks(dot, ada, "say_visit_went")
+    page = (await reader.get(f"/teams/{team}")).text
+    assert ("decides what you see" in page, "Wren" in page) == (False, True)
