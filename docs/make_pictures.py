@@ -112,7 +112,7 @@ async def walk_and_take(demo: Demo) -> bytes:
         await walk.until_it_says("Someone offers to come to Edith on Thursday")
         await walk.speak_for("Edith")
         await walk.press("See who offers")
-        await walk.page.locator("main .cards").get_by_role("link", name="Olena").click()
+        await walk.press(walk.page.locator("main .cards").get_by_role("link", name="Olena"))
         await walk.reads("Olena")
         pictures.append(await taken(walk.page))
         sheet = await beside(browser, pictures)

@@ -17,12 +17,17 @@ SCOPES = ("ask_for_cover", "choose_who_comes", "share_my_details", "say_visit_we
 
 
 class Hat(msgspec.Struct, frozen=True):
-    """A role someone wears in a community now, by their own consent."""
+    """A role someone wears in a community now, by their own consent.
+
+    Being family opens nothing by itself. `scopes` is, of a family hat alone, what the person of that team has said yes
+    to; while there is none the hat is read as "relative", which no rule names, so that none can open by mistake.
+    """
 
     role: str
     community_id: str
     kind: str  # circle, team, practice
     person_id: str = ""  # whose team it is; empty for a circle
+    scopes: frozenset[str] = frozenset()
 
 
 class Actor(msgspec.Struct, frozen=True):

@@ -1,9 +1,10 @@
 """Time. Stored in UTC, spoken in the circle's zone, and injected, so that a test or a demo can move it."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -98,6 +99,32 @@ def say_time(moment: datetime, zone: ZoneInfo) -> str:
         return "noon" if local.hour else "midnight"
     hour, half = (local.hour % 12) or 12, "am" if local.hour < 12 else "pm"
     return f"{hour}{f'.{local.minute:02}' if local.minute else ''}{half}"
+
+
+_NAMED = {"noon": time(12), "midday": time(12), "midnight": time(0)}
+# "14:30", "14.30", "1430", "9", "2.30pm"; a browser may add seconds that say nothing.
+_TYPED = re.compile(r"(\d{1,2})(?:[:.]?(\d\d)(?::00)?)?(am|pm)?", re.ASCII)
+
+
+def read_time(text: str) -> time | None:
+    """The time of day that somebody wrote, or None when it is none, or could be two.
+
+    "2.30" is not guessed at: it is half past two to one, and 14:30 to another. Morning hours are read as they stand.
+    """
+    plain = "".join(text.lower().split()).removesuffix("o’clock").removesuffix("o'clock")
+    if plain in _NAMED:
+        return _NAMED[plain]
+    found = _TYPED.fullmatch(plain.replace("a.m.", "am").replace("p.m.", "pm"))
+    if not found:
+        return None
+    hour, minute, half = int(found[1]), int(found[2] or 0), found[3]
+    if half:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    elif 1 <= hour <= 6 and len(found[1]) == 1:
+        return None
+    return time(hour, minute) if hour < 24 and minute < 60 else None
 
 
 def say_day(moment: datetime, zone: ZoneInfo) -> str:

@@ -26,11 +26,16 @@ from eccoo_node.members.cards import (
     Voice,
     Wish,
 )  # fmt: skip
-from eccoo_node.members.rules import NOT_FOR_PAID, answers_to
+from eccoo_node.members.rules import NOT_FOR_PAID, answers_to, worn
 
 _PERSON = "p.id, p.called, p.outward, p.phone, p.email, p.channel, p.standing, p.face"
 _LIVE_HAT = "h.ended_at IS NULL AND h.from_at <= ? AND (h.until_at IS NULL OR h.until_at > ?)"
 _LIVE_VOICE = "f.ended_at IS NULL AND (f.until_at IS NULL OR f.until_at > ?)"
+# What the person of a team has said yes to for someone who wears family there, beside `hat h` and `community c`.
+FAMILY_YES = (
+    "h.role = 'family' AND f.speaker_id = h.person_id AND f.person_id = c.person_id AND "
+    f"{_LIVE_VOICE} AND NOT EXISTS (SELECT 1 FROM person d WHERE d.id = f.person_id AND d.standing = 'died')"
+)
 # A worker nobody has written down as unpaid is paid: the doubt never lets a paid worker ask for cover.
 _PAID = "(h.role = 'worker' AND (w.paid IS NULL OR w.paid = TRUE))"
 
@@ -94,15 +99,18 @@ async def shares_contact(person_id: str) -> list[PersonCard]:
 
 
 async def hats_of(person_id: str) -> tuple[Hat, ...]:
+    """What someone wears now; of family, only as far as the person's own yes goes."""
     now = clock.now()
     rows = await fetch(
-        "SELECT h.role, h.community_id, c.kind, c.person_id FROM hat h JOIN community c ON c.id = h.community_id "
+        "SELECT h.role, h.community_id, c.kind, c.person_id, f.scope FROM hat h JOIN community c "
+        f"ON c.id = h.community_id LEFT JOIN speaks_for f ON {FAMILY_YES} "
         f"WHERE h.person_id = ? AND {_LIVE_HAT} ORDER BY c.kind, h.from_at, h.id",
+        now,
         person_id,
         now,
         now,
     )
-    return tuple(Hat(row[0], row[1], row[2], row[3] or "") for row in rows)
+    return worn(rows)
 
 
 async def scopes_of(speaker_id: str, person_id: str) -> frozenset[str]:
@@ -335,10 +343,11 @@ async def may_show_face(viewer: Actor, person_id: str) -> bool:
         f"AND h.role <> 'member' AND h.person_id = ? AND {_LIVE_HAT}) "
         "OR EXISTS (SELECT 1 FROM hat h JOIN hat o ON o.community_id = h.community_id JOIN community c "
         "ON c.id = h.community_id WHERE c.kind = 'team' AND h.person_id = ? AND o.person_id IN (?, ?) "
-        f"AND o.ended_at IS NULL AND {_LIVE_HAT}) "
+        f"AND o.ended_at IS NULL AND {_LIVE_HAT} AND (o.role <> 'family' OR h.person_id = c.person_id "
+        f"OR EXISTS (SELECT 1 FROM speaks_for f WHERE f.speaker_id = o.person_id AND f.person_id = c.person_id AND {_LIVE_VOICE}))) "
         f"OR EXISTS (SELECT 1 FROM speaks_for f WHERE {_LIVE_VOICE} AND ((f.speaker_id = ? AND f.person_id = ?) "
         "OR (f.speaker_id = ? AND f.person_id = ?)))",
-        person_id, now, now, person_id, viewer.person_id, viewer.acting_for, now, now, now,
+        person_id, now, now, person_id, viewer.person_id, viewer.acting_for, now, now, now, now,
         viewer.person_id, person_id, person_id, viewer.person_id,
     ) is not None  # fmt: skip
 

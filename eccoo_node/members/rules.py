@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from eccoo_node.kernel.access import Actor, Thing, rule
+from msgspec.structs import replace
+
+from eccoo_node.kernel.access import Actor, Hat, Thing, rule
 from eccoo_node.members.cards import Need, SeenCheck, Stretch, WorkerCard
 
 CARE_SCOPES = frozenset({"ask_for_cover", "choose_who_comes", "share_my_details", "say_visit_went"})
@@ -27,6 +29,9 @@ COVERS = {
 NEEDS_CAPACITY_RECORD = frozenset({"attorney_health", "deputy_health", "best_interests"})
 # Scopes in which someone who is paid to come would decide about their own work.
 NOT_FOR_PAID = frozenset({"ask_for_cover", "choose_who_comes"})
+
+# A family hat as an actor wears it while the person has said yes to nothing (see access.Hat).
+RELATIVE = "relative"
 
 # Circle hats that carry power over others' records or money; given by an admin, not by oneself.
 POWERS = frozenset({"facilitator", "panel", "treasurer", "safeguarding", "convenor", "admin"})
@@ -150,6 +155,29 @@ def own_words(actor: Actor, person_id: str) -> bool:
     return bool(person_id) and (
         (actor.person_id == person_id and not actor.acting_for) or writes_down_for(actor, person_id)
     )
+
+
+def worn(rows: Iterable[Sequence[str | None]]) -> tuple[Hat, ...]:
+    """Hats as they open doors, in the order of the rows: role, community, its kind, whose team it is, and one scope of
+    that person's yes to this wearer for each row, or none."""
+    found: dict[Hat, set[str]] = {}
+    for role, community_id, kind, person_id, scope in rows:
+        if role:
+            hat = Hat(role, community_id or "", kind or "", person_id or "")
+            found.setdefault(hat, set()).update({scope} if scope else set())
+    return tuple(
+        replace(hat, role=RELATIVE if hat.role == "family" and not scopes else hat.role, scopes=frozenset(scopes))
+        for hat, scopes in found.items()
+    )
+
+
+def yes_to(actor: Actor, person_id: str, community_id: str) -> frozenset[str]:
+    """What this person's own yes lets the actor do: as whoever speaks for them now, or as family in their team."""
+    found = actor.scopes if person_id and actor.acting_for == person_id else frozenset()
+    for hat in actor.hats:
+        if hat.role == "family" and hat.community_id == community_id and hat.person_id == person_id:
+            found |= hat.scopes
+    return found
 
 
 def how_said(actor: Actor) -> str:

@@ -39,6 +39,15 @@ async def _two_living(person_id: str, speaker_id: str) -> None:
             raise Conflict("This person has died.", "has_died")
 
 
+async def _refuse_paid(person_id: str, speaker_id: str, wanted: Iterable[str]) -> None:
+    """Nobody decides about their own work, on whatever ground: the record itself is not made."""
+    if not NOT_FOR_PAID & set(wanted):
+        return
+    if speaker_id in await queries.paid_workers_of(await queries.team_of(person_id)):
+        sentence = "They are paid to work in this team, so they can’t ask for cover or choose who comes."
+        raise Invalid(sentence, "paid_worker", field="scopes")
+
+
 async def _record(act: Act, row: SpeaksFor) -> str:
     """Write one scope, in place of an older yes to the same. The new row's id."""
     now = clock.now()
@@ -83,9 +92,7 @@ async def let_speak(
     if until_at is not None and until_at <= clock.now():
         raise Invalid("Choose a day that is still to come.", "bad_until", field="until_at")
     await _two_living(person_id, speaker_id)
-    if NOT_FOR_PAID & set(wanted) and speaker_id in await queries.paid_workers_of(await queries.team_of(person_id)):
-        sentence = "They are paid to work in this team, so they can't ask for cover or choose who comes."
-        raise Invalid(sentence, "paid_worker", field="speaker")
+    await _refuse_paid(person_id, speaker_id, wanted)
     return [
         await _record(
             act,
@@ -178,6 +185,7 @@ async def record_authority(
     if until_at is not None and until_at <= clock.now():
         raise Invalid("Choose a day that is still to come.", "bad_until", field="until_at")
     await _two_living(person_id, speaker_id)
+    await _refuse_paid(person_id, speaker_id, wanted)
     made = []
     for scope in wanted:
         own = await fetch_value(

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value, locking, marks
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound
 
@@ -160,17 +161,6 @@ async def told_about(visit_id: str) -> list[ToldRow]:
     return [ToldRow(*row) for row in rows]
 
 
-async def told_to(person_id: str, since: datetime) -> list[ToldRow]:
-    rows = await fetch(f"{_TOLD} WHERE t.person_id = ? AND t.at >= ? ORDER BY t.at DESC LIMIT 20", person_id, since)
-    return [ToldRow(*row) for row in rows]
-
-
-async def to_ring() -> list[ToldRow]:
-    """News that waits for a facilitator to ring, write or call round."""
-    rows = await fetch(f"{_TOLD} WHERE t.told_at IS NULL ORDER BY t.at LIMIT 50")
-    return [ToldRow(*row) for row in rows]
-
-
 async def count_visits(person_id: str) -> int:
     return int(await fetch_value("SELECT COUNT(*) FROM visit WHERE person_id = ?", person_id))
 
@@ -248,6 +238,20 @@ _NEWS = """SELECT t.id, t.person_id, p.called, p.phone, t.channel, t.news, t.abo
  LEFT JOIN safe_contact s ON s.person_id = t.person_id AND s.channel = t.channel"""
 
 
+# What family and those who spoke for the person were told stays theirs only while a yes does: it can be withdrawn, and
+# they are not told. What someone is told as a worker, a payer or a facilitator is not touched.
+_TAKEN_BACK = """t.news IN ('gap', 'gap_again', 'stopped', 'coming', 'how_did_it_go', 'offer', 'nobody_near', 'no_news',
+ 'not_sure', 'not_after_all') AND t.person_id <> v.person_id AND t.person_id <> COALESCE(v.worker_id, '')
+ AND (EXISTS (SELECT 1 FROM hat h WHERE h.person_id = t.person_id AND h.community_id = v.team_id AND h.role = 'family')
+ OR EXISTS (SELECT 1 FROM speaks_for f WHERE f.speaker_id = t.person_id AND f.person_id = v.person_id))
+ AND NOT EXISTS (SELECT 1 FROM speaks_for f WHERE f.speaker_id = t.person_id AND f.person_id = v.person_id
+ AND f.ended_at IS NULL AND (f.until_at IS NULL OR f.until_at > ?))
+ AND NOT EXISTS (SELECT 1 FROM hat h WHERE h.person_id = t.person_id AND h.ended_at IS NULL
+ AND (h.role = 'facilitator' OR (h.community_id = v.team_id AND h.role IN ('owner', 'coordinator', 'worker'))))"""
+# A piece of news about no visit is nobody's but theirs.
+_STILL_THEIRS = f"(t.visit_id IS NULL OR NOT ({_TAKEN_BACK}))"
+
+
 def _news(row: Sequence[object]) -> News:
     values = list(row)
     values[16:18] = [bool(values[16]), bool(values[17])]
@@ -255,9 +259,13 @@ def _news(row: Sequence[object]) -> News:
 
 
 async def news_of(person_id: str, since: datetime, limit: int = 20) -> list[News]:
-    """What someone was told, the newest first."""
+    """What someone was told and may still know, the newest first."""
     rows = await fetch(
-        f"{_NEWS} WHERE t.person_id = ? AND t.at >= ? ORDER BY t.at DESC, t.id LIMIT ?", person_id, since, limit
+        f"{_NEWS} WHERE t.person_id = ? AND t.at >= ? AND {_STILL_THEIRS} ORDER BY t.at DESC, t.id LIMIT ?",
+        person_id,
+        since,
+        clock.now(),
+        limit,
     )
     return [_news(row) for row in rows]
 
@@ -270,7 +278,8 @@ async def news_to_bring(limit: int = 50) -> list[News]:
         # What has been overtaken needs no telephone call.
         "AND NOT (t.news IN ('gap', 'gap_again', 'offer', 'no_news', 'nobody_near', 'costs_more', 'not_after_all', 'asked') "
         "AND v.state <> 'gap') AND NOT (t.news = 'how_did_it_go' AND v.state <> 'said') "
-        "AND NOT (t.news = 'say_how_it_went' AND v.state <> 'planned') ORDER BY t.at, t.id LIMIT ?",
+        f"AND NOT (t.news = 'say_how_it_went' AND v.state <> 'planned') AND {_STILL_THEIRS} ORDER BY t.at, t.id LIMIT ?",
+        clock.now(),
         limit,
     )
     return [_news(row) for row in rows]

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from eccoo_node.kernel.access import Actor, Thing, rule
+from eccoo_node.members.rules import yes_to
 
 ASKED_AGAIN = timedelta(hours=24)
 _SETTLES_AT = time(18)
@@ -83,21 +84,28 @@ def _mark_told(actor: Actor, thing: Thing) -> bool | str:
     return actor.wears("facilitator")
 
 
-@rule("rota.see_visit")
-def _see_visit(actor: Actor, thing: Thing) -> bool | str:
-    """The person, who speaks for them, their team, and the circle's facilitators; a volunteer only their own visits.
+# What lets someone of the family, or who speaks for the person, read where it is; any yes at all lets them read when.
+_SEES_WHERE = frozenset({"ask_for_cover", "choose_who_comes", "share_my_details"})
 
-    Speaking for the worker opens nobody else's door.
-    """
+
+def _is_of_the_visit(actor: Actor, thing: Thing) -> bool:
+    """The person, the worker, those who work in the team or keep its week, and the circle's facilitators."""
     if actor.person_id and actor.person_id in {thing.person_id, thing.worker_id}:
         return True
-    if actor.acting_for and actor.acting_for == thing.person_id:
-        return True
-    if actor.wears("owner", "coordinator", "family", "worker", community_id=thing.community_id):
-        return True
-    return actor.wears("facilitator")
+    return actor.wears("owner", "coordinator", "worker", community_id=thing.community_id) or actor.wears("facilitator")
 
 
-@rule("rota.see_week")
-def _see_week(actor: Actor, thing: Thing) -> bool | str:
-    return _see_visit(actor, thing)
+@rule("rota.see_visit", "rota.see_week")
+def _see_visit(actor: Actor, thing: Thing) -> bool | str:
+    """Those whose visit it is; family and whoever speaks for the person as soon as there is a yes to anything; a
+    volunteer only their own visits.
+
+    Family sees nothing by default (care-rules: coercion). Speaking for the worker opens nobody else's door.
+    """
+    return _is_of_the_visit(actor, thing) or bool(yes_to(actor, thing.person_id, thing.community_id))
+
+
+@rule("rota.see_where")
+def _see_where(actor: Actor, thing: Thing) -> bool | str:
+    """Whoever may say only how it went, or deals with the money, needs no address for it."""
+    return _is_of_the_visit(actor, thing) or bool(_SEES_WHERE & yes_to(actor, thing.person_id, thing.community_id))

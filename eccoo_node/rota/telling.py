@@ -47,13 +47,19 @@ async def tell(people: Iterable[str], visit_id: str | None, news: str, *, about:
 
 
 async def team_around(person_id: str, team_id: str, *, visit_worker: str | None = None) -> set[str]:
-    """Everyone whom news of a visit concerns: the person, who speaks for them, family, who co-ordinates, the worker."""
+    """Everyone whom news of a visit concerns: the person, who speaks for them, who co-ordinates, the worker, and family
+    as far as the person has said yes to anything."""
+    now = clock.now()
     rows = await fetch(
         "SELECT person_id FROM hat WHERE community_id = ? AND ended_at IS NULL "
-        "AND role IN ('owner', 'coordinator', 'family', 'worker') "
-        "UNION SELECT speaker_id FROM speaks_for WHERE person_id = ? AND ended_at IS NULL AND scope = 'ask_for_cover'",
+        "AND role IN ('owner', 'coordinator', 'worker') "
+        "UNION SELECT speaker_id FROM speaks_for WHERE person_id = ? AND ended_at IS NULL "
+        "AND (until_at IS NULL OR until_at > ?) AND (scope = 'ask_for_cover' OR speaker_id IN "
+        "(SELECT person_id FROM hat WHERE community_id = ? AND ended_at IS NULL AND role = 'family'))",
         team_id,
         person_id,
+        now,
+        team_id,
     )
     around = {row[0] for row in rows} | {person_id}
     return around | {visit_worker} if visit_worker else around

@@ -45,12 +45,15 @@ async def around(request: AnyRequest, about: str = "") -> dict[str, Any]:
 
 
 async def visit_for(actor: Actor, visit_id: str, action: str = "rota.see_visit") -> Visit:
-    """The visit, for someone who may do this with it. Raises NotFound for one they may not know of, or Forbidden."""
+    """The visit, for someone who may do this with it; without its address for whom that is not for.
+
+    Raises NotFound for one they may not know of, or Forbidden.
+    """
     visit = await queries.visit(visit_id)
     if not access.may(actor, "rota.see_visit", visit.thing):
         raise NotFound()
     access.requires(actor, action, visit.thing)
-    return visit
+    return visit if access.may(actor, "rota.see_where", visit.thing) else msgspec.structs.replace(visit, address="")
 
 
 class CantCome(msgspec.Struct):

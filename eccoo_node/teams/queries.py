@@ -5,11 +5,12 @@ from datetime import datetime
 import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one
-from eccoo_node.kernel.access import Actor, Thing, may
+from eccoo_node.kernel.access import SCOPES, Actor, Thing, may
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
-from eccoo_node.members.say import ROLE_WORDS
+from eccoo_node.members.rules import RELATIVE
+from eccoo_node.members.say import ROLE_WORDS, THEIR_WORDS
 
 
 class Star(msgspec.Struct, frozen=True):
@@ -29,12 +30,15 @@ class TeamPage(msgspec.Struct, frozen=True):
     id: str
     centre: PersonCard
     others: tuple[Star, ...]
+    # What the reader could be let do; for family to whom nothing is shown yet, and empty for everyone else.
+    may_ask_for: tuple[str, ...] = ()
 
 
 async def team_page(actor: Actor, team_id: str) -> TeamPage:
     """The team, for those in it, who speak for its person, and facilitators. Raises NotFound to everyone else.
 
-    Who has been asked is seen by those who may ask; a no is never shown.
+    Who has been asked is seen by those who may ask; a no is never shown. Family sees who else is there once the person
+    has said yes to anything; until then their own place, and what they could ask for.
     """
     row = await fetch_one("SELECT person_id FROM community WHERE id = ? AND kind = 'team'", team_id)
     if row is None:
@@ -58,9 +62,18 @@ async def team_page(actor: Actor, team_id: str) -> TeamPage:
         for id_ in speaking & set(words):
             words[id_].append(f"speaks for {'you' if centre.id == actor.person_id else centre.called}")
     others = [Star(id_, *stars[id_], _sentence(words[id_])) for id_ in stars]
+    if _is_only_a_relative(actor, centre.id, team_id):
+        mine = tuple(star for star in others if star.id == actor.person_id)
+        return TeamPage(team_id, centre, mine, tuple(THEIR_WORDS[scope] for scope in SCOPES))
     if may(actor, "members.offer_hat", Thing("team:family", "", centre.id, team_id)):
         others += await _asked(team_id, set(stars))
     return TeamPage(team_id, centre, tuple(others))
+
+
+def _is_only_a_relative(actor: Actor, centre: str, team_id: str) -> bool:
+    """Family to whom the person has said yes in nothing, and who is nothing else here."""
+    hats = {hat.role for hat in actor.hats if hat.community_id == team_id}
+    return hats == {RELATIVE} and not actor.wears("facilitator") and actor.acting_for != centre
 
 
 def _sentence(words: list[str]) -> str:

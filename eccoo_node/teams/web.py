@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Controller, Response, get
 from litestar.params import FromPath
 
+from eccoo_node.members import queries as members
 from eccoo_node.teams.queries import team_page
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of
@@ -21,9 +22,9 @@ class TeamController(Controller):
         """The person in the middle, everyone at the same distance."""
         actor = actor_of(request)
         page = await team_page(actor, team_id)
-        return render(
-            request, "teams/team.html", team=page, own=page.centre.id == actor.person_id and not actor.acting_for
-        )
+        helper = await members.facilitator_for(actor.person_id) if page.may_ask_for else None
+        own = page.centre.id == actor.person_id and not actor.acting_for
+        return render(request, "teams/team.html", team=page, own=own, helper=helper)
 
 
 CONTROLLERS = (TeamController,)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from eccoo_node.kernel.clock import read_time
 from eccoo_node.kernel.errors import Conflict, Refusal
 from eccoo_node.web.ask import FORM_FIELD, AnyRequest, ask_of
 from eccoo_node.web.page import Page, render
@@ -21,6 +22,7 @@ from eccoo_node.web.page import Page, render
 T = TypeVar("T", bound=msgspec.Struct)
 MAX_BODY = 128 * 1024
 MAX_FIELDS = 400
+_NO_TIME = "Write a time such as 9am, 2.30pm or 14:30."
 
 
 class FormError(Exception):
@@ -61,6 +63,12 @@ def read_form(request: AnyRequest, kind: type[T]) -> T:
             if field.required:
                 fallback = "Please choose at least one." if _is_list(plain) else "Please fill this in."
                 errors[name] = say.get(name, fallback)
+            continue
+        if plain is time:
+            # msgspec reads a time with its seconds only, which nobody types.
+            values[name] = read_time(texts[-1])
+            if values[name] is None:
+                errors[name] = say.get(name) or _NO_TIME
             continue
         try:
             values[name] = msgspec.convert(texts if _is_list(plain) else texts[-1], field.type, strict=False)
@@ -123,7 +131,7 @@ def _sentence(plain: Any, told: str) -> str:
             if "Expected" in told and "`int`" in told
             else "Please check this number."
         )
-    if plain in {date, datetime, time}:
+    if plain in {date, datetime}:
         return "Please check this date or time."
     return "Please check this."
 

@@ -18,15 +18,14 @@ class AddForm(Struct):
 
     title: Annotated[str, Meta(max_length=80)]
     day: date
-    # As browsers send it; msgspec reads a time with its seconds only.
-    at: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+    at: time
     place: Annotated[str, Meta(max_length=120)]
     words: Annotated[str, Meta(max_length=2000)] = ""
 
     SAY: ClassVar[dict[str, str]] = {
         "title": "Please say what it is, in up to 80 letters.",
         "day": "Please choose the day.",
-        "at": "Please say when it begins, such as 14:30.",
+        "at": "Please say when it begins, such as 2.30pm or 14:30.",
         "place": "Please say where it is, in up to 120 letters.",
         "words": "Please make this shorter: at most 2,000 letters.",
     }
@@ -91,7 +90,7 @@ async def call_off(request: Request) -> Page:
 
 
 def _starts(form: AddForm, request: Request) -> datetime:
-    starts_at = datetime.combine(form.day, time.fromisoformat(form.at), request.zone).astimezone(UTC)
+    starts_at = datetime.combine(form.day, form.at, request.zone).astimezone(UTC)
     if starts_at < request.now:
         raise Invalid("That day is over. Please choose one that is to come.", "past", field="day")
     return starts_at

@@ -17,7 +17,7 @@ async def maryam_cannot_be_there(walk: Walk) -> str:
     await walk.press("Week")
     await walk.reads("Your week")
     day = walk.page.locator(".week > li").filter(has_text=walk.day(2))
-    await day.get_by_role("link", name="Edith").click()
+    await walk.press(day.get_by_role("link", name="Edith"))
     await walk.reads(
         f"{walk.day(2)}, 9am to 11am", "Edith Getting up, washing and breakfast", "you are coming",
         "£60 is set aside for Wednesday. When Edith says it went ahead, £51 goes to you and £9 to the circle.",
@@ -58,7 +58,7 @@ async def joan_asks(walk: Walk) -> None:
     await walk.speak_for("Edith")
     # Thursday alone, or after Wednesday, which comes sooner.
     thursday = walk.page.get_by_role("link", name="Maryam can’t come to Edith on Thursday at 9am")
-    await thursday.or_(walk.one("Choose what happens")).last.click()
+    await walk.press(thursday.or_(walk.one("Choose what happens")).last)
     await walk.says("Maryam can’t come on Thursday at 9am.")
     await walk.reads("What happens next?", "Another time", "Do without", "Talk to Ruth", act="Continue")
     await walk.choose("Someone else comes")
@@ -138,9 +138,8 @@ async def joan_chooses_olena(walk: Walk) -> None:
     """(k, l) The offers, oldest first; one offer; the yes. Olena costs more, so the payer, who is Joan herself, is asked."""
     await walk.be("Joan")
     await walk.speak_for("Edith")
-    await (
-        walk.page.get_by_role("link", name="to come to Edith on Thursday").or_(walk.one("See who offers")).first.click()
-    )
+    offers = walk.page.get_by_role("link", name="to come to Edith on Thursday")
+    await walk.press(offers.or_(walk.one("See who offers")).first)
     await walk.until("Two people offer to come to Edith on Thursday")
     await walk.reads(
         "Two people offer to come to Edith on Thursday", "Bronagh has not answered yet. You can choose now, or wait."
@@ -148,7 +147,7 @@ async def joan_chooses_olena(walk: Walk) -> None:
     assert [" ".join(one.split()) for one in await walk.page.locator("main .cards li").all_inner_texts()] == [
         "O Olena Todmorden circle, £66, £6 more than set aside", "S Siobhán Todmorden circle, £60",
     ]  # fmt: skip
-    await walk.page.locator("main .cards").get_by_role("link", name="Olena").click()
+    await walk.press(walk.page.locator("main .cards").get_by_role("link", name="Olena"))
     await walk.reads(
         "Olena", "Todmorden circle", f"“{WORDS}”", "Todmorden circle saw Olena’s DBS certificate, insurance papers and "
         f"papers that allow work here on {walk.seen_on(-17)}.",
@@ -201,7 +200,7 @@ async def siobhan_is_told_kindly(walk: Walk) -> None:
     """(t) Not chosen: someone has someone, and thank you."""
     await walk.be("Siobhán")
     await walk.says("Someone in HX7 has someone for Thursday. Thank you for offering.")
-    await walk.page.get_by_role("link", name="Someone in HX7 has someone for Thursday.").click()
+    await walk.press(walk.page.get_by_role("link", name="Someone in HX7 has someone for Thursday."))
     await walk.reads("Someone in HX7 has someone for Thursday", "Thank you for offering.", act="Back to my week")
     await knows_nobody(walk)
 

@@ -67,7 +67,8 @@ async def test_every_page_of_everyone_can_be_read_by_everyone(new_walk: NewWalk,
     await everywhere(walk, inspector)
     await walk.be("Gwen")
     await walk.open("/admin/plugins/gatherings")
-    await walk.page.locator("main .act").click()
+    await walk.press("Switch on Gatherings")
+    await walk.says("Go to its pages")
     for called in CIRCLE_OF:
         await walk.be(called)
         await everywhere(walk, inspector)

@@ -59,7 +59,7 @@ async def test_a_facilitator_does_each_of_the_persons_steps_on_the_phone(new_wal
     await walk.until("Someone offers to come on Wednesday")
     await walk.press("See who offers")
     await reads_aloud(walk, "Siobhán offers to come on Wednesday", record=False)
-    await walk.page.locator("main .cards").get_by_role("link", name="Siobhán").click()
+    await walk.press(walk.page.locator("main .cards").get_by_role("link", name="Siobhán"))
     await reads_aloud(
         walk, "Siobhán", "Siobhán costs £60. That is what is set aside for Wednesday.",
         "Siobhán will then get your name, your address and what they need to know.",
@@ -81,11 +81,8 @@ async def test_a_facilitator_does_each_of_the_persons_steps_on_the_phone(new_wal
     await ruth_rings_edith(walk)
     await walk.until_it_says("Did Siobhán come yesterday?")
     await walk.open("/home")
-    await (
-        walk.page.get_by_role("link", name="Did Siobhán come yesterday?")
-        .or_(walk.one("Say whether it went ahead"))
-        .first.click()
-    )
+    question = walk.page.get_by_role("link", name="Did Siobhán come yesterday?")
+    await walk.press(question.or_(walk.one("Say whether it went ahead")).first)
     await reads_aloud(
         walk,
         "Did Siobhán come yesterday?",
@@ -103,7 +100,7 @@ async def joan_has_chosen_siobhan(walk: Walk) -> None:
     await story.siobhan_offers(walk)
     walk.page = walk.tabs["hebden"]
     await walk.until("Siobhán offers to come to Edith on Thursday")
-    await walk.page.locator("main .cards").get_by_role("link", name="Siobhán").click()
+    await walk.press(walk.page.locator("main .cards").get_by_role("link", name="Siobhán"))
     await walk.press("Yes, ask Siobhán to come")
     await walk.until("Siobhán is coming to Edith on Thursday")
 

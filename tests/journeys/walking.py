@@ -39,7 +39,7 @@ class Walk:
         circle = CIRCLE_OF[called]
         self.page = self.tabs[circle]
         await self.page.goto(f"{self.demo.url(circle)}/demo")
-        await self.page.get_by_role("button", name=f"Sign in as {called}", exact=True).first.click()
+        await self.press(self.page.get_by_role("button", name=f"Sign in as {called}", exact=True).first)
         await self.page.wait_for_url("**/home")
 
     async def speak_for(self, called: str) -> None:
@@ -56,10 +56,10 @@ class Walk:
 
     # ---- pressing
 
-    async def press(self, words: str) -> None:
-        """The one button or link of this name; exact, so that a screen keeps its words."""
-        await self.one(words).click()
-        await self.page.wait_for_load_state()
+    async def press(self, what: str | Locator) -> None:
+        """The one button or link of this name, exact, so that a screen keeps its words; then wait for where it leads."""
+        async with self.page.expect_navigation():
+            await (self.one(what) if isinstance(what, str) else what).click()
 
     def one(self, words: str) -> Locator:
         button = self.page.get_by_role("button", name=words, exact=True)

@@ -56,6 +56,7 @@ HATS = {
     "rut*": Hat("Ruth", "the same, while she speaks for Edith", "Edith"),
     "nel*": Hat("Nell", "speaks for Edith in money alone, and does so", "Edith"),
     "cous": Hat("Cousin", "in Edith's team as family; may do nothing for her"),
+    "alan": Hat("Alan", "Edith's son, in her team as family; may say how visits went, and nothing else"),
     "wren": Hat("Wren", "the worker whose visits to Edith these are"),
     "wre*": Hat("Wren", "the same, speaking for Edith: she may say how visits went", "Edith"),
     "wsi*": Hat("Winnie", "speaks for Wren, the worker, in everything", "Wren"),
@@ -75,6 +76,7 @@ HATS = {
 SECRETS = {
     "Edith's address": "14 Heights Road",
     "Edith's telephone": "960222",
+    "what is done for Edith, and so when": "Getting Edith up",
     "the way in": "Key safe 4711",
     "what must be known": "Salt in the porridge",
     "the words agreed for the phone": "purple heron",
@@ -134,7 +136,7 @@ class World:
             "Edith", full_name="Edith Crabtree", address=SECRETS["Edith's address"], phone="01422 960222"
         )
         people["Harold"] = await make.person("Harold", address=SECRETS["where Harold lives"], phone="01422 960333")
-        for called in ("Mia", "Ruth", "Nell", "Cousin", "Winnie", "Tomasz", "Fay", "Tess", "Adam", "Paul"):
+        for called in ("Mia", "Ruth", "Nell", "Cousin", "Alan", "Winnie", "Tomasz", "Fay", "Tess", "Adam", "Paul"):
             email = f"{called.lower()}@example.test"
             people[called] = await make.person(called, address="", channel="email", email=email)
         for called, pence in (("Wren", 3140), ("Pell", 2900), ("Solfrid", 2900), ("Wendell", 2900)):
@@ -147,7 +149,8 @@ class World:
             await make.hat(people[called], circle, role)
         await make.speaks(people["Ruth"], people["Edith"], *SCOPES)
         await make.speaks(people["Nell"], people["Edith"], "money")
-        await make.speaks(people["Wren"], people["Edith"], "say_visit_went")
+        for called in ("Wren", "Alan"):
+            await make.speaks(people[called], people["Edith"], "say_visit_went")
         await make.speaks(people["Winnie"], people["Wren"], *SCOPES, "money")
 
     async def _supported(self, called: str, worker: str) -> None:
@@ -158,6 +161,7 @@ class World:
         roles = {
             "Ruth": "family",
             "Cousin": "family",
+            "Alan": "family",
             "Wren": "worker",
             "Pell": "worker",
             "Solfrid": "worker",
@@ -198,7 +202,7 @@ class World:
     async def _visit(self, called: str, name: str, worker: str, at: datetime, hours: int) -> None:
         self.visits[f"{called}’s {name}"] = await rota.plan_visit(
             NODE, person_id=self.people[called], worker_id=self.people[worker], starts_at=at,
-            ends_at=at + hours * HOUR, what="Getting up and breakfast",
+            ends_at=at + hours * HOUR, what=f"Getting {called} up",
         )  # fmt: skip
 
     async def _searches(self, called: str, near: str) -> None:

@@ -264,8 +264,9 @@ def test_whatever_says_yes_or_no_is_asked_somewhere(walk: Walk) -> None:
     rules = set(access.actions())
     assert set(door.doors()) - rules == set()
     assert pages - rules == {guards.PUBLIC, guards.SIGNED_IN}
-    # The pages of a plugin that is switched on name the one; a list of what may be read asks the other, line by line.
-    assert rules - set(door.doors()) - pages == {"plugin.see", "money.see_payer"}
+    # The pages of a plugin that is switched on name the one; a list of what may be read asks another, line by line.
+    # A visit's page asks the third: whether it says where.
+    assert rules - set(door.doors()) - pages == {"plugin.see", "money.see_payer", "rota.see_where"}
 
 
 def test_a_tick_at_someone_elses_visit_is_refused_and_changes_nothing(walk: Walk) -> None:

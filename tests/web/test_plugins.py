@@ -109,6 +109,9 @@ async def test_a_convenor_adds_a_gathering_and_everyone_sees_it(site: Site) -> N
     convenor = site.client("Colm")
     listed = await send(convenor, "/x/gatherings/add", "/x/gatherings/add", **SOCIAL)
     assert "Tea and cake is on the list." in listed.text
+    # Where a browser has no way of choosing a time, people write it.
+    await send(convenor, "/x/gatherings/add", "/x/gatherings/add", **SOCIAL | {"title": "Walk", "at": "9.15am"})
+    assert "Thursday 26 November, 9.15am" in (await convenor.get("/x/gatherings")).text
     for name in ("Mei", "Ruth"):
         page = (await site.client(name).get("/x/gatherings")).text
         assert ["Thursday 26 November, 2.30pm" in page, "The Pavilion" in page, "Bring a friend." in page] == [True] * 3
@@ -137,6 +140,8 @@ async def test_what_cannot_be_used_is_said_and_what_was_typed_is_kept(site: Site
         True,
         True,
     )
+    vague = await send(convenor, "/x/gatherings/add", "/x/gatherings/add", **SOCIAL | {"at": "after lunch"})
+    assert "Please say when it begins, such as 2.30pm or 14:30." in vague.text
     blank = await send(convenor, "/x/gatherings/add", "/x/gatherings/add", words="Only words")
     assert "Please say what it is, in up to 80 letters." in blank.text
     assert await fetch_value("SELECT COUNT(*) FROM x_gatherings_gathering") == 0

@@ -96,7 +96,8 @@ class SpeakingController(Controller):
         paid = {m.person_id for m in members if m.paid}
         known = {m.person_id: m for m in members if m.person_id != subject and m.person_id not in paid}
         options = [(m.person_id, m.called, m.known_as, PersonCard(m.person_id, m.called)) for m in known.values()]
-        return {"options": options, "scope_words": SCOPE_WORDS, "known": known}
+        refused = {m.person_id: m.called for m in members if m.person_id in paid}
+        return {"options": options, "scope_words": SCOPE_WORDS, "known": known, "paid": refused}
 
     @get("/speaks-for-me/add", opt={"action": "members.let_speak"})
     async def ask_who(self, request: AnyRequest) -> Response[Any]:
@@ -115,6 +116,10 @@ class SpeakingController(Controller):
         try:
             form = read_form(request, LetSpeak)
             chosen = choices["known"].get(form.speaker)
+            if form.speaker in choices["paid"]:
+                who = choices["paid"][form.speaker]
+                sentence = f"{who} is paid to work in your team. Choose someone who is not paid to come."
+                raise Invalid(sentence, "paid_worker", field="speaker")
             if chosen is None:
                 raise Invalid("Choose who may speak for you.", "nobody_chosen", field="speaker")
             until = end_of_day(form.until, ask_of(request).site.zone) if form.until else None

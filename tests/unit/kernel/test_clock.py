@@ -1,6 +1,6 @@
 """Time across the days of 23 and 25 hours, and how it is said."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -79,3 +79,34 @@ def test_a_bound_clock_tells_the_time_until_it_is_let_go() -> None:
         assert clock.now() == at
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
     assert clock.now().tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "typed, meant",
+    [
+        ("14:30", time(14, 30)), ("14.30", time(14, 30)), ("1430", time(14, 30)), ("2.30pm", time(14, 30)),
+        (" 2:30 PM ", time(14, 30)), ("2.30 p.m.", time(14, 30)), ("230pm", time(14, 30)), ("9am", time(9)),
+        ("9 a.m.", time(9)), ("0930", time(9, 30)), ("930", time(9, 30)), ("9.30", time(9, 30)), ("09:30:00", time(9, 30)),
+        ("9", time(9)), ("02:30", time(2, 30)), ("0230", time(2, 30)), ("14", time(14)), ("00:00", time()),
+        ("12", time(12)), ("12pm", time(12)), ("12am", time()), ("12.15am", time(0, 15)), ("noon", time(12)),
+        ("Midday", time(12)), ("midnight", time()), ("10 o’clock", time(10)),
+    ],
+)  # fmt: skip
+def test_a_time_is_read_as_people_write_it(typed: str, meant: time) -> None:
+    assert clock.read_time(typed) == meant
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["", "soon", "25:00", "24:00", "12:60", "13pm", "14:30pm", "0am", "9:3", "12345", "-9", "9am to 11am", "09:30:20",
+     # Half past two in the day or at night? Whoever reads it must not guess.
+     "2.30", "2:30", "230", "6"],
+)  # fmt: skip
+def test_what_is_no_time_or_could_be_two_is_not_guessed(typed: str) -> None:
+    assert clock.read_time(typed) is None
+
+
+@given(MOMENTS)
+def test_a_time_as_we_say_it_is_read_as_we_meant_it(moment: datetime) -> None:
+    whole = moment.replace(second=0, microsecond=0)
+    assert clock.read_time(clock.say_time(whole, LONDON)) == whole.astimezone(LONDON).time()

@@ -238,6 +238,24 @@ async def test_someone_paid_in_the_team_is_not_let_to_decide_about_their_own_wor
     for scope in ("ask_for_cover", "choose_who_comes"):
         with pytest.raises(Invalid) as refused:
             await let(me, ada, wren, scope, "money")
-        assert refused.value.code == "paid_worker"
+        assert (refused.value.code, refused.value.field) == ("paid_worker", "scopes")
+        assert "paid to work in this team" in refused.value.sentence
     assert await queries.voices_for(ada) == []
     await let(me, ada, wren, "money")
+
+
+async def test_no_paper_lets_someone_paid_in_the_team_decide_about_their_own_work(node: Node) -> None:
+    fay, ada, wren = await facilitator(), await make.person("Ada"), await make.worker("Wren")
+    await make.hat(wren, await make.team(ada), "worker")
+    actor = await queries.actor_for(fay)
+    await speaking.record_capacity(
+        actor, person_id=ada, scope="choose_who_comes", lacks=True, words="Could not weigh it.", assessed_by="Dr Lumb",
+        until_at=node.clock() + timedelta(days=30),
+    )  # fmt: skip
+    with pytest.raises(Invalid) as refused:
+        await speaking.record_authority(
+            actor, person_id=ada, speaker_id=wren, scopes=["choose_who_comes"], relation="niece",
+            basis="attorney_health", evidence="Registered, seen.",
+        )  # fmt: skip
+    assert (refused.value.code, refused.value.field) == ("paid_worker", "scopes")
+    assert await queries.voices_for(ada) == []

@@ -162,3 +162,32 @@ async def test_a_team_page_shows_people_as_dots_and_as_a_list(node: Node, reader
     assert (await reader.get(f"/people/{ada}/face")).status_code == 404
     reader.http.cookies.clear()
     assert (await reader.get(f"/people/{dot}/face")).status_code == 303
+
+
+async def test_family_without_a_yes_reads_kindly_who_decides(node: Node, reader: Reader, shell: Shell) -> None:
+    ada, dot, _ = await family()
+    team = await queries.team_of(ada)
+    await make.hat(await make.worker("Wren"), team, "worker")
+    await sign_in_as(reader, shell, dot)
+    page = (await reader.get(f"/teams/{team}")).text
+    assert "You are family here. Ada decides what you see." in page
+    assert "Ada can say so here, or to Fay, " in page
+    assert "Wren" not in page
+    await make.speaks(dot, ada, "say_visit_went")
+    page = (await reader.get(f"/teams/{team}")).text
+    assert ("decides what you see" in page, "Wren" in page) == (False, True)
+
+
+async def test_whoever_is_paid_to_come_is_refused_with_the_reason_at_their_name(
+    node: Node, reader: Reader, shell: Shell
+) -> None:
+    ada, _, _ = await family()
+    wren = await make.worker("Wren")
+    await make.hat(wren, await queries.team_of(ada), "worker")
+    await sign_in_as(reader, shell, ada)
+    assert "Wren" not in (await reader.get("/speaks-for-me/add")).text
+    for scope in ("ask_for_cover", "money"):
+        refused = await reader.send("/speaks-for-me/add", {"speaker": wren, "scopes": [scope]})
+        assert refused.status_code == 422
+        assert '<a href="#speaker">Wren is paid to work in your team' in refused.text
+    assert await queries.voices_for(ada) == []
