@@ -8,6 +8,7 @@ from eccoo_federation import cover as wire
 from eccoo_federation.times import parse_time
 from eccoo_node.agreements.actions import give_consent
 from eccoo_node.cover import queries
+from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.machine import hold_for, new_machine, set_offer, set_request, step
 from eccoo_node.cover.near import candidates
 from eccoo_node.cover.queries import Offer, Request
@@ -25,7 +26,6 @@ from eccoo_node.links import identity, letters
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
-from eccoo_node.record.door import Act, door
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import queries as rota_queries
 from eccoo_node.rota.queries import Visit
