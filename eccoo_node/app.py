@@ -298,13 +298,19 @@ def node_app(settings: Settings, folder: DataFolder, *, parts: Parts | None = No
     return shell
 
 
-async def prepare(settings: Settings, folder: DataFolder) -> list[str]:
-    """Bring the database to this version, or make it. The names of the migrations that ran; raises Broken."""
+async def prepare(settings: Settings, folder: DataFolder, *, alone: bool = False) -> list[str]:
+    """Bring the database to this version, or make it. The names of the migrations that ran; raises Broken.
+
+    `alone`: the folder's lock is held, so jobs that are still leased were left by a process that died.
+    """
     engine = engine_for(settings.database.url, folder.database)
     await engine.open()
     try:
         with bound.bound(engine):
-            return await migrate(shipped("migrations"))
+            ran = await migrate(shipped("migrations"))
+            if alone:
+                await jobs.let_go()
+            return ran
     finally:
         await engine.close()
 
@@ -326,7 +332,7 @@ def serve(
             stack.enter_context(only_one(folder.lock))
         listener = listen(settings.web.host, settings.web.port)
         stack.callback(listener.close)
-        asyncio.run(prepare(settings, folder))
+        asyncio.run(prepare(settings, folder, alone=not settings.database.url))
         shell = make_app() if make_app else create_app(settings, folder)
         run(shell, listener, ready=ready)
         if shell.broken is not None:

@@ -8,7 +8,8 @@ from eccoo_federation import cover as wire
 from eccoo_federation.times import parse_time
 from eccoo_node.agreements.actions import give_consent
 from eccoo_node.cover import queries
-from eccoo_node.cover.machine import hold_for, new_machine, set_offer, set_request, step
+from eccoo_node.cover.doors import Act, door
+from eccoo_node.cover.machine import close_near, hold_for, new_machine, set_offer, set_request, step
 from eccoo_node.cover.near import candidates
 from eccoo_node.cover.queries import Offer, Request
 from eccoo_node.cover.rules import hours
@@ -25,7 +26,6 @@ from eccoo_node.links import identity, letters
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
-from eccoo_node.record.door import Act, door
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import queries as rota_queries
 from eccoo_node.rota.queries import Visit
@@ -76,13 +76,14 @@ async def ask(act: Act, *, visit_id: str, worker_ids: list[str], by_wish: bool =
         request = await _open(act, visit, by_wish=by_wish)
     for worker_id in worker_ids:
         row = NearAsk(request_id=request.id, worker_id=worker_id, asked_at=clock.now())
-        if await insert_once(row):
+        # Asked once, unless the asking was closed since because someone else was to come.
+        asked = await insert_once(row) or await fetch(
+            "UPDATE near_ask SET answer = '', asked_at = ? WHERE request_id = ? AND worker_id = ? AND answer = 'closed' "
+            "RETURNING id",
+            clock.now(), request.id, worker_id,
+        )  # fmt: skip
+        if asked:
             await tell({worker_id}, visit.id, "asked")
-        else:
-            await fetch(
-                "UPDATE near_ask SET answer = '', asked_at = ? WHERE request_id = ? AND worker_id = ? AND answer = 'closed'",
-                clock.now(), request.id, worker_id,
-            )  # fmt: skip
     act.about(request.id)
     await act.tell("cover.asked", "cover_request", request.id, visit=visit.id)
     return "done"
@@ -316,17 +317,13 @@ async def _close(act: Act, request: Request, reason: str, *, keep: str) -> None:
         request.id, state="ended", ended_reason=reason, ended_by=act.actor.person_id, ended_for=act.actor.acting_for,
         unsure=False,
     )  # fmt: skip
-    told = set()
-    for near in await queries.near_asks(request.id):
-        if near.answer in {"", "yes"}:
-            told.add(near.worker_id)
+    chosen = ""
     for offer in await queries.offers(request.id):
         if offer.id == keep:
-            told.discard(offer.worker_id or "")
+            chosen = offer.worker_id or ""
         elif offer.state in {"live", "chosen"}:
             await set_offer(offer.id, "closed")
-    await fetch("UPDATE near_ask SET answer = 'closed' WHERE request_id = ? AND answer = ''", request.id)
-    await tell(told, request.visit_id, "someone_else" if reason == "filled" else "closed")
+    await close_near(request.id, request.visit_id, filled=reason == "filled", but=chosen)
     for kind in ("cover.news", "cover.sure", "cover.over"):
         await jobs.cancel(kind, request.id)
 

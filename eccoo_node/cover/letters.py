@@ -10,6 +10,7 @@ from eccoo_federation import cover as wire
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.times import parse_time
 from eccoo_node.cover import actions, machine, offering, queries, settling
+from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.near import who_fits
 from eccoo_node.cover.rules import RETAIN
 from eccoo_node.cover.shown import Disclosure, plain, stored
@@ -22,7 +23,6 @@ from eccoo_node.kernel.access import NODE, Actor, Thing
 from eccoo_node.links import letters
 from eccoo_node.links import queries as links
 from eccoo_node.links.letters import Letter
-from eccoo_node.record.door import Act, door
 from eccoo_node.rota.actions import LONGEST
 from eccoo_node.rota.telling import tell
 

@@ -22,7 +22,7 @@ from eccoo_node.escrow.lines import Across
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict
-from eccoo_node.links import letters
+from eccoo_node.links import identity, letters
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import Helper
@@ -150,7 +150,8 @@ async def _cancelled_after_commit(request: Request, n: int) -> None:
 async def _disclose(request: Request, state: wire.RequesterState, effect: wire.SendDisclosure) -> None:
     visit = await rota_queries.visit(request.visit_id)
     facts = await members.must_know(request.person_id)
-    ring = await members.facilitator_for(request.person_id) or Helper("", "", "")
+    us = identity.current()
+    ring = await members.facilitator_for(request.person_id) or Helper("", us.name, us.phone)
     told: Disclosure = disclosure(facts, visit, ring)
     body = msgspec.to_builtins(told)
     ref = next(asked.request for asked in state.asked if asked.link == effect.link)
@@ -247,15 +248,28 @@ async def _is_coming(act: Act, request: Request, state: wire.RequesterState) -> 
     circle = await links.circle(offer.link_id)
     await set_request(request.id, state="coming", unsure=False, chosen_offer=offer.id)
     await rota.set_fields(visit.id, state="covered", cover_name=offer.first_name, cover_circle=circle.name)
-    await fetch("UPDATE near_ask SET answer = 'closed' WHERE request_id = ? AND answer = ''", request.id)
+    await close_near(request.id, visit.id, filled=True)
     for other in await queries.offers(request.id):
         if other.id != offer.id and other.state == "live":
             await set_offer(other.id, "closed")
-            if other.worker_id:
-                await tell({other.worker_id}, visit.id, "someone_else")
     around = await team_around(visit.person_id, visit.team_id, visit_worker=visit.worker_id)
     await tell(around, visit.id, "coming")
     await act.tell("cover.coming", "cover_request", request.id)
+
+
+async def close_near(request_id: str, visit_id: str, *, filled: bool, but: str = "") -> None:
+    """Our own workers who were asked and are not needed: those who offered are thanked for it, those who have not answered
+    are told; a no was heard by nobody. Each may be asked anew. `but` is the one who comes."""
+    offered, asked = [
+        await fetch(
+            "UPDATE near_ask SET answer = 'closed' WHERE request_id = ? AND answer = ? AND worker_id <> ? "
+            "RETURNING worker_id",
+            request_id, answer, but,
+        )
+        for answer in ("yes", "")
+    ]  # fmt: skip
+    await tell({row[0] for row in offered}, visit_id, "someone_else" if filled else "closed")
+    await tell({row[0] for row in asked}, visit_id, "filled" if filled else "closed")
 
 
 def new_machine(us: str, go_no_go_at: datetime, starts_at: datetime, ends_at: datetime) -> str:

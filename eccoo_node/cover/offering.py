@@ -10,6 +10,7 @@ from eccoo_federation.cover_types import OffererInput
 from eccoo_federation.times import wire_time
 from eccoo_node.agreements.actions import give_consent
 from eccoo_node.cover import queries
+from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.near import who_fits
 from eccoo_node.cover.queries import Mine, Open
 from eccoo_node.cover.rules import slots
@@ -28,7 +29,6 @@ from eccoo_node.links import identity, letters
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
-from eccoo_node.record.door import Act, door
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota.actions import check_said
 from eccoo_node.rota.telling import tell

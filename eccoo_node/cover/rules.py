@@ -96,8 +96,9 @@ def _choose(actor: Actor, thing: Thing) -> bool | str:
 
 @rule("cover.pay_more")
 def _pay_more(actor: Actor, thing: Thing) -> bool | str:
-    own = actor.person_id == thing.payer_id and not actor.acting_for
-    if not own and actor.person_id in {thing.worker_id, *thing.paid_workers} - {""}:
+    """The payer, or who speaks for them about money. Nobody who is paid in the team, whatever other hats they wear: not
+    even where the money is in their own name, for then someone else has to look at the price."""
+    if actor.person_id in {thing.worker_id, *thing.paid_workers} - {""}:
         return "Someone who is paid for the work does not say yes to its price."
     return actor.speaks_as(thing.payer_id, "money")
 

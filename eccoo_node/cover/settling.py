@@ -12,6 +12,7 @@ from eccoo_federation import bodies, claims, limits
 from eccoo_federation import cover as wire
 from eccoo_federation.errors import ProtocolError
 from eccoo_node.cover import machine, offering, queries
+from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.queries import Request
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
@@ -19,7 +20,6 @@ from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.money import price_pence
 from eccoo_node.members import queries as members
 from eccoo_node.record import events
-from eccoo_node.record.door import Act, door
 from eccoo_node.record.events import Happened
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota.telling import tell

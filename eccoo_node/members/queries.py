@@ -245,23 +245,34 @@ async def scopes_by_person(speaker_id: str) -> dict[str, frozenset[str]]:
     return {person_id: frozenset(scopes) for person_id, scopes in found.items()}
 
 
+_FACILITATORS = (
+    "SELECT h.person_id, p.called, p.phone FROM hat h JOIN community c ON c.id = h.community_id "
+    "JOIN person p ON p.id = h.person_id "
+    f"WHERE c.kind = 'circle' AND h.role = 'facilitator' AND p.standing <> 'died' AND {_LIVE_HAT} "
+)
+
+
 async def facilitators() -> list[Helper]:
     """The circle's facilitators, the longest-serving first."""
     now = clock.now()
-    rows = await fetch(
-        "SELECT h.person_id, p.called, p.phone FROM hat h JOIN community c ON c.id = h.community_id "
-        "JOIN person p ON p.id = h.person_id "
-        f"WHERE c.kind = 'circle' AND h.role = 'facilitator' AND p.standing <> 'died' AND {_LIVE_HAT} "
-        "ORDER BY h.from_at, h.id",
-        now,
-        now,
-    )
-    return [Helper(*row) for row in rows]
+    return [Helper(*row) for row in await fetch(f"{_FACILITATORS} ORDER BY h.from_at, h.id", now, now)]
 
 
 async def facilitator_for(person_id: str) -> Helper | None:
-    """Whom this person rings. For now the longest-serving facilitator who is somebody else; None if there is none."""
-    return next((helper for helper in await facilitators() if helper.person_id != person_id), None)
+    """Whom this person rings: the longest-serving facilitator who is somebody else, has a telephone and is not paid in this
+    person's team, so that nobody has to speak of their care to someone who earns by it.
+
+    None where there is no such one; the circle's own number stands in their place.
+    """
+    now = clock.now()
+    row = await fetch_one(
+        f"{_FACILITATORS} AND p.phone <> '' AND h.person_id <> ? AND h.person_id NOT IN "
+        "(SELECT h.person_id FROM hat h JOIN community c ON c.id = h.community_id "
+        "LEFT JOIN worker w ON w.person_id = h.person_id "
+        f"WHERE c.kind = 'team' AND c.person_id = ? AND {_PAID} AND {_LIVE_HAT}) ORDER BY h.from_at, h.id LIMIT 1",
+        now, now, person_id, person_id, now, now,
+    )  # fmt: skip
+    return Helper(*row) if row else None
 
 
 async def standing_wish(person_id: str) -> Wish | None:

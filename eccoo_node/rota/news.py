@@ -41,6 +41,7 @@ SENTENCES = {
     "coming": "{who} is coming{to} {day}.",
     "coming_by_phone": "{who} is coming{to} {day}. We rang to be sure.",
     "someone_else": "{Person_has} someone for {weekday}. Thank you for offering.",
+    "filled": "{Person_has} someone for {weekday}. Thank you.",
     "closed": "The visit{to} {day} needs nobody any more. Thank you.",
     "no_news": "No answer yet about {weekday}. We are still asking.",
     "not_sure": "We can’t be sure that someone is coming{to} {day}. Please ring.",
@@ -73,6 +74,7 @@ _PATHS = {
     "gap_again": "/visits/{visit}/choose",
     "not_after_all": "/visits/{visit}/choose",
     "someone_else": "/home",
+    "filled": "/home",
     "closed": "/home",
     "asked_away": "/requests/{about}",
     "chosen": "/coming/{about}",
@@ -96,7 +98,7 @@ TO_DO = (
 )
 # Whom else was asked, what they said, and what it may cost: not for someone who is paid in that team.
 OF_COVER = frozenset(
-    {"asked", "offer", "nobody_near", "costs_more", "someone_else", "closed", "no_news", "not_after_all"}
+    {"asked", "offer", "nobody_near", "costs_more", "someone_else", "filled", "closed", "no_news", "not_after_all"}
 )
 # What is said to a facilitator in confidence, which may be about the very worker.
 IN_CONFIDENCE = frozenset({"talk", "another_time", "differ", "something_wrong", "please_ask"})

@@ -14,6 +14,7 @@ from eccoo_node.escrow.verify import verify as verify_books
 from eccoo_node.kernel.errors import Conflict, Forbidden
 from eccoo_node.record import audit
 from eccoo_node.rota import actions as rota
+from tests.support import make
 from tests.support.pair import Pair, PairNode
 from tests.support.story import Story, actor
 from tests.support.tables import all_tables
@@ -112,6 +113,60 @@ async def test_those_not_chosen_are_told_kindly_and_forgotten(story: Story) -> N
         assert (await queries.mine(cass)).state == "closed"
         assert [o.state for o in [await queries.open_request(story.open)]] == ["closed"]
     await balanced(story)
+
+
+async def test_our_own_who_were_asked_are_told_kindly_when_someone_comes_from_elsewhere(story: Story) -> None:
+    await story.ask_far()
+    with story.a.bound():
+        more = {name: await make.worker(name) for name in ("Ann", "Ben")}
+        await cover.ask(await story.as_edith(), visit_id=story.visit, worker_ids=list(more.values()))
+        asks = {near.worker_id: near.id for near in await queries.near_asks(story.request)}
+        # Ann offers, Ben can't, Sol says nothing.
+        await cover.answer_near(await actor(more["Ann"]), ask_id=asks[more["Ann"]], yes=True)
+        await cover.answer_near(await actor(more["Ben"]), ask_id=asks[more["Ben"]], yes=False)
+    await story.offers()
+    assert await story.chooses() == "done"
+    await story.pair.settle()
+    heard = [await story.news(story.a, who) for who in (more["Ann"], more["Ben"], story.sol)]
+    assert heard[:2] == [["asked", "someone_else"], ["asked"]]
+    assert [news for news in heard[2] if news in {"asked", "filled", "someone_else"}] == ["asked", "filled"]
+    with story.b.bound():
+        await offering.cant_after_all(await actor(story.bea), offer_id=story.offer)
+    await story.pair.settle()
+    with story.a.bound():
+        # Whoever was let go may be asked anew, and hears of it.
+        await cover.ask(await story.as_edith(), visit_id=story.visit, worker_ids=[more["Ann"]])
+        await cover.answer_near(await actor(more["Ann"]), ask_id=asks[more["Ann"]], yes=True)
+        assert [o.state for o in await queries.offers(story.request) if o.worker_id] == ["closed", "live"]
+    assert (await story.news(story.a, more["Ann"]))[-1] == "asked"
+
+
+async def test_nobody_who_is_paid_in_the_team_says_the_payers_yes(story: Story) -> None:
+    await story.ask_far()
+    await story.offers(rate_pence=4000)
+    with story.a.bound():
+        async with write():
+            await fetch("UPDATE speaks_for SET ended_at = ? WHERE scope = 'money'", story.a.clock())
+        assert await cover.choose(await story.as_ruth(), offer_id=story.offer, words="Yes") == "wants_payer"
+        circle = await make.circle()
+        for role in ("treasurer", "panel"):
+            await make.hat(story.sol, circle, role)
+        await make.hat(story.sol, story.team, "coordinator")
+        await make.speaks(story.sol, story.edith, "money")
+        sol = [
+            await actor(story.sol),
+            await actor(story.sol, acting_for=story.edith),
+            await actor(story.sol, via="phone", acting_for=story.edith, known_by="agreed_words"),
+        ]
+        for who in sol:
+            with pytest.raises(Forbidden, match="does not say yes to its price"):
+                await cover.pay_more(who, offer_id=story.offer, words="Yes")
+        async with write():
+            # Even where the money itself is in their name.
+            await fetch("UPDATE payer SET payer_person_id = ? WHERE id = ?", story.sol, story.payer)
+        with pytest.raises(Forbidden, match="does not say yes to its price"):
+            await cover.pay_more(sol[0], offer_id=story.offer, words="Yes")
+        assert (await queries.request(story.request)).state == "wants_payer"
 
 
 async def test_two_yeses_at_one_moment_choose_one_worker(story: Story) -> None:

@@ -76,6 +76,11 @@ class NodeProcess:
         return self._process.pid
 
     @property
+    def environ(self) -> dict[str, str]:
+        """What the process sees, for whoever opens its folder beside it."""
+        return environment(self.home, self._env)
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -33,13 +33,16 @@ class Exchange:
 
 @dataclass
 class Fault:
-    """Applies to requests whose target contains `path`, `times` times; None means until `mend()`."""
+    """Applies to requests whose target contains `path` and whose body contains `holding`, `times` times; None means until
+    `mend()`. `then` runs once the upstream has answered and before the sender learns that nothing comes."""
 
     kind: Kind
     path: str = ""
     times: int | None = None
     seconds: float = 0
     happened: int = 0
+    holding: bytes = b""
+    then: Callable[[], None] | None = None
 
 
 @dataclass
@@ -68,9 +71,11 @@ class FaultProxy:
         """The upstream never sees them; the sender's connection closes unanswered."""
         return self._add(Fault("lose_request", path, times))
 
-    def lose_replies(self, times: int | None = None, path: str = "") -> Fault:
+    def lose_replies(
+        self, times: int | None = None, path: str = "", *, holding: bytes = b"", then: Callable[[], None] | None = None
+    ) -> Fault:
         """The upstream acts and answers in full; the sender never hears of it."""
-        return self._add(Fault("lose_reply", path, times))
+        return self._add(Fault("lose_reply", path, times, holding=holding, then=then))
 
     def duplicate(self, times: int | None = None, path: str = "") -> Fault:
         """The upstream gets each request twice; the sender gets the second answer."""
@@ -114,13 +119,14 @@ class FaultProxy:
             self._faults.append(fault)
         return fault
 
-    def _faults_for(self, target: str) -> dict[Kind, Fault]:
+    def _faults_for(self, target: str, body: bytes) -> dict[Kind, Fault]:
         """The first live fault of each kind; each one returned counts as happened."""
         chosen: dict[Kind, Fault] = {}
         with self._guard:
             for fault in self._faults:
                 spent = fault.times is not None and fault.happened >= fault.times
-                if not spent and fault.path in target and fault.kind not in chosen:
+                meant = fault.path in target and fault.holding in body
+                if not spent and meant and fault.kind not in chosen:
                     fault.happened += 1
                     chosen[fault.kind] = fault
         return chosen
@@ -147,7 +153,7 @@ class FaultProxy:
     def _pass_on(self, sender: socket.socket, request: _Message) -> None:
         assert isinstance(request.head, h11.Request)
         target = request.head.target.decode("ascii")
-        faults = self._faults_for(target)
+        faults = self._faults_for(target, request.body)
         if "delay" in faults:
             time.sleep(faults["delay"].seconds)
         reply: _Message | None = None
@@ -155,6 +161,8 @@ class FaultProxy:
             for _ in range(2 if "duplicate" in faults else 1):
                 reply = self._ask_upstream(request)
         delivered = reply is not None and "lose_reply" not in faults
+        if reply is not None and "lose_reply" in faults and (then := faults["lose_reply"].then):
+            then()
         self.exchanges.append(
             Exchange(
                 method=request.head.method.decode("ascii"),

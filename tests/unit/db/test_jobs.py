@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -391,3 +391,15 @@ async def test_what_a_killed_process_was_doing_is_done_when_its_lease_has_run_ou
     assert rows[0][2] is None
     # Not before the lease of the first had run out, by the machine's own clock.
     assert rows[1][1] - rows[0][1] >= 1_500
+
+
+async def test_a_process_alone_on_its_database_takes_up_at_once_what_a_dead_one_left(node: Node) -> None:
+    ran: list[Any] = []
+    handler(ran)
+    await add(n=1)
+    async with write():
+        await fetch("UPDATE job SET leased_by = 'dead', leased_until = ?", datetime.now(UTC) + jobs.LEASE)
+    assert await jobs.drain() == 0
+    await jobs.let_go()
+    assert await jobs.drain() == 1
+    assert ran == [{"n": 1}]

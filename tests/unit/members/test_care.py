@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
 from eccoo_node.kernel.access import SCOPES
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
 from eccoo_node.members import actions, care, queries
@@ -161,6 +162,31 @@ async def test_the_longest_serving_other_facilitator_is_the_one_to_ring(node: No
         helper = await queries.facilitator_for(person)
         assert helper is not None
         assert helper.called == called
+
+
+async def test_nobody_is_sent_to_a_facilitator_without_a_telephone_or_who_earns_by_their_care(node: Node) -> None:
+    circle, ada = await make.circle(), await make.person("Ada")
+    team = await make.team(ada)
+    await make.hat(await make.person("Gil"), circle, "facilitator")
+    node.clock.move(timedelta(days=1))
+    wren = await make.worker("Wren")
+    async with write():
+        await fetch("UPDATE person SET phone = '01422 496 0002' WHERE id = ?", wren)
+    await make.hat(wren, circle, "facilitator")
+    hat = await make.hat(wren, team, "worker")
+    assert [f.called for f in await queries.facilitators()] == ["Gil", "Wren"]
+    assert await queries.facilitator_for(ada) is None
+    other = await make.person("Bill")
+    helper = await queries.facilitator_for(other)
+    assert helper is not None
+    assert helper.called == "Wren"
+    async with write():
+        await fetch("UPDATE worker SET paid = FALSE WHERE person_id = ?", wren)
+    assert await queries.facilitator_for(ada) == helper
+    async with write():
+        await fetch("UPDATE worker SET paid = TRUE WHERE person_id = ?", wren)
+        await fetch("UPDATE hat SET ended_at = ? WHERE id = ?", node.clock.at, hat)
+    assert await queries.facilitator_for(ada) == helper
 
 
 async def test_names_streets_and_numbers_are_in_no_event_and_no_audit_row(node: Node) -> None:
