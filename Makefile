@@ -6,6 +6,9 @@ DEMO_RESET ?=
 # What to run instead of everything, for example: make test TESTS=tests/unit
 TESTS ?=
 
+# A process for each core, and the tests of one file in one of them: they share what was made once.
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
@@ -26,10 +29,10 @@ demo: $(DEMO_READY)
 	@$(BIN)/eccoo demo --port "$(PORT)" --dir "$(DEMO_DIR)" $(if $(filter-out 0,$(DEMO_RESET)),--reset)
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q $(TESTS)
+	@$(BIN)/python -m pytest -q $(SPREAD) $(TESTS)
 
 test-long: $(READY)
-	@$(BIN)/python -m pytest -q -m "long or not long" $(TESTS)
+	@$(BIN)/python -m pytest -q $(SPREAD) -m "long or not long" $(TESTS)
 
 check: $(READY)
 	@$(BIN)/ruff check --quiet .
