@@ -57,6 +57,7 @@ class Tx:
         self.task = asyncio.current_task()
         self.open = True
         self.savepoints = 0
+        self.references = True
         self.callbacks: list[Callable[[], None]] = []
 
     def after_commit(self, callback: Callable[[], None]) -> None:
@@ -80,7 +81,7 @@ class NodeEngine(Protocol):
 
     async def open(self) -> None: ...
     async def close(self) -> None: ...
-    async def begin(self) -> Tx: ...
+    async def begin(self, *, references: bool = True) -> Tx: ...
     async def commit(self, tx: Tx) -> None: ...
     async def rollback(self, tx: Tx) -> None: ...
     async def begin_snapshot(self) -> Tx: ...
@@ -149,20 +150,25 @@ class NodeSQLite(SQLiteEngine):
             raise RuntimeError("the database is not open")
         return connection
 
-    async def begin(self) -> Tx:
+    async def begin(self, *, references: bool = True) -> Tx:
         """BEGIN IMMEDIATE: one writer of this process at a time, retried while another process writes.
 
         busy_timeout stays 0 and the wait is a sleep of the task, because SQLite's own wait stops the whole loop.
+        Without `references` foreign keys are off until the end; inside a transaction SQLite ignores being told so.
         """
         await self._turn.acquire()
         try:
             writer = self._opened(self._writer)
+            if not references:
+                writer.execute("PRAGMA foreign_keys = 0")
             deadline = asyncio.get_running_loop().time() + WRITE_WAIT_S
             pause = 0.001
             while True:
                 try:
                     writer.execute("BEGIN IMMEDIATE")
-                    return Tx(writer)
+                    tx = Tx(writer)
+                    tx.references = references
+                    return tx
                 except sqlite3.OperationalError as error:
                     if "locked" not in str(error) and "busy" not in str(error):
                         raise
@@ -171,8 +177,16 @@ class NodeSQLite(SQLiteEngine):
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 spreads the retries, guards nothing
                 pause = min(pause * 1.5, 0.05)
         except BaseException:
-            self._turn.release()
+            self._next_turn(references)
             raise
+
+    def _next_turn(self, references: bool) -> None:
+        """Let the next writer in, with foreign keys on again."""
+        try:
+            if not references and self._writer is not None:
+                self._writer.execute("PRAGMA foreign_keys = 1")
+        finally:
+            self._turn.release()
 
     async def commit(self, tx: Tx) -> None:
         try:
@@ -181,7 +195,7 @@ class NodeSQLite(SQLiteEngine):
             await self.rollback(tx)
             raise
         tx.open = False
-        self._turn.release()
+        self._next_turn(tx.references)
 
     async def rollback(self, tx: Tx) -> None:
         tx.open = False
@@ -189,7 +203,7 @@ class NodeSQLite(SQLiteEngine):
             if tx.connection.in_transaction:
                 tx.connection.execute("ROLLBACK")
         finally:
-            self._turn.release()
+            self._next_turn(tx.references)
 
     async def begin_snapshot(self) -> Tx:
         """A connection of its own, so that the kept reader goes on seeing what is new."""
@@ -272,7 +286,8 @@ class NodePostgres(PostgresEngine):
             raise RuntimeError("the database is not open")
         return self.pool
 
-    async def begin(self) -> Tx:
+    async def begin(self, *, references: bool = True) -> Tx:
+        """PostgreSQL changes tables in place, so its foreign keys are never off."""
         connection = await self._opened().acquire()
         try:
             await connection.execute("BEGIN READ WRITE")

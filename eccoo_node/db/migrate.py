@@ -12,6 +12,7 @@ from piccolo.table import Table
 
 from eccoo_node.db import bound
 from eccoo_node.db.columns import moment, serial, word
+from eccoo_node.db.rebuild import rebuild_table, refuse_broken_references
 from eccoo_node.db.rows import fetch, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
@@ -67,13 +68,18 @@ async def migrate(folder: Path, app: str = "core") -> list[str]:
     names = []
     for path in await pending(folder, app):
         module = _load(path)
-        async with write():
+        rebuilds = getattr(module, "REBUILDS", ())
+        async with write(references=not rebuilds):
             # Another process may have walked the chain while this one waited for its turn.
             if path not in await pending(folder, app):
                 continue
             await bound.engine().script(module.STATEMENTS[bound.engine().engine_type])
+            for rebuild in rebuilds:
+                await rebuild_table(rebuild)
             if hasattr(module, "forwards"):
                 await module.forwards()
+            if rebuilds:
+                await refuse_broken_references()
             if path in chain(folder, "core")[:1]:
                 await bound.engine().script([_MAKE[bound.engine().engine_type]])
             await insert(MigrationDone(app=app, name=path.stem, at=clock.now()))

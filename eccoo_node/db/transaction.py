@@ -28,19 +28,22 @@ def outside(what: str) -> None:
 
 
 @asynccontextmanager
-async def write() -> AsyncIterator[Tx]:
+async def write(*, references: bool = True) -> AsyncIterator[Tx]:
     """Everything inside is kept, or nothing is. A nested `write()` is a savepoint of the outer one.
 
-    Any exception rolls back, cancellation included. Raises Conflict("busy") when no turn came in time.
+    Without `references`, foreign keys of SQLite are off inside: for a migration alone, which asks at its end
+    (`db.rebuild`). Any exception rolls back, cancellation included. Raises Conflict("busy") when no turn came in time.
     """
     engine = bound.engine()
     outer: Tx | None = engine.current_transaction.get()
     if outer is not None:
         outer.check()
+        if not references:
+            raise RuntimeError("foreign keys can be turned off only before a transaction begins")
         async with _savepoint(outer) as tx:
             yield tx
         return
-    tx = await engine.begin()
+    tx = await engine.begin(references=references)
     token = engine.current_transaction.set(tx)
     try:
         try:

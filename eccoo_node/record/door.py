@@ -1,8 +1,9 @@
 """The door: one function for each thing a person can do.
 
 A door is called with the actor first. It runs in one transaction, must ask for permission before it ends, and
-leaves one audit row and the events it told. An error rolls all of it back. A refusal by permission is recorded
-afterwards, in a transaction of its own. A door called by a door asks again and writes under the same act.
+leaves one audit row for each thing it asked about and the events it told. An error rolls all of it back. A refusal by
+permission is recorded afterwards, in a transaction of its own. A door called by a door asks again and writes under the
+same act.
 """
 
 import functools
@@ -33,12 +34,24 @@ class Act:
         self.actor = actor
         self.action = action
         self.id = act_id
-        self.thing: Thing | None = None
+        self.things: list[Thing] = []
         self.text = ""
 
+    @property
+    def thing(self) -> Thing | None:
+        """What was asked about last. A door may name it more exactly once it knows."""
+        return self.things[-1] if self.things else None
+
+    @thing.setter
+    def thing(self, thing: Thing) -> None:
+        self.things[-1:] = [thing]
+
     def allow(self, thing: Thing) -> None:
-        """Ask for permission to do this to that thing. Raises Forbidden. Every door asks, before it changes anything."""
-        self.thing = thing
+        """Ask for permission to do this to that thing. Raises Forbidden. Every door asks, before it changes anything.
+
+        A door that does the same to several things asks for each, and each is in the record.
+        """
+        self.things.append(thing)
         access.requires(self.actor, self.action, thing)
 
     def because(self, text: str) -> None:
@@ -97,9 +110,10 @@ def door(action: str) -> Callable[[Inside[P, R]], Outside[P, R]]:
 async def _once(act: Act, function: Callable[..., Awaitable[R]], *args: Any, **kwargs: Any) -> R:
     async with write():
         result = await function(act, *args, **kwargs)
-        if act.thing is None:
+        if not act.things:
             raise RuntimeError(f"the door {act.action} never asked for permission")
-        await audit.note(act.actor, act.id, act.action, act.thing, text=act.text)
+        for thing in dict.fromkeys(act.things):
+            await audit.note(act.actor, act.id, act.action, thing, text=act.text)
         return result
 
 

@@ -254,3 +254,14 @@ async def test_the_reason_is_kept_apart_from_the_row() -> None:
     await add_note(ADA)
     assert not any("Sunderland" in str(tuple(row)) for row in await fetch("SELECT * FROM audit"))
     assert await fetch_value("SELECT text FROM audit_text") == "Ada Sunderland asked for it on the phone"
+
+
+async def test_an_act_about_several_things_leaves_a_row_for_each(node: object) -> None:
+    @door("test.add")
+    async def add_all(act: Act, ids: list[str]) -> None:
+        for id_ in ids:
+            act.allow(Thing("note", id_))
+            act.about(id_.upper())
+
+    await add_all(ADA, ["a", "b", "b"])
+    assert await record() == [("test.add", "done", "", "ada", "note", id_) for id_ in ("A", "B")]
