@@ -86,7 +86,7 @@ def disclosure(facts: MustKnow, visit: Visit, ring: Helper) -> Disclosure:
         ring=ring.phone,
         ring_called=ring.called,
         retain_until=wire_time(visit.ends_at + RETAIN),
-        salt=secrets.token_urlsafe(24),
+        salt=secrets.token_urlsafe(32),
     )
 
 
