@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 
 from eccoo_federation import cover as wire
-from eccoo_federation import jcs
 from eccoo_federation.errors import ProtocolError
+from eccoo_federation.events import check_disclosure
 from eccoo_federation.times import parse_time
 from eccoo_node.cover import offering, queries
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.rules import RETAIN
-from eccoo_node.cover.shown import Disclosure
+from eccoo_node.cover.shown import disclosed
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one
 from eccoo_node.kernel import clock
@@ -69,19 +69,21 @@ async def keep_disclosure(act: Act, *, path: str, body: dict[str, Any]) -> None:
     act.allow(Thing("my_offer", link_id=act.actor.link_id))
     _, ref, n = path.split("/")
     try:
-        told = msgspec.convert(body, Disclosure)
-    except msgspec.ValidationError as error:
-        raise ProtocolError("bad_body") from error
-    opened = await queries.open_by_ref(act.actor.link_id, ref)
-    if jcs.digest(body) != await _announced(act.actor.link_id, ref, n):
+        told = check_disclosure(body, await _announced(act.actor.link_id, ref, n))
+    except ProtocolError as refused:
+        if refused.code != "event_changed":
+            raise
         # Other words than the ones they signed for: nobody reads them, and an admin looks into it.
         await alarm(act.actor.link_id, "other_disclosure", f"{ref} {n}")
         return
+    opened = await queries.open_by_ref(act.actor.link_id, ref)
     for one in await queries.mine_for(opened.id) if opened else []:
         if one.state == "coming" and str(one.n) == n:
             # However long they let us, no longer than a visit needs.
             until = min(parse_time(told.retain_until), one.ends_at + RETAIN)
-            await offering.set_mine(one.id, disclosure=msgspec.json.encode(told).decode(), retain_until=until)
+            await offering.set_mine(
+                one.id, disclosure=msgspec.json.encode(disclosed(told)).decode(), retain_until=until
+            )
             await jobs.add("cover.forget_in", one.id, run_at=until, offer=one.id)
             act.about(one.id)
 

@@ -8,14 +8,15 @@ from typing import Any
 
 import msgspec
 
-from eccoo_federation import bodies, jcs
+from eccoo_federation import bodies
 from eccoo_federation import cover as wire
 from eccoo_federation.cover_types import RequesterInput
+from eccoo_federation.events import disclosure_hash
 from eccoo_federation.times import parse_time, wire_time
 from eccoo_node.cover import queries
 from eccoo_node.cover.claiming import check_claim
 from eccoo_node.cover.queries import Offer, Request
-from eccoo_node.cover.shown import Disclosure, disclosure
+from eccoo_node.cover.shown import disclosure
 from eccoo_node.cover.tables import DisclosureOut
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, insert_once
@@ -164,16 +165,15 @@ async def _disclose(request: Request, state: wire.RequesterState, effect: wire.S
     facts = await members.must_know(request.person_id)
     us = identity.current()
     ring = await members.facilitator_for(request.person_id) or Helper("", us.name, us.phone)
-    told: Disclosure = disclosure(facts, visit, ring)
-    body = msgspec.to_builtins(told)
     ref = next(asked.request for asked in state.asked if asked.link == effect.link)
+    told = disclosure(facts, visit, ring, ref, effect.n)
     row = DisclosureOut(
         request_id=request.id, link_id=effect.link, reference=ref, n=effect.n,
-        body=msgspec.json.encode(body).decode(), retain_until=parse_time(told.retain_until),
+        body=msgspec.json.encode(told.as_wire()).decode(), retain_until=parse_time(told.retain_until),
     )  # fmt: skip
     if await insert_once(row):
         sent = bodies.DisclosureSent(
-            request=ref, n=effect.n, salted_hash=jcs.digest(body), retain_until=told.retain_until
+            request=ref, n=effect.n, salted_hash=disclosure_hash(told), retain_until=told.retain_until
         )
         await letters.send(effect.link, sent.TYPE, ref, sent.as_wire())
         await jobs.add("cover.forget_out", f"{ref}:{effect.n}", run_at=parse_time(told.retain_until), row=str(row.id))

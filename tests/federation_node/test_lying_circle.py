@@ -141,8 +141,8 @@ async def disclosed_anew(story: Story, *, announced: bool) -> None:
     ref, link = await asked_as(story), story.pair.link_id
     with story.a.bound():
         body = msgspec.json.decode((await story.a.row("SELECT body FROM disclosure_out"))[0])
-        body |= {"retain_until": "2099-01-01T00:00:00Z", "full_name": "Somebody Else"}
-        hashed = jcs.digest(body) if announced else jcs.digest({**body, "salt": "another"})
+        body |= {"retain_until": "2099-01-01T00:00:00Z", "name": "Somebody Else"}
+        hashed = jcs.digest(body) if announced else jcs.digest({**body, "address": "Another"})
         told = {"request": ref, "n": 1, "salted_hash": hashed, "retain_until": body["retain_until"]}
         async with write():
             await fetch("UPDATE disclosure_out SET body = ?", msgspec.json.encode(body).decode())
