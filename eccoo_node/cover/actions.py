@@ -1,10 +1,12 @@
 """The doors of the side that asks: someone can't come, and the person chooses what happens next."""
 
+from datetime import timedelta
 from typing import Literal
 
 import msgspec
 
 from eccoo_federation import cover as wire
+from eccoo_federation import limits
 from eccoo_federation.times import parse_time
 from eccoo_node.agreements.actions import give_consent
 from eccoo_node.cover import queries
@@ -101,6 +103,8 @@ async def _open(act: Act, visit: Visit, *, by_wish: bool) -> Request:
     await jobs.add("cover.news", str(row.id), run_at=named.next_news_at, request=str(row.id))
     await jobs.add("cover.sure", str(row.id), run_at=named.go_no_go_at, request=str(row.id))
     await jobs.add("cover.over", str(row.id), run_at=visit.ends_at, request=str(row.id))
+    lapses_at = visit.ends_at + limits.CLAIM_WITHIN + timedelta(minutes=1)
+    await jobs.add("cover.unclaimed", str(row.id), run_at=lapses_at, request=str(row.id))
     return await queries.request(str(row.id))
 
 
@@ -354,11 +358,16 @@ async def override(act: Act, *, request_id: str, code: str, words: str) -> None:
 
 
 @door("cover.by_itself")
-async def by_clock(act: Act, *, request_id: str, what: Literal["news", "tick"]) -> None:
-    """The hour named has come: there is news, even if it is that there is none; or the machine looks at the time."""
+async def by_clock(act: Act, *, request_id: str, what: Literal["news", "tick", "lapse"]) -> None:
+    """The hour named has come: there is news, even if it is that there is none; or the machine looks at the time.
+
+    "lapse" comes when nobody may claim anything any more, also for a request that has ended.
+    """
     request = await queries.lock_request(request_id)
     act.allow(Thing("cover_request", request_id, request.person_id))
-    if not request.live:
+    if what == "lapse":
+        await step(act, request, wire.Tick())
+    if what == "lapse" or not request.live:
         return
     if what == "tick":
         state = await step(act, request, wire.Tick())

@@ -5,18 +5,17 @@ from typing import Any
 
 import msgspec
 
-from eccoo_federation import bodies
+from eccoo_federation import bodies, limits
 from eccoo_federation import cover as wire
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.times import parse_time
-from eccoo_node.cover import actions, machine, offering, queries, settling
+from eccoo_node.cover import actions, disclosing, machine, offering, queries, settling
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.near import who_fits
-from eccoo_node.cover.rules import RETAIN
-from eccoo_node.cover.shown import Disclosure, plain, stored
+from eccoo_node.cover.shown import plain, stored
 from eccoo_node.cover.tables import CoverOffer, OpenRequest
 from eccoo_node.db import jobs
-from eccoo_node.db.rows import fetch, fetch_one, insert_once
+from eccoo_node.db.rows import fetch, insert_once
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Actor, Thing
@@ -46,6 +45,9 @@ async def take_request(act: Act, *, letter: Letter) -> None:
     if ends_at - starts_at > LONGEST:
         # Every minute and every quarter of an hour of it would be counted, for each of our workers.
         raise ProtocolError("bad_body")
+    if not await queries.has_room(letter.link_id, body.request, limits.OPEN_REQUESTS):
+        # Each is told to people: a circle that asks without end would drown what others ask.
+        raise ProtocolError("too_many")
     row = OpenRequest(
         link_id=letter.link_id, reference=body.request, body=msgspec.json.encode(letter.body).decode(), area=body.area,
         starts_at=starts_at, ends_at=ends_at,
@@ -123,8 +125,6 @@ async def take_for_asking(act: Act, *, letter: Letter) -> None:
     if asked is None:
         raise ProtocolError("unknown_subject")
     request = await queries.lock_request(asked.request_id)
-    if isinstance(letter.read, bodies.VisitClaimed):
-        await settling.check_claim(request, letter.read)
     state = await machine.step(act, request, wire.Incoming(letter.link_id, letter.read))
     for view in state.offers:
         if view.status == "withdrawn" and view.offer == letter.body.get("offer"):
@@ -204,72 +204,7 @@ async def take_cancelled(act: Act, *, letter: Letter) -> None:
         raise ProtocolError("unknown_subject")
     await fetch("UPDATE open_request SET state = 'closed' WHERE id = ?", opened.id)
     for one in await queries.mine_for(opened.id):
-        mine = await queries.lock_mine(one.id)
-        certified = mine.state == "coming"
-        await offering.step(act, mine, wire.Incoming(letter.link_id, letter.read))
-        if certified:
-            await offering.claim_late_cancellation(act, mine, parse_time(letter.body["cancelled_at"]))
-
-
-@letters.handles("disclosure.sent")
-async def hear_disclosure(actor: Actor, letter: Letter) -> None:
-    await take_disclosure(actor, letter=letter)
-
-
-@door("cover.hear_disclosure")
-async def take_disclosure(act: Act, *, letter: Letter) -> None:
-    """What the one who is coming may read is ready: fetch it. Only its salted hash has crossed so far."""
-    act.allow(Thing("my_offer", link_id=letter.link_id))
-    await letters.pull(letter.link_id, f"disclosures/{letter.body['request']}/{letter.body['n']}")
-
-
-@letters.answers("disclosures", scopes=("cover.offer",))
-async def answer_disclosure(actor: Actor, ref: str, n: str) -> dict[str, Any]:
-    return await give_disclosure(actor, ref=ref, n=n)
-
-
-@door("cover.give_disclosure")
-async def give_disclosure(act: Act, *, ref: str, n: str) -> dict[str, Any]:
-    """Name, address and what must be known, to the holder of the certificate for this very award and to nobody else."""
-    row = await fetch_one(
-        "SELECT d.id, d.body, d.request_id FROM disclosure_out d WHERE d.link_id = ? AND d.reference = ? AND d.n = ?",
-        act.actor.link_id, ref, int(n) if n.isdecimal() and len(n) < 10 else -1,
-    )  # fmt: skip
-    if row is None:
-        raise ProtocolError("unknown_subject")
-    request = await queries.request(row[2])
-    act.allow(Thing("disclosure", row[0], request.person_id, link_id=act.actor.link_id))
-    state = msgspec.json.decode(request.machine, type=wire.RequesterState)
-    award = state.award
-    if award is None or state.certificate is None or (award.link, str(award.n)) != (act.actor.link_id, n):
-        raise ProtocolError("unknown_subject")
-    await fetch("UPDATE disclosure_out SET fetched_at = ? WHERE id = ?", clock.now(), row[0])
-    body: dict[str, Any] = msgspec.json.decode(row[1])
-    return body
-
-
-@letters.pulled("disclosures")
-async def read_disclosure(actor: Actor, path: str, body: dict[str, Any]) -> None:
-    await keep_disclosure(actor, path=path, body=body)
-
-
-@door("cover.keep_disclosure")
-async def keep_disclosure(act: Act, *, path: str, body: dict[str, Any]) -> None:
-    """Keep what was disclosed for the worker who is coming, until the day it says; refuse what was not announced."""
-    act.allow(Thing("my_offer", link_id=act.actor.link_id))
-    _, ref, n = path.split("/")
-    try:
-        told = msgspec.convert(body, Disclosure)
-    except msgspec.ValidationError as error:
-        raise ProtocolError("bad_body") from error
-    opened = await queries.open_by_ref(act.actor.link_id, ref)
-    for one in await queries.mine_for(opened.id) if opened else []:
-        if one.state == "coming" and str(one.n) == n:
-            # However long they let us, no longer than a visit needs.
-            until = min(parse_time(told.retain_until), one.ends_at + RETAIN)
-            await offering.set_mine(one.id, disclosure=msgspec.json.encode(told).decode(), retain_until=until)
-            await jobs.add("cover.forget_in", one.id, run_at=until, offer=one.id)
-            act.about(one.id)
+        await offering.step(act, await queries.lock_mine(one.id), wire.Incoming(letter.link_id, letter.read))
 
 
 @letters.answers("requests")
@@ -338,6 +273,12 @@ async def _over(payload: dict[str, Any]) -> datetime | None:
     return None
 
 
+@jobs.job("cover.unclaimed")
+async def _unclaimed(payload: dict[str, Any]) -> datetime | None:
+    await _clock_job(payload, "lapse")
+    return None
+
+
 @jobs.job("cover.confirm_by")
 async def _confirm_due(payload: dict[str, Any]) -> datetime | None:
     await _clock_job(payload, "tick")
@@ -352,14 +293,17 @@ async def _mine_sure(payload: dict[str, Any]) -> datetime | None:
 
 @jobs.job("cover.mine_over")
 async def _mine_over(payload: dict[str, Any]) -> datetime | None:
-    await offering.by_clock(NODE, offer_id=payload["offer"])
-    return None
+    return await offering.by_clock(NODE, offer_id=payload["offer"])
 
 
 @jobs.job("cover.close_open")
 async def _close_open(payload: dict[str, Any]) -> datetime | None:
+    """Its hour is over. Where nobody of ours is in it, its state is not pulled any more."""
     async with write():
         await fetch("UPDATE open_request SET state = 'closed' WHERE id = ?", payload["open"])
+        opened = await queries.open_request(payload["open"])
+        if all(one.state in {"taken_back", "closed", "settled"} for one in await queries.mine_for(opened.id)):
+            await letters.finish(opened.link_id, opened.ref)
     return None
 
 
@@ -378,4 +322,4 @@ async def _forget_out(payload: dict[str, Any]) -> datetime | None:
     return None
 
 
-__all__ = ["settling"]
+__all__ = ["disclosing", "settling"]

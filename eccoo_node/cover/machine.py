@@ -4,16 +4,19 @@ One step is one transaction: the state, the letters and the effects are kept tog
 """
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from eccoo_federation import bodies, jcs
+from eccoo_federation import bodies
 from eccoo_federation import cover as wire
 from eccoo_federation.cover_types import RequesterInput
+from eccoo_federation.events import disclosure_hash
 from eccoo_federation.times import parse_time, wire_time
 from eccoo_node.cover import queries
+from eccoo_node.cover.claiming import check_claim
 from eccoo_node.cover.queries import Offer, Request
-from eccoo_node.cover.shown import Disclosure, disclosure
+from eccoo_node.cover.shown import disclosure
 from eccoo_node.cover.tables import DisclosureOut
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, insert_once
@@ -22,6 +25,7 @@ from eccoo_node.escrow.lines import Across
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict
+from eccoo_node.kernel.money import price_pence
 from eccoo_node.links import identity, letters
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
@@ -36,13 +40,17 @@ from eccoo_node.rota.telling import team_around, tell
 async def step(act: Act, request: Request, given: RequesterInput) -> wire.RequesterState:
     """Feed one input to the machine of a locked request and carry out everything that follows."""
     state = msgspec.json.decode(request.machine, type=wire.RequesterState)
+    if isinstance(given, wire.Incoming) and isinstance(given.body, bodies.VisitClaimed) and state.claim is None:
+        await check_claim(request, given.body)
     done = wire.step(state, given, now=clock.now(), sign=letters.sign)
     if done.state.agreed is not None or (done.state.phase == "ended" and done.state.award is None):
         for asked in done.state.asked:
             await letters.finish(asked.link, asked.request)
     await set_request(request.id, machine=msgspec.json.encode(done.state).decode())
     for emit in done.emit:
-        await letters.send(emit.link, emit.type, emit.body["request"], emit.body)
+        letter = emit.link, emit.type, emit.body["request"], emit.body
+        if not (isinstance(given, wire.Resend) and await letters.refused_lately(*letter)):
+            await letters.send(*letter)
     for effect in done.effects:
         await _carry_out(act, await queries.request(request.id), done.state, effect)
     return done.state
@@ -131,6 +139,11 @@ async def _give_money_back(request: Request, n: int) -> None:
     visit = await rota_queries.visit(request.visit_id)
     if visit.line != _line(request, n):
         return
+    if visit.ends_at <= clock.now():
+        # Nobody comes instead any more.
+        await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
+        await rota.set_fields(visit.id, line="")
+        return
     line = _line(request, n, "back")
     if not await _move(visit, line, visit.worker_id or "", visit.fee_pence, visit.travel_pence, None):
         await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
@@ -152,16 +165,15 @@ async def _disclose(request: Request, state: wire.RequesterState, effect: wire.S
     facts = await members.must_know(request.person_id)
     us = identity.current()
     ring = await members.facilitator_for(request.person_id) or Helper("", us.name, us.phone)
-    told: Disclosure = disclosure(facts, visit, ring)
-    body = msgspec.to_builtins(told)
     ref = next(asked.request for asked in state.asked if asked.link == effect.link)
+    told = disclosure(facts, visit, ring, ref, effect.n)
     row = DisclosureOut(
         request_id=request.id, link_id=effect.link, reference=ref, n=effect.n,
-        body=msgspec.json.encode(body).decode(), retain_until=parse_time(told.retain_until),
+        body=msgspec.json.encode(told.as_wire()).decode(), retain_until=parse_time(told.retain_until),
     )  # fmt: skip
     if await insert_once(row):
         sent = bodies.DisclosureSent(
-            request=ref, n=effect.n, salted_hash=jcs.digest(body), retain_until=told.retain_until
+            request=ref, n=effect.n, salted_hash=disclosure_hash(told), retain_until=told.retain_until
         )
         await letters.send(effect.link, sent.TYPE, ref, sent.as_wire())
         await jobs.add("cover.forget_out", f"{ref}:{effect.n}", run_at=parse_time(told.retain_until), row=str(row.id))
@@ -181,12 +193,41 @@ async def _ask_how_it_went(act: Act, request: Request, state: wire.RequesterStat
     if claim.outcome == "cancelled_late":
         # The share was agreed before the worker set out, so it is confirmed without another question.
         await step(act, await queries.request(request.id), wire.ConfirmVisit("said_so"))
-    elif visit.state == "covered":
+    elif visit.state == "stopped":
+        # They had set out before word reached them. The share for calling off late is sure; the rest is for people to settle.
+        share = min(claim.fee_pence, (await queries.offer(request.chosen_offer)).fee_pence * visit.cancel_bps // 10_000)
+        await _differ(act, request, visit, claim, share, "amount")
+    else:
         spoken = (await rota_queries.said(visit.id)).get("person")
-        await rota.worker_said(act, visit, claim.outcome, claim.minutes)
-        if spoken and spoken.answer in {"yes", "partly"} and spoken.minutes == claim.minutes:
-            # The person spoke first, and the worker says the same: nothing is left to ask.
-            await step(act, await queries.request(request.id), wire.ConfirmVisit("said_so"))
+        if visit.state == "covered":
+            await rota.worker_said(act, visit, claim.outcome, claim.minutes)
+        if spoken:
+            # The person spoke first: nothing is left to ask them.
+            how = "said_so" if spoken.answer in {"yes", "partly"} else spoken.answer
+            await rota.stop_asking(visit.id)
+            await weigh(act, request, claim, how, spoken.minutes)
+
+
+async def weigh(act: Act, request: Request, claim: wire.Claimed, how: str, minutes: int) -> None:
+    """What the person says, beside what is claimed: the same is booked, and of the rest only the part in question waits."""
+    visit = await rota_queries.visit(request.visit_id)
+    same = minutes == claim.minutes and how in {"said_so", "window_lapsed"}
+    if same or not claim.fee_pence + claim.travel_pence:
+        # Where nothing is claimed there is nothing to dispute; a facilitator hears of it if the person says otherwise.
+        confirmed = wire.ConfirmVisit("window_lapsed" if how == "window_lapsed" else "said_so")
+        await step(act, await queries.request(request.id), confirmed)
+        if not same and minutes:
+            await tell({f.person_id for f in await members.facilitators()}, visit.id, "something_wrong")
+        return
+    offer = await queries.offer(request.chosen_offer)
+    sure = min(price_pence(offer.rate_pence, minutes), claim.fee_pence)
+    await _differ(act, request, visit, claim, sure, {"no": "not_came", "wrong": "something_wrong"}.get(how, "partly"))
+
+
+async def _differ(act: Act, request: Request, visit: Visit, claim: wire.Claimed, sure: int, reason: Any) -> None:
+    given = wire.DisputeVisit(sure, claim.fee_pence - sure, reason)
+    await step(act, await queries.request(request.id), given)
+    await tell({f.person_id for f in await members.facilitators()}, visit.id, "something_wrong")
 
 
 async def _book(act: Act, request: Request, state: wire.RequesterState, effect: wire.BookVisit) -> None:
@@ -199,7 +240,8 @@ async def _book(act: Act, request: Request, state: wire.RequesterState, effect: 
         NODE, visit.line, f"release:{visit.line}", part_pence=effect.fee_pence, travel_pence=effect.travel_pence
     )
     if visit.state != "stopped":
-        await rota.set_fields(visit.id, state="settled", settles_at=None)
+        came = effect.fee_pence + effect.travel_pence
+        await rota.set_fields(visit.id, state="settled" if came else "stopped", settles_at=None)
     if request.live:
         await set_request(request.id, state="ended", ended_reason="settled")
     await act.tell("cover.settled", "cover_request", request.id, link=award.link, due_pence=effect.due_pence)
@@ -225,6 +267,12 @@ async def _news(act: Act, request: Request, state: wire.RequesterState, effect: 
             await _is_coming(act, request, state)
         case "committed":
             await set_request(request.id, state="telling")
+        case "unclaimed":
+            if visit.line:
+                await tell({f.person_id for f in await members.facilitators()}, visit.id, "unclaimed")
+            await rota.set_fields(visit.id, state="stopped")
+            if request.live:
+                await set_request(request.id, state="ended", ended_reason="unclaimed", unsure=False)
         case "refused" | "no_answer" | "rescinded" | "other_terms" | "withdrew":
             if effect.offer:
                 await set_offer(effect.offer, "live" if effect.news in {"no_answer", "rescinded"} else "taken_back")

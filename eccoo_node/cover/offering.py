@@ -1,19 +1,19 @@
 """The doors of the side that offers: one of our workers comes to someone in another circle."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
-from eccoo_federation import bodies, claims
+from eccoo_federation import bodies, claims, limits
 from eccoo_federation import cover as wire
 from eccoo_federation.cover_types import OffererInput
-from eccoo_federation.times import wire_time
+from eccoo_federation.times import parse_time, wire_time
 from eccoo_node.agreements.actions import give_consent
 from eccoo_node.cover import queries
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.near import who_fits
 from eccoo_node.cover.queries import Mine, Open
-from eccoo_node.cover.rules import slots
+from eccoo_node.cover.rules import called_off_at, slots
 from eccoo_node.cover.shown import stored
 from eccoo_node.cover.tables import MyOffer, WorkerSlot
 from eccoo_node.db import jobs
@@ -31,9 +31,12 @@ from eccoo_node.members import queries as members
 from eccoo_node.members import workers
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota.actions import check_said
+from eccoo_node.rota.rules import ASKED_AGAIN
 from eccoo_node.rota.telling import tell
 
 HIGHEST_RATE_PENCE = 20_000
+# Times on the wire have whole seconds.
+A_MOMENT = timedelta(minutes=1)
 
 
 @door("cover.offer")
@@ -128,9 +131,11 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
     done = wire.step(state, given, now=clock.now())
     await set_mine(mine.id, machine=msgspec.json.encode(done.state).decode(), n=done.state.n)
     if done.state.agreed is not None or done.state.phase in {"withdrawn", "declined"}:
-        await letters.finish(mine.link_id, mine.ref)
+        await _finish(mine)
     for emit in done.emit:
-        await letters.send(emit.link, emit.type, emit.body["request"], emit.body)
+        letter = emit.link, emit.type, emit.body["request"], emit.body
+        if not (isinstance(given, wire.Resend) and await letters.refused_lately(*letter)):
+            await letters.send(*letter)
     after = done.state
     for effect in done.effects:
         match effect:
@@ -151,7 +156,17 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
                 await _news(mine, effect.news)
             case _:
                 raise AssertionError(f"unknown effect {effect}")
+    said = given.body if isinstance(given, wire.Incoming) else None
+    if isinstance(said, bodies.CoverCancelled) and (state.phase, after.phase) == ("committed", "ended"):
+        return await _claim_late_cancellation(act, mine, said)
     return after
+
+
+async def _finish(mine: Mine) -> None:
+    """Nothing more will happen about this offer; the state is pulled on while another of ours is in the same request."""
+    others = [one for one in await queries.mine_for(mine.open_request_id) if one.id != mine.id]
+    if all(one.state in {"taken_back", "closed", "settled"} for one in others):
+        await letters.finish(mine.link_id, mine.ref)
 
 
 async def set_mine(offer_id: str, **values: object) -> None:
@@ -178,6 +193,7 @@ _STATES = {
     "not_chosen": ("closed", "not_chosen"),
     "cancelled": ("closed", "cancelled_away"),
     "withdrawn": ("taken_back", ""),
+    "unclaimed": ("closed", "unclaimed_away"),
 }
 
 
@@ -188,6 +204,8 @@ async def _news(mine: Mine, news: str) -> None:
     await set_mine(mine.id, state=state)
     if state in {"closed", "taken_back"}:
         await set_mine(mine.id, disclosure="", retain_until=None, unsure=False)
+    if news == "unclaimed":
+        await _finish(mine)
     if state == "coming":
         await set_mine(mine.id, unsure=False)
     if told:
@@ -254,16 +272,23 @@ def _claimed(mine: Mine, outcome: str, minutes: int, fee: int, travel: int) -> w
     return wire.Claimed(outcome, minutes, fee, travel, due)
 
 
-async def claim_late_cancellation(act: Act, mine: Mine, now: datetime) -> None:
+async def _claim_late_cancellation(act: Act, mine: Mine, said: bodies.CoverCancelled) -> wire.OffererState:
     """The visit was called off later than agreed: the share that the terms name is claimed at once."""
+    mine, at = await queries.mine(mine.id), called_off_at(parse_time(said.cancelled_at), clock.now())
     terms = stored((await queries.open_request(mine.open_request_id)).body, bodies.CoverRequested).cancellation
-    if terms.pay_bps and (mine.starts_at - now).total_seconds() < terms.notice_hours * 3600:
-        fee = mine.fee_pence * terms.pay_bps // 10_000
-        await step(act, await queries.mine(mine.id), wire.Claim(_claimed(mine, "cancelled_late", 0, fee, 0)))
+    fee = mine.fee_pence * terms.pay_bps // 10_000
+    if fee and (mine.starts_at - at).total_seconds() < terms.notice_hours * 3600:
+        return await step(act, mine, wire.Claim(_claimed(mine, "cancelled_late", 0, fee, 0)))
+    await _finish(mine)
+    return msgspec.json.decode(mine.machine, type=wire.OffererState)
 
 
 async def _book(act: Act, mine: Mine, effect: wire.BookVisit) -> None:
     """The other circle's yes: what they owe us, and through us our worker, enters the books of the worker's home."""
+    if not effect.fee_pence + effect.travel_pence:
+        # They did not go, as they said: there is nothing to write down.
+        await set_mine(mine.id, state="closed", disclosure="", retain_until=None)
+        return
     await escrow.owe_worker_from(
         NODE, mine.link_id, f"away:{mine.id}", mine.worker_id, effect.fee_pence, effect.travel_pence,
         payer_add_bps=mine.payer_add_bps, worker_deduct_bps=mine.worker_deduct_bps, home_share_bps=mine.home_share_bps,
@@ -275,11 +300,17 @@ async def _book(act: Act, mine: Mine, effect: wire.BookVisit) -> None:
 
 
 @door("cover.mine_by_itself")
-async def by_clock(act: Act, *, offer_id: str) -> None:
-    """The machine of an offer looks at the time."""
+async def by_clock(act: Act, *, offer_id: str) -> datetime | None:
+    """The machine of an offer looks at the time. Returns when to look again, once the visit should be over."""
     mine = await queries.lock_mine(offer_id)
     act.allow(mine.thing)
     if mine.state in {"offered", "preparing"}:
         await step(act, mine, wire.Tick())
     elif mine.state == "coming" and clock.now() >= mine.ends_at:
+        until = mine.ends_at + limits.CLAIM_WITHIN
+        if clock.now() > until:
+            await step(act, mine, wire.Tick())
+            return None
         await tell({mine.worker_id}, None, "say_how_it_went_away", about=mine.id, path=f"/coming/{mine.id}")
+        return mine.ends_at + ASKED_AGAIN if clock.now() < mine.ends_at + ASKED_AGAIN else until + A_MOMENT
+    return None

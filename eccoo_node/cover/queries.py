@@ -7,6 +7,7 @@ import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value, locking, marks
 from eccoo_node.escrow.rules import Terms
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.members import queries as members
@@ -227,6 +228,14 @@ async def open_request(id_: str) -> Open:
 async def open_by_ref(link_id: str, ref: str) -> Open | None:
     row = await fetch_one(f"{_OPEN} WHERE link_id = ? AND reference = ?", link_id, ref)
     return Open(*row) if row else None
+
+
+async def has_room(link_id: str, ref: str, most: int) -> bool:
+    """Whether one more request of this circle may be open here; one that is open already takes no more room."""
+    rows = await fetch(
+        "SELECT reference FROM open_request WHERE link_id = ? AND state = 'open' AND ends_at > ?", link_id, clock.now()
+    )
+    return len(rows) < most or any(row[0] == ref for row in rows)
 
 
 async def open_requests(now: datetime) -> list[Open]:

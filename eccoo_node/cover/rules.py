@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from eccoo_federation import limits
 from eccoo_node.kernel.access import Actor, Thing, rule
 from eccoo_node.rota.rules import local
 
@@ -46,6 +47,14 @@ def hours(now: datetime, starts_at: datetime, zone: ZoneInfo) -> Hours:
     sure_by = evening if evening >= now + timedelta(hours=1) else starts_at - timedelta(hours=1)
     sure_by = min(max(sure_by, now + timedelta(minutes=5)), starts_at)
     return Hours(next_news(now, starts_at, zone), starts_at, sure_by)
+
+
+def called_off_at(said_at: datetime, heard_at: datetime) -> datetime:
+    """When a visit counts as called off: as its letter says, so far as a message may have been under way.
+
+    Whoever hears of it can prove no earlier moment, and a worker's share is not lost by a date that somebody wrote.
+    """
+    return min(max(said_at, heard_at - timedelta(seconds=limits.SIGNATURE_LIFE_S)), heard_at)
 
 
 def slots(starts_at: datetime, ends_at: datetime) -> list[datetime]:

@@ -4,25 +4,18 @@ Where the two sides differ, only the part in question waits; each circle writes 
 are booked once both have written the same.
 """
 
-from datetime import timedelta
-
 import msgspec
 
-from eccoo_federation import bodies, claims, limits
+from eccoo_federation import claims
 from eccoo_federation import cover as wire
-from eccoo_federation.errors import ProtocolError
 from eccoo_node.cover import machine, offering, queries
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.queries import Request
-from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.kernel.money import price_pence
-from eccoo_node.members import queries as members
 from eccoo_node.record import events
 from eccoo_node.record.events import Happened
 from eccoo_node.rota import queries as rota
-from eccoo_node.rota.telling import tell
 
 
 @events.on("visit.settled")
@@ -50,43 +43,7 @@ async def confirm_visit(act: Act, *, visit_id: str, how: str, minutes: int) -> N
     claim, open_question = _claim(request)
     if claim is None or not open_question:
         return
-    if minutes == claim.minutes and how in {"said_so", "window_lapsed"}:
-        await machine.step(act, request, wire.ConfirmVisit("said_so" if how == "said_so" else "window_lapsed"))
-        return
-    offer = await queries.offer(request.chosen_offer)
-    sure = min(price_pence(offer.rate_pence, minutes), claim.fee_pence)
-    reasons = {"no": "not_came", "wrong": "something_wrong"}
-    given = wire.DisputeVisit(sure, claim.fee_pence - sure, reasons.get(how, "partly"))  # type: ignore[arg-type]
-    await machine.step(act, request, given)
-    await tell({f.person_id for f in await members.facilitators()}, visit_id, "something_wrong")
-
-
-async def check_claim(request: Request, claim: bodies.VisitClaimed) -> None:
-    """Raises ProtocolError("wrong_amount") for a claim above what was agreed or above what its minutes come to, one that
-    does not add up, or pay for a late cancellation that did not happen or at another share than the terms name; and
-    "wrong_state" for a visit that has not begun, which would else settle by itself before anyone came."""
-    offer = await queries.offer(request.chosen_offer)
-    visit = await rota.visit(request.visit_id)
-    due = claims.due_pence(
-        claim.fee_pence, claim.travel_pence, offer.worker_deduct_bps, offer.payer_add_bps, offer.home_share_bps
-    )
-    if claim.fee_pence > offer.fee_pence or claim.travel_pence > offer.travel_pence or claim.due_pence != due:
-        raise ProtocolError("wrong_amount")
-    if claim.outcome == "cancelled_late":
-        share = offer.fee_pence * visit.cancel_bps // 10_000
-        if visit.state != "stopped" or not visit.line or claim.fee_pence != share or claim.travel_pence:
-            raise ProtocolError("wrong_amount")
-        return
-    if clock.now() + timedelta(seconds=limits.CLOCK_FUTURE_S) < visit.starts_at:
-        raise ProtocolError("wrong_state")
-    length = clock.minutes_between(visit.starts_at, visit.ends_at)
-    shorter = claim.minutes if 0 < claim.minutes < length else -1
-    minutes = {"did_not_go": 0, "shorter": shorter}.get(claim.outcome, length)
-    most = (
-        offer.fee_pence if minutes == length else min(offer.fee_pence, price_pence(offer.rate_pence, max(minutes, 0)))
-    )
-    if claim.minutes != minutes or claim.fee_pence > most or (claim.travel_pence and not minutes):
-        raise ProtocolError("wrong_amount")
+    await machine.weigh(act, request, claim, how, minutes)
 
 
 def _claim(request: Request) -> tuple[wire.Claimed | None, bool]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from eccoo_federation import bodies
+from eccoo_federation import bodies, events
 from eccoo_federation.bodies import Body
 from eccoo_federation.shapes import read
 from eccoo_federation.times import wire_time
@@ -19,6 +19,8 @@ from eccoo_node.members.cards import CareCodes, Helper, MustKnow
 from eccoo_node.rota.queries import Visit
 
 B = TypeVar("B", bound=Body)
+# The longest text on the wire.
+LINE = 600
 
 
 def open_question(
@@ -59,8 +61,8 @@ def open_question(
     ).as_wire()
 
 
-class Disclosure(msgspec.Struct, frozen=True):
-    """What the worker who is coming may read, until `retain_until`. Moves once, only against a certificate."""
+class Disclosed(msgspec.Struct, frozen=True):
+    """What the worker who is coming may read, until `retain_until`, as their own circle keeps it."""
 
     called: str
     full_name: str
@@ -71,23 +73,45 @@ class Disclosure(msgspec.Struct, frozen=True):
     ring: str
     ring_called: str
     retain_until: str
-    salt: str
 
 
-def disclosure(facts: MustKnow, visit: Visit, ring: Helper) -> Disclosure:
-    """Only what this visit needs: who, where, how to get in, what must be known, and whom to ring."""
-    return Disclosure(
+def disclosure(facts: MustKnow, visit: Visit, ring: Helper, ref: str, n: int) -> events.Disclosure:
+    """Only what this visit needs: who, where, how to get in, what must be known, and whom to ring. Moves once, only
+    against a certificate."""
+    way_in, *more = _parts(facts.way_in) or [""]
+    return events.Disclosure(
+        request=ref,
+        n=n,
+        salt=secrets.token_urlsafe(32),
+        name=facts.full_name,
         called=facts.called,
-        full_name=facts.full_name,
         address=visit.address,
         phone=facts.phone,
-        way_in=facts.way_in,
-        must_know=facts.must_know,
+        way_in=way_in,
+        must_know=(*more, *_parts(facts.must_know)),
         ring=ring.phone,
         ring_called=ring.called,
         retain_until=wire_time(visit.ends_at + RETAIN),
-        salt=secrets.token_urlsafe(24),
     )
+
+
+def disclosed(told: events.Disclosure) -> Disclosed:
+    return Disclosed(
+        called=told.called or told.name,
+        full_name=told.name,
+        address=told.address,
+        phone=told.phone,
+        way_in=told.way_in,
+        must_know="\n".join(told.must_know),
+        ring=told.ring,
+        ring_called=told.ring_called,
+        retain_until=told.retain_until,
+    )
+
+
+def _parts(text: str) -> list[str]:
+    """A text in pieces that the wire takes: a line each, a long line cut."""
+    return [line[at : at + LINE] for line in text.splitlines() for at in range(0, max(len(line), 1), LINE)]
 
 
 def plain(text: str) -> str:

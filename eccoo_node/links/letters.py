@@ -6,6 +6,7 @@ handed to its handler inside the transaction that records it, so that the act an
 
 import secrets
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -21,6 +22,9 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.links import identity, queries
+
+# How soon something that was refused may be said again.
+SAID_AGAIN = timedelta(days=1)
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -133,6 +137,17 @@ async def send(link_id: str, type_: str, subject: str, body: dict[str, Any]) -> 
         await follow(link_id, subject)
     await wake(link_id)
     return draft.id
+
+
+async def refused_lately(link_id: str, type_: str, subject: str, body: dict[str, Any]) -> bool:
+    """Whether the other circle refused this very letter within a day. Saying it again at once would be answered the same
+    way, and the refusal would make us say it again."""
+    row = await fetch_one(
+        "SELECT 1 FROM letter_out WHERE link_id = ? AND subject = ? AND type = ? AND body = ? AND state = 'refused' "
+        "AND answered_at > ? LIMIT 1",
+        link_id, subject, type_, msgspec.json.encode(body).decode(), clock.now() - SAID_AGAIN,
+    )  # fmt: skip
+    return row is not None
 
 
 async def wake(link_id: str) -> None:

@@ -33,6 +33,7 @@ _ALARMS = {
     "words_differ": "The six words were not the same. Somebody may have stood between the two nodes.",
     "event_changed": "A letter came a second time with other content.",
     "seq_reused": "Two different letters came under one number.",
+    "other_disclosure": "What they sent about someone is not what they had signed for. Nobody was shown it.",
     "dead_letter": "They could not read one of our letters. We put it aside.",
     "restored_here": "Our node had forgotten letters that it sent. Was an old copy put back?",
     "restored_there": "Their node had forgotten letters of ours. We send them again.",

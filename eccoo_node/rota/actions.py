@@ -15,7 +15,7 @@ from eccoo_node.members import queries as members
 from eccoo_node.record.door import Act, door
 from eccoo_node.rota import queries
 from eccoo_node.rota.queries import Visit
-from eccoo_node.rota.rules import ASKED_AGAIN, late, settles_at
+from eccoo_node.rota.rules import ASKED_AGAIN, ASKED_AROUND, late, settles_at
 from eccoo_node.rota.tables import Absence, Said
 from eccoo_node.rota.tables import Visit as VisitRow
 from eccoo_node.rota.telling import team_around, tell
@@ -143,6 +143,7 @@ async def cant_come(act: Act, *, visit_ids: list[str]) -> list[str]:
             raise Conflict("This visit has already changed. Please look at your week again.", "visit_changed")
         await insert(Absence(visit_id=visit.id, worker_id=visit.worker_id, said_at=clock.now(), via=act.actor.via))
         await set_fields(visit.id, state="gap")
+        await jobs.add("rota.gap_over", visit.id, run_at=visit.ends_at, visit=visit.id)
         around = await team_around(visit.person_id, visit.team_id, visit_worker=visit.worker_id)
         await tell(around - {act.actor.person_id}, visit.id, "gap")
         await act.tell("visit.gap", "visit", visit.id, cannot_be_missed=visit.cannot_be_missed)
@@ -278,6 +279,12 @@ async def answer_visit(act: Act, *, visit_id: str, answer: str, minutes: int | N
     return "settled"
 
 
+async def stop_asking(visit_id: str) -> None:
+    """The person has spoken: what the worker said does not stand by itself any more."""
+    await set_fields(visit_id, state="said", settles_at=None)
+    await jobs.cancel("rota.settle", visit_id)
+
+
 async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> None:
     """Let the money go where it was agreed. A visit covered from a linked circle is settled by cover, which listens."""
     await set_fields(visit.id, settles_at=None)
@@ -296,19 +303,26 @@ async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> Non
 async def settle_by_time(act: Act, *, visit_id: str) -> bool:
     """Nobody answered by the hour named: what the worker said stands. False when it may not lapse yet.
 
-    No lapse while the person is in hospital, has died, or is spoken for by the worker who is paid.
+    No lapse while the person is in hospital, has died, or is spoken for by the worker who is paid. Where no one opened the
+    door a facilitator asks first, and has a fortnight for it. A gap that nobody filled ends with its hour: its money goes
+    back.
     """
     visit = await queries.lock_visit(visit_id)
     act.allow(visit.thing)
+    if visit.state == "gap" and visit.ends_at <= clock.now():
+        await return_money(visit)
+        await set_fields(visit.id, state="stopped", line="")
+        return True
     if visit.state != "said" or visit.settles_at is None or visit.settles_at > clock.now():
         return False
     spoken = (await queries.said(visit_id)).get("worker")
     speaks_for_self = visit.worker_id in await members.speakers_for(visit.person_id, "say_visit_went")
-    if visit.standing != "here" or speaks_for_self or spoken is None or spoken.answer == "no_answer":
-        await set_fields(visit.id, settles_at=None)
+    door_closed = spoken is not None and spoken.answer == "no_answer" and clock.now() < visit.ends_at + ASKED_AROUND
+    if visit.standing != "here" or speaks_for_self or spoken is None or door_closed:
+        await set_fields(visit.id, settles_at=visit.ends_at + ASKED_AROUND if door_closed else None)
         await tell({f.person_id for f in await members.facilitators()}, visit.id, "please_ask")
         return False
-    if spoken.answer == "did_not_go":
+    if spoken.answer == "did_not_go" and not visit.cover_circle:
         await return_money(visit)
         await set_fields(visit.id, state="stopped", line="", settles_at=None)
         return True
@@ -318,6 +332,14 @@ async def settle_by_time(act: Act, *, visit_id: str) -> bool:
 
 @jobs.job("rota.settle")
 async def _settle_job(payload: dict[str, str]) -> datetime | None:
+    if await settle_by_time(NODE, visit_id=payload["visit"]):
+        return None
+    again = (await queries.visit(payload["visit"])).settles_at
+    return again if again and again > clock.now() else None
+
+
+@jobs.job("rota.gap_over")
+async def _gap_over(payload: dict[str, str]) -> datetime | None:
     await settle_by_time(NODE, visit_id=payload["visit"])
     return None
 

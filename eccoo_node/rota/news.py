@@ -31,6 +31,7 @@ SENTENCES = {
     "no_answer": "No one answered {who} at {whose} door {day}.",
     "something_wrong": "{Person} said that something was not right with the visit {day}.",
     "please_ask": "Please ask {person} how the visit {day} went. It does not settle itself.",
+    "unclaimed": "Nobody said that the visit{to} {day} took place, and its money has gone back. Please ring {person}.",
     "released": "The visit{to} {day} is settled, and the money is yours.",
     "say_how_it_went": "How did it go{to_with} {day}?",
     # looking for someone else
@@ -58,6 +59,7 @@ SENTENCES = {
     "cancelled_away": "The visit in {there} {day} does not take place.",
     "not_sure_away": "We can’t be sure about the visit in {there} {day}. Please ring.",
     "say_how_it_went_away": "How did it go in {there} {day}?",
+    "unclaimed_away": "You did not say how it went in {there} {day}, and nothing is paid for it. Please ring if you were there.",
     "released_away": "The visit in {there} {day} is settled, and the money is yours.",
 }
 # Where each leads; the visit's own page where nothing is said here.
@@ -82,6 +84,7 @@ _PATHS = {
     "cancelled_away": "/coming/{about}",
     "not_sure_away": "/coming/{about}",
     "say_how_it_went_away": "/coming/{about}/went",
+    "unclaimed_away": "/coming/{about}",
     "released_away": "/coming/{about}",
 }
 # What a facilitator is told in order to lift the telephone.
@@ -90,6 +93,7 @@ TO_DO = (
     "no_answer",
     "something_wrong",
     "please_ask",
+    "unclaimed",
     "differ",
     "talk",
     "another_time",

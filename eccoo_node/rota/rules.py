@@ -7,6 +7,8 @@ from eccoo_node.kernel.access import Actor, Thing, rule
 from eccoo_node.members.rules import yes_to
 
 ASKED_AGAIN = timedelta(hours=24)
+# How long a facilitator has to find out why nobody opened the door, before what the worker said stands.
+ASKED_AROUND = timedelta(days=14)
 _SETTLES_AT = time(18)
 
 

@@ -319,6 +319,9 @@ def _for_requester(state: RequesterState, document: OffererDocument, theirs: _Of
             return [Incoming(link, b.CoverAcknowledged(request=request, n=theirs.n, certificate_hash=seen))]
         if state.phase != "ended" and theirs.certificate is not None and theirs.n > state.n:
             return [Adopt(link, theirs.certificate)]
+        if state.phase == "ended" and document.at >= state.starts_at:
+            # Calling it off came too late for a worker who has set out; nothing that is said again changes that.
+            return []
         return again
     if theirs.phase in ("offered", "locking", "prepared"):
         return again

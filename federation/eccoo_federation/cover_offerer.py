@@ -14,6 +14,7 @@ from . import bodies as b
 from . import cover_types as t
 from . import jcs
 from .cover_terms import read_certificate
+from .cover_visits import claim_until
 from .errors import ProtocolError
 
 
@@ -21,7 +22,7 @@ def offerer_step(state: t.OffererState, given: t.OffererInput, now: str) -> t.Of
     """One step. ``now`` is a wire time. Raises ``wrong_state``, ``bad_certificate`` or ``wrong_amount``."""
     match given:
         case t.Incoming():
-            step = _incoming(state, given)
+            step = _incoming(state, given, now)
         case t.Availability():
             step = _availability(state, given)
         case t.Withdraw():
@@ -39,7 +40,7 @@ def offerer_step(state: t.OffererState, given: t.OffererInput, now: str) -> t.Of
     return replace(step, state=replace(step.state, rev=state.rev + 1))
 
 
-def _incoming(state: t.OffererState, given: t.Incoming) -> t.OffererStep:
+def _incoming(state: t.OffererState, given: t.Incoming, now: str) -> t.OffererStep:
     if given.link != state.link:
         raise ProtocolError("wrong_link")
     if getattr(given.body, "request", None) != state.request:
@@ -54,7 +55,7 @@ def _incoming(state: t.OffererState, given: t.Incoming) -> t.OffererStep:
         case b.CoverDeclined() as body:
             return _declined(state, body.offer)
         case b.CoverCancelled():
-            return _cancelled(state)
+            return _cancelled(state, now)
         case b.VisitConfirmed() as body:
             return _visit_confirmed(state, body)
         case b.VisitDisputed() as body:
@@ -166,8 +167,11 @@ def _declined(state: t.OffererState, offer: str | None) -> t.OffererStep:
     return t.OffererStep(declined, effects=(t.ReleaseWorker(state.offer), t.Tell("not_chosen", offer=state.offer)))
 
 
-def _cancelled(state: t.OffererState) -> t.OffererStep:
+def _cancelled(state: t.OffererState, now: str) -> t.OffererStep:
     if state.phase not in ("offered", "locking", "prepared", "committed"):
+        return t.OffererStep(state)
+    if state.phase == "committed" and state.starts_at <= now:
+        # The worker has gone there by now, whatever the event says of when it was written: they say how it went.
         return t.OffererStep(state)
     ended = replace(state, phase="ended")
     return t.OffererStep(ended, effects=(t.ReleaseWorker(state.offer), t.Tell("cancelled", state.n)))
@@ -234,6 +238,9 @@ def _their_resolution(state: t.OffererState, body: b.VisitResolved) -> t.Offerer
 
 
 def _tick(state: t.OffererState, now: str) -> t.OffererStep:
+    if state.phase == "committed" and claim_until(state.ends_at) < now:
+        over = replace(state, phase="ended")
+        return t.OffererStep(over, effects=(t.ReleaseWorker(state.offer), t.Tell("unclaimed", state.n)))
     if state.phase == "offered" and state.hold_until < now:
         return _withdraw(state, "lapsed")
     if state.phase in ("locking", "prepared") and state.ends_at < now:

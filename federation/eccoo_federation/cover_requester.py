@@ -22,9 +22,11 @@ from .cover_visits import (
     confirm_visit,
     dispute_visit,
     emit,
+    lapse,
     resolve_visit,
     settled,
     their_resolution,
+    unclaimed,
     visit_holds,
 )
 from .errors import ProtocolError
@@ -273,6 +275,8 @@ def _decline(state: t.RequesterState, given: t.DeclineOffer) -> t.RequesterStep:
 
 
 def _tick(state: t.RequesterState, now: str) -> t.RequesterStep:
+    if unclaimed(state, now):
+        return lapse(state, now)
     step = t.RequesterStep(state)
     if state.phase == "awarded" and state.award is not None and state.award.confirm_by < now:
         step = _rescind(state, "no_answer")

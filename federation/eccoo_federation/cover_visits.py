@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from . import bodies as b
 from . import cover_types as t
 from .errors import ProtocolError
+from .limits import CLAIM_WITHIN
+from .times import parse_time, wire_time
 
 
 def asked_on(state: t.RequesterState, link: str) -> t.Asked | None:
@@ -72,6 +74,33 @@ def their_resolution(state: t.RequesterState, link: str, body: b.VisitResolved) 
         return t.RequesterStep(state)
     theirs = replace(claim, fee_pence=body.fee_pence, travel_pence=body.travel_pence, due_pence=body.due_pence)
     return _settle_dispute(replace(state, resolution_theirs=theirs))
+
+
+def claim_until(ends_at: str) -> str:
+    """The last moment at which a visit is claimed."""
+    return wire_time(parse_time(ends_at) + CLAIM_WITHIN)
+
+
+def unclaimed(state: t.RequesterState, now: str) -> bool:
+    """A worker was sure to come, or the visit was called off after that, and by now nobody claims anything for it."""
+    waits = state.phase in ("committed", "ended") and state.award is not None and state.certificate is not None
+    return waits and state.claim is None and claim_until(state.ends_at) < now
+
+
+def lapse(state: t.RequesterState, now: str) -> t.RequesterStep:
+    """End what is `unclaimed`; a claim that comes now is refused (``wrong_state``)."""
+    award = state.award
+    assert award is not None
+    effects = (t.Tell("unclaimed", award.n), t.ReleaseMoney(award.n))
+    ended = replace(state, phase="ended", award=None)
+    if state.phase == "ended":
+        return t.RequesterStep(ended, effects=effects)
+    ended = replace(ended, ended_at=now, ended_reason="window_passed")
+    told = tuple(
+        emit(ended, asked.link, b.CoverCancelled(request=asked.request, cancelled_at=now, reason="window_passed"))
+        for asked in state.asked
+    )
+    return t.RequesterStep(ended, told, effects)
 
 
 def visit_holds(state: t.RequesterState) -> tuple[t.Emit, ...]:

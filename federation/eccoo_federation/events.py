@@ -100,7 +100,8 @@ class Ping(msgspec.Struct, frozen=True):
 class Disclosure(Shape, frozen=True, kw_only=True):
     """What the holder of a certificate pulls once, and nobody logs.
 
-    ``salt`` makes the hash in the event unguessable.
+    ``salt`` makes the hash in the event unguessable. ``name`` is the full one, ``called`` what they like to be called;
+    ``ring`` is the number of whoever helps when something is not as it should be, ``ring_called`` what they are called.
     """
 
     v: Literal[1] = 1
@@ -112,6 +113,9 @@ class Disclosure(Shape, frozen=True, kw_only=True):
     way_in: Text = ""
     must_know: tuple[Text, ...] = ()
     phone: Text = ""
+    called: Text = ""
+    ring: Text = ""
+    ring_called: Text = ""
     retain_until: Time
 
 

@@ -15,6 +15,8 @@ BATCH_EVENTS = 50
 BATCH_BYTES = 192 * 1024
 BUFFERED_EVENTS = 64
 LOG_ENTRIES = 256
+# Visits of one circle that wait for an offer at one moment: many times what a circle of a town ever has.
+OPEN_REQUESTS = 200
 FACE_BYTES = 8 * 1024
 
 CALL_TIMEOUT_S = 15
@@ -31,6 +33,8 @@ INVITE_LIFE = timedelta(hours=48)
 AGREEMENT_LIFE = timedelta(days=365)
 REFETCH_EVERY = timedelta(minutes=10)
 PULL_EVERY = timedelta(minutes=5)
+# What nobody has claimed by then is owed by nobody: the asker's held money goes back to whoever paid it.
+CLAIM_WITHIN = timedelta(days=14)
 
 RETRIES_S = (0, 5, 30, 120, 600, 1800)
 
@@ -42,6 +46,7 @@ def advertised() -> dict[str, int]:
         "batch_events": BATCH_EVENTS,
         "body_bytes": BODY_BYTES,
         "events_per_min": EVENTS_PER_MIN,
+        "open_requests": OPEN_REQUESTS,
         "requests_per_min": REQUESTS_PER_MIN,
     }
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eccoo_federation import cover
+from eccoo_federation import cover, limits
 from eccoo_federation.times import wire_time
 
 from .cover_world import START, World, link_name
@@ -110,6 +110,19 @@ def test_never_two_certificates_and_both_sides_agree_after_healing(
     world = one_bad_day(seed, loss, links, workers)
     world.heal()
     world.check_agreement()
+    the_last_moment_passes(world)
+
+
+def the_last_moment_passes(world: World) -> None:
+    """Whatever was not claimed is over on both sides, by their own clocks, and no money waits for it."""
+    world.now = START + timedelta(hours=3) + limits.CLAIM_WITHIN
+    world.ask(cover.Tick())
+    for key in sorted(world.offers):
+        world.offer_side(key, cover.Tick())
+    world.heal()
+    assert world.asker.phase in ("delivered", "confirmed", "ended")
+    assert {state.phase for state in world.offers.values()} <= {"delivered", "withdrawn", "declined", "ended"}
+    assert world.asker.claim is not None or not world.held
 
 
 def test_the_bad_days_do_reach_every_phase() -> None:

@@ -5,11 +5,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from eccoo_federation import claims
+from eccoo_federation import claims, jcs, limits
+from eccoo_federation import cover as wire
+from eccoo_federation.errors import ProtocolError
 from eccoo_node.cover import actions as cover
 from eccoo_node.cover import offering, queries
-from eccoo_node.cover.letters import read_disclosure
+from eccoo_node.cover.letters import read_state
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import queries as money
@@ -133,16 +136,58 @@ async def test_what_was_disclosed_is_out_of_reach_once_the_visit_is_called_off(s
     assert await story.a.rows("SELECT COUNT(*) FROM disclosure_out") == [(0,)]
 
 
+async def disclosed_anew(story: Story, *, announced: bool) -> None:
+    """Hebden changes what it discloses, and signs for it or not; Todmorden fetches it again."""
+    ref, link = await asked_as(story), story.pair.link_id
+    with story.a.bound():
+        body = msgspec.json.decode((await story.a.row("SELECT body FROM disclosure_out"))[0])
+        body |= {"retain_until": "2099-01-01T00:00:00Z", "name": "Somebody Else"}
+        hashed = jcs.digest(body) if announced else jcs.digest({**body, "address": "Another"})
+        told = {"request": ref, "n": 1, "salted_hash": hashed, "retain_until": body["retain_until"]}
+        async with write():
+            await fetch("UPDATE disclosure_out SET body = ?", msgspec.json.encode(body).decode())
+            await letters.send(link, "disclosure.sent", ref, told)
+    await story.pair.settle()
+
+
 async def test_what_is_disclosed_is_kept_no_longer_than_a_visit_needs(story: Story) -> None:
     await story.committed()
-    path, link = f"disclosures/{await asked_as(story)}/1", story.pair.link_id
+    await disclosed_anew(story, announced=True)
     with story.b.bound():
         mine = await queries.mine(story.offer)
-        assert mine.told
-        async with write():
-            await read_disclosure(circle_actor(link), path, {**mine.told, "retain_until": "2099-01-01T00:00:00Z"})
-        mine = await queries.mine(story.offer)
+        assert mine.told is not None
+        assert mine.told["full_name"] == "Somebody Else"
         assert mine.retain_until == mine.ends_at + timedelta(days=14)
+
+
+async def test_what_is_disclosed_is_what_was_signed_for_or_nobody_reads_it(story: Story) -> None:
+    await story.committed()
+    await disclosed_anew(story, announced=False)
+    with story.b.bound():
+        mine = await queries.mine(story.offer)
+        assert mine.told is not None
+        assert mine.told["full_name"] == "Edith Crabtree"
+    assert await story.b.rows("SELECT code FROM link_alarm") == [("other_disclosure",)]
+
+
+async def test_a_circle_asks_for_no_more_at_one_time_than_the_limit(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "OPEN_REQUESTS", 2)
+    body = {
+        "area": "HX7", "starts_at": "2026-11-26T09:00:00Z", "ends_at": "2026-11-26T11:00:00Z", "needs": {},
+        "fee_pence": 6000, "schedule": {"worker_deduct_bps": 1500, "payer_add_bps": 0},
+        "reply_by": "2026-11-25T09:00:00Z", "hold_until": "2026-11-26T09:00:00Z", "go_no_go_at": "2026-11-25T18:00:00Z",
+    }  # fmt: skip
+    asked = [(ref, await from_b(story, "cover.requested", ref, {"request": ref, **body})) for ref in ("r1", "r2", "r3")]
+    assert asked == [("r1", "applied"), ("r2", "applied"), ("r3", "too_many")]
+    refused = await story.b.row("SELECT state, code FROM letter_out WHERE subject = 'r3'")
+    assert tuple(refused) == ("refused", "too_many")
+    # The same question again takes no more room, and one that has ended makes some.
+    assert await from_b(story, "cover.requested", "r2", {"request": "r2", **body}) == "applied"
+    ended = {"request": "r1", "cancelled_at": "2026-11-23T08:00:00Z", "reason": "not_needed"}
+    assert await from_b(story, "cover.cancelled", "r1", ended) == "applied"
+    assert await from_b(story, "cover.requested", "r4", {"request": "r4", **body}) == "applied"
 
 
 async def test_no_visit_is_called_off_once_it_has_begun(story: Story) -> None:
@@ -194,3 +239,75 @@ async def test_a_second_search_for_one_visit_sets_its_own_money_aside(story: Sto
         assert held.held_pence == 6600
         assert await money.credit_pence(story.payer) == 50_000 - 6600
         await verify_books()
+
+
+async def called_off_by_a(story: Story, said_at: str) -> None:
+    """Hebden calls the visit off on the wire alone, with a date of its choosing."""
+    ref = await asked_as(story)
+    with story.a.bound():
+        async with write():
+            await letters.send(
+                story.pair.link_id, "cover.cancelled", ref,
+                {"request": ref, "cancelled_at": said_at, "reason": "not_needed"},
+            )  # fmt: skip
+    await story.pair.settle()
+
+
+async def claimed_by_b(story: Story) -> list[tuple[str, int]]:
+    rows = await story.b.rows("SELECT machine FROM my_offer")
+    found = [msgspec.json.decode(row[0], type=wire.OffererState).claim for row in rows]
+    return [(claim.outcome, claim.fee_pence) for claim in found if claim]
+
+
+async def test_a_date_that_the_other_circle_wrote_does_not_take_a_late_share_away(story: Story) -> None:
+    await story.committed()
+    story.pair.move(timedelta(days=2, hours=20))
+    await called_off_by_a(story, "2026-11-23T09:00:00Z")
+    assert await claimed_by_b(story) == [("cancelled_late", 3300)]
+
+
+async def test_nor_does_a_state_that_is_pulled_instead_of_the_letter(story: Story) -> None:
+    await story.committed()
+    story.pair.move(timedelta(days=2, hours=20))
+    ref = await asked_as(story)
+    with story.a.bound():
+        request = await queries.request(story.request)
+        state = msgspec.json.decode(request.machine, type=wire.RequesterState)
+        ended = replace(state, phase="ended", ended_at="2026-11-23T09:00:00Z", ended_reason="not_needed")
+        shown = wire.requester_document(ended, story.pair.link_id, now=story.a.clock(), sign=letters.sign)
+    with story.b.bound():
+        async with write():
+            await read_state(circle_actor(story.pair.link_id), f"requests/{ref}", shown)
+    assert await claimed_by_b(story) == [("cancelled_late", 3300)]
+
+
+async def test_what_was_on_its_way_for_a_moment_counts_from_when_it_was_written(story: Story) -> None:
+    await story.committed()
+    # Four minutes before the last moment for calling it off, told two minutes after it.
+    story.pair.move(timedelta(days=2, hours=1, minutes=2))
+    await called_off_by_a(story, "2026-11-25T08:58:00Z")
+    assert await claimed_by_b(story) == []
+
+
+async def test_a_visit_that_has_begun_is_not_called_off_from_elsewhere(story: Story) -> None:
+    await story.committed()
+    story.pair.move(timedelta(days=3, hours=2))
+    await called_off_by_a(story, "2026-11-23T09:00:00Z")
+    assert (await story.states())[2] == "coming"
+    assert await claimed_by_b(story) == []
+
+
+async def test_a_claim_in_a_pulled_state_is_looked_at_like_one_in_a_letter(story: Story) -> None:
+    await story.committed()
+    story.pair.move(timedelta(days=3, hours=4))
+    ref = await asked_as(story)
+    with story.b.bound():
+        state = msgspec.json.decode((await queries.mine(story.offer)).machine, type=wire.OffererState)
+        due = claims.due_pence(6600, 0, 1500, 0, 5000)
+        too_much = wire.Claimed("shorter", 30, 6600, 0, due)
+        claiming = replace(state, phase="delivered", claim=too_much)
+        shown = wire.offerer_document([claiming], now=story.b.clock(), sign=letters.sign)
+    with story.a.bound(), pytest.raises(ProtocolError, match="wrong_amount"):
+        async with write():
+            await read_state(circle_actor(story.pair.link_id), f"requests/{ref}", shown)
+    assert (await story.visit_row()).state == "covered"
