@@ -11,7 +11,7 @@ from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.rules import SEEING_COVER
 from eccoo_node.cover.web.week import entry
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.access import Actor
+from eccoo_node.kernel.access import Actor, Thing, may
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
 from eccoo_node.rota import news as news_of
@@ -328,6 +328,7 @@ class HomeController(Controller):
             if actor.acting_for
             else [t for t in await members.teams_of(actor.person_id) if t[1].id != actor.person_id]
         )
+        own_team = await members.team_of(reader.id)
         desk = (
             await for_facilitator(actor, reader, now) if actor.wears("facilitator") and not actor.acting_for else None
         )
@@ -335,13 +336,13 @@ class HomeController(Controller):
             request, "cover/home.html", first=items[0] if items else None, items=items[1:], entries=entries, desk=desk,
             news=await news_lines(reader, now, says), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
             greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now),
-            books=actor.wears("treasurer"), node=actor.wears("admin"),
+            own_team=own_team, whose=say.whose(reader.called) if actor.acting_for else "Your", books=actor.wears("treasurer"), node=actor.wears("admin"),
         )  # fmt: skip
 
 
 def _teams(actor: Actor, teams: list[tuple[str, PersonCard]]) -> list[dict[str, Any]]:
     """The teams someone is in, with the week where it is theirs to see; a volunteer sees only their own visits."""
-    whole = {h.community_id for h in actor.hats if h.role in {"coordinator", "family", "worker"}}
+    whole = {team for team, card in teams if may(actor, "rota.see_week", Thing("week", card.id, card.id, team))}
     return [
         {"called": card.called, "id": card.id, "face": card.face, "path": f"/weeks/{card.id}" if team in whole else f"/teams/{team}",
          "words": "See the week" if team in whole else "See the team"}

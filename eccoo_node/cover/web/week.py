@@ -121,12 +121,13 @@ class WeekController(Controller):
         visits = await rota.week_of(reader.id, *bounds, by=reader.mode != "speaks")
         away = await lists.mine_in_week(reader.id, *bounds) if reader.mode != "speaks" else []
         actor = actor_of(request)
-        thing = Thing(
-            "week", reader.id, reader.id, paid_workers=await members.paid_workers_of(await members.team_of(reader.id))
-        )
+        team = await members.team_of(reader.id)
+        thing = Thing("week", reader.id, reader.id, paid_workers=await members.paid_workers_of(team))
         searches = await lists.searches_for([reader.id]) if access.may(actor, "cover.see", thing) else {}
-        title = f"{say.whose(reader.called)} week" if actor_of(request).acting_for else "Your week"
-        return await self._page(request, await days_of(visits, away, reader, start, searches), start, title, "/week")
+        whose = say.whose(reader.called) if actor.acting_for else "Your"
+        return await self._page(
+            request, await days_of(visits, away, reader, start, searches), start, whose, "/week", team
+        )
 
     @get("/weeks/{person_id:str}", opt={"action": "rota.see_week"})
     async def of_person(self, request: AnyRequest, person_id: FromPath[str]) -> Response[Any]:
@@ -137,9 +138,11 @@ class WeekController(Controller):
         card = await members.person(person_id)
         visits = await rota.week_of_person(person_id, *clock.day_bounds(start, clock.zone(), 7))
         days = await days_of(visits, [], reader_of(request), start, {})
-        return await self._page(request, days, start, f"{say.whose(card.called)} week", f"/weeks/{person_id}")
+        return await self._page(request, days, start, say.whose(card.called), f"/weeks/{person_id}", team)
 
-    async def _page(self, request: AnyRequest, days: list[Day], start: date, title: str, path: str) -> Response[Any]:
+    async def _page(
+        self, request: AnyRequest, days: list[Day], start: date, whose: str, path: str, team: str
+    ) -> Response[Any]:
         last, this = start + timedelta(days=6), clock.week_of(clock.now(), clock.zone())
         span = (
             f"{start.day} to {last.day} {last:%B}"
@@ -147,7 +150,7 @@ class WeekController(Controller):
             else f"{start.day} {start:%B} to {last.day} {last:%B}"
         )
         return await show(
-            request, "cover/week.html", days=days, title=title, span=span, path=path, this=start == this,
+            request, "cover/week.html", days=days, title=f"{whose} week", whose=whose, team=team, span=span, path=path, this=start == this,
             before=start - timedelta(days=7), after=start + timedelta(days=7), empty=not any(d.visits for d in days),
         )  # fmt: skip
 
