@@ -88,9 +88,10 @@ class DemoController(Controller):
         """Be this person from now on, in this browser, in this circle."""
         _here(request)
         before = ask_of(request).session
+        # First this: whoever presses a button for someone who is not there stays who they are.
+        signed_in = await sign_in.sign_in_as(NODE, person_id, device="The demo")
         if before is not None:
             await sign_in.end_session(before.actor, before.session_id)
-        signed_in = await sign_in.sign_in_as(NODE, person_id, device="The demo")
         answer = redirect(request, "/home")
         keep_session(request, answer, signed_in.token, signed_in.lasts)
         return answer

@@ -64,6 +64,8 @@ async def blank(request: Request) -> Page:
 
 async def add(request: Request) -> Page:
     """Add one, and go to the list."""
+    # Before anything is said about the form: whoever may not add one is told that.
+    request.must("add")
     try:
         form = request.form(AddForm)
         starts_at = _starts(form, request)

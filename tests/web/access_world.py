@@ -11,14 +11,21 @@ from typing import Any
 
 import msgspec
 
+from eccoo_node.admin.actions import enable_plugin
 from eccoo_node.agreements.actions import agree_terms
-from eccoo_node.app import Shell, create_app
+from eccoo_node.app import Shell, create_app, domain_parts
 from eccoo_node.cover import actions as cover
 from eccoo_node.cover import offering
 from eccoo_node.cover import queries as cover_queries
 from eccoo_node.db.rows import fetch, fetch_value, insert
 from eccoo_node.db.transaction import write
-from eccoo_node.escrow.actions import set_schedule, top_up
+from eccoo_node.demo import web as demo
+from eccoo_node.demo.cast import HEBDEN, PEOPLE
+from eccoo_node.demo.place import Made, Place
+from eccoo_node.demo.seeding import Seeded
+from eccoo_node.escrow.actions import release, set_aside, set_schedule, top_up
+from eccoo_node.escrow.lines import Across
+from eccoo_node.federating.app import FederationApp
 from eccoo_node.kernel.access import COMMAND, NODE, Actor
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import queries as links
@@ -82,6 +89,7 @@ SECRETS = {
     "the words agreed for the phone": "purple heron",
     "what is set aside": "£62.80",
     "credit that is not set aside": "£12.34",
+    "what we owe another circle": "£71.94",
     "words of the near offer": "I make good soup",
     "words of the far offer": "I grew up on the tops",
     "who was asked and waits": "Ilsabet has not answered",
@@ -126,8 +134,8 @@ class World:
             self.shell = _shell(self.node)
             # Thousands of forms are sent here, and nobody cuts the power.
             self.node.engine._writer.execute("PRAGMA synchronous = OFF")  # type: ignore[union-attr]
-            assert self.shell.plugins is not None
-            await self.shell.plugins.reload()
+            await self._plugin()
+        self._demo()
         return self
 
     async def _cast(self) -> None:
@@ -173,7 +181,8 @@ class World:
         await make.care_facts(own, way_in=way_in, must_know=SECRETS["what must be known"] if edith else "")
         payer = await make.payer(own, own if edith else people["Paul"])
         # Enough for the visits below, and what is left is no other sum.
-        await top_up(await self.actor("Tess"), payer, 5 * (6280 if edith else 5800) + 1234, key=f"top up {called}")
+        spent = 5 * (6280 if edith else 5800) + (7777 if edith else 0)
+        await top_up(await self.actor("Tess"), payer, spent + 1234, key=f"top up {called}")
         for side in (own, people[worker]):
             await agree_terms(
                 await members.actor_for(side), person_id=own, worker_id=people[worker], payer_id=payer,
@@ -194,10 +203,18 @@ class World:
             await members.actor_for(people[worker]), visit_id=self.visits[f"{called}’s said"], answer="as_planned"
         )
         if edith:
+            await self._owed(payer)
             await self._visit(called, "volunteer’s", "Tomasz", THURSDAY + 6 * HOUR, 1)
             await cover.talk(await self.actor(called), visit_id=self.visits["Edith’s planned"], about="talk")
         gaps = [self.visits[f"{called}’s {name}"] for name in ("gap", "dear")]
         await rota.cant_come(await members.actor_for(people[worker]), visit_ids=gaps)
+
+    async def _owed(self, payer: str) -> None:
+        """A debt to the other circle, for what one of theirs did on a day that is past."""
+        line, own = f"visit:{self.visits['Edith’s past']}:far", self.people["Edith"]
+        across = Across(self.pair.link_id)
+        assert await set_aside(NODE, line, payer, own, "far", 7777, 0, "far aside", across=across)
+        await release(NODE, line, "far released")
 
     async def _visit(self, called: str, name: str, worker: str, at: datetime, hours: int) -> None:
         self.visits[f"{called}’s {name}"] = await rota.plan_visit(
@@ -324,12 +341,35 @@ class World:
                 )  # fmt: skip
                 await insert(row)
                 things["role_id"][f"{called}’s to {to}"] = str(row.id)
-        things["name"] = {"gatherings": "gatherings"}
+        things["name"], things["id"] = {"gatherings": "gatherings"}, {"a gathering": new_id()}
+        things["stop"] = {"a later time": "two-days"}
         for param, known in things.items():
             known["elsewhere"] = self.theirs.get(param, new_id())
         assert (await links.circle(self.pair.link_id)).name == "Todmorden circle"
         coming = await cover_queries.mine(things["offer_id"]["Ilsabet’s coming"])
         assert (coming.state, (coming.told or {})["address"]) == ("coming", "9 Far Side")
+
+    async def _plugin(self) -> None:
+        """Gatherings is switched on, and there is one."""
+        host = self.shell.plugins
+        assert host is not None
+        await host.reload()
+        found = host.found["gatherings"]
+        assert await enable_plugin(await self.actor("Adam"), found, found.approval())
+        await host.reload()
+        async with write():
+            await fetch(
+                "INSERT INTO x_gatherings_gathering (id, title, starts_at, place, words, added_by, added_at) "
+                "VALUES (?, 'Tea', ?, 'The Pavilion', '', ?, ?)",
+                self.things["id"]["a gathering"], THURSDAY, self.people["Adam"], self.node.clock(),
+            )  # fmt: skip
+
+    def _demo(self) -> None:
+        """The node as one of the two of a demo, so that its walk has something to show."""
+        cast = dict.fromkeys(PEOPLE[HEBDEN], self.people["Mia"])
+        cast |= {"edith": self.people["Edith"], "joan": self.people["Ruth"]}
+        seeded = Seeded(cast, [self.people["Harold"]], self.visits["Edith’s gap"])
+        Place.around(self.node.folder).keep(Made(8000, THURSDAY.date() - timedelta(days=3), {HEBDEN: seeded}))
 
     async def _sessions(self) -> None:
         now = self.node.clock()
@@ -351,10 +391,13 @@ class World:
 
 
 def _shell(node: PairNode) -> Shell:
-    """Every page of the node, without its jobs."""
+    """Every page of a demo's node and what it answers other circles, without its jobs."""
+    parts, federation = domain_parts(), FederationApp()
     shell = create_app(
         node.settings, node.folder, engine=node.engine, clock=node.clock, node_id=node.wire.us.node_id,
         load_session=session_actor, services=(), plugins=DecidedPlugins(),
+        parts=msgspec.structs.replace(parts, controllers=(*parts.controllers, *demo.CONTROLLERS)),
+        mounts={"/fed": federation, "/.well-known/circle-node": federation},
     )  # fmt: skip
     shell.bindings.append(node.wire.bound)
     return shell

@@ -4,8 +4,10 @@ The table in `access.txt` is read by people. A route that is not in it, or a cel
 looked at, `TESTS_WRITE_TABLE=1` writes it anew.
 """
 
+import ast
 import asyncio
 import importlib
+import inspect
 import os
 import pkgutil
 import re
@@ -16,9 +18,13 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from litestar import Litestar
 
 import eccoo_node
+from eccoo_node.demo.app import demo_app
+from eccoo_node.federating import app as federating
 from eccoo_node.kernel import access
+from eccoo_node.links import letters
 from eccoo_node.record import door
 from eccoo_node.web import guards
 from eccoo_node.web.ask import FORM_FIELD, Ask
@@ -34,7 +40,9 @@ _HREF = re.compile(r'(href|value)="[^"]*"')
 _PARAM = re.compile(r"{(\w+)}")
 # One name for two things in routes: an offer of the search, and a worker's own offer to another circle.
 _MEANS = {"/cover/": {"offer_id": "cover_offer"}, "/roles/": {"offer_id": "role_id"}}
-_ALONE = {"token": {"made up": "x" * 43}, "path": {"made up": "x"}}
+_ALONE = {
+    "token": {"made up": "x" * 43}, "path": {"made up": "x"}, "after": {"the beginning": "0"}, "rest": {"made up": "x"},
+}  # fmt: skip
 # Where nothing but a whole form comes as far as the question who may.
 _FORMS = {
     "/roles/{offer_id}": [("", {"answer": "no"})],
@@ -67,10 +75,37 @@ class Row:
         self.label = f"{method:4} {route}{f'  ({about})' if about else ''}"
 
 
+def answered() -> list[tuple[str, str]]:
+    """What is answered to other circles: method and path, read from where the answers are told apart."""
+    (told,) = [
+        node for node in ast.walk(ast.parse(inspect.getsource(federating._route))) if isinstance(node, ast.Match)
+    ]
+    found = [("GET", federating.DOCUMENT), ("GET", f"{federating.DOCUMENT}/log")]
+    for case in told.cases:
+        assert isinstance(case.pattern, ast.MatchSequence), "a way of answering that this test cannot read"
+        method, *parts = [_part(part) for part in case.pattern.patterns]
+        # Who answers which kind is registered by the domains.
+        for kind in sorted(letters._ANSWERS) if parts[0] == "{kind}" else [parts[0]]:
+            found.append((method, "/".join((federating.BASE, kind, *parts[1:]))))
+    return found
+
+
+def _part(pattern: ast.pattern) -> str:
+    if isinstance(pattern, ast.MatchValue) and isinstance(pattern.value, ast.Constant):
+        return str(pattern.value.value)
+    assert isinstance(pattern, ast.MatchAs | ast.MatchStar)
+    return f"{{{pattern.name}}}"
+
+
+def served(pages: Litestar) -> list[tuple[str, str]]:
+    """Everything that a node answers: its pages, a demo's, those of its plugins, and the other circles."""
+    return [*((method, route) for method, route, _ in guards.routes(pages)), *answered()]
+
+
 def rows(world: World) -> Iterator[Row]:
     """Each route with each thing it can be about."""
     things = world.things | _ALONE
-    for method, route, _ in guards.routes(world.shell.pages):
+    for method, route in served(world.shell.pages):
         params = _PARAM.findall(route)
         if route == "/static/{name}":
             yield Row(method, route, "", "/static/site.css", {})
@@ -165,10 +200,24 @@ class Walk:
         for cookie in [c for c in reader.http.cookies.jar if c.name == self.world.shell.site.notice_cookie]:
             reader.http.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
         self._note(hat, row, page.status_code, page.headers.get("location", ""), page.text)
+        self._be_again(reader, hat)
         if self.watched.touched() != before:
             if page.status_code in {401, 403, 404, 405}:
                 self.wrote.append(f"{hat} {row.label}")
             self.watched.go_back()
+        if row.route.startswith("/admin/plugins/"):
+            # What was switched here runs, or not, in this process too.
+            assert self.world.shell.plugins is not None
+            with self.world.shell.bound():
+                await self.world.shell.plugins.reload()
+
+    def _be_again(self, reader: Reader, hat: str) -> None:
+        """Whoever has signed in as somebody else, or out, is themselves again."""
+        jar, name = reader.http.cookies.jar, self.world.shell.site.session_cookie
+        for cookie in [c for c in jar if c.name == name]:
+            jar.clear(cookie.domain, cookie.path, cookie.name)
+        if hat in self.world.tokens:
+            reader.http.cookies.set(name, self.world.tokens[hat])
 
     def _token(self, reader: Reader, hat: str) -> str:
         """A form of the node's own, shown to this browser."""
@@ -257,6 +306,18 @@ def every_module() -> None:
             importlib.import_module(found.name)
 
 
+def test_the_walk_goes_everywhere_that_a_node_answers(walk: Walk) -> None:
+    """The world is put together by hand: what a real node has beside it would have no cell, and nobody would notice."""
+    node = walk.world.node
+    real = demo_app(node.settings, node.folder)
+    walked = {tuple(label.partition("  (")[0].split()) for label in walk.cells} - {("GET", "/static/{name}")}
+    assert set(served(real.pages)) - walked == {("GET", "/static/{name}")}
+    plugged = {route for _, route in walked if route.startswith("/x/")}
+    assert plugged == {"/x/gatherings", "/x/gatherings/add", "/x/gatherings/{id}/call-off"}
+    mounts = real.inner.app.mounts  # type: ignore[attr-defined]
+    assert set(mounts) == {"/fed", federating.DOCUMENT}
+
+
 def test_whatever_says_yes_or_no_is_asked_somewhere(walk: Walk) -> None:
     """Each door has a rule, each rule a door or a page, and each page names its own action."""
     pages = {action for _, _, action in guards.routes(walk.world.shell.pages)}
@@ -264,9 +325,8 @@ def test_whatever_says_yes_or_no_is_asked_somewhere(walk: Walk) -> None:
     rules = set(access.actions())
     assert set(door.doors()) - rules == set()
     assert pages - rules == {guards.PUBLIC, guards.SIGNED_IN}
-    # The pages of a plugin that is switched on name the one; a list of what may be read asks another, line by line.
-    # A visit's page asks the third: whether it says where.
-    assert rules - set(door.doors()) - pages == {"plugin.see", "money.see_payer", "rota.see_where"}
+    # A list of what may be read asks the one, line by line; a visit's page the other: whether it says where.
+    assert rules - set(door.doors()) - pages == {"money.see_payer", "rota.see_where"}
 
 
 def test_a_tick_at_someone_elses_visit_is_refused_and_changes_nothing(walk: Walk) -> None:
