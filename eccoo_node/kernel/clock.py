@@ -1,8 +1,8 @@
 """Time. Stored in UTC, spoken in the circle's zone, and injected, so that a test or a demo can move it."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -39,7 +39,7 @@ def set_zone(chosen: ZoneInfo) -> None:
     _zone.set(chosen)
 
 
-@contextmanager
+@contextlib.contextmanager
 def zone_bound(chosen: ZoneInfo) -> Iterator[None]:
     token = _zone.set(chosen)
     try:
@@ -61,7 +61,7 @@ def offset_clock(path: Path) -> Clock:
     return moved
 
 
-@contextmanager
+@contextlib.contextmanager
 def clock_bound(clock: Clock) -> Iterator[None]:
     token = _clock.set(clock)
     try:
@@ -125,6 +125,17 @@ def read_time(text: str) -> time | None:
     elif 1 <= hour <= 6 and len(found[1]) == 1:
         return None
     return time(hour, minute) if hour < 24 and minute < 60 else None
+
+
+_DAYS_TYPED = ("%Y-%m-%d", "%d %B %Y", "%d %b %Y", "%d/%m/%Y", "%d.%m.%Y")
+
+
+def read_day(text: str) -> date | None:
+    """The day that somebody wrote, with its year, or that a browser sent; None when it is none. The day comes first."""
+    for how in _DAYS_TYPED:
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(" ".join(text.split()), how).date()  # noqa: DTZ007 - a day has no zone
+    return None
 
 
 def say_day(moment: datetime, zone: ZoneInfo) -> str:

@@ -8,13 +8,14 @@ A form is a msgspec Struct. What to say where something is missing or cannot be 
 """
 
 import types
+from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from eccoo_node.kernel.clock import read_time
+from eccoo_node.kernel.clock import read_day, read_time
 from eccoo_node.kernel.errors import Conflict, Refusal
 from eccoo_node.web.ask import FORM_FIELD, AnyRequest, ask_of
 from eccoo_node.web.page import Page, render
@@ -22,7 +23,10 @@ from eccoo_node.web.page import Page, render
 T = TypeVar("T", bound=msgspec.Struct)
 MAX_BODY = 128 * 1024
 MAX_FIELDS = 400
-_NO_TIME = "Write a time such as 9am, 2.30pm or 14:30."
+_READ: dict[Any, tuple[Callable[[str], Any], str]] = {
+    time: (read_time, "Write a time such as 9am, 2.30pm or 14:30."),
+    date: (read_day, "Write a day such as 3 May 2027."),
+}
 
 
 class FormError(Exception):
@@ -64,11 +68,12 @@ def read_form(request: AnyRequest, kind: type[T]) -> T:
                 fallback = "Please choose at least one." if _is_list(plain) else "Please fill this in."
                 errors[name] = say.get(name, fallback)
             continue
-        if plain is time:
-            # msgspec reads a time with its seconds only, which nobody types.
-            values[name] = read_time(texts[-1])
+        if plain in _READ:
+            # msgspec reads days and times as machines write them, which nobody types.
+            read, else_say = _READ[plain]
+            values[name] = read(texts[-1])
             if values[name] is None:
-                errors[name] = say.get(name) or _NO_TIME
+                errors[name] = say.get(name) or else_say
             continue
         try:
             values[name] = msgspec.convert(texts if _is_list(plain) else texts[-1], field.type, strict=False)
@@ -131,7 +136,7 @@ def _sentence(plain: Any, told: str) -> str:
             if "Expected" in told and "`int`" in told
             else "Please check this number."
         )
-    if plain in {date, datetime}:
+    if plain is datetime:
         return "Please check this date or time."
     return "Please check this."
 

@@ -106,6 +106,18 @@ def test_what_is_no_time_or_could_be_two_is_not_guessed(typed: str) -> None:
     assert clock.read_time(typed) is None
 
 
+@pytest.mark.parametrize(
+    "typed", ["2027-05-03", "3 May 2027", " 03  may 2027", "3 MAY 2027", "3/5/2027", "03/05/2027", "3.5.2027"]
+)
+def test_a_day_is_read_as_people_write_it(typed: str) -> None:
+    assert clock.read_day(typed) == date(2027, 5, 3)
+
+
+@pytest.mark.parametrize("typed", ["", "soon", "31 April 2027", "3 May", "2027", "3/15/2027", "3 May 27", "0/0/2027"])
+def test_what_is_no_day_is_not_guessed(typed: str) -> None:
+    assert clock.read_day(typed) is None
+
+
 @given(MOMENTS)
 def test_a_time_as_we_say_it_is_read_as_we_meant_it(moment: datetime) -> None:
     whole = moment.replace(second=0, microsecond=0)
