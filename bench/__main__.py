@@ -1,11 +1,11 @@
-"""`make bench`: every figure as a table, and as bench/results.json."""
+"""`make bench`: every figure as a table, as bench/results.json and in docs/performance.md."""
 
 import sys
 import tempfile
 from pathlib import Path
 
 from bench import federation, ledger, pages, starting, town
-from bench.figures import table, write
+from bench.figures import show, table, write
 
 HERE = Path(__file__).resolve().parent
 
@@ -22,6 +22,7 @@ def main() -> int:
     figures += ledger.measure()
     figures += federation.measure()
     write(figures, HERE / "results.json")
+    show(figures, HERE.parent / "docs" / "performance.md")
     print(table(figures))
     return 0 if all(figure.holds for figure in figures) else 1
 

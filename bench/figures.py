@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+BEGIN, END = "<!-- measured -->", "<!-- until here -->"
+
 
 class Figure(msgspec.Struct):
     """`ratio` is value to floor where more is better, floor to value where less is; `bar` is what must be reached."""
@@ -32,6 +34,12 @@ def limit(name: str, value: float, bar: float, unit: str, floor: float | None = 
 
 def write(figures: list[Figure], path: Path) -> None:
     path.write_text(json.dumps([msgspec.to_builtins(f) for f in figures], indent=1) + "\n", "utf-8")
+
+
+def show(figures: list[Figure], page: Path) -> None:
+    """Put the table between the two marks of docs/performance.md."""
+    before, rest = page.read_text("utf-8").split(BEGIN)
+    page.write_text(f"{before}{BEGIN}\n{table(figures)}\n{END}{rest.split(END)[1]}", "utf-8")
 
 
 def table(figures: list[Figure]) -> str:

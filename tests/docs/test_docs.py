@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
+from bench.figures import BEGIN, END, Figure, table
 from tests.support.sources import ROOT, documents, name_of
 
 COMMANDS_PAGE = ROOT / "docs" / "reference" / "commands.md"
@@ -121,3 +123,10 @@ def test_the_licence_is_whole() -> None:
     assert "How to Apply These Terms to Your New Programs" in text
     assert text.rstrip().endswith("<https://www.gnu.org/licenses/>.")
     assert len(text) == 34_523
+
+
+def test_the_figures_shown_are_those_that_were_measured() -> None:
+    measured = msgspec.json.decode((ROOT / "bench/results.json").read_bytes(), type=list[Figure])
+    page = (ROOT / "docs/performance.md").read_text()
+    assert page.split(BEGIN)[1].split(END)[0].strip() == table(measured)
+    assert [figure.name for figure in measured if f"`{figure.name}`" not in page] == []
