@@ -8,6 +8,7 @@ from piccolo.columns.base import Column
 from piccolo.table import Table
 
 from eccoo_node.db import bound
+from eccoo_node.db.proxy import DB
 
 
 async def fetch(sql: str, *params: Any) -> list[Any]:
@@ -36,8 +37,14 @@ def locking() -> str:
     return " FOR UPDATE" if bound.engine().engine_type == "postgres" else ""
 
 
+def _table_of(row: Table) -> type[Table]:
+    table = type(row)
+    table._meta.db = DB
+    return table
+
+
 async def insert(row: Table) -> None:
-    await type(row).insert(row)
+    await _table_of(row).insert(row)
 
 
 async def insert_once(row: Table) -> bool:
@@ -45,7 +52,7 @@ async def insert_once(row: Table) -> bool:
 
     A caught unique violation would kill a PostgreSQL transaction, so the conflict is never raised.
     """
-    table = type(row)
+    table = _table_of(row)
     inserted = await table.insert(row).on_conflict(action="DO NOTHING").returning(table._meta.primary_key)
     return bool(inserted)
 

@@ -14,8 +14,9 @@ def new_id() -> str:
     """A UUIDv7 (RFC 9562 5.7 and 6.2): later ids of one process sort after earlier ones, and 62 bits are random."""
     global _last
     # Milliseconds and 12 bits that count on within one; a clock that was set back does not take them back.
-    _last = max(_last + 1, time.time_ns() // 1_000_000 << 12 | secrets.randbits(10))
-    value = _last >> 12 << 80 | 0x7 << 76 | (_last & 0xFFF) << 64 | 0x2 << 62 | secrets.randbits(62)
+    chance = secrets.randbits(72)
+    _last = max(_last + 1, time.time_ns() // 1_000_000 << 12 | chance >> 62)
+    value = _last >> 12 << 80 | 0x7 << 76 | (_last & 0xFFF) << 64 | 0x2 << 62 | chance & (1 << 62) - 1
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
