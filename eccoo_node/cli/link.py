@@ -1,6 +1,7 @@
 """`eccoo link`: what the admin's pages of linked circles do, from a shell."""
 
 import sys
+from urllib.parse import urlsplit
 
 import click
 
@@ -9,7 +10,8 @@ from eccoo_node.cli._node import Node, Plain, on_node
 from eccoo_node.federating import handshake
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND
-from eccoo_node.kernel.errors import Conflict, NotFound
+from eccoo_node.kernel.errors import Broken, Conflict, NotFound
+from eccoo_node.kernel.settings import LOOPBACK
 from eccoo_node.links import actions, queries, rules, say
 from eccoo_node.links.queries import Page
 
@@ -71,6 +73,8 @@ def _clock(page: Page) -> str:
 @on_node()
 async def invite(node: Node) -> None:
     """Make an invitation. It works once, within two days, and is shown this once."""
+    if urlsplit(node.settings.public_url).hostname in LOOPBACK and not node.settings.federation.loopback_peers:
+        raise Broken(f"No other circle can reach {node.settings.public_url}: set web.public_url first.", "bad_setting")
     click.echo(await actions.make_invite(COMMAND))
     click.echo("Give this one line to whoever looks after the other circle’s node, and to nobody else.", err=True)
 

@@ -268,7 +268,9 @@ async def _take(act: Act, request: Request, visit: Visit, offer: Offer) -> None:
             "cover.confirm_by", f"{offer.id}:{clock.now().timestamp()}", run_at=parse_time(by), request=request.id
         )
         return
-    if await rota_queries.busy([offer.worker_id], visit.starts_at, visit.ends_at):
+    await workers.lock_worker(offer.worker_id)
+    span = [offer.worker_id], visit.starts_at, visit.ends_at
+    if await rota_queries.busy(*span) or await queries.busy_away(*span):
         raise Conflict("They have been asked elsewhere in the meantime.", "offer_closed")
     if not await hold_for(visit.id, offer, f"visit:{visit.id}:{offer.id[-12:]}"):
         raise Conflict("There is not enough paid in for this yet.", "not_enough")
@@ -299,6 +301,9 @@ async def end(act: Act, *, visit_id: str, reason: Literal["not_needed", "moved"]
             await _remember_no(act, visit, reason)
         return
     request = await queries.lock_request(request.id)
+    under_way = msgspec.json.decode(request.machine, type=wire.RequesterState).phase == "committed"
+    if under_way and visit.starts_at <= clock.now():
+        raise Conflict("This visit has begun. Say how it went instead.", "visit_begun")
     state = await step(act, request, wire.Cancel(reason))
     await _close(act, request, reason, keep=request.chosen_offer if state.award else "")
     visit = await rota_queries.visit(visit_id)

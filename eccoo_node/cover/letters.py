@@ -108,7 +108,9 @@ async def take_offer(act: Act, *, letter: Letter) -> None:
         known = await queries.offer(body.offer)
         if (known.request_id, known.link_id) != (request.id, letter.link_id):
             raise ProtocolError("unknown_subject")
-    await machine.step(act, request, wire.Incoming(letter.link_id, body, hash_))
+    state = await machine.step(act, request, wire.Incoming(letter.link_id, body, hash_))
+    if not any(v.offer == body.offer and v.status != "declined" for v in state.offers):
+        await machine.set_offer(body.offer, "closed")
     act.about(body.offer)
 
 
@@ -248,6 +250,8 @@ async def take_state(act: Act, *, path: str, body: dict[str, Any]) -> None:
         mine = await queries.lock_mine(one.id)
         local = msgspec.json.decode(mine.machine, type=wire.OffererState)
         for given_ in wire.reconcile(local, body):
+            if isinstance(given_, wire.Incoming) and isinstance(given_.body, bodies.CoverCommitted):
+                await letters.verify(given_.body.certificate, act.actor.link_id)
             await offering.step(act, await queries.mine(mine.id), given_)
 
 

@@ -264,9 +264,16 @@ async def _news(act: Act, request: Request, state: wire.RequesterState, effect: 
         case "offer_arrived":
             await tell(choosers, visit.id, "offer")
         case "coming" | "adopted":
+            line = _line(request, effect.n)
+            # A restored node has forgotten the award, and with it whose money this is.
+            forgotten = effect.news == "adopted" and visit.line != line
+            if forgotten and state.award and not await hold_for(visit.id, await queries.offer(state.award.offer), line):
+                await tell({f.person_id for f in await members.facilitators()}, visit.id, "not_paid_for")
             await _is_coming(act, request, state)
         case "committed":
             await set_request(request.id, state="telling")
+            # A worker may travel on the certificate although its receipt is still under way: no hour takes its money away.
+            await jobs.cancel("rota.gap_over", visit.id)
         case "unclaimed":
             if visit.line:
                 await tell({f.person_id for f in await members.facilitators()}, visit.id, "unclaimed")
@@ -278,6 +285,8 @@ async def _news(act: Act, request: Request, state: wire.RequesterState, effect: 
                 await set_offer(effect.offer, "live" if effect.news in {"no_answer", "rescinded"} else "taken_back")
             await set_request(request.id, state="asking", chosen_offer="", unsure=False)
             await fetch("DELETE FROM disclosure_out WHERE request_id = ? AND n = ?", request.id, effect.n)
+            await jobs.add("rota.gap_over", visit.id, run_at=visit.ends_at, visit=visit.id)
+            await jobs.add("cover.over", request.id, run_at=visit.ends_at, request=request.id)
             if visit.state == "covered":
                 await rota.set_fields(visit.id, state="gap", cover_name="", cover_circle="")
                 await tell(around, visit.id, "gap_again")

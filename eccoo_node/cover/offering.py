@@ -177,6 +177,7 @@ async def set_mine(offer_id: str, **values: object) -> None:
 
 async def _lock_worker(mine: Mine) -> bool:
     """Take every quarter hour of the visit, or none. The unique pair decides between two circles at one moment."""
+    await workers.lock_worker(mine.worker_id)
     if await rota.busy([mine.worker_id], mine.starts_at, mine.ends_at):
         return False
     for at in slots(mine.starts_at, mine.ends_at):
@@ -243,6 +244,8 @@ async def cant_after_all(act: Act, *, offer_id: str) -> None:
         return
     if mine.state not in {"offered", "preparing", "coming"}:
         raise Conflict("This visit has taken place. Say how it went instead.", "visit_over")
+    if mine.state == "coming" and mine.starts_at <= clock.now():
+        raise Conflict("This visit has begun. Say how it went instead.", "visit_begun")
     await step(act, mine, wire.Withdraw())
     await act.tell("cover.withdrew", "my_offer", mine.id)
 

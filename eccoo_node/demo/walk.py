@@ -25,8 +25,8 @@ class Step(msgspec.Struct, frozen=True):
 STEPS = (
     Step(HEBDEN, "maryam", "She has said that she can’t come on Thursday. Wednesday is still hers: open it and press *I can’t be "
          "there*, if you like, and see who is told."),
-    Step(HEBDEN, "tomasz", "He is a facilitator too, but Edith pays him for his work. Let him open Thursday and try to ask for "
-         "someone else: he is told why he can’t."),
+    Step(HEBDEN, "tomasz", "He is a facilitator too, but Edith pays him for his work. Let him open Thursday in *Edith’s week* and press *Who can ask "
+         "somebody else to come?*: it is not him."),
     Step(HEBDEN, "joan", "*Speak for Edith*, then *Choose what happens*, *Someone else comes*. Ask Bronagh first. Then *Ask further "
          "away*: read what the other circle will see, and *Yes, ask them*."),
     Step(TODMORDEN, "olena", "A request has come over the hill, without a name or an address. *See what is asked*, and *Offer to "

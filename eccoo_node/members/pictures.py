@@ -4,7 +4,7 @@ import io
 
 # What a telephone's camera makes; more is no picture of a face.
 MOST_BYTES = 12 * 1024 * 1024
-MOST_PIXELS = 50_000_000
+MOST_PIXELS = 24_000_000
 # Twice the width of the largest dot. A face weighs what one page can carry beside everything else on it.
 SIDE = 160
 FACE_BYTES = 8 * 1024
@@ -28,6 +28,8 @@ def face(data: bytes) -> bytes:
             if found.width * found.height > MOST_PIXELS:
                 raise NoPicture
             found.draft("RGB", (2 * SIDE, 2 * SIDE))
+            # Made smaller before it gets colours: a picture of one bit a pixel would become four bytes a pixel.
+            found.thumbnail((8 * SIDE, 8 * SIDE))
             upright = ImageOps.exif_transpose(found).convert("RGBA")
             small = ImageOps.fit(upright, (SIDE, SIDE))
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning):

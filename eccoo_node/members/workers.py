@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_value, marks
+from eccoo_node.db.rows import fetch, fetch_value, locking, marks
 from eccoo_node.kernel import clock
 from eccoo_node.members.cards import Need, SeenCheck, Stretch, WorkerCard, WorkerFit
 from eccoo_node.members.rules import checks_missing, on_the_wall, why_not
@@ -132,3 +132,8 @@ async def why_not_free(person_id: str, need: Need, zone: ZoneInfo) -> str | None
         return "not_here"
     checks = (await _checks([person_id])).get(person_id, [])
     return why_not(card, checks, (await free_times([person_id])).get(person_id, []), need, zone)
+
+
+async def lock_worker(worker_id: str) -> None:
+    """Two who choose the same worker at one moment wait for each other. Inside `write()`."""
+    await fetch(f"SELECT person_id FROM worker WHERE person_id = ?{locking()}", worker_id)

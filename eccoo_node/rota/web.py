@@ -180,7 +180,7 @@ class VisitController(Controller):
         except (FormError, Invalid) as error:
             context = await around(request, visit.person_id) | await self._went(visit, said)
             return form_error(request, "rota/went.html", error, **context)
-        notice = f"Thank you. We’re asking {visit.person_called}, and then the money is yours."
+        notice = f"Thank you. We’re asking {visit.person_called}{', and then the money is yours' if visit.fee_pence else ''}."
         if form.answer in {"no_answer", "did_not_go"}:
             notice = "Thank you for saying so. We’ve told those who need to know."
         return redirect(request, "/home", reader_of(request).read_back(notice))

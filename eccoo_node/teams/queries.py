@@ -9,7 +9,7 @@ from eccoo_node.kernel.access import SCOPES, Actor, Thing, may
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
-from eccoo_node.members.rules import RELATIVE
+from eccoo_node.members.rules import RELATIVE, own_words
 from eccoo_node.members.say import ROLE_WORDS, THEIR_WORDS
 
 
@@ -56,8 +56,7 @@ async def team_page(actor: Actor, team_id: str) -> TeamPage:
         stars[member.person_id] = (member.called, member.face)
         said = words.setdefault(member.person_id, [])
         said += [w for w in (member.known_as, ROLE_WORDS[member.role]) if w and w not in said]
-    own = centre.id in {actor.person_id, actor.acting_for}
-    if own or actor.wears("facilitator"):
+    if own_words(actor, centre.id) or actor.wears("facilitator"):
         speaking = {voice.speaker_id for voice in await members.voices_for(centre.id)}
         for id_ in speaking & set(words):
             words[id_].append(f"speaks for {'you' if centre.id == actor.person_id else centre.called}")

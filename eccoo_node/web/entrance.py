@@ -9,7 +9,7 @@ import hashlib
 from typing import Any
 from urllib.parse import urlsplit
 
-from eccoo_node.kernel.errors import Refusal
+from eccoo_node.kernel.errors import NotFound, Refusal
 from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.ask import FORM_FIELD, Ask, begin
 from eccoo_node.web.errors import FORM_TOO_OLD, known, send_trouble, trouble
@@ -23,6 +23,15 @@ BODY_S = 60.0
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 # Answered without asking who is there: files, and whether the node is alive.
 _PLAIN = ("/static/", "/healthz", "/readyz", "/.well-known/", "/schema/")
+
+
+# The longest piece of an address of ours is a link to sign in, of 43 letters.
+_LONGEST = 200
+
+
+def _is_no_word(piece: str) -> bool:
+    """No database keeps a NUL, and no column takes a piece of an address that is longer than any of ours."""
+    return "\0" in piece or len(piece) > _LONGEST
 
 
 class TooLarge(Exception):
@@ -57,6 +66,8 @@ class Entrance:
             await send_trouble(scope, receive, send, trouble(error))
 
     async def _enter(self, ask: Ask, scope: Scope, receive: Receive, send: Send) -> None:
+        if any(_is_no_word(piece) for piece in ask.path.split("/")) or b"%00" in scope.get("query_string", b""):
+            raise NotFound()
         if ask.session_token and not ask.path.startswith(_PLAIN):
             ask.session = await self.site.load_session(hash_token(ask.session_token))
         if scope["method"] in _SAFE or ask.path.startswith("/api/"):

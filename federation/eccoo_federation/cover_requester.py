@@ -141,6 +141,8 @@ def _offered(state: t.RequesterState, link: str, body: b.CoverOffered, terms_has
     if state.phase in ("open", "awarded") and len(state.offers) < MOST_OFFERS:
         added = replace(state, offers=(*state.offers, view))
         return t.RequesterStep(added, effects=(t.Tell("offer_arrived", offer=body.offer),))
+    if len(state.offers) >= 2 * MOST_OFFERS:
+        raise ProtocolError("too_many")
     closed = replace(state, offers=(*state.offers, replace(view, status="declined")))
     return t.RequesterStep(closed, what_holds(closed, link, body.offer))
 
@@ -224,6 +226,8 @@ def _withdrawn(state: t.RequesterState, link: str, body: b.CoverWithdrawn) -> t.
     view, award = _view(state, link, body.offer), state.award
     if view is None:
         # The withdrawal overtook the offer: remember it, or the offer would come back to life.
+        if len(state.offers) >= 2 * MOST_OFFERS:
+            raise ProtocolError("too_many")
         gone = t.OfferView(link, body.offer, "", "", "withdrawn")
         return t.RequesterStep(replace(state, offers=(*state.offers, gone)))
     if award is None or (award.link, award.offer) != (link, body.offer) or state.phase in ("open", "ended"):

@@ -168,7 +168,7 @@ async def for_worker(reader: Reader, now: datetime) -> list[Item]:
     found += [
         Item(
             2, f"How did it go with {v.person_called} {say.on_day(v.starts_at, now)}?",
-            "Then they are asked too, and the money is yours.", f"/visits/{v.id}/went", "Say how it went", "waiting",
+            f"Then {v.person_called} is asked too{', and the money is yours' if v.fee_pence else ''}.", f"/visits/{v.id}/went", "Say how it went", "waiting",
         )
         for v in await rota.to_say(reader.id, now)
     ]  # fmt: skip
@@ -336,7 +336,8 @@ class HomeController(Controller):
             request, "cover/home.html", first=items[0] if items else None, items=items[1:], entries=entries, desk=desk,
             news=await news_lines(reader, now, says), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
             greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now),
-            own_team=own_team, whose=say.whose(reader.called) if actor.acting_for else "Your", books=actor.wears("treasurer"), node=actor.wears("admin"),
+            own_team=own_team, whose=say.whose(reader.called) if actor.acting_for else "Your",
+            books=actor.wears("treasurer") and not actor.acting_for, node=actor.wears("admin") and not actor.acting_for,
         )  # fmt: skip
 
 

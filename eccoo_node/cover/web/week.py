@@ -76,7 +76,10 @@ def entry(
     """Whoever is looked for stands first: to a worker the person, to everyone else the worker."""
     person: PersonCard | Blank
     if reader.comes(visit):
-        person, place = faces.get(visit.person_id, PersonCard("", visit.person_called)), visit.address
+        person, place = (
+            faces.get(visit.person_id, PersonCard("", visit.person_called)),
+            visit.address.replace("\n", ", "),
+        )
     else:
         known = faces.get(visit.worker_id or "") if not visit.cover_name else None
         person = known or PersonCard("", visit.who) if visit.who else NOBODY

@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from eccoo_node.kernel.access import Thing, requires
 from eccoo_node.kernel.errors import Invalid
+from eccoo_node.kernel.post import post as carrier
 from eccoo_node.members import actions, care, queries, sign_in
 from eccoo_node.members.cards import Caller
 from eccoo_node.members.forms import FindSomeone, KnownBy, Register
@@ -95,5 +96,9 @@ class PhoneController(Controller):
         """A code on paper. Shown this once: it is kept nowhere."""
         printed = await sign_in.print_code(actor_of(request), person_id)
         return render(
-            request, "members/printed_code.html", printed=printed, address=ask_of(request).site.settings.public_url
+            request,
+            "members/printed_code.html",
+            printed=printed,
+            by_mail=carrier() is not None,
+            address=ask_of(request).site.settings.public_url,
         )
