@@ -129,6 +129,14 @@ async def _prepare(folder: DataFolder, settings: Settings) -> beginning.SetupLin
 
 
 @click.command()
+@on_node()
+async def enter(node: Node) -> None:
+    """Print a link that signs in the first admin, once: for one who is signed out and has no code."""
+    made = await beginning.way_in(node.settings)
+    click.echo(f"It works once, until {clock.say_day(made.expires_at, node.settings.zone)}:\n\n  {made.url}")
+
+
+@click.command()
 @on_node(migrated=False)
 async def migrate(node: Node) -> None:
     """Bring the database up to this version."""

@@ -84,7 +84,12 @@ async def setup_link(settings: Settings) -> SetupLink | None:
     """A fresh way in for the first admin, while nobody has ever signed in here; None from then on."""
     if await fetch_value("SELECT id FROM session LIMIT 1") is not None:
         return None
-    made = await sign_in.make_setup_link(COMMAND)
+    return await way_in(settings)
+
+
+async def way_in(settings: Settings) -> SetupLink:
+    """A fresh way in for the first admin, whoever has been here. Whoever may ask for it has the whole folder anyway."""
+    made = await sign_in.make_setup_link(COMMAND, again=True)
     return SetupLink(f"{settings.public_url}/sign-in/{made.token}", made.expires_at)
 
 

@@ -237,10 +237,13 @@ async def print_code(act: Act, person_id: str) -> PrintedCode:
 
 
 @door("members.make_setup_link")
-async def make_setup_link(act: Act) -> SetupLink:
-    """A link that signs in the first admin of a new node, once. An older one ends. Raises Conflict once anyone came in."""
+async def make_setup_link(act: Act, *, again: bool = False) -> SetupLink:
+    """A link that signs in the first admin, once. An older one ends.
+
+    Raises Conflict once anyone came in, unless it is asked for `again`: without mail there is no other way back.
+    """
     act.allow(Thing("sign_in"))
-    if await fetch_value("SELECT id FROM session LIMIT 1") is not None:
+    if not again and await fetch_value("SELECT id FROM session LIMIT 1") is not None:
         raise Conflict("Someone has signed in here already.", "not_new")
     first = await fetch_value("SELECT person_id FROM hat WHERE role = 'admin' ORDER BY from_at, id LIMIT 1")
     if first is None:

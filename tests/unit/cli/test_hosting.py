@@ -73,6 +73,15 @@ def test_init_makes_a_whole_node_and_shows_its_words_once(tmp_path: Path) -> Non
     database.close()
 
 
+def test_an_admin_who_is_signed_out_finds_the_way_back(home: Path) -> None:
+    first, second = (eccoo(home, "enter") for _ in range(2))
+    assert "/sign-in/" in first.stdout
+    assert first.stdout != second.stdout
+    database = sqlite3.connect(home / "node.sqlite")
+    assert database.execute("SELECT COUNT(*) FROM sign_in WHERE used_at IS NULL").fetchall() == [(1,)]
+    database.close()
+
+
 def test_a_second_init_changes_nothing(home: Path) -> None:
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file() and "sqlite" not in path.name}
     assert "already" in one_sentence(made(home))
