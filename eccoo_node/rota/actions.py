@@ -312,6 +312,9 @@ async def settle_by_time(act: Act, *, visit_id: str) -> bool:
     if visit.state == "gap" and visit.ends_at <= clock.now():
         await return_money(visit)
         await set_fields(visit.id, state="stopped", line="")
+        # Whoever was only ever rung about it, and not reached, must not read afterwards that nothing was the matter.
+        choosers = {visit.person_id} | await members.speakers_for(visit.person_id, "ask_for_cover")
+        await tell(choosers | {f.person_id for f in await members.facilitators()}, visit.id, "nobody_came")
         return True
     if visit.state != "said" or visit.settles_at is None or visit.settles_at > clock.now():
         return False

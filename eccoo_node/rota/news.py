@@ -25,6 +25,7 @@ class Away(msgspec.Struct, frozen=True):
 SENTENCES = {
     # the week
     "gap": "{worker} can’t come{to} {day}.",
+    "nobody_came": "Nobody came{to} {day}, because nobody was found.",
     "stopped": "The visit{to} {day} does not take place.",
     "not_paid_for": "The visit{to} {day} is not paid for yet.",
     "how_did_it_go": "Did {who} come{to} {day}?",

@@ -9,6 +9,7 @@ from eccoo_node.cover import offering, queries, settling
 from eccoo_node.escrow import queries as money
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.rota import actions as rota
+from eccoo_node.rota import queries as rota_queries
 from tests.federation_node.test_cover_story import balanced
 from tests.support.pair import Pair
 from tests.support.story import Story, actor
@@ -165,3 +166,9 @@ async def test_a_gap_that_nobody_filled_ends_with_its_hour(story: Story) -> None
     await story.pair.settle()
     assert (await story.states())[:2] == ("stopped", "ended")
     await nothing_is_held(story)
+    assert (await story.news(story.a, story.edith))[-1] == "nobody_came"
+    assert (await story.news(story.a, story.fay))[-1] == "nobody_came"
+    with story.a.bound():
+        # Edith has a telephone and no screen: what she was never told by then, a facilitator rings to say.
+        waiting = {one.news for one in await rota_queries.news_to_bring() if one.person_id == story.edith}
+    assert waiting == {"nobody_came"}
