@@ -293,7 +293,7 @@ async def end(act: Act, *, visit_id: str, reason: Literal["not_needed", "moved"]
     """
     visit = await rota_queries.lock_visit(visit_id)
     act.allow(await queries.thing_of(visit))
-    rota.refuse_begun(visit)
+    rota.refuse_begun(visit.starts_at, comes=visit.state in {"planned", "covered"})
     request = await queries.request_for(visit_id)
     if request is None or not request.live:
         if visit.state in {"gap", "planned"}:
@@ -301,9 +301,9 @@ async def end(act: Act, *, visit_id: str, reason: Literal["not_needed", "moved"]
             await _remember_no(act, visit, reason)
         return
     request = await queries.lock_request(request.id)
-    under_way = msgspec.json.decode(request.machine, type=wire.RequesterState).phase == "committed"
-    if under_way and visit.starts_at <= clock.now():
-        raise Conflict("This visit has begun. Say how it went instead.", "visit_begun")
+    # The visit still reads as a gap while the receipt of the certificate is under way.
+    phase = msgspec.json.decode(request.machine, type=wire.RequesterState).phase
+    rota.refuse_begun(visit.starts_at, comes=phase == "committed")
     state = await step(act, request, wire.Cancel(reason))
     await _close(act, request, reason, keep=request.chosen_offer if state.award else "")
     visit = await rota_queries.visit(visit_id)

@@ -30,7 +30,7 @@ from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
 from eccoo_node.rota import queries as rota
-from eccoo_node.rota.actions import check_said
+from eccoo_node.rota.actions import check_said, refuse_begun
 from eccoo_node.rota.rules import ASKED_AGAIN
 from eccoo_node.rota.telling import tell
 
@@ -244,8 +244,7 @@ async def cant_after_all(act: Act, *, offer_id: str) -> None:
         return
     if mine.state not in {"offered", "preparing", "coming"}:
         raise Conflict("This visit has taken place. Say how it went instead.", "visit_over")
-    if mine.state == "coming" and mine.starts_at <= clock.now():
-        raise Conflict("This visit has begun. Say how it went instead.", "visit_begun")
+    refuse_begun(mine.starts_at, comes=mine.state == "coming")
     await step(act, mine, wire.Withdraw())
     await act.tell("cover.withdrew", "my_offer", mine.id)
 

@@ -163,7 +163,7 @@ async def do_without(act: Act, *, visit_id: str) -> None:
         return
     if visit.state not in {"planned", "gap"}:
         raise Conflict("This visit has already changed.", "visit_changed")
-    refuse_begun(visit)
+    refuse_begun(visit.starts_at, comes=visit.state in {"planned", "covered"})
     await return_money(visit)
     await set_fields(visit.id, state="stopped", line="")
     around = await team_around(visit.person_id, visit.team_id, visit_worker=visit.worker_id)
@@ -171,9 +171,9 @@ async def do_without(act: Act, *, visit_id: str) -> None:
     await act.tell("visit.stopped", "visit", visit.id, by=act.actor.person_id, acting_for=act.actor.acting_for)
 
 
-def refuse_begun(visit: Visit) -> None:
-    """Raise Conflict once someone is there: what they came for is answered and paid for, never called off."""
-    if visit.state in {"planned", "covered"} and visit.starts_at <= clock.now():
+def refuse_begun(starts_at: datetime, *, comes: bool) -> None:
+    """Raise Conflict once someone who `comes` is there: what they came for is answered and paid for, never called off."""
+    if comes and starts_at <= clock.now():
         raise Conflict("This visit has begun. Say how it went instead.", "visit_begun")
 
 

@@ -14,15 +14,12 @@ def picture(
 ) -> bytes:
     """A surface of one colour. `talk` is what a camera wrote beside it."""
     kept = io.BytesIO()
-    more: dict[str, object] = {}
-    if talk and kind == "PNG":
-        more["pnginfo"] = PngImagePlugin.PngInfo()
-        more["pnginfo"].add_text("Comment", talk.decode())  # type: ignore[attr-defined]
-    elif talk:
-        exif = Image.Exif()
+    info, exif = PngImagePlugin.PngInfo(), Image.Exif()
+    if talk:
+        info.add_text("Comment", talk.decode())
         exif[0x010E] = talk.decode()  # The description.
-        more["exif"] = exif
-    Image.new("RGB", size, colour).save(kept, kind, **more)
+    beside = {"pnginfo": info} if kind == "PNG" else {"exif": exif}
+    Image.new("RGB", size, colour).save(kept, kind, **beside)
     return kept.getvalue()
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.support import make
 from tests.web.story import Walk
 
 PATHS = (
@@ -24,11 +23,3 @@ async def test_no_odd_address_is_an_error_of_ours(walk_on_either: Walk, called: 
     odd = [path.format(piece) for path in PATHS for piece in ("a\x00b", "x" * 5000, "'\"<b>", "\u202e")]
     answers = {path: (await reader._send("GET", path)).status for path in (*odd, *ASKED)}
     assert {path[:40]: status for path, status in answers.items() if status >= 500} == {}
-
-
-async def test_whoever_speaks_in_money_alone_is_not_told_who_else_speaks(walk: Walk) -> None:
-    with walk.a.node.bound():
-        walk.a.people["Nell"] = await make.person("Nell")
-        await make.speaks(walk.a.people["Nell"], walk.a.people["Edith"], "money")
-    nell = await walk.a.read_as("Nell", "Edith")
-    assert "speaks for" not in (await nell.get(f"/teams/{walk.story.team}")).text

@@ -36,6 +36,14 @@ async def test_each_person_is_one_dot_and_who_was_only_asked_is_told_apart(node:
     assert page.others == (Star(dot, "Dot", "", "Daughter, keeps the week together"),)
 
 
+async def test_whoever_speaks_for_someone_is_not_told_who_else_speaks(node: Node) -> None:
+    ada, _, team = await around_ada()
+    nell = await make.person("Nell")
+    await make.speaks(nell, ada, "money")
+    page = await queries.team_page(await members.actor_for(nell, acting_for=ada), team)
+    assert [s.words for s in page.others if s.called == "Dot"] == ["Daughter, keeps the week together"]
+
+
 async def test_a_no_is_never_shown(node: Node) -> None:
     ada, _, team = await around_ada()
     ben = (await members.find_people("Ben"))[0].id
