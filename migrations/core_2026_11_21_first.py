@@ -47,7 +47,7 @@ STATEMENTS = {
   "chain" VARCHAR(64) NOT NULL
 )""",
         """CREATE TABLE "event" (
-  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "id" INTEGER PRIMARY KEY NOT NULL,
   "at" TIMESTAMPTZ NOT NULL,
   "act_id" VARCHAR(36) NOT NULL,
   "kind" VARCHAR(64) NOT NULL,
@@ -582,8 +582,7 @@ STATEMENTS = {
   CHECK (fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0)
 )""",
         """CREATE TABLE "line_state" (
-  "line_id" INTEGER NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "id" INTEGER PRIMARY KEY NOT NULL,
+  "line_id" INTEGER PRIMARY KEY NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "released_fee_pence" INTEGER NOT NULL,
   "released_travel_pence" INTEGER NOT NULL,
   "free_fee_pence" INTEGER NOT NULL,
@@ -740,13 +739,10 @@ STATEMENTS = {
   "fetched_at" TIMESTAMPTZ
 )""",
         """CREATE UNIQUE INDEX "absence_one_visit_id_worker_id" ON "absence" ("visit_id", "worker_id")""",
-        """CREATE INDEX "account_by_holder" ON "account" ("holder")""",
         """CREATE UNIQUE INDEX "account_one_code_holder_awaiting" ON "account" ("code", "holder", "awaiting")""",
         """CREATE UNIQUE INDEX "asked_circle_one_link_id_reference" ON "asked_circle" ("link_id", "reference")""",
         """CREATE UNIQUE INDEX "asked_circle_one_request_id_link_id" ON "asked_circle" ("request_id", "link_id")""",
         """CREATE UNIQUE INDEX "attempt_one_key_window" ON "attempt" ("key", "window")""",
-        """CREATE INDEX "audit_by_act_id" ON "audit" ("act_id")""",
-        """CREATE INDEX "audit_by_person_id_at" ON "audit" ("person_id", "at")""",
         """CREATE UNIQUE INDEX "audit_chain_one_audit_id" ON "audit_chain" ("audit_id")""",
         """CREATE UNIQUE INDEX "audit_text_one_audit_id" ON "audit_text" ("audit_id")""",
         """CREATE INDEX "capacity_by_person_id" ON "capacity" ("person_id")""",
@@ -765,7 +761,6 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "entry_chain_one_entry_id" ON "entry_chain" ("entry_id")""",
         """CREATE UNIQUE INDEX "entry_one_key" ON "entry" ("key")""",
         """CREATE UNIQUE INDEX "entry_one_reverses_id_where" ON "entry" ("reverses_id") WHERE reverses_id IS NOT NULL""",
-        """CREATE INDEX "event_by_subject_id_at" ON "event" ("subject_id", "at")""",
         """CREATE UNIQUE INDEX "face_one_person_id" ON "face" ("person_id")""",
         """CREATE INDEX "form_sent_by_sent_at" ON "form_sent" ("sent_at")""",
         """CREATE UNIQUE INDEX "form_sent_one_key" ON "form_sent" ("key")""",
@@ -794,7 +789,6 @@ STATEMENTS = {
         """CREATE INDEX "line_by_payer_id" ON "line" ("payer_id")""",
         """CREATE INDEX "line_by_worker_id" ON "line" ("worker_id")""",
         """CREATE UNIQUE INDEX "line_one_reference" ON "line" ("reference")""",
-        """CREATE UNIQUE INDEX "line_state_one_line_id" ON "line_state" ("line_id")""",
         """CREATE INDEX "link_alarm_by_link_id" ON "link_alarm" ("link_id")""",
         """CREATE INDEX "link_key_by_kid" ON "link_key" ("kid")""",
         """CREATE UNIQUE INDEX "link_key_one_link_id_kid" ON "link_key" ("link_id", "kid")""",
@@ -910,7 +904,7 @@ STATEMENTS = {
   "chain" VARCHAR(64) NOT NULL
 )""",
         """CREATE TABLE "event" (
-  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "at" TIMESTAMPTZ NOT NULL,
   "act_id" VARCHAR(36) NOT NULL,
   "kind" VARCHAR(64) NOT NULL,
@@ -1445,8 +1439,7 @@ STATEMENTS = {
   CHECK (fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0)
 )""",
         """CREATE TABLE "line_state" (
-  "line_id" BIGINT NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "line_id" BIGINT PRIMARY KEY NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "released_fee_pence" BIGINT NOT NULL,
   "released_travel_pence" BIGINT NOT NULL,
   "free_fee_pence" BIGINT NOT NULL,
@@ -1603,13 +1596,10 @@ STATEMENTS = {
   "fetched_at" TIMESTAMPTZ
 )""",
         """CREATE UNIQUE INDEX "absence_one_visit_id_worker_id" ON "absence" ("visit_id", "worker_id")""",
-        """CREATE INDEX "account_by_holder" ON "account" ("holder")""",
         """CREATE UNIQUE INDEX "account_one_code_holder_awaiting" ON "account" ("code", "holder", "awaiting")""",
         """CREATE UNIQUE INDEX "asked_circle_one_link_id_reference" ON "asked_circle" ("link_id", "reference")""",
         """CREATE UNIQUE INDEX "asked_circle_one_request_id_link_id" ON "asked_circle" ("request_id", "link_id")""",
         """CREATE UNIQUE INDEX "attempt_one_key_window" ON "attempt" ("key", "window")""",
-        """CREATE INDEX "audit_by_act_id" ON "audit" ("act_id")""",
-        """CREATE INDEX "audit_by_person_id_at" ON "audit" ("person_id", "at")""",
         """CREATE UNIQUE INDEX "audit_chain_one_audit_id" ON "audit_chain" ("audit_id")""",
         """CREATE UNIQUE INDEX "audit_text_one_audit_id" ON "audit_text" ("audit_id")""",
         """CREATE INDEX "capacity_by_person_id" ON "capacity" ("person_id")""",
@@ -1628,7 +1618,6 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "entry_chain_one_entry_id" ON "entry_chain" ("entry_id")""",
         """CREATE UNIQUE INDEX "entry_one_key" ON "entry" ("key")""",
         """CREATE UNIQUE INDEX "entry_one_reverses_id_where" ON "entry" ("reverses_id") WHERE reverses_id IS NOT NULL""",
-        """CREATE INDEX "event_by_subject_id_at" ON "event" ("subject_id", "at")""",
         """CREATE UNIQUE INDEX "face_one_person_id" ON "face" ("person_id")""",
         """CREATE INDEX "form_sent_by_sent_at" ON "form_sent" ("sent_at")""",
         """CREATE UNIQUE INDEX "form_sent_one_key" ON "form_sent" ("key")""",
@@ -1657,7 +1646,6 @@ STATEMENTS = {
         """CREATE INDEX "line_by_payer_id" ON "line" ("payer_id")""",
         """CREATE INDEX "line_by_worker_id" ON "line" ("worker_id")""",
         """CREATE UNIQUE INDEX "line_one_reference" ON "line" ("reference")""",
-        """CREATE UNIQUE INDEX "line_state_one_line_id" ON "line_state" ("line_id")""",
         """CREATE INDEX "link_alarm_by_link_id" ON "link_alarm" ("link_id")""",
         """CREATE INDEX "link_key_by_kid" ON "link_key" ("kid")""",
         """CREATE UNIQUE INDEX "link_key_one_link_id_kid" ON "link_key" ("link_id", "kid")""",

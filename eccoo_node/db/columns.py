@@ -62,8 +62,13 @@ def flag(default: bool = False) -> Boolean:
     return Boolean(default=default)
 
 
-def ref(table: Any, *, null: bool = False) -> Any:
-    """A reference that forbids deleting what it points at."""
+def ref(table: Any, *, null: bool = False, primary_key: bool = False) -> Any:
+    """A reference that forbids deleting what it points at. As primary key, the row is a part of that one alone."""
     return ForeignKey(
-        references=table, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict, null=null, default=None
+        references=table,
+        on_delete=OnDelete.restrict,
+        on_update=OnUpdate.restrict,
+        null=null,
+        primary_key=primary_key,
+        default=None,
     )

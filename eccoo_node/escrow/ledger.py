@@ -130,10 +130,14 @@ async def _write(act: Act, draft: Draft, found: list[Posting]) -> Posted:
     return Posted(entry_id, fresh=True)
 
 
-# One statement for each way a balance may lean: it changes the balance only where it stays allowed, and locks it.
-_CHANGE: dict[Guard, str] = {
-    "any": "UPDATE account SET balance_pence = balance_pence + ? WHERE code = ? AND holder = ? AND awaiting = ? "
-    "RETURNING id",
+# Each changes the balance in one statement, which locks it. What goes the account's own way may open it; what goes the
+# other way must find enough there.
+_ADD = (
+    "INSERT INTO account (code, holder, awaiting, guard, balance_pence) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (code, holder, awaiting) DO UPDATE SET balance_pence = account.balance_pence + excluded.balance_pence "
+    "RETURNING id"
+)
+_TAKE: dict[Guard, str] = {
     "debit": "UPDATE account SET balance_pence = balance_pence + ? WHERE code = ? AND holder = ? AND awaiting = ? "
     "AND balance_pence + ? >= 0 RETURNING id",
     "credit": "UPDATE account SET balance_pence = balance_pence + ? WHERE code = ? AND holder = ? AND awaiting = ? "
@@ -144,25 +148,12 @@ _CHANGE: dict[Guard, str] = {
 async def _change(account: Account, amount_pence: int) -> int:
     """Add to the balance of one account, opening it if need be; its id. Raises Conflict where it may not go there."""
     guard, names = account.kind.guard, (account.code, account.holder, account.awaiting)
-    bound = () if guard == "any" else (amount_pence,)
-    for opening in (True, False):
-        rows = await fetch(_CHANGE[guard], amount_pence, *names, *bound)
-        if rows:
-            return int(rows[0][0])
-        wrong_way = (guard == "debit" and amount_pence < 0) or (guard == "credit" and amount_pence > 0)
-        if opening and not wrong_way:
-            # Another writer may open the same account now; whoever comes second then updates it.
-            rows = await fetch(
-                "INSERT INTO account (code, holder, awaiting, guard, balance_pence) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT DO NOTHING RETURNING id",
-                *names,
-                guard,
-                amount_pence,
-            )
-            if rows:
-                return int(rows[0][0])
-        else:
-            break
+    if guard == "any" or amount_pence == 0 or (guard == "debit") == (amount_pence > 0):
+        rows = await fetch(_ADD, *names, guard, amount_pence)
+    else:
+        rows = await fetch(_TAKE[guard], amount_pence, *names, amount_pence)
+    if rows:
+        return int(rows[0][0])
     there = abs(await balance(account))
     short = f"{account.kind.short} There is {pounds(there)}, and {pounds(abs(amount_pence))} is needed."
     raise Conflict(short, f"short_{account.code}")

@@ -49,8 +49,7 @@ class Line(Table, tablename="line"):
 class LineState(Table, tablename="line_state"):
     """How far a line has got. Every number is the sum of its entries, which `ledger verify` adds up again."""
 
-    line_id = ref(Line)
-    id = serial()
+    line_id = ref(Line, primary_key=True)
     released_fee_pence = pence()
     released_travel_pence = pence()
     free_fee_pence = pence()
@@ -116,8 +115,6 @@ extras.unique("entry", "key")
 extras.unique("entry", "reverses_id", where="reverses_id IS NOT NULL")
 extras.unique("entry_chain", "entry_id")
 extras.unique("line", "reference")
-extras.unique("line_state", "line_id")
-extras.index("account", "holder")
 extras.index("entry", "line_id")
 extras.index("line", "payer_id")
 extras.index("line", "worker_id")

@@ -65,8 +65,6 @@ extras.append_only("audit")
 extras.append_only("audit_chain")
 extras.unique("audit_chain", "audit_id")
 extras.unique("audit_text", "audit_id")
-extras.index("audit", "person_id", "at")
-extras.index("audit", "act_id")
 extras.one_of("audit", "outcome", ("done", "refused"))
 
 _FIELDS = (

@@ -64,7 +64,7 @@ class Act:
             raise RuntimeError("ask for permission first")
         self.thing = Thing(self.thing.kind, thing_id, self.thing.person_id, self.thing.community_id)
 
-    async def tell(self, kind: str, subject_kind: str, subject_id: str, /, **payload: Any) -> str:
+    async def tell(self, kind: str, subject_kind: str, subject_id: str, /, **payload: Any) -> int:
         """Write an event and what it sets going, inside the act's transaction; its id."""
         return await events.tell(self.id, kind, subject_kind, subject_id, **payload)
 

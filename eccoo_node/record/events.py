@@ -11,16 +11,15 @@ import msgspec
 from piccolo.table import Table
 
 from eccoo_node.db import extras, jobs
-from eccoo_node.db.columns import key, moment, prose, word
+from eccoo_node.db.columns import moment, prose, serial, word
 from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.ids import new_id
 
 
 class Event(Table, tablename="event"):
     """One thing that happened. The payload holds ids and codes, never a name or free text."""
 
-    id = key()
+    id = serial()
     at = moment()
     act_id = word(36)
     kind = word()
@@ -30,13 +29,12 @@ class Event(Table, tablename="event"):
 
 
 extras.append_only("event")
-extras.index("event", "subject_id", "at")
 
 
 class Happened(msgspec.Struct, frozen=True):
     """An event as a listener gets it."""
 
-    id: str
+    id: int
     at: datetime
     act_id: str
     kind: str
@@ -69,12 +67,10 @@ def on(*kinds: str) -> Callable[[Listener], Listener]:
     return register
 
 
-async def tell(act_id: str, kind: str, subject_kind: str, subject_id: str, /, **payload: Any) -> str:
+async def tell(act_id: str, kind: str, subject_kind: str, subject_id: str, /, **payload: Any) -> int:
     """Write an event and a job for each listener, inside the act's transaction; the event's id."""
-    id_ = new_id()
-    await fetch(
-        "INSERT INTO event (id, at, act_id, kind, subject_kind, subject_id, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        id_,
+    rows = await fetch(
+        "INSERT INTO event (at, act_id, kind, subject_kind, subject_id, payload) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
         clock.now(),
         act_id,
         kind,
@@ -82,25 +78,17 @@ async def tell(act_id: str, kind: str, subject_kind: str, subject_id: str, /, **
         subject_id,
         msgspec.json.encode(payload).decode(),
     )
+    id_ = int(rows[0][0])
     for name in _LISTENERS.get(kind, ()):
-        await jobs.add(name, id_, event=id_)
+        await jobs.add(name, str(id_), event=id_)
     return id_
 
 
-async def get(event_id: str) -> Happened | None:
+async def get(event_id: int) -> Happened | None:
     row = await fetch_one(
         "SELECT id, at, act_id, kind, subject_kind, subject_id, payload FROM event WHERE id = ?", event_id
     )
     return _happened(row) if row else None
-
-
-async def about(subject_id: str) -> list[Happened]:
-    """Everything that happened to one thing, oldest first."""
-    rows = await fetch(
-        "SELECT id, at, act_id, kind, subject_kind, subject_id, payload FROM event WHERE subject_id = ? ORDER BY at, id",
-        subject_id,
-    )
-    return [_happened(row) for row in rows]
 
 
 def _happened(row: Any) -> Happened:

@@ -329,7 +329,7 @@ async def everything() -> list[Any]:
     """All rows of the books, to show that nothing has changed. The audit may have grown."""
     found = []
     for table in ("entry", "posting", "account", "line", "line_state", "schedule", "event"):
-        found.append([tuple(row) for row in await fetch(f"SELECT * FROM {table} ORDER BY id")])
+        found.append([tuple(row) for row in await fetch(f"SELECT * FROM {table} ORDER BY 1")])
     return found
 
 
