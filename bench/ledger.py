@@ -14,8 +14,8 @@ from typing import Any
 from bench.figures import Figure, rate
 from eccoo_node.db import bound
 from eccoo_node.db.engine import NodeSQLite
-from eccoo_node.escrow.actions import release, set_aside, set_schedule, top_up
-from eccoo_node.kernel.access import COMMAND, NODE
+from eccoo_node.escrow.actions import release, set_aside, top_up
+from eccoo_node.kernel.access import NODE
 from eccoo_node.members import queries as members
 from tests.support import make
 from tests.support.node import build
@@ -75,7 +75,7 @@ async def _blocks(folder: Path) -> tuple[list[float], list[float]]:
         circle, person = await make.circle(), await make.person("Ada")
         treasurer, worker = await make.person("Tess"), await make.worker("Wren")
         await make.hat(treasurer, circle, "treasurer")
-        await set_schedule(COMMAND, 0, 1500, decision="For the measurement.")
+        await make.takes()
         payer = await make.payer(person)
         await top_up(await members.actor_for(treasurer), payer, 9_000_000, key="top up")
         for i in range(BLOCKS * IN_BLOCK + 2):

@@ -80,17 +80,15 @@ STATEMENTS = {
   "window" TIMESTAMPTZ NOT NULL,
   "tries" INTEGER NOT NULL
 )""",
-        """CREATE TABLE "schedule" (
-  "id" INTEGER PRIMARY KEY NOT NULL,
-  "payer_add_bps" INTEGER NOT NULL,
-  "worker_deduct_bps" INTEGER NOT NULL,
-  "cancelled_bears" BOOLEAN NOT NULL,
-  "valid_from" TIMESTAMPTZ NOT NULL,
+        """CREATE TABLE "decision" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "words" TEXT NOT NULL,
+  "decided_by" VARCHAR(120) NOT NULL,
+  "decided_on" VARCHAR(10) NOT NULL,
+  "review_on" VARCHAR(10) NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL,
   "recorded_at" TIMESTAMPTZ NOT NULL,
-  "decided_by" VARCHAR(36) NOT NULL,
-  "decision_id" VARCHAR(36) NOT NULL,
-  "decision" TEXT NOT NULL,
-  CHECK (payer_add_bps BETWEEN 0 AND 10000 AND worker_deduct_bps BETWEEN 0 AND 10000)
+  CHECK (words <> '' AND decided_by <> '')
 )""",
         """CREATE TABLE "account" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -354,29 +352,16 @@ STATEMENTS = {
   "said_at" TIMESTAMPTZ NOT NULL,
   "withdraws" VARCHAR(36) NOT NULL
 )""",
-        """CREATE TABLE "line" (
+        """CREATE TABLE "schedule" (
   "id" INTEGER PRIMARY KEY NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
-  "origin" VARCHAR(8) NOT NULL,
-  "payer_id" VARCHAR(36) NOT NULL,
-  "person_id" VARCHAR(36) NOT NULL,
-  "worker_id" VARCHAR(64) NOT NULL,
-  "link_id" VARCHAR(36) NOT NULL,
-  "fee_pence" INTEGER NOT NULL,
-  "contribution_pence" INTEGER NOT NULL,
-  "travel_pence" INTEGER NOT NULL,
-  "schedule_id" INTEGER REFERENCES "schedule" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "payer_add_bps" INTEGER NOT NULL,
   "worker_deduct_bps" INTEGER NOT NULL,
-  "home_share_bps" INTEGER NOT NULL,
   "cancelled_bears" BOOLEAN NOT NULL,
-  "made_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("origin" IN ('held', 'due')),
-  CHECK (fee_pence >= 0 AND travel_pence >= 0 AND contribution_pence >= 0),
-  CHECK (fee_pence + travel_pence > 0),
-  CHECK (payer_add_bps BETWEEN 0 AND 10000),
-  CHECK (worker_deduct_bps BETWEEN 0 AND 10000),
-  CHECK (home_share_bps BETWEEN 0 AND 10000)
+  "valid_from" TIMESTAMPTZ NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL,
+  "decision_id" VARCHAR(36) NOT NULL REFERENCES "decision" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  CHECK (payer_add_bps BETWEEN 0 AND 10000 AND worker_deduct_bps BETWEEN 0 AND 10000)
 )""",
         """CREATE TABLE "link_wire" (
   "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -581,30 +566,29 @@ STATEMENTS = {
   CHECK (ends_at > starts_at),
   CHECK (fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0)
 )""",
-        """CREATE TABLE "line_state" (
-  "line_id" INTEGER PRIMARY KEY NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "released_fee_pence" INTEGER NOT NULL,
-  "released_travel_pence" INTEGER NOT NULL,
-  "free_fee_pence" INTEGER NOT NULL,
-  "returned_pence" INTEGER NOT NULL,
-  "disputed_fee_pence" INTEGER NOT NULL,
-  "disputed_travel_pence" INTEGER NOT NULL,
-  CHECK (released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0)
-)""",
-        """CREATE TABLE "entry" (
+        """CREATE TABLE "line" (
   "id" INTEGER PRIMARY KEY NOT NULL,
-  "at" TIMESTAMPTZ NOT NULL,
-  "effective_at" TIMESTAMPTZ NOT NULL,
-  "kind" VARCHAR(24) NOT NULL,
-  "key" VARCHAR(200) NOT NULL,
-  "body_hash" VARCHAR(64) NOT NULL,
-  "act_id" VARCHAR(36) NOT NULL,
-  "line_id" INTEGER REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "reference" VARCHAR(64) NOT NULL,
+  "origin" VARCHAR(8) NOT NULL,
+  "payer_id" VARCHAR(36) NOT NULL,
+  "person_id" VARCHAR(36) NOT NULL,
+  "worker_id" VARCHAR(64) NOT NULL,
+  "link_id" VARCHAR(36) NOT NULL,
   "fee_pence" INTEGER NOT NULL,
+  "contribution_pence" INTEGER NOT NULL,
   "travel_pence" INTEGER NOT NULL,
-  "free_fee_pence" INTEGER NOT NULL,
-  "reverses_id" INTEGER,
-  "digest" VARCHAR(64) NOT NULL
+  "schedule_id" INTEGER REFERENCES "schedule" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "payer_add_bps" INTEGER NOT NULL,
+  "worker_deduct_bps" INTEGER NOT NULL,
+  "home_share_bps" INTEGER NOT NULL,
+  "cancelled_bears" BOOLEAN NOT NULL,
+  "made_at" TIMESTAMPTZ NOT NULL,
+  CHECK ("origin" IN ('held', 'due')),
+  CHECK (fee_pence >= 0 AND travel_pence >= 0 AND contribution_pence >= 0),
+  CHECK (fee_pence + travel_pence > 0),
+  CHECK (payer_add_bps BETWEEN 0 AND 10000),
+  CHECK (worker_deduct_bps BETWEEN 0 AND 10000),
+  CHECK (home_share_bps BETWEEN 0 AND 10000)
 )""",
         """CREATE TABLE "letter_read" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -675,17 +659,30 @@ STATEMENTS = {
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('asking', 'wants_payer', 'telling', 'coming', 'ended'))
 )""",
-        """CREATE TABLE "posting" (
-  "id" INTEGER PRIMARY KEY NOT NULL,
-  "entry_id" INTEGER NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "account_id" INTEGER NOT NULL REFERENCES "account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "amount_pence" INTEGER NOT NULL,
-  CHECK (amount_pence <> 0)
+        """CREATE TABLE "line_state" (
+  "line_id" INTEGER PRIMARY KEY NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "released_fee_pence" INTEGER NOT NULL,
+  "released_travel_pence" INTEGER NOT NULL,
+  "free_fee_pence" INTEGER NOT NULL,
+  "returned_pence" INTEGER NOT NULL,
+  "disputed_fee_pence" INTEGER NOT NULL,
+  "disputed_travel_pence" INTEGER NOT NULL,
+  CHECK (released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0)
 )""",
-        """CREATE TABLE "entry_chain" (
+        """CREATE TABLE "entry" (
   "id" INTEGER PRIMARY KEY NOT NULL,
-  "entry_id" INTEGER NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "chain" VARCHAR(64) NOT NULL
+  "at" TIMESTAMPTZ NOT NULL,
+  "effective_at" TIMESTAMPTZ NOT NULL,
+  "kind" VARCHAR(24) NOT NULL,
+  "key" VARCHAR(200) NOT NULL,
+  "body_hash" VARCHAR(64) NOT NULL,
+  "act_id" VARCHAR(36) NOT NULL,
+  "line_id" INTEGER REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "fee_pence" INTEGER NOT NULL,
+  "travel_pence" INTEGER NOT NULL,
+  "free_fee_pence" INTEGER NOT NULL,
+  "reverses_id" INTEGER,
+  "digest" VARCHAR(64) NOT NULL
 )""",
         """CREATE TABLE "near_ask" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -737,6 +734,18 @@ STATEMENTS = {
   "body" TEXT NOT NULL,
   "retain_until" TIMESTAMPTZ NOT NULL,
   "fetched_at" TIMESTAMPTZ
+)""",
+        """CREATE TABLE "posting" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "entry_id" INTEGER NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "account_id" INTEGER NOT NULL REFERENCES "account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "amount_pence" INTEGER NOT NULL,
+  CHECK (amount_pence <> 0)
+)""",
+        """CREATE TABLE "entry_chain" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "entry_id" INTEGER NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "chain" VARCHAR(64) NOT NULL
 )""",
         """CREATE UNIQUE INDEX "absence_one_visit_id_worker_id" ON "absence" ("visit_id", "worker_id")""",
         """CREATE UNIQUE INDEX "account_one_code_holder_awaiting" ON "account" ("code", "holder", "awaiting")""",
@@ -839,6 +848,8 @@ STATEMENTS = {
         """CREATE TRIGGER "audit_chain_keeps_delete" BEFORE DELETE ON "audit_chain" BEGIN SELECT RAISE(ABORT, 'audit_chain is append-only'); END""",
         """CREATE TRIGGER "consent_keeps_update" BEFORE UPDATE ON "consent" BEGIN SELECT RAISE(ABORT, 'consent is append-only'); END""",
         """CREATE TRIGGER "consent_keeps_delete" BEFORE DELETE ON "consent" BEGIN SELECT RAISE(ABORT, 'consent is append-only'); END""",
+        """CREATE TRIGGER "decision_keeps_update" BEFORE UPDATE ON "decision" BEGIN SELECT RAISE(ABORT, 'decision is append-only'); END""",
+        """CREATE TRIGGER "decision_keeps_delete" BEFORE DELETE ON "decision" BEGIN SELECT RAISE(ABORT, 'decision is append-only'); END""",
         """CREATE TRIGGER "entry_keeps_update" BEFORE UPDATE ON "entry" BEGIN SELECT RAISE(ABORT, 'entry is append-only'); END""",
         """CREATE TRIGGER "entry_keeps_delete" BEFORE DELETE ON "entry" BEGIN SELECT RAISE(ABORT, 'entry is append-only'); END""",
         """CREATE TRIGGER "entry_chain_keeps_update" BEFORE UPDATE ON "entry_chain" BEGIN SELECT RAISE(ABORT, 'entry_chain is append-only'); END""",
@@ -937,17 +948,15 @@ STATEMENTS = {
   "window" TIMESTAMPTZ NOT NULL,
   "tries" INTEGER NOT NULL
 )""",
-        """CREATE TABLE "schedule" (
-  "id" BIGSERIAL PRIMARY KEY NOT NULL,
-  "payer_add_bps" INTEGER NOT NULL,
-  "worker_deduct_bps" INTEGER NOT NULL,
-  "cancelled_bears" BOOLEAN NOT NULL,
-  "valid_from" TIMESTAMPTZ NOT NULL,
+        """CREATE TABLE "decision" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "words" TEXT NOT NULL,
+  "decided_by" VARCHAR(120) NOT NULL,
+  "decided_on" VARCHAR(10) NOT NULL,
+  "review_on" VARCHAR(10) NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL,
   "recorded_at" TIMESTAMPTZ NOT NULL,
-  "decided_by" VARCHAR(36) NOT NULL,
-  "decision_id" VARCHAR(36) NOT NULL,
-  "decision" TEXT NOT NULL,
-  CHECK (payer_add_bps BETWEEN 0 AND 10000 AND worker_deduct_bps BETWEEN 0 AND 10000)
+  CHECK (words <> '' AND decided_by <> '')
 )""",
         """CREATE TABLE "account" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -1211,29 +1220,16 @@ STATEMENTS = {
   "said_at" TIMESTAMPTZ NOT NULL,
   "withdraws" VARCHAR(36) NOT NULL
 )""",
-        """CREATE TABLE "line" (
+        """CREATE TABLE "schedule" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
-  "origin" VARCHAR(8) NOT NULL,
-  "payer_id" VARCHAR(36) NOT NULL,
-  "person_id" VARCHAR(36) NOT NULL,
-  "worker_id" VARCHAR(64) NOT NULL,
-  "link_id" VARCHAR(36) NOT NULL,
-  "fee_pence" BIGINT NOT NULL,
-  "contribution_pence" BIGINT NOT NULL,
-  "travel_pence" BIGINT NOT NULL,
-  "schedule_id" BIGINT REFERENCES "schedule" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "payer_add_bps" INTEGER NOT NULL,
   "worker_deduct_bps" INTEGER NOT NULL,
-  "home_share_bps" INTEGER NOT NULL,
   "cancelled_bears" BOOLEAN NOT NULL,
-  "made_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("origin" IN ('held', 'due')),
-  CHECK (fee_pence >= 0 AND travel_pence >= 0 AND contribution_pence >= 0),
-  CHECK (fee_pence + travel_pence > 0),
-  CHECK (payer_add_bps BETWEEN 0 AND 10000),
-  CHECK (worker_deduct_bps BETWEEN 0 AND 10000),
-  CHECK (home_share_bps BETWEEN 0 AND 10000)
+  "valid_from" TIMESTAMPTZ NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL,
+  "decision_id" VARCHAR(36) NOT NULL REFERENCES "decision" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  CHECK (payer_add_bps BETWEEN 0 AND 10000 AND worker_deduct_bps BETWEEN 0 AND 10000)
 )""",
         """CREATE TABLE "link_wire" (
   "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -1438,30 +1434,29 @@ STATEMENTS = {
   CHECK (ends_at > starts_at),
   CHECK (fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0)
 )""",
-        """CREATE TABLE "line_state" (
-  "line_id" BIGINT PRIMARY KEY NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "released_fee_pence" BIGINT NOT NULL,
-  "released_travel_pence" BIGINT NOT NULL,
-  "free_fee_pence" BIGINT NOT NULL,
-  "returned_pence" BIGINT NOT NULL,
-  "disputed_fee_pence" BIGINT NOT NULL,
-  "disputed_travel_pence" BIGINT NOT NULL,
-  CHECK (released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0)
-)""",
-        """CREATE TABLE "entry" (
+        """CREATE TABLE "line" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
-  "at" TIMESTAMPTZ NOT NULL,
-  "effective_at" TIMESTAMPTZ NOT NULL,
-  "kind" VARCHAR(24) NOT NULL,
-  "key" VARCHAR(200) NOT NULL,
-  "body_hash" VARCHAR(64) NOT NULL,
-  "act_id" VARCHAR(36) NOT NULL,
-  "line_id" BIGINT REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "reference" VARCHAR(64) NOT NULL,
+  "origin" VARCHAR(8) NOT NULL,
+  "payer_id" VARCHAR(36) NOT NULL,
+  "person_id" VARCHAR(36) NOT NULL,
+  "worker_id" VARCHAR(64) NOT NULL,
+  "link_id" VARCHAR(36) NOT NULL,
   "fee_pence" BIGINT NOT NULL,
+  "contribution_pence" BIGINT NOT NULL,
   "travel_pence" BIGINT NOT NULL,
-  "free_fee_pence" BIGINT NOT NULL,
-  "reverses_id" BIGINT,
-  "digest" VARCHAR(64) NOT NULL
+  "schedule_id" BIGINT REFERENCES "schedule" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "payer_add_bps" INTEGER NOT NULL,
+  "worker_deduct_bps" INTEGER NOT NULL,
+  "home_share_bps" INTEGER NOT NULL,
+  "cancelled_bears" BOOLEAN NOT NULL,
+  "made_at" TIMESTAMPTZ NOT NULL,
+  CHECK ("origin" IN ('held', 'due')),
+  CHECK (fee_pence >= 0 AND travel_pence >= 0 AND contribution_pence >= 0),
+  CHECK (fee_pence + travel_pence > 0),
+  CHECK (payer_add_bps BETWEEN 0 AND 10000),
+  CHECK (worker_deduct_bps BETWEEN 0 AND 10000),
+  CHECK (home_share_bps BETWEEN 0 AND 10000)
 )""",
         """CREATE TABLE "letter_read" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -1532,17 +1527,30 @@ STATEMENTS = {
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('asking', 'wants_payer', 'telling', 'coming', 'ended'))
 )""",
-        """CREATE TABLE "posting" (
-  "id" BIGSERIAL PRIMARY KEY NOT NULL,
-  "entry_id" BIGINT NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "account_id" BIGINT NOT NULL REFERENCES "account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "amount_pence" BIGINT NOT NULL,
-  CHECK (amount_pence <> 0)
+        """CREATE TABLE "line_state" (
+  "line_id" BIGINT PRIMARY KEY NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "released_fee_pence" BIGINT NOT NULL,
+  "released_travel_pence" BIGINT NOT NULL,
+  "free_fee_pence" BIGINT NOT NULL,
+  "returned_pence" BIGINT NOT NULL,
+  "disputed_fee_pence" BIGINT NOT NULL,
+  "disputed_travel_pence" BIGINT NOT NULL,
+  CHECK (released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0)
 )""",
-        """CREATE TABLE "entry_chain" (
+        """CREATE TABLE "entry" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
-  "entry_id" BIGINT NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "chain" VARCHAR(64) NOT NULL
+  "at" TIMESTAMPTZ NOT NULL,
+  "effective_at" TIMESTAMPTZ NOT NULL,
+  "kind" VARCHAR(24) NOT NULL,
+  "key" VARCHAR(200) NOT NULL,
+  "body_hash" VARCHAR(64) NOT NULL,
+  "act_id" VARCHAR(36) NOT NULL,
+  "line_id" BIGINT REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "fee_pence" BIGINT NOT NULL,
+  "travel_pence" BIGINT NOT NULL,
+  "free_fee_pence" BIGINT NOT NULL,
+  "reverses_id" BIGINT,
+  "digest" VARCHAR(64) NOT NULL
 )""",
         """CREATE TABLE "near_ask" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -1594,6 +1602,18 @@ STATEMENTS = {
   "body" TEXT NOT NULL,
   "retain_until" TIMESTAMPTZ NOT NULL,
   "fetched_at" TIMESTAMPTZ
+)""",
+        """CREATE TABLE "posting" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "entry_id" BIGINT NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "account_id" BIGINT NOT NULL REFERENCES "account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "amount_pence" BIGINT NOT NULL,
+  CHECK (amount_pence <> 0)
+)""",
+        """CREATE TABLE "entry_chain" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "entry_id" BIGINT NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "chain" VARCHAR(64) NOT NULL
 )""",
         """CREATE UNIQUE INDEX "absence_one_visit_id_worker_id" ON "absence" ("visit_id", "worker_id")""",
         """CREATE UNIQUE INDEX "account_one_code_holder_awaiting" ON "account" ("code", "holder", "awaiting")""",
@@ -1698,6 +1718,8 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "audit_chain_keeps_all" BEFORE TRUNCATE ON "audit_chain" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "consent_keeps_rows" BEFORE UPDATE OR DELETE ON "consent" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "consent_keeps_all" BEFORE TRUNCATE ON "consent" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "decision_keeps_rows" BEFORE UPDATE OR DELETE ON "decision" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "decision_keeps_all" BEFORE TRUNCATE ON "decision" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "entry_keeps_rows" BEFORE UPDATE OR DELETE ON "entry" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "entry_keeps_all" BEFORE TRUNCATE ON "entry" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "entry_chain_keeps_rows" BEFORE UPDATE OR DELETE ON "entry_chain" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",

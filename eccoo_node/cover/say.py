@@ -12,7 +12,7 @@ import msgspec
 from eccoo_federation.bodies import CoverRequested
 from eccoo_federation.times import parse_time
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.money import pounds
+from eccoo_node.kernel.money import percent, pounds
 from eccoo_node.members.cards import FACTS, CareCodes
 from eccoo_node.rota import say
 from eccoo_node.rota.say import names
@@ -54,7 +54,7 @@ def day_of(text: str, now: datetime) -> str:
 
 
 def share(bps: int) -> str:
-    return {5000: "half", 10_000: "the whole", 2500: "a quarter", 7500: "three quarters"}.get(bps, f"{bps / 100:g}%")
+    return {5000: "half", 10_000: "the whole", 2500: "a quarter", 7500: "three quarters"}.get(bps, percent(bps))
 
 
 class Question(msgspec.Struct, frozen=True):

@@ -40,6 +40,11 @@ def moment(*, null: bool = False) -> Timestamptz:
     return Timestamptz(default=None, null=null)
 
 
+def day() -> Varchar:
+    """A day of the calendar, as 2026-11-03; sorts as it stands."""
+    return Varchar(length=10, default="")
+
+
 def word(length: int = 64, *, default: str = "") -> Varchar:
     """A code or a short name."""
     return Varchar(length=length, default=default)

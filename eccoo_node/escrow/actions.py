@@ -16,6 +16,7 @@ from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import Across, New
 from eccoo_node.escrow.queries import Booking, Owed
 from eccoo_node.escrow.rules import Leg, Shares, State, Terms
+from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
@@ -29,30 +30,32 @@ async def set_schedule(
     payer_add_bps: int,
     worker_deduct_bps: int,
     *,
-    decision: str,
-    decision_id: str = "",
+    decision_id: str,
     valid_from: datetime | None = None,
     cancelled_bears: bool = True,
 ) -> int:
-    """Write down what the circle has decided to take. Holds for bookings made from `valid_from` on."""
+    """Write down what the circle has decided to take. Holds for bookings made from `valid_from` on.
+
+    `decision_id` names the decision it rests on. Raises Invalid where the circle has decided no such thing.
+    """
     act.allow(Thing("schedule"))
     now = clock.now()
     if not all(0 <= bps <= rules.WHOLE_BPS for bps in (payer_add_bps, worker_deduct_bps)):
         raise Invalid("A share lies between 0% and 100%.", "bad_share")
-    if not decision.strip():
-        raise Invalid("Say who decided this and when, in the circle's own words.", "no_decision", field="decision")
+    await governance.requires_decision(decision_id)
     first = await fetch_value("SELECT COUNT(*) FROM schedule") == 0
     if act.actor.is_node() and not first:
         raise Conflict(
             "The circle has already decided what it takes. Changing it is for the treasurer.", "has_schedule"
         )
     if valid_from and valid_from < now - timedelta(minutes=1) and not first:
-        raise Invalid("This can't begin in the past: those visits were agreed at another share.", "in_the_past")
+        raise Invalid(
+            "This can’t begin in the past: those visits were agreed at another share.", "in_the_past", field="from_day"
+        )
     rows = await fetch(
-        "INSERT INTO schedule (payer_add_bps, worker_deduct_bps, cancelled_bears, valid_from, recorded_at, decided_by, "
-        "decision_id, decision) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        "INSERT INTO schedule (payer_add_bps, worker_deduct_bps, cancelled_bears, valid_from, recorded_at, recorded_by, "
+        "decision_id) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
         payer_add_bps, worker_deduct_bps, cancelled_bears, valid_from or now, now, act.actor.person_id, decision_id,
-        decision.strip(),
     )  # fmt: skip
     act.about(str(rows[0][0]))
     await act.tell("money.schedule_set", "schedule", str(rows[0][0]))

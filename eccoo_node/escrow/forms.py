@@ -1,8 +1,24 @@
 """What a treasurer fills in."""
 
+from datetime import date
 from typing import Annotated, ClassVar
 
 import msgspec
+
+
+class SharesForm(msgspec.Struct):
+    """What the circle takes from a day on: shares in percent, and the decision they rest on."""
+
+    worker: Annotated[str, msgspec.Meta(max_length=6)]
+    payer: Annotated[str, msgspec.Meta(max_length=6)]
+    decision: str
+    from_day: date
+    cancelled: bool = False
+    SAY: ClassVar[dict[str, str]] = {
+        "worker": "Write a share in percent, such as 15 or 7.5. Write 0 for nothing.",
+        "payer": "Write a share in percent, such as 15 or 7.5. Write 0 for nothing.",
+        "decision": "Choose the decision that this rests on.",
+    }
 
 
 class TopUpForm(msgspec.Struct):

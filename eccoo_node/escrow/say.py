@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from eccoo_node.escrow.queries import OwedEntry
+from eccoo_node.escrow.queries import Decided, OwedEntry
 from eccoo_node.escrow.statements import BetweenCircles, PayerStatement, Row, WorkerStatement
 from eccoo_node.escrow.telling import Told
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.money import pounds
+from eccoo_node.kernel.money import percent, pounds
+from eccoo_node.members.say import say_date
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -20,6 +21,29 @@ def visits(number: int) -> str:
 def day(at: datetime | None) -> str:
     """ "Thursday 26 November"; "a visit" where the day is not known."""
     return clock.say_day(at, clock.zone()) if at else "a visit"
+
+
+def day_and_year(at: datetime) -> str:
+    """ "26 November 2026"."""
+    return say_date(at.astimezone(clock.zone()).date())
+
+
+def shares(one: Decided) -> list[str]:
+    """What the circle takes, in a sentence for each side."""
+    if not one.worker_deduct_bps and not one.payer_add_bps:
+        return ["The circle takes nothing. A worker has the whole of their fee."]
+    worker = (
+        f"Of each worker’s fee {percent(one.worker_deduct_bps)} goes to the circle."
+        if one.worker_deduct_bps
+        else "A worker has the whole of their fee."
+    )
+    payer = (
+        f"Whoever pays adds {percent(one.payer_add_bps)} of the fee, for the circle."
+        if one.payer_add_bps
+        else "Nothing is added for whoever pays."
+    )
+    late = "the same share" if one.cancelled_bears else "nothing"
+    return [worker, payer, f"Of what is paid for a visit called off too late it takes {late}."]
 
 
 def fund(code: str) -> str:

@@ -4,7 +4,8 @@ from piccolo.columns import BigInt
 from piccolo.table import Table
 
 from eccoo_node.db import extras
-from eccoo_node.db.columns import flag, moment, number, pence, prose, ref, serial, word
+from eccoo_node.db.columns import flag, moment, number, pence, ref, serial, word
+from eccoo_node.governance.tables import Decision
 
 
 class Schedule(Table, tablename="schedule"):
@@ -17,9 +18,8 @@ class Schedule(Table, tablename="schedule"):
     cancelled_bears = flag(True)
     valid_from = moment()
     recorded_at = moment()
-    decided_by = word(36)
-    decision_id = word(36)
-    decision = prose()
+    recorded_by = word(36)
+    decision_id = ref(Decision)
 
 
 class Line(Table, tablename="line"):

@@ -1,7 +1,7 @@
 """The first day of a node: its tables, its keys, its circle, and the one who looks after it."""
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -9,6 +9,8 @@ from eccoo_node.db.migrate import migrate, pending
 from eccoo_node.db.rows import fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions as escrow
+from eccoo_node.governance import actions as governance
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.errors import Broken, NotFound
 from eccoo_node.kernel.paths import DataFolder, shipped
@@ -19,9 +21,8 @@ from eccoo_node.members import queries, sign_in
 
 # What the circles that this began with took in their first years; each circle decides for itself.
 FIRST_WORKER_DEDUCT_BPS = 1500
-FIRST_DECISION = (
-    "What the software begins with: 15% of the worker's fee goes to the circle. The circle may decide otherwise."
-)
+FIRST_DECISION = "Of each worker’s fee 15% goes to the circle. This is what the software begins with; the circle may decide otherwise."
+FIRST_REVIEW = timedelta(days=182)
 WORDS_FILE = "recovery-words.txt"
 
 
@@ -75,9 +76,19 @@ async def begin(folder: DataFolder, settings: Settings, *, called: str, email: s
     # Keys last, and inside: if anything fails, neither circle nor keys are left behind.
     async with write():
         begun = await members.begin_circle(COMMAND, name=settings.circle.name, called=called, email=email, phone=phone)
-        await escrow.set_schedule(COMMAND, 0, FIRST_WORKER_DEDUCT_BPS, decision=FIRST_DECISION)
+        await first_rules()
         _, words = identity.create(folder, settings)
     return Begun(begun.circle_id, begun.person_id, words)
+
+
+async def first_rules() -> None:
+    """What the circle takes from the first visit on, as a decision that it can look at and replace."""
+    today = clock.now().astimezone(clock.zone()).date()
+    decision = await governance.record_decision(
+        COMMAND, words=FIRST_DECISION, decided_by="The software, until the circle decides",
+        decided_on=today, review_on=today + FIRST_REVIEW,
+    )  # fmt: skip
+    await escrow.set_schedule(COMMAND, 0, FIRST_WORKER_DEDUCT_BPS, decision_id=decision)
 
 
 async def setup_link(settings: Settings) -> SetupLink | None:

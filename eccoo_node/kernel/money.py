@@ -47,6 +47,23 @@ def pounds(pence: int) -> str:
     return f"{sign}£{whole:,}" + (f".{rest:02}" if rest else "")
 
 
+def percent(bps: int) -> str:
+    """`1750` basis points are "17.5%"."""
+    return f"{bps / 100:g}%"
+
+
+_PERCENT = re.compile(r"^(\d{1,3})(?:\.(\d{1,2}))?\s*%?$", re.ASCII)
+
+
+def parse_percent(text: str, *, field: str) -> int:
+    """What a person typed as a share in percent, in basis points. Raises Invalid for anything but 0 to 100."""
+    found = _PERCENT.match(text.strip())
+    bps = int(found[1]) * 100 + int((found[2] or "").ljust(2, "0")) if found else -1
+    if not 0 <= bps <= 10_000:
+        raise Invalid("Write a share in percent from 0 to 100, such as 15 or 7.5.", "bad_share", field=field)
+    return bps
+
+
 def parse_pounds(text: str, *, field: str = "amount") -> int:
     """What a person typed as pounds, in pence. Raises Invalid for anything else, never guesses."""
     found = _POUNDS.match(text.strip())

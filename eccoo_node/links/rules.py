@@ -8,7 +8,7 @@ import msgspec
 
 from eccoo_federation import handshake, jcs
 from eccoo_federation.errors import ProtocolError
-from eccoo_node.kernel.money import pounds
+from eccoo_node.kernel.money import percent, pounds
 
 Standing = Literal["asked", "words", "agreeing", "open", "suspended_by_us", "suspended_by_them", "ended"]
 Direction = Literal["in", "out"]
@@ -143,7 +143,7 @@ def sentences(terms: Terms, them: str) -> list[tuple[str, list[str]]]:
             cover.append(say_scope(scope, them, ours=True))
         if scope in terms.they_may:
             cover.append(say_scope(scope, them, ours=False))
-    share = f"{terms.home_share_bps / 100:g}%"
+    share = percent(terms.home_share_bps)
     halves = "The circles’ part of each visit is shared half and half."
     money = [
         halves if terms.home_share_bps == HALF_BPS else

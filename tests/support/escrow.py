@@ -4,7 +4,7 @@ import msgspec
 
 from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import actions, queries
-from eccoo_node.kernel.access import COMMAND, NODE, Actor, Hat
+from eccoo_node.kernel.access import NODE, Actor, Hat
 from tests.support import make
 
 Posting = tuple[str, str, str, int]
@@ -30,7 +30,7 @@ class Books(msgspec.Struct, frozen=True):
 
 async def open_books(payer_add_bps: int = 0, worker_deduct_bps: int = 1500, **more: object) -> Books:
     """A circle that has decided what it takes: 15% off the worker unless said otherwise."""
-    await actions.set_schedule(COMMAND, payer_add_bps, worker_deduct_bps, decision="Agreed by the circle", **more)
+    await make.takes(payer_add_bps, worker_deduct_bps, **more)
     circle = await make.circle()
     person, keeper = await make.person("Ada"), await make.person("Tess")
     await make.hat(keeper, circle, "treasurer")

@@ -1,12 +1,16 @@
 """Factories: rows written directly, each with what a test does not care about already filled in."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
 from eccoo_node.db.rows import fetch_value, insert
 from eccoo_node.db.transaction import write
+from eccoo_node.escrow.actions import set_schedule
+from eccoo_node.governance.actions import record_decision
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import COMMAND
 from eccoo_node.members.tables import CareFacts, Check, Community, FreeTime, HatRow, Payer, Person, SpeaksFor
 from eccoo_node.members.tables import Worker as WorkerRow
 
@@ -104,3 +108,16 @@ async def speaks(speaker_id: str, person_id: str, *scopes: str, days: int | None
                     recorded_by=person_id, until_at=clock.now() + timedelta(days=days) if days else None,
                 )
             )  # fmt: skip
+
+
+async def decision(words: str = "Agreed by the circle.") -> str:
+    """A decision of the circle, made today."""
+    today = clock.now().date()
+    return await record_decision(
+        COMMAND, words=words, decided_by="The circle’s meeting", decided_on=today, review_on=today + timedelta(days=182)
+    )
+
+
+async def takes(payer_add_bps: int = 0, worker_deduct_bps: int = 1500, **more: Any) -> int:
+    """The circle decides what it takes: 15% off the worker unless said otherwise; the schedule."""
+    return await set_schedule(COMMAND, payer_add_bps, worker_deduct_bps, decision_id=await decision(), **more)

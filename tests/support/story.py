@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from eccoo_node.agreements.actions import agree_terms
 from eccoo_node.cover import actions as cover
 from eccoo_node.cover import letters, offering, queries
-from eccoo_node.escrow.actions import set_schedule, top_up
-from eccoo_node.kernel.access import COMMAND, Actor
+from eccoo_node.escrow.actions import top_up
+from eccoo_node.kernel.access import Actor
 from eccoo_node.members import queries as members
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import queries as rota_queries
@@ -44,7 +44,7 @@ class Story:
 
     async def _circle(self, name: str) -> None:
         await make.circle(name)
-        await set_schedule(COMMAND, 0, 1500, decision="The circle agreed on 15%.")
+        await make.takes()
 
     async def _hebden(self, credit_pence: int, cancel_bps: int) -> None:
         await self._circle("Hebden circle")

@@ -23,10 +23,10 @@ from eccoo_node.demo import web as demo
 from eccoo_node.demo.cast import HEBDEN, PEOPLE
 from eccoo_node.demo.place import Made, Place
 from eccoo_node.demo.seeding import Seeded
-from eccoo_node.escrow.actions import release, set_aside, set_schedule, top_up
+from eccoo_node.escrow.actions import release, set_aside, top_up
 from eccoo_node.escrow.lines import Across
 from eccoo_node.federating.app import FederationApp
-from eccoo_node.kernel.access import COMMAND, NODE, Actor
+from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
@@ -121,7 +121,7 @@ class World:
         await self.pair.link()
         with self.node.bound():
             await migrations_begun(self.node)  # type: ignore[arg-type]
-            await set_schedule(COMMAND, 0, 1500, decision="Agreed by the circle")
+            await make.takes()
             await self._cast()
             for called, worker, other in (("Edith", "Wren", "Osric"), ("Harold", "Wendell", "Osric")):
                 await self._supported(called, worker)
@@ -268,7 +268,7 @@ class World:
         """The other circle: what it has, and what it asks of ours."""
         b = self.pair.b
         with b.bound():
-            await set_schedule(COMMAND, 0, 1500, decision="Agreed by the circle")
+            await make.takes()
             circle = await make.circle("Todmorden circle")
             wilf = await make.person("Wilf", address="9 Far Side", phone="01706 960999")
             bea, tess = await make.worker("Bea", rate_pence=3000), await make.person("Tess")
@@ -342,6 +342,7 @@ class World:
                 await insert(row)
                 things["role_id"][f"{called}’s to {to}"] = str(row.id)
         things["name"], things["id"] = {"gatherings": "gatherings"}, {"a gathering": new_id()}
+        things["decision_id"] = {"the decision": await fetch_value("SELECT id FROM decision")}
         things["stop"] = {"a later time": "two-days"}
         for param, known in things.items():
             known["elsewhere"] = self.theirs.get(param, new_id())

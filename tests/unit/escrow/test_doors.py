@@ -16,6 +16,7 @@ from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel.access import COMMAND, NODE, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from eccoo_node.record.door import Act
+from tests.support import make
 from tests.support.escrow import entries, open_books
 from tests.support.node import Node
 
@@ -125,12 +126,16 @@ async def test_a_share_changes_with_a_recorded_decision_and_for_new_bookings_onl
     await books.top_up(3000)
     await books.set_aside("visit:1", 1000)
     by = books.treasurer
-    assert await refused(actions.set_schedule(by, 1750, 750, decision=" "), Invalid) == "no_decision"
-    assert await refused(actions.set_schedule(COMMAND, 1750, 750, decision="Set up again")) == "has_schedule"
-    assert await refused(actions.set_schedule(Actor(), 0, 0, decision="Mine"), Forbidden) == "forbidden"
+    assert await refused(actions.set_schedule(by, 1750, 750, decision_id="none"), Invalid) == "no_decision"
+    decision = await make.decision()
+    again = actions.set_schedule(COMMAND, 1750, 750, decision_id=decision)
+    assert await refused(again) == "has_schedule"
+    assert await refused(actions.set_schedule(Actor(), 0, 0, decision_id=decision), Forbidden) == "forbidden"
     past = node.clock() - timedelta(days=1)
-    assert await refused(actions.set_schedule(by, 0, 0, decision="Then", valid_from=past), Invalid) == "in_the_past"
-    await actions.set_schedule(by, 1750, 750, decision="Circle of 3 November", decision_id="d1")
+    assert (
+        await refused(actions.set_schedule(by, 0, 0, decision_id=decision, valid_from=past), Invalid) == "in_the_past"
+    )
+    await actions.set_schedule(by, 1750, 750, decision_id=decision)
     await books.set_aside("visit:2", 1000)
     # The line that was agreed before keeps its rates, also when part of it is refunded after the change.
     first = await actions.release(NODE, "visit:1", "went 1", part_pence=500)

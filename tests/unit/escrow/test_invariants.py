@@ -17,6 +17,7 @@ from eccoo_node.escrow.actions import Across
 from eccoo_node.escrow.verify import check_inside
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Refusal
+from tests.support import make
 from tests.support.escrow import Books, open_books
 from tests.support.escrow_model import Line, Model
 from tests.support.node import open_node
@@ -95,7 +96,7 @@ class Play:
         self.model.lines.setdefault(f"top-up {entry}", Line("", 0, 0, 0, 0, "", entries=[entry]))
 
     async def set_schedule(self, add: int, deduct: int) -> None:
-        await actions.set_schedule(self.books.treasurer, add, deduct, decision="Agreed")
+        await actions.set_schedule(self.books.treasurer, add, deduct, decision_id=await make.decision())
         self.schedule = (add, deduct)
 
     async def set_aside(self, fee: int, travel: int, across: bool, home: int) -> None:

@@ -267,3 +267,51 @@ async def test_the_page_asks_no_more_of_the_database_however_much_there_is(circl
             counts.append(len(seen))
     assert counts[:3] == counts[3:]
     assert max(counts) <= 16
+
+
+# ---------------------------------------------------------------- what the circle takes
+
+
+async def test_anyone_reads_what_the_circle_takes_and_by_which_decision(circle: Circle, browser_of: SignIn) -> None:
+    wren = await browser_of(circle.books.worker)
+    page = await wren.get("/money/shares")
+    assert (
+        "Money Hebden circle What the circle takes Of each worker’s fee 15% goes to the circle. Nothing is added for whoever pays. Of what "
+        "is paid for a visit called off too late it takes the same share. Since 23 November 2026, as decided: Agreed by "
+        "the circle." in text(page)
+    )
+    assert "Change what" not in page.text
+    assert (await wren.get("/money/shares/change")).status_code == 403
+    decision = re.search(r'href="(/decisions/[^"]+)"', page.text)
+    assert decision
+    assert "Decided 23 November 2026 By The circle’s meeting" in text(await wren.get(decision.group(1)))
+
+
+async def test_a_treasurer_changes_it_with_a_decision(circle: Circle, browser_of: SignIn) -> None:
+    tess = await browser_of(circle.books.treasurer.person_id)
+    asked = {"words": "We take 7.5% of each, from May.", "decided_by": "The meeting", "review_on": "3 November 2027"}
+    await tess.get("/decisions/new")
+    refused = await tess.send("/decisions/new", {**asked, "decided_on": "24/11/2026"})
+    assert (refused.status_code, "This day is yet to come" in refused.text) == (422, True)
+    assert "We take 7.5% of each, from May." in refused.text
+    made = await tess.send("/decisions/new", {**asked, "decided_on": "23 November 2026"})
+    decision = made.headers["location"].rpartition("/")[2]
+    await tess.get("/money/shares/change")
+    shares = {"worker": "7.5", "payer": "7.5%", "decision": decision, "from_day": "3 May 2027", "cancelled": "no"}
+    for wrong, sentence in (
+        ({"worker": "101"}, "Write a share in percent from 0 to 100"),
+        ({"payer": "a bit"}, "Write a share in percent from 0 to 100"),
+        ({"decision": ""}, "Choose the decision that this rests on"),
+        ({"decision": "another"}, "Choose the decision that this rests on"),
+        ({"from_day": "3 May 2020"}, "This can’t begin in the past"),
+        ({"from_day": "in May"}, "Write a day such as 3 May 2027"),
+    ):
+        page = await tess.send("/money/shares/change", {**shares, **wrong})
+        assert (page.status_code, sentence in unescape(page.text)) == (422, True), wrong
+    await tess.send("/money/shares/change", shares)
+    assert (
+        "To come Of each worker’s fee 7.5% goes to the circle. Whoever pays adds 7.5% of the fee, for the circle."
+        in (text(await tess.get("/money/shares")))
+    )
+    assert [one.standing for one in await queries.schedules()] == ["to_come", "now"]
+    assert (await queries.schedule_now()).worker_deduct_bps == 1500

@@ -190,5 +190,4 @@ def _has_money(session: SessionActor) -> bool:
     return bool(actor.acting_for) or actor.wears("treasurer", "worker", "owner", "family")
 
 
-CONTROLLERS = [MoneyController]
 NAV = [NavItem("/money", "Money", _has_money, order=40)]

@@ -1,0 +1,8 @@
+"""The pages of money: one controller for each subject."""
+
+from eccoo_node.escrow.web.money import NAV, MoneyController
+from eccoo_node.escrow.web.shares import SharesController
+
+CONTROLLERS = [MoneyController, SharesController]
+
+__all__ = ["CONTROLLERS", "NAV"]

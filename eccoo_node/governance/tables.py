@@ -1,0 +1,25 @@
+"""Rows of what was decided."""
+
+from piccolo.table import Table
+
+from eccoo_node.db import extras
+from eccoo_node.db.columns import day, key, moment, prose, word
+
+
+class Decision(Table, tablename="decision"):
+    """One decision of the circle, in its own words. Never changed: another one takes its place."""
+
+    id = key()
+    words = prose()
+    # Who decided, in the circle's own words: "The circle's meeting, nine people, by consent".
+    decided_by = word(120)
+    decided_on = day()
+    review_on = day()
+    recorded_by = word(36)
+    recorded_at = moment()
+
+
+TABLES = [Decision]
+
+extras.append_only("decision")
+extras.check("decision", "words <> '' AND decided_by <> ''")
