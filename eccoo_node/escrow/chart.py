@@ -34,6 +34,10 @@ _CREDIT = "There is not enough credit for this."
 _HELD = "This is more than is set aside."
 _OWING = "That circle does not owe us that much."
 _OWED = "We do not owe that circle that much."
+_UNKNOWN = "Not that much came in under this."
+_REFUND = "Not that much is on its way back."
+_OWES = "They do not owe us that much."
+_SHARES = "There are not that many of these shares."
 _WORKER = "This is more than the worker is owed now; some of it may be on its way to them already."
 
 CHART: dict[str, Kind] = {
@@ -41,13 +45,13 @@ CHART: dict[str, Kind] = {
     for kind in (
         Kind("1000", "Bank: money we look after", "asset", "debit", cash=True, short="There is not that much in the bank."),
         Kind("1010", "Bank: operating", "asset", "any"),
-        Kind("1020", "Bank: ring-fenced", "asset", "debit"),
+        Kind("1020", "Bank: ring-fenced", "asset", "debit", short="There is not that much in what is kept apart."),
         Kind("1050", "Gateway clearing", "asset", "any", cash=True),
-        Kind("1100", "Receivable", "asset", "debit", holder="payer"),
+        Kind("1100", "Receivable", "asset", "debit", holder="payer", short=_OWES),
         Kind("1200", "Due from a circle", "asset", "debit", holder="link", short=_OWING),
-        Kind("1300", "Worker receivable", "asset", "debit", holder="worker"),
+        Kind("1300", "Worker receivable", "asset", "debit", holder="worker", short=_OWES),
         Kind("2000", "Payer credit", "liability", "credit", holder="payer", claim=True, short=_CREDIT),
-        Kind("2090", "Unmatched receipts", "liability", "credit", claim=True),
+        Kind("2090", "Unmatched receipts", "liability", "credit", holder="receipt", claim=True, short=_UNKNOWN),
         Kind("2100", "Set aside", "liability", "credit", holder="line", claim=True, short=_HELD),
         Kind("2110", "Set aside, in question", "liability", "credit", holder="line", claim=True, short=_HELD),
         Kind("2200", "Worker payable", "liability", "credit", holder="worker", claim=True, short=_WORKER),
@@ -55,10 +59,10 @@ CHART: dict[str, Kind] = {
         Kind("2290", "Payouts in transit", "liability", "credit", holder="worker", claim=True),
         Kind("2300", "Due to a circle", "liability", "credit", holder="link", claim=True, short=_OWED),
         Kind("2400", "VAT output", "liability", "credit"),
-        Kind("2500", "Refunds in transit", "liability", "credit", holder="payer", claim=True),
-        Kind("2600", "Share withdrawals payable", "liability", "credit", holder="member"),
-        Kind("2610", "Share applications", "liability", "credit", holder="member"),
-        Kind("3000", "Share capital", "equity", "credit", holder="member"),
+        Kind("2500", "Refunds in transit", "liability", "credit", holder="payer", claim=True, short=_REFUND),
+        Kind("2600", "Share withdrawals payable", "liability", "credit", holder="member", short=_SHARES),
+        Kind("2610", "Share applications", "liability", "credit", holder="member", short=_SHARES),
+        Kind("3000", "Share capital", "equity", "credit", holder="member", short=_SHARES),
         Kind("3100", "Reserves", "equity", "any"),
         Kind("3200", "Restricted funds", "equity", "credit", holder="fund"),
         # An income or a cost may lean either way within a period: a correction can exceed what came in.
@@ -97,13 +101,59 @@ class Account(msgspec.Struct, frozen=True, order=True):
 
 BANK = Account("1000")
 OPERATING = Account("1010")
+RING_FENCED = Account("1020")
+GATEWAY = Account("1050")
+VAT = Account("2400")
 COMMISSION = Account("4000")
 CONTRIBUTION = Account("4010")
+CARE_INCOME = Account("4050")
+FINDERS_FEES = Account("4100")
+DONATIONS = Account("4200")
+GOODWILL = Account("5100")
+FEES = Account("5200")
 
 
 def credit(payer_id: str) -> Account:
     """What a payer has given that is not yet set aside; theirs to have back."""
     return Account("2000", payer_id)
+
+
+def unmatched(receipt: str) -> Account:
+    """What came in under this receipt and is nobody's yet."""
+    return Account("2090", receipt)
+
+
+def receivable(payer_id: str) -> Account:
+    """What a payer owes us."""
+    return Account("1100", payer_id)
+
+
+def refunds(of: str) -> Account:
+    """What is on its way back to a payer, or to whoever sent a receipt."""
+    return Account("2500", of)
+
+
+def worker_owes(worker_id: str) -> Account:
+    """What a worker is to give back."""
+    return Account("1300", worker_id)
+
+
+def applied(member_id: str) -> Account:
+    return Account("2610", member_id)
+
+
+def shares(member_id: str) -> Account:
+    return Account("3000", member_id)
+
+
+def leaving(member_id: str) -> Account:
+    """Shares that a member takes out, until the bank has sent the money."""
+    return Account("2600", member_id)
+
+
+def restricted(fund: str) -> Account:
+    """What was given for one purpose."""
+    return Account("3200", fund)
 
 
 def held(line_id: int) -> Account:

@@ -73,7 +73,11 @@ async def resolve(act: Act, line: str, key: str, *, fee_pence: int, travel_pence
 
 
 # An entry of these kinds can be undone by its mirror. A dispute is ended by resolving it instead.
-_CAN_BE_UNDONE = ("top_up", "set_aside", "returned", "released", "cancelled", "owed")
+_CAN_BE_UNDONE = (
+    "top_up", "set_aside", "returned", "released", "cancelled", "owed", "received", "matched", "sent_back", "bounced",
+    "paid_owing", "refunded", "refund_left", "goodwill", "swept", "donated", "interest", "by_card", "card_paid",
+    "finders_fee", "written_off", "applied", "allotted", "withdrawn", "share_paid",
+)  # fmt: skip
 
 
 @door("money.reverse")

@@ -17,12 +17,43 @@ from eccoo_node.kernel.money import commission_pence
 WHOLE_BPS = 10_000
 
 
+PUBLIC_FUNDS = frozenset({"local_authority", "direct_payment", "nhs"})
+
+
+def is_public(fund: str) -> bool:
+    """Whether this is money that the state gave for care, which may be spent on nothing else (money.md A5.8)."""
+    return fund in PUBLIC_FUNDS
+
+
 def keeps_books(actor: Actor) -> bool:
     """Whether this is the circle's treasurer, acting as themselves."""
     return actor.wears("treasurer") and not actor.acting_for
 
 
-@access.rule("money.top_up", "money.resolve", "money.reverse")
+@access.rule(
+    "money.top_up",
+    "money.resolve",
+    "money.reverse",
+    "money.receive",
+    "money.match",
+    "money.send_back",
+    "money.bounce",
+    "money.paid_owing",
+    "money.refund",
+    "money.refund_left",
+    "money.goodwill",
+    "money.sweep",
+    "money.donation",
+    "money.interest",
+    "money.gateway_top_up",
+    "money.gateway_paid",
+    "money.finders_fee",
+    "money.write_off",
+    "money.share_applied",
+    "money.share_allotted",
+    "money.share_withdrawn",
+    "money.share_paid",
+)
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle's treasurer can write this in the books."
 

@@ -57,8 +57,10 @@ async def team(person_id: str) -> str:
     return made
 
 
-async def payer(person_id: str, payer_person_id: str | None = None) -> str:
-    row = Payer(person_id=person_id, payer_person_id=payer_person_id or person_id, from_at=clock.now())
+async def payer(person_id: str, payer_person_id: str | None = None, **values: object) -> str:
+    row = Payer(
+        **{"person_id": person_id, "payer_person_id": payer_person_id or person_id, "from_at": clock.now(), **values}
+    )
     async with write():
         await insert(row)
     return str(row.id)

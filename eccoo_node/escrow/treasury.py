@@ -1,0 +1,302 @@
+"""What a treasurer writes in the books besides lines: the bank, the circle's own money, refunds, gifts and shares.
+
+Each door is one entry of money.md A4 with its key: the same act asked twice moves money once. What must never happen is
+not asked here: an account that may not go below nothing refuses by itself, and so does the bank where an entry would
+use money that is looked after for someone else.
+"""
+
+from typing import Any
+
+from eccoo_node.db.rows import fetch_one
+from eccoo_node.escrow import chart, ledger
+from eccoo_node.escrow.ledger import Draft
+from eccoo_node.escrow.rules import Leg, is_public
+from eccoo_node.governance import queries as governance
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.kernel.money import MAX_PENCE, pounds
+from eccoo_node.record.door import Act, door
+
+
+def _check(amount_pence: int, field: str = "amount") -> None:
+    if type(amount_pence) is not int or not 0 < amount_pence <= MAX_PENCE:
+        raise Invalid(f"Write a sum above £0 and up to {pounds(MAX_PENCE)}.", "bad_amount", field=field)
+
+
+def _reason(act: Act, because: str, sentence: str) -> None:
+    act.because(because)
+    if not because.strip():
+        raise Invalid(sentence, "no_reason", field="because")
+
+
+async def _payer(payer_id: str) -> tuple[str, bool]:
+    """The fund that a payer pays out of, and whether the person it was for has died."""
+    row = await fetch_one(
+        "SELECT y.fund, p.standing FROM payer y JOIN person p ON p.id = y.person_id WHERE y.id = ?", payer_id
+    )
+    if row is None:
+        raise NotFound("There is no such payer.", "no_payer")
+    return row[0], row[1] == "died"
+
+
+async def _enter(act: Act, kind: str, key: str, body: dict[str, Any], *legs: Leg) -> int:
+    posted = await ledger.post(act, Draft(kind=kind, key=key, body=body), [leg for leg in legs if leg.amount_pence])
+    if posted.fresh:
+        await act.tell(f"money.{kind}", "entry", str(posted.entry_id))
+    return posted.entry_id
+
+
+# ---------------------------------------------------------------- what came in and nobody knows from whom
+
+
+@door("money.receive")
+async def receive_unmatched(act: Act, receipt: str, amount_pence: int, key: str) -> int:
+    """Money is in the bank and nobody knows yet whose it is (1000 / 2090). `receipt` names it; the entry."""
+    act.allow(Thing("receipt", receipt))
+    _check(amount_pence)
+    body = {"receipt": receipt, "amount": amount_pence}
+    return await _enter(act, "received", key, body, Leg(chart.BANK, chart.unmatched(receipt), amount_pence))
+
+
+@door("money.match")
+async def match(act: Act, receipt: str, payer_id: str, amount_pence: int, key: str) -> int:
+    """It is this payer's (2090 / 2000). A part of it may be, where one transfer is for several."""
+    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    _check(amount_pence)
+    await _payer(payer_id)
+    body = {"receipt": receipt, "payer": payer_id, "amount": amount_pence}
+    return await _enter(act, "matched", key, body, Leg(chart.unmatched(receipt), chart.credit(payer_id), amount_pence))
+
+
+@door("money.send_back")
+async def send_back(act: Act, receipt: str, amount_pence: int, key: str, *, because: str) -> int:
+    """It is nobody's here and goes back to where it came from (2090 / 2500)."""
+    act.allow(Thing("receipt", receipt))
+    _check(amount_pence)
+    _reason(act, because, "Say why it goes back.")
+    body = {"receipt": receipt, "amount": amount_pence}
+    return await _enter(
+        act, "sent_back", key, body, Leg(chart.unmatched(receipt), chart.refunds(receipt), amount_pence)
+    )
+
+
+@door("money.bounce")
+async def bounce(act: Act, payer_id: str, amount_pence: int, key: str) -> int:
+    """The bank took back what a payer had sent (2000 / 1000 as far as their credit lasts).
+
+    The payer owes us the rest (1100), and the circle's own money stands in for it, so that nobody else's does.
+    """
+    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    _check(amount_pence)
+    await _payer(payer_id)
+    body = {"payer": payer_id, "amount": amount_pence}
+    there = -await ledger.balance(chart.credit(payer_id), lock=True)
+    if before := await ledger.already("bounced", key, body):
+        return before
+    taken = min(there, amount_pence)
+    owing = amount_pence - taken
+    return await _enter(
+        act, "bounced", key, body,
+        Leg(chart.credit(payer_id), chart.BANK, taken),
+        Leg(chart.receivable(payer_id), chart.BANK, owing),
+        Leg(chart.BANK, chart.OPERATING, owing),
+    )  # fmt: skip
+
+
+@door("money.paid_owing")
+async def paid_owing(act: Act, payer_id: str, amount_pence: int, key: str) -> int:
+    """A payer has paid what they owed us into the circle's own account, which had stood in for it (1010 / 1100)."""
+    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    _check(amount_pence)
+    body = {"payer": payer_id, "amount": amount_pence}
+    return await _enter(act, "paid_owing", key, body, Leg(chart.OPERATING, chart.receivable(payer_id), amount_pence))
+
+
+# ---------------------------------------------------------------- back to whoever paid
+
+
+@door("money.refund")
+async def refund(act: Act, payer_id: str, amount_pence: int, key: str, *, because: str = "") -> int:
+    """A payer asks for what is not set aside (2000 / 2500). It goes to the same payer, out of the same fund.
+
+    Once the person it was for has died, `because` says on whose authority it goes to the estate; public money goes
+    back to where it came from without that.
+    """
+    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    _check(amount_pence)
+    fund, died = await _payer(payer_id)
+    act.because(because)
+    if died and not is_public(fund) and not because.strip():
+        raise Invalid(
+            "Say on whose authority it goes to the estate, and what you have seen.", "no_reason", field="because"
+        )
+    body = {"payer": payer_id, "amount": amount_pence}
+    return await _enter(act, "refunded", key, body, Leg(chart.credit(payer_id), chart.refunds(payer_id), amount_pence))
+
+
+@door("money.refund_left")
+async def refund_left(act: Act, of: str, amount_pence: int, key: str) -> int:
+    """The bank has sent it (2500 / 1000). `of`: the payer or the receipt."""
+    act.allow(Thing("refund", of))
+    _check(amount_pence)
+    body = {"of": of, "amount": amount_pence}
+    return await _enter(act, "refund_left", key, body, Leg(chart.refunds(of), chart.BANK, amount_pence))
+
+
+@door("money.goodwill")
+async def goodwill(act: Act, payer_id: str, amount_pence: int, key: str, *, because: str) -> int:
+    """The circle gives a payer credit out of its own money (5100 / 2000, with 1000 / 1010)."""
+    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    _check(amount_pence)
+    await _payer(payer_id)
+    _reason(act, because, "Say why the circle gives this.")
+    body = {"payer": payer_id, "amount": amount_pence}
+    return await _enter(
+        act, "goodwill", key, body,
+        Leg(chart.GOODWILL, chart.credit(payer_id), amount_pence), Leg(chart.BANK, chart.OPERATING, amount_pence),
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- the circle's own
+
+
+@door("money.sweep")
+async def sweep(act: Act, amount_pence: int, key: str) -> int:
+    """What the circle has earned leaves the account in which it looks after others' money (1010 / 1000).
+
+    Refused beyond what is spare: also for the commission on work that another circle has yet to pay.
+    """
+    act.allow(Thing("books"))
+    _check(amount_pence)
+    return await _enter(act, "swept", key, {"amount": amount_pence}, Leg(chart.OPERATING, chart.BANK, amount_pence))
+
+
+@door("money.donation")
+async def donation(act: Act, amount_pence: int, key: str, *, fund: str = "") -> int:
+    """A gift (1010 / 4200); one for a purpose is kept apart for it (1020 / 3200), named by `fund`."""
+    act.allow(Thing("books"))
+    _check(amount_pence)
+    body = {"amount": amount_pence, "fund": fund}
+    leg = (
+        Leg(chart.RING_FENCED, chart.restricted(fund), amount_pence)
+        if fund
+        else Leg(chart.OPERATING, chart.DONATIONS, amount_pence)
+    )
+    return await _enter(act, "donated", key, body, leg)
+
+
+@door("money.interest")
+async def interest(act: Act, amount_pence: int, key: str) -> int:
+    """The bank paid interest on what we look after; it is the circle's, and moved at once (1000 / 4200, 1010 / 1000)."""
+    act.allow(Thing("books"))
+    _check(amount_pence)
+    return await _enter(
+        act, "interest", key, {"amount": amount_pence},
+        Leg(chart.BANK, chart.DONATIONS, amount_pence), Leg(chart.OPERATING, chart.BANK, amount_pence),
+    )  # fmt: skip
+
+
+@door("money.gateway_top_up")
+async def gateway_top_up(act: Act, payer_id: str, amount_pence: int, key: str) -> int:
+    """A payer paid by card; the money lies with the gateway (1050 / 2000). All of it is theirs."""
+    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    _check(amount_pence)
+    await _payer(payer_id)
+    body = {"payer": payer_id, "amount": amount_pence}
+    return await _enter(act, "by_card", key, body, Leg(chart.GATEWAY, chart.credit(payer_id), amount_pence))
+
+
+@door("money.gateway_paid")
+async def gateway_paid(act: Act, amount_pence: int, fee_pence: int, key: str) -> int:
+    """The gateway has sent on what it held, less its fee, which the circle bears (1000, 5200 / 1050; 1000 / 1010)."""
+    act.allow(Thing("books"))
+    _check(amount_pence)
+    if type(fee_pence) is not int or not 0 <= fee_pence < amount_pence:
+        raise Invalid("The fee is less than what was paid by card.", "bad_amount", field="fee")
+    body = {"amount": amount_pence, "fee": fee_pence}
+    return await _enter(
+        act, "card_paid", key, body,
+        Leg(chart.BANK, chart.GATEWAY, amount_pence - fee_pence), Leg(chart.FEES, chart.GATEWAY, fee_pence),
+        Leg(chart.BANK, chart.OPERATING, fee_pence),
+    )  # fmt: skip
+
+
+@door("money.finders_fee")
+async def finders_fee(act: Act, payer_id: str, amount_pence: int, key: str, *, agreed: str = "") -> int:
+    """A finder's fee for whoever leaves with their worker, as the circle decided; never asked of a worker.
+
+    Invoiced (1100 / 4100), or with the payer's yes to that sum taken from their credit (2000 / 4100): `agreed` says how
+    they said it. Never out of public money, which is there for care alone (money.md A5.8).
+    """
+    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    _check(amount_pence)
+    fund, _ = await _payer(payer_id)
+    act.because(agreed)
+    if agreed.strip() and is_public(fund):
+        raise Conflict(
+            "This is public money, which is there for care alone. Send them an invoice instead.", "public_money"
+        )
+    body = {"payer": payer_id, "amount": amount_pence, "from_credit": bool(agreed.strip())}
+    source = chart.credit(payer_id) if agreed.strip() else chart.receivable(payer_id)
+    return await _enter(act, "finders_fee", key, body, Leg(source, chart.FINDERS_FEES, amount_pence))
+
+
+@door("money.write_off")
+async def write_off(act: Act, worker_id: str, amount_pence: int, key: str, *, because: str) -> int:
+    """What a worker was to give back, and the circle bears instead (5100 / 1300)."""
+    act.allow(Thing("worker", worker_id, worker_id=worker_id))
+    _check(amount_pence)
+    _reason(act, because, "Say who agreed to this, and why.")
+    body = {"worker": worker_id, "amount": amount_pence}
+    return await _enter(act, "written_off", key, body, Leg(chart.GOODWILL, chart.worker_owes(worker_id), amount_pence))
+
+
+# ---------------------------------------------------------------- shares in the co-op
+
+
+@door("money.share_applied")
+async def share_applied(act: Act, member_id: str, amount_pence: int, key: str) -> int:
+    """Someone sends money for shares; it lies apart until they are allotted, and may go back (1020 / 2610)."""
+    act.allow(Thing("member", member_id, person_id=member_id))
+    _check(amount_pence)
+    body = {"member": member_id, "amount": amount_pence}
+    return await _enter(act, "applied", key, body, Leg(chart.RING_FENCED, chart.applied(member_id), amount_pence))
+
+
+@door("money.share_allotted")
+async def share_allotted(act: Act, member_id: str, amount_pence: int, key: str) -> int:
+    """Shares are allotted (2610 / 3000, with 1010 / 1020). Nobody may hold more than £100,000 (care-rules.md C3.22)."""
+    act.allow(Thing("member", member_id, person_id=member_id))
+    _check(amount_pence)
+    body = {"member": member_id, "amount": amount_pence}
+    held = -await ledger.balance(chart.shares(member_id), lock=True)
+    if before := await ledger.already("allotted", key, body):
+        return before
+    if held + amount_pence > MAX_PENCE:
+        raise Conflict(f"Nobody may hold more than {pounds(MAX_PENCE)} in shares.", "too_many_shares")
+    return await _enter(
+        act, "allotted", key, body,
+        Leg(chart.applied(member_id), chart.shares(member_id), amount_pence),
+        Leg(chart.OPERATING, chart.RING_FENCED, amount_pence),
+    )  # fmt: skip
+
+
+@door("money.share_withdrawn")
+async def share_withdrawn(act: Act, member_id: str, amount_pence: int, key: str, *, decision_id: str) -> int:
+    """The board lets a member take shares out (3000 / 2600). It rests on its decision that the co-op can bear it."""
+    act.allow(Thing("member", member_id, person_id=member_id))
+    _check(amount_pence)
+    await governance.requires_decision(decision_id)
+    body = {"member": member_id, "amount": amount_pence, "decision": decision_id}
+    return await _enter(
+        act, "withdrawn", key, body, Leg(chart.shares(member_id), chart.leaving(member_id), amount_pence)
+    )
+
+
+@door("money.share_paid")
+async def share_paid(act: Act, member_id: str, amount_pence: int, key: str) -> int:
+    """The bank has sent a member their shares back (2600 / 1010)."""
+    act.allow(Thing("member", member_id, person_id=member_id))
+    _check(amount_pence)
+    body = {"member": member_id, "amount": amount_pence}
+    return await _enter(act, "share_paid", key, body, Leg(chart.leaving(member_id), chart.OPERATING, amount_pence))

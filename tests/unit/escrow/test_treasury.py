@@ -1,0 +1,327 @@
+"""What a treasurer writes besides lines, to the penny as money.md A4 has it, and what is refused."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow import actions, corrections, queries, treasury
+from eccoo_node.escrow.verify import verify
+from eccoo_node.kernel.access import NODE, Actor, Hat
+from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from tests.support import make
+from tests.support.escrow import Books, entries, open_books
+from tests.support.node import Node
+
+Do = Callable[[Books], Awaitable[int]]
+
+
+async def refused(awaitable: Any, kind: type[Refusal] = Conflict) -> str:
+    """The code of the refusal."""
+    with pytest.raises(kind) as caught:
+        await awaitable
+    return caught.value.code
+
+
+def posted(*found: tuple[str, str, int]) -> list[tuple[str, str, str, int]]:
+    return [(code, of, "", amount) for code, of, amount in found]
+
+
+# Each row of A4 that is about no line: what is done before, what is done, and all that it posts.
+async def _nothing(books: Books) -> int:
+    return 0
+
+
+async def _credit(books: Books) -> int:
+    return await books.top_up(10_000)
+
+
+async def _received(books: Books) -> int:
+    return await treasury.receive_unmatched(books.treasurer, "r1", 10_000, "in")
+
+
+async def _earned(books: Books) -> int:
+    """A visit of £60 went ahead: the circle's £9 lies with what it looks after."""
+    await books.top_up(10_000)
+    await books.set_aside("visit:1", 6000)
+    await actions.release(NODE, "visit:1", "went")
+    return 0
+
+
+async def _by_card(books: Books) -> int:
+    return await treasury.gateway_top_up(books.treasurer, books.payer, 10_000, "card")
+
+
+async def _applied(books: Books) -> int:
+    return await treasury.share_applied(books.treasurer, books.person, 5000, "apply")
+
+
+async def _allotted(books: Books) -> int:
+    await _applied(books)
+    return await treasury.share_allotted(books.treasurer, books.person, 5000, "allot")
+
+
+async def _leaving(books: Books) -> int:
+    await _allotted(books)
+    decision = await make.decision()
+    return await treasury.share_withdrawn(books.treasurer, books.person, 2000, "leave", decision_id=decision)
+
+
+async def _refunding(books: Books) -> int:
+    await books.top_up(10_000)
+    return await treasury.refund(books.treasurer, books.payer, 4000, "refund")
+
+
+async def _owing(books: Books) -> int:
+    await books.top_up(3000)
+    return await treasury.bounce(books.treasurer, books.payer, 10_000, "bounced")
+
+
+ROWS: dict[str, tuple[Do, Do, list[tuple[str, str, str, int]]]] = {
+    "money that nobody knows": (_nothing, _received, posted(("1000", "", 10_000), ("2090", "r1", -10_000))),
+    "found to be a payer’s": (
+        _received,
+        lambda b: treasury.match(b.treasurer, "r1", b.payer, 10_000, "k"),
+        posted(("2000", "payer", -10_000), ("2090", "r1", 10_000)),
+    ),
+    "sent back": (
+        _received,
+        lambda b: treasury.send_back(b.treasurer, "r1", 10_000, "k", because="Nobody here knows it."),
+        posted(("2090", "r1", 10_000), ("2500", "r1", -10_000)),
+    ),
+    "a refund of credit": (
+        _credit,
+        lambda b: treasury.refund(b.treasurer, b.payer, 4000, "k"),
+        posted(("2000", "payer", 4000), ("2500", "payer", -4000)),
+    ),
+    "the bank sends it": (
+        _refunding,
+        lambda b: treasury.refund_left(b.treasurer, b.payer, 4000, "k"),
+        posted(("1000", "", -4000), ("2500", "payer", 4000)),
+    ),
+    "goodwill": (
+        _nothing,
+        lambda b: treasury.goodwill(b.treasurer, b.payer, 500, "k", because="We were late."),
+        posted(("1000", "", 500), ("1010", "", -500), ("2000", "payer", -500), ("5100", "", 500)),
+    ),
+    "commission swept": (
+        _earned,
+        lambda b: treasury.sweep(b.treasurer, 900, "k"),
+        posted(("1000", "", -900), ("1010", "", 900)),
+    ),
+    "a bounce within the credit": (
+        _credit,
+        lambda b: treasury.bounce(b.treasurer, b.payer, 10_000, "k"),
+        posted(("1000", "", -10_000), ("2000", "payer", 10_000)),
+    ),
+    "a bounce of what was spent": (
+        lambda b: b.top_up(3000),
+        lambda b: treasury.bounce(b.treasurer, b.payer, 10_000, "k"),
+        posted(
+            ("1000", "", 7000), ("1000", "", -10_000), ("1010", "", -7000), ("1100", "payer", 7000), ("2000", "payer", 3000)
+        ),
+    ),
+    "what was owed comes": (
+        _owing,
+        lambda b: treasury.paid_owing(b.treasurer, b.payer, 7000, "k"),
+        posted(("1010", "", 7000), ("1100", "payer", -7000)),
+    ),
+    "a gift": (
+        _nothing,
+        lambda b: treasury.donation(b.treasurer, 2500, "k"),
+        posted(("1010", "", 2500), ("4200", "", -2500)),
+    ),
+    "a gift for a purpose": (
+        _nothing,
+        lambda b: treasury.donation(b.treasurer, 2500, "k", fund="hoists"),
+        posted(("1020", "", 2500), ("3200", "hoists", -2500)),
+    ),
+    "interest": (
+        _nothing,
+        lambda b: treasury.interest(b.treasurer, 120, "k"),
+        posted(("1000", "", 120), ("1000", "", -120), ("1010", "", 120), ("4200", "", -120)),
+    ),
+    "paid by card": (_nothing, _by_card, posted(("1050", "", 10_000), ("2000", "payer", -10_000))),
+    "the gateway pays, less its fee": (
+        _by_card,
+        lambda b: treasury.gateway_paid(b.treasurer, 10_000, 170, "k"),
+        posted(("1000", "", 10_000), ("1010", "", -170), ("1050", "", -10_000), ("5200", "", 170)),
+    ),
+    "a finder’s fee by invoice": (
+        _nothing,
+        lambda b: treasury.finders_fee(b.treasurer, b.payer, 25_000, "k"),
+        posted(("1100", "payer", 25_000), ("4100", "", -25_000)),
+    ),
+    "a finder’s fee from credit": (
+        _credit,
+        lambda b: treasury.finders_fee(b.treasurer, b.payer, 9000, "k", agreed="In writing, 20 November"),
+        posted(("2000", "payer", 9000), ("4100", "", -9000)),
+    ),
+    "shares applied for": (_nothing, _applied, posted(("1020", "", 5000), ("2610", "person", -5000))),
+    "shares allotted": (
+        _applied,
+        lambda b: treasury.share_allotted(b.treasurer, b.person, 5000, "k"),
+        posted(("1010", "", 5000), ("1020", "", -5000), ("2610", "person", 5000), ("3000", "person", -5000)),
+    ),
+    "shares paid back": (
+        _leaving,
+        lambda b: treasury.share_paid(b.treasurer, b.person, 2000, "k"),
+        posted(("1010", "", -2000), ("2600", "person", 2000)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS)
+async def test_each_row_is_posted_to_the_penny_once_and_can_be_undone(node: Node, row: str) -> None:
+    before, do, expected = ROWS[row]
+    books = await open_books()
+    await before(books)
+    balances = await queries.trial_balance()
+    entry = await do(books)
+    found = [
+        (code, "person" if of == books.person else of, waits, amount)
+        for code, of, waits, amount in (await entries(books))[-1][1]
+    ]
+    assert sorted(found) == sorted(expected)
+    # Asked again with its key it is the same entry; asked for something else it is refused.
+    assert (await do(books), await fetch_value("SELECT MAX(id) FROM entry")) == (entry, entry)
+    await verify()
+    await corrections.reverse(books.treasurer, entry, "undo", because="A mistake")
+    after = await queries.trial_balance()
+    assert {code: total for code, total in after.items() if total} == {c: t for c, t in balances.items() if t}
+    await verify()
+
+
+DOORS: dict[str, Callable[[Actor, Books], Awaitable[int]]] = {
+    "receive": lambda by, b: treasury.receive_unmatched(by, "r2", 5, "x"),
+    "match": lambda by, b: treasury.match(by, "r1", b.payer, 5, "x"),
+    "send_back": lambda by, b: treasury.send_back(by, "r1", 5, "x", because="So"),
+    "bounce": lambda by, b: treasury.bounce(by, b.payer, 5, "x"),
+    "paid_owing": lambda by, b: treasury.paid_owing(by, b.payer, 5, "x"),
+    "refund": lambda by, b: treasury.refund(by, b.payer, 5, "x"),
+    "refund_left": lambda by, b: treasury.refund_left(by, b.payer, 5, "x"),
+    "goodwill": lambda by, b: treasury.goodwill(by, b.payer, 5, "x", because="So"),
+    "sweep": lambda by, b: treasury.sweep(by, 5, "x"),
+    "donation": lambda by, b: treasury.donation(by, 5, "x"),
+    "interest": lambda by, b: treasury.interest(by, 5, "x"),
+    "gateway_top_up": lambda by, b: treasury.gateway_top_up(by, b.payer, 5, "x"),
+    "gateway_paid": lambda by, b: treasury.gateway_paid(by, 5, 1, "x"),
+    "finders_fee": lambda by, b: treasury.finders_fee(by, b.payer, 5, "x"),
+    "write_off": lambda by, b: treasury.write_off(by, b.worker, 5, "x", because="So"),
+    "share_applied": lambda by, b: treasury.share_applied(by, b.person, 5, "x"),
+    "share_allotted": lambda by, b: treasury.share_allotted(by, b.person, 5, "x"),
+    "share_withdrawn": lambda by, b: treasury.share_withdrawn(by, b.person, 5, "x", decision_id="d"),
+    "share_paid": lambda by, b: treasury.share_paid(by, b.person, 5, "x"),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_only_a_treasurer_as_themselves_writes_it(node: Node, door: str) -> None:
+    books = await open_books()
+    speaking = msgspec.structs.replace(books.treasurer, acting_for=books.person, scopes=frozenset({"money"}))
+    others = [
+        Actor(person_id=books.person, hats=(Hat(role, "c", "circle"),)) for role in ("admin", "facilitator", "worker")
+    ]
+    for by in (*others, speaking, Actor(), NODE, Actor(link_id="B", via="federation")):
+        assert await refused(DOORS[door](by, books), Forbidden) == "forbidden"
+    assert await fetch("SELECT id FROM entry") == []
+
+
+@pytest.mark.parametrize("amount", [0, -5, 10_000_001, 2.5, True, "500", None])
+async def test_a_sum_that_is_none_is_refused_at_every_door(node: Node, amount: Any) -> None:
+    b = await open_books()
+    by = b.treasurer
+    for asking in (
+        treasury.receive_unmatched(by, "r", amount, "x"), treasury.match(by, "r", b.payer, amount, "x"),
+        treasury.send_back(by, "r", amount, "x", because="So"), treasury.bounce(by, b.payer, amount, "x"),
+        treasury.paid_owing(by, b.payer, amount, "x"), treasury.refund(by, b.payer, amount, "x"),
+        treasury.refund_left(by, b.payer, amount, "x"), treasury.goodwill(by, b.payer, amount, "x", because="So"),
+        treasury.sweep(by, amount, "x"), treasury.donation(by, amount, "x"), treasury.interest(by, amount, "x"),
+        treasury.gateway_top_up(by, b.payer, amount, "x"), treasury.gateway_paid(by, amount, 0, "x"),
+        treasury.gateway_paid(by, 100, amount if amount != 0 else -1, "x"), treasury.finders_fee(by, b.payer, amount, "x"),
+        treasury.write_off(by, b.worker, amount, "x", because="So"), treasury.share_applied(by, b.person, amount, "x"),
+        treasury.share_allotted(by, b.person, amount, "x"), treasury.share_paid(by, b.person, amount, "x"),
+        treasury.share_withdrawn(by, b.person, amount, "x", decision_id="d"),
+    ):  # fmt: skip
+        assert await refused(asking, Invalid) == "bad_amount"
+    assert await fetch("SELECT id FROM entry") == []
+
+
+async def test_nobody_is_given_more_than_is_there(node: Node) -> None:
+    """Nor is anyone ever paid from another person's money."""
+    books = await open_books()
+    await _earned(books)
+    by, payer, person = books.treasurer, books.payer, books.person
+    for asking, code in (
+        (treasury.match(by, "r1", payer, 1, "a"), "short_2090"),
+        (treasury.send_back(by, "r1", 1, "b", because="So"), "short_2090"),
+        (treasury.refund(by, payer, 4001, "c"), "short_2000"),
+        (treasury.refund_left(by, payer, 1, "d"), "short_2500"),
+        (treasury.paid_owing(by, payer, 1, "e"), "short_1100"),
+        (treasury.sweep(by, 901, "f"), "cash_short"),
+        (treasury.finders_fee(by, payer, 4001, "g", agreed="Yes"), "short_2000"),
+        (treasury.write_off(by, books.worker, 1, "h", because="So"), "short_1300"),
+        (treasury.share_allotted(by, person, 1, "i"), "short_1020"),
+        (treasury.share_paid(by, person, 1, "j"), "short_2600"),
+    ):
+        assert await refused(asking) == code
+    await verify()
+
+
+async def test_public_money_pays_no_finders_fee(node: Node) -> None:
+    books = await open_books()
+    for fund in ("local_authority", "direct_payment", "nhs"):
+        public = await make.payer(books.person, fund=fund)
+        await actions.top_up(books.treasurer, public, 30_000, f"in {fund}")
+        asking = treasury.finders_fee(books.treasurer, public, 25_000, "k", agreed="They said yes")
+        assert await refused(asking) == "public_money"
+    assert await queries.trial_balance() == {"1000": 90_000, "2000": -90_000}
+
+
+async def test_what_someone_left_goes_to_their_estate_on_authority(node: Node) -> None:
+    books = await open_books()
+    await books.top_up(5000)
+    public = await make.payer(books.person, fund="local_authority")
+    await actions.top_up(books.treasurer, public, 700, "the council’s")
+    async with write():
+        await fetch("UPDATE person SET standing = 'died' WHERE id = ?", books.person)
+    assert await refused(treasury.refund(books.treasurer, books.payer, 5000, "k"), Invalid) == "no_reason"
+    await treasury.refund(books.treasurer, books.payer, 5000, "k", because="Grant of probate seen on 20 November")
+    # Public money goes back to its source, whoever has died.
+    await treasury.refund(books.treasurer, public, 700, "l")
+    assert await queries.trial_balance() == {"1000": 5700, "2000": 0, "2500": -5700}
+
+
+async def test_nobody_holds_more_shares_than_the_law_allows(node: Node) -> None:
+    books = await open_books()
+    by, person = books.treasurer, books.person
+    for number in (1, 2):
+        await treasury.share_applied(by, person, 6_000_000, f"apply {number}")
+    await treasury.share_allotted(by, person, 6_000_000, "allot 1")
+    assert await refused(treasury.share_allotted(by, person, 6_000_000, "allot 2")) == "too_many_shares"
+    await treasury.share_allotted(by, person, 4_000_000, "allot 3")
+    decided = await make.decision()
+    assert await refused(treasury.share_withdrawn(by, person, 1, "w", decision_id="none"), Invalid) == "no_decision"
+    assert (
+        await refused(treasury.share_withdrawn(by, person, 10_000_001, "w", decision_id=decided), Invalid)
+        == "bad_amount"
+    )
+
+
+async def test_a_payer_or_a_reason_that_is_not_there_is_refused(node: Node) -> None:
+    books = await open_books()
+    by = books.treasurer
+    for asking in (
+        treasury.match(by, "r", "nobody", 5, "x"), treasury.bounce(by, "nobody", 5, "x"),
+        treasury.refund(by, "nobody", 5, "x"), treasury.goodwill(by, "nobody", 5, "x", because="So"),
+        treasury.gateway_top_up(by, "nobody", 5, "x"), treasury.finders_fee(by, "nobody", 5, "x"),
+    ):  # fmt: skip
+        assert await refused(asking, NotFound) == "no_payer"
+    for asking in (
+        treasury.goodwill(by, books.payer, 5, "x", because=" "), treasury.send_back(by, "r", 5, "x", because=""),
+        treasury.write_off(by, books.worker, 5, "x", because=""),
+    ):  # fmt: skip
+        assert await refused(asking, Invalid) == "no_reason"
