@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value, locking, marks
-from eccoo_node.escrow.rules import Terms
+from eccoo_node.escrow.sharing import Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound

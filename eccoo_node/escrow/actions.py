@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value
-from eccoo_node.escrow import chart, ledger, lines, queries, rules
+from eccoo_node.escrow import chart, ledger, lines, queries, rules, sharing
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import Across, New
 from eccoo_node.escrow.queries import Booking, Owed
-from eccoo_node.escrow.rules import Leg, Shares, State, Terms
+from eccoo_node.escrow.rules import Leg
+from eccoo_node.escrow.sharing import Shares, State, Terms
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
@@ -40,7 +41,7 @@ async def set_schedule(
     """
     act.allow(Thing("schedule"))
     now = clock.now()
-    if not all(0 <= bps <= rules.WHOLE_BPS for bps in (payer_add_bps, worker_deduct_bps)):
+    if not all(0 <= bps <= sharing.WHOLE_BPS for bps in (payer_add_bps, worker_deduct_bps)):
         raise Invalid("A share lies between 0% and 100%.", "bad_share")
     await governance.requires_decision(decision_id)
     first = await fetch_value("SELECT COUNT(*) FROM schedule") == 0
@@ -188,7 +189,7 @@ async def release(
     if before := await ledger.already("released", key, body):
         return await queries.entry_shares(found, before)
     lines.refuse_unless_held(found)
-    fee, travel = rules.left(found.terms, found.state)
+    fee, travel = sharing.left(found.terms, found.state)
     draft = lines.draft_for(found, "released", key, body)
     return await lines.let_go(
         act, found, draft, fee if part_pence is None else part_pence, travel if travel_pence is None else travel_pence
@@ -205,7 +206,7 @@ async def pay_cancelled(act: Act, line: str, share_bps: int, key: str) -> Shares
     if not found.untouched:
         raise Conflict("Some of this has already been let go, or is in question.", "line_touched")
     draft = lines.draft_for(found, "cancelled", key, body)
-    return await lines.let_go(act, found, draft, rules.share_pence(found.terms.fee_pence, share_bps), 0)
+    return await lines.let_go(act, found, draft, sharing.share_pence(found.terms.fee_pence, share_bps), 0)
 
 
 @door("money.owe")
@@ -233,7 +234,7 @@ async def owe_worker_from(
     )  # fmt: skip
     new.check()
     terms = Terms(fee_pence, travel_pence, payer_add_bps, worker_deduct_bps, True, home_share_bps)
-    given = rules.shares(terms, fee_pence, travel_pence)
+    given = sharing.shares(terms, fee_pence, travel_pence)
     legs = rules.due_legs(link_id, worker_id, given, terms)
     if not legs:
         raise Invalid("At these shares nothing is owed for it.", "bad_amount", field="fee")

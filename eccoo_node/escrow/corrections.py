@@ -6,10 +6,11 @@ Nothing is ever changed or taken out: each of these is a new entry that names wh
 import msgspec
 
 from eccoo_node.db.rows import fetch_one, fetch_value
-from eccoo_node.escrow import chart, ledger, lines, queries, rules
+from eccoo_node.escrow import chart, ledger, lines, queries, sharing
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.queries import Booking
-from eccoo_node.escrow.rules import Leg, Shares, State
+from eccoo_node.escrow.rules import Leg
+from eccoo_node.escrow.sharing import Shares, State
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.record.door import Act, door
@@ -29,14 +30,14 @@ async def dispute(
         rest = await ledger.already("released", f"{key}:rest", {"line": line})
         return await queries.entry_shares(found, rest) if rest else Shares()
     lines.refuse_unless_held(found)
-    most_fee, most_travel = rules.left(found.terms, found.state)
+    most_fee, most_travel = sharing.left(found.terms, found.state)
     fee = most_fee if fee_pence is None else fee_pence
     travel = (most_travel if fee_pence is None else 0) if travel_pence is None else travel_pence
     if not 0 <= fee <= most_fee or not 0 <= travel <= most_travel or fee + travel == 0:
         raise Invalid("What is in question is more than is set aside, or nothing.", "more_than_held")
     if found.disputed_pence:
         raise Conflict("Part of this is in question already.", "disputed")
-    amount, state = rules.set_apart(found.terms, found.state, fee, travel)
+    amount, state = sharing.set_apart(found.terms, found.state, fee, travel)
     draft = lines.draft_for(found, "disputed", key, body)
     await ledger.post(act, draft, [Leg(chart.held(found.id), chart.disputed(found.id), amount)])
     await lines.keep(found, state)
@@ -45,7 +46,7 @@ async def dispute(
     if not found.held_pence:
         return Shares()
     rest_draft = lines.draft_for(found, "released", f"{key}:rest", {"line": line})
-    return await lines.let_go(act, found, rest_draft, *rules.left(found.terms, found.state))
+    return await lines.let_go(act, found, rest_draft, *sharing.left(found.terms, found.state))
 
 
 @door("money.resolve")
@@ -65,7 +66,7 @@ async def resolve(act: Act, line: str, key: str, *, fee_pence: int, travel_pence
         or not 0 <= travel_pence <= found.state.disputed_travel_pence
     ):
         raise Invalid("This is more than is in question.", "more_than_held")
-    given, state = rules.resolve(found.terms, found.state, fee_pence, travel_pence)
+    given, state = sharing.resolve(found.terms, found.state, fee_pence, travel_pence)
     draft = lines.draft_for(found, "resolved", key, body)
     await lines.post_shares(act, found, draft, chart.disputed(found.id), given)
     await lines.keep(found, state)

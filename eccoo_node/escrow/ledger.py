@@ -17,6 +17,7 @@ from eccoo_node.db.transaction import write
 from eccoo_node.escrow import rules
 from eccoo_node.escrow.chart import BANK, CHART, Account, Guard
 from eccoo_node.escrow.rules import Leg, Posting
+from eccoo_node.escrow.sharing import Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.kernel.money import pounds
@@ -60,7 +61,7 @@ def digest(values: Sequence[Any], line_mark: str, found: Sequence[Posting]) -> s
     return hashlib.sha256(msgspec.json.encode([told, line_mark, lines])).hexdigest()
 
 
-def line_mark(named: Sequence[str], terms: rules.Terms) -> str:
+def line_mark(named: Sequence[str], terms: Terms) -> str:
     """Whose line it is and what was agreed, as a digest that every entry of the line covers."""
     return hashlib.sha256(msgspec.json.encode([named, terms])).hexdigest()
 

@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 
 from eccoo_node.db.rows import fetch
-from eccoo_node.escrow import chart, ledger, queries, rules
+from eccoo_node.escrow import chart, ledger, queries, rules, sharing
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.queries import Booking
-from eccoo_node.escrow.rules import Shares, State, Terms
+from eccoo_node.escrow.sharing import Shares, State, Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
@@ -124,11 +124,11 @@ def refuse_unless_held(found: Booking) -> None:
 
 
 async def let_go(act: Act, found: Booking, draft: Draft, fee: int, travel: int) -> Shares:
-    most_fee, most_travel = rules.left(found.terms, found.state)
+    most_fee, most_travel = sharing.left(found.terms, found.state)
     if not 0 <= fee <= most_fee or not 0 <= travel <= most_travel:
         raise Invalid("This is more than is set aside for it.", "more_than_held")
     free = draft.kind == "cancelled" and not found.terms.cancelled_bears
-    given, state = rules.release(found.terms, found.state, fee, travel, free=free)
+    given, state = sharing.release(found.terms, found.state, fee, travel, free=free)
     await post_shares(act, found, draft, chart.held(found.id), given, fee if free else 0)
     await keep(found, state)
     return given

@@ -6,8 +6,8 @@ from typing import Any, Literal
 import msgspec
 
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, locking, marks
-from eccoo_node.escrow import chart, ledger, rules
-from eccoo_node.escrow.rules import Shares, State, Terms
+from eccoo_node.escrow import chart, ledger, sharing
+from eccoo_node.escrow.sharing import Shares, State, Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Conflict, NotFound
 
@@ -65,7 +65,7 @@ async def schedule_now() -> Schedule:
 async def take_home(fee_pence: int) -> int:
     """What a worker of this circle keeps of a fee agreed now."""
     schedule = await schedule_now()
-    return rules.shares(Terms(fee_pence, worker_deduct_bps=schedule.worker_deduct_bps), fee_pence).worker_pence
+    return sharing.shares(Terms(fee_pence, worker_deduct_bps=schedule.worker_deduct_bps), fee_pence).worker_pence
 
 
 async def price(fee_pence: int, travel_pence: int = 0) -> int:
@@ -100,11 +100,11 @@ class Booking(msgspec.Struct, frozen=True):
     @property
     def held_pence(self) -> int:
         """Still set aside, and not disputed."""
-        return 0 if self.origin == "due" else rules.held_pence(self.terms, self.state)
+        return 0 if self.origin == "due" else sharing.held_pence(self.terms, self.state)
 
     @property
     def disputed_pence(self) -> int:
-        return rules.disputed_pence(self.terms, self.state)
+        return sharing.disputed_pence(self.terms, self.state)
 
     @property
     def untouched(self) -> bool:
@@ -182,9 +182,9 @@ class LineState(msgspec.Struct, frozen=True):
 def line_state(found: Booking) -> LineState:
     waiting = found.held_pence > 0
     given = (
-        rules.shares(found.terms, found.terms.fee_pence, found.terms.travel_pence)
+        sharing.shares(found.terms, found.terms.fee_pence, found.terms.travel_pence)
         if waiting
-        else rules.so_far(found.terms, found.state)
+        else sharing.so_far(found.terms, found.state)
     )
     if found.disputed_pence:
         state = "disputed"
@@ -236,7 +236,7 @@ async def entry_shares(found: Booking, entry_id: int) -> Shares:
         raise NotFound("There is no such entry.", "no_entry")
     earlier = State(before[0], before[1], before[2])
     later = State(before[0] + this[0], before[1] + this[1], before[2] + this[2], this[3])
-    return rules.between(rules.so_far(found.terms, earlier), rules.so_far(found.terms, later))
+    return sharing.between(sharing.so_far(found.terms, earlier), sharing.so_far(found.terms, later))
 
 
 class OwedEntry(msgspec.Struct, frozen=True):
@@ -299,7 +299,7 @@ async def _given(link_id: str, known: dict[int, Booking]) -> dict[int, Shares]:
             before.free_fee_pence + row["free_fee_pence"],
         )
         terms, reached[row["line_id"]] = known[row["line_id"]].terms, after
-        found[row["id"]] = rules.between(rules.so_far(terms, before), rules.so_far(terms, after))
+        found[row["id"]] = sharing.between(sharing.so_far(terms, before), sharing.so_far(terms, after))
     return found
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from eccoo_node.db.rows import as_time, fetch, fetch_value
 from eccoo_node.db.transaction import snapshot
-from eccoo_node.escrow import chart, ledger, queries, rules
+from eccoo_node.escrow import chart, ledger, queries, sharing
 from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.queries import Booking
 from eccoo_node.kernel.errors import Broken
@@ -245,8 +245,8 @@ class _Books:
         ):
             raise Broken(f"Line {line.reference} does not stand where its entries leave it.", "line_state")
         bearing = sums.fee - sums.free
-        taken = sums.gross_commission if _shows_gross(line) else rules.shares(line.terms, bearing).commission_pence
-        if not 0 <= bearing * line.terms.worker_deduct_bps - rules.WHOLE_BPS * taken < rules.WHOLE_BPS:
+        taken = sums.gross_commission if _shows_gross(line) else sharing.shares(line.terms, bearing).commission_pence
+        if not 0 <= bearing * line.terms.worker_deduct_bps - sharing.WHOLE_BPS * taken < sharing.WHOLE_BPS:
             raise Broken(f"Line {line.reference} bears a commission that was not agreed.", "commission")
         if {code: amount for code, amount in sums.by_code.items() if amount} != expected(line):
             told = "what worker, circles and payer had of it and what is still there is not what was set aside"
@@ -294,7 +294,7 @@ def _shows_gross(line: Booking) -> bool:
 
 def expected(line: Booking) -> dict[str, int]:
     """What a line's entries must add up to, by account code and credit positive, given how far it has got."""
-    given = rules.so_far(line.terms, line.state)
+    given = sharing.so_far(line.terms, line.state)
     if line.origin == "due":
         found = {
             "1200": -given.due_pence,

@@ -12,8 +12,8 @@ from eccoo_node.cover import offering, queries
 from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.shown import stored
 from eccoo_node.escrow import queries as money
-from eccoo_node.escrow import rules as shares
-from eccoo_node.escrow.rules import Terms
+from eccoo_node.escrow import sharing
+from eccoo_node.escrow.sharing import Terms
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.errors import Invalid, NotFound
 from eccoo_node.kernel.money import pounds
@@ -45,7 +45,7 @@ class ComingController(Controller):
         asked = stored((await queries.open_request(mine.open_request_id)).body, CoverRequested)
         reply_by = parse_time(asked.reply_by)
         terms = Terms(mine.fee_pence, mine.travel_pence, worker_deduct_bps=mine.worker_deduct_bps)
-        home = shares.shares(terms, mine.fee_pence).worker_pence + mine.travel_pence
+        home = sharing.shares(terms, mine.fee_pence).worker_pence + mine.travel_pence
         told = mine.told or {}
         line = await money.line(f"away:{mine.id}") if mine.state == "settled" else None
         phase = msgspec.json.decode(mine.machine).get("phase", "")

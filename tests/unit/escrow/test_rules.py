@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from eccoo_node.escrow import chart, rules
+from eccoo_node.escrow import chart, rules, sharing
 from eccoo_node.escrow.chart import Account
-from eccoo_node.escrow.rules import Leg, Shares, State, Terms
+from eccoo_node.escrow.rules import Leg
+from eccoo_node.escrow.sharing import Shares, State, Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.money import price_pence, share_out
 
@@ -29,12 +30,12 @@ TERMS = st.builds(
 
 def test_the_example_of_the_rounding_rule() -> None:
     assert price_pence(1835, 75) == 2294
-    assert rules.shares(Terms(2294, worker_deduct_bps=1500), 2294) == Shares(2294, 0, 1950, 344, 0, 344, 0)
+    assert sharing.shares(Terms(2294, worker_deduct_bps=1500), 2294) == Shares(2294, 0, 1950, 344, 0, 344, 0)
 
 
 @given(TERMS)
 def test_the_circles_never_take_more_than_agreed(terms: Terms) -> None:
-    given_ = rules.shares(terms, terms.fee_pence)
+    given_ = sharing.shares(terms, terms.fee_pence)
     assert 0 <= terms.fee_pence * terms.worker_deduct_bps - 10_000 * given_.commission_pence < 10_000
     assert 0 <= terms.fee_pence * terms.payer_add_bps - 10_000 * given_.contribution_pence < 10_000
     assert given_.worker_pence + given_.commission_pence == terms.fee_pence
@@ -48,12 +49,12 @@ def test_the_total_does_not_depend_on_the_parts_it_comes_in(terms: Terms, parts:
     state, sums = State(), Shares()
     for part in parts:
         fee = min(part, terms.fee_pence - state.released_fee_pence)
-        before = rules.so_far(terms, state)
+        before = sharing.so_far(terms, state)
         state = msgspec.structs.replace(state, released_fee_pence=state.released_fee_pence + fee)
-        step = rules.between(before, rules.so_far(terms, state))
+        step = sharing.between(before, sharing.so_far(terms, state))
         assert min(msgspec.structs.astuple(step)) >= 0
         sums = Shares(*(a + b for a, b in zip(*map(msgspec.structs.astuple, (sums, step)), strict=True)))
-    assert sums == rules.shares(terms, state.released_fee_pence)
+    assert sums == sharing.shares(terms, state.released_fee_pence)
 
 
 @given(TERMS.filter(lambda terms: terms.total_pence > 0), st.data())
@@ -63,31 +64,31 @@ def test_what_was_set_aside_is_all_accounted_for(terms: Terms, data: st.DataObje
     travel = data.draw(st.integers(0 if fee else min(1, terms.travel_pence), terms.travel_pence))
     steps = [State()]
     if fee + travel:
-        amount, apart = rules.set_apart(terms, State(), fee, travel)
-        assert amount == rules.disputed_pence(terms, apart)
+        amount, apart = sharing.set_apart(terms, State(), fee, travel)
+        assert amount == sharing.disputed_pence(terms, apart)
         steps.append(apart)
-        if rules.held_pence(terms, apart):
-            steps.append(rules.release(terms, apart, *rules.left(terms, apart))[1])
+        if sharing.held_pence(terms, apart):
+            steps.append(sharing.release(terms, apart, *sharing.left(terms, apart))[1])
         part, of_travel = data.draw(st.integers(0, fee)), data.draw(st.integers(0, travel))
-        steps.append(rules.resolve(terms, steps[-1], part, of_travel)[1])
+        steps.append(sharing.resolve(terms, steps[-1], part, of_travel)[1])
     for state in steps:
-        gone, still = rules.so_far(terms, state), rules.held_pence(terms, state)
-        apart_pence = rules.disputed_pence(terms, state)
+        gone, still = sharing.so_far(terms, state), sharing.held_pence(terms, state)
+        apart_pence = sharing.disputed_pence(terms, state)
         assert min(still, apart_pence, *msgspec.structs.astuple(gone)) >= 0
         assert terms.total_pence == still + apart_pence + gone.returned_pence + gone.travel_pence + (
             gone.worker_pence + gone.commission_pence + gone.contribution_pence
         )
     if fee + travel:
-        assert (rules.held_pence(terms, steps[-1]), rules.disputed_pence(terms, steps[-1])) == (0, 0)
+        assert (sharing.held_pence(terms, steps[-1]), sharing.disputed_pence(terms, steps[-1])) == (0, 0)
 
 
 @given(TERMS.filter(lambda terms: terms.total_pence > 0), st.data())
 def test_both_circles_books_say_the_same_of_one_visit(terms: Terms, data: st.DataObject) -> None:
     terms = msgspec.structs.replace(terms, across=True)
     fee = data.draw(st.integers(0, terms.fee_pence))
-    given_, _ = rules.release(terms, State(), fee, terms.travel_pence)
+    given_, _ = sharing.release(terms, State(), fee, terms.travel_pence)
     ours = rules.across_legs(chart.held(1), "circle B", "payer", given_, terms)
-    theirs = rules.due_legs("circle A", "worker", rules.shares(terms, fee, terms.travel_pence), terms)
+    theirs = rules.due_legs("circle A", "worker", sharing.shares(terms, fee, terms.travel_pence), terms)
     we_owe = -sum(amount for account, amount in balances(ours).items() if account.code == "2300")
     they_owe = sum(amount for account, amount in balances(theirs).items() if account.code == "1200")
     assert we_owe == they_owe == given_.due_pence
