@@ -356,11 +356,13 @@ STATEMENTS = {
   "id" INTEGER PRIMARY KEY NOT NULL,
   "payer_add_bps" INTEGER NOT NULL,
   "worker_deduct_bps" INTEGER NOT NULL,
+  "vat_bps" INTEGER NOT NULL,
   "cancelled_bears" BOOLEAN NOT NULL,
   "valid_from" TIMESTAMPTZ NOT NULL,
   "recorded_at" TIMESTAMPTZ NOT NULL,
   "recorded_by" VARCHAR(36) NOT NULL,
   "decision_id" VARCHAR(36) NOT NULL REFERENCES "decision" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  CHECK (vat_bps BETWEEN 0 AND 10000),
   CHECK (payer_add_bps BETWEEN 0 AND 10000 AND worker_deduct_bps BETWEEN 0 AND 10000)
 )""",
         """CREATE TABLE "link_wire" (
@@ -582,6 +584,10 @@ STATEMENTS = {
   "worker_deduct_bps" INTEGER NOT NULL,
   "home_share_bps" INTEGER NOT NULL,
   "cancelled_bears" BOOLEAN NOT NULL,
+  "vat_bps" INTEGER NOT NULL,
+  "employed" BOOLEAN NOT NULL,
+  "arrears" BOOLEAN NOT NULL,
+  "several" BOOLEAN NOT NULL,
   "made_at" TIMESTAMPTZ NOT NULL,
   CHECK ("origin" IN ('held', 'due')),
   CHECK (fee_pence >= 0 AND travel_pence >= 0 AND contribution_pence >= 0),
@@ -659,6 +665,14 @@ STATEMENTS = {
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('asking', 'wants_payer', 'telling', 'coming', 'ended'))
 )""",
+        """CREATE TABLE "line_fund" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "line_id" INTEGER NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "payer_id" VARCHAR(36) NOT NULL,
+  "amount_pence" INTEGER NOT NULL,
+  "arrears" BOOLEAN NOT NULL,
+  CHECK (amount_pence > 0)
+)""",
         """CREATE TABLE "line_state" (
   "line_id" INTEGER PRIMARY KEY NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "released_fee_pence" INTEGER NOT NULL,
@@ -667,7 +681,8 @@ STATEMENTS = {
   "returned_pence" INTEGER NOT NULL,
   "disputed_fee_pence" INTEGER NOT NULL,
   "disputed_travel_pence" INTEGER NOT NULL,
-  CHECK (released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0)
+  "disputed_contribution_pence" INTEGER NOT NULL,
+  CHECK (released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0 AND disputed_contribution_pence >= 0)
 )""",
         """CREATE TABLE "entry" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -797,6 +812,7 @@ STATEMENTS = {
         """CREATE INDEX "line_by_link_id_where" ON "line" ("link_id") WHERE link_id <> ''""",
         """CREATE INDEX "line_by_payer_id" ON "line" ("payer_id")""",
         """CREATE INDEX "line_by_worker_id" ON "line" ("worker_id")""",
+        """CREATE UNIQUE INDEX "line_fund_one_line_id_payer_id" ON "line_fund" ("line_id", "payer_id")""",
         """CREATE UNIQUE INDEX "line_one_reference" ON "line" ("reference")""",
         """CREATE INDEX "link_alarm_by_link_id" ON "link_alarm" ("link_id")""",
         """CREATE INDEX "link_key_by_kid" ON "link_key" ("kid")""",
@@ -862,6 +878,8 @@ STATEMENTS = {
         """CREATE TRIGGER "letter_seal_keeps_delete" BEFORE DELETE ON "letter_seal" BEGIN SELECT RAISE(ABORT, 'letter_seal is append-only'); END""",
         """CREATE TRIGGER "line_keeps_update" BEFORE UPDATE ON "line" BEGIN SELECT RAISE(ABORT, 'line is append-only'); END""",
         """CREATE TRIGGER "line_keeps_delete" BEFORE DELETE ON "line" BEGIN SELECT RAISE(ABORT, 'line is append-only'); END""",
+        """CREATE TRIGGER "line_fund_keeps_update" BEFORE UPDATE ON "line_fund" BEGIN SELECT RAISE(ABORT, 'line_fund is append-only'); END""",
+        """CREATE TRIGGER "line_fund_keeps_delete" BEFORE DELETE ON "line_fund" BEGIN SELECT RAISE(ABORT, 'line_fund is append-only'); END""",
         """CREATE TRIGGER "link_alarm_keeps_update" BEFORE UPDATE ON "link_alarm" BEGIN SELECT RAISE(ABORT, 'link_alarm is append-only'); END""",
         """CREATE TRIGGER "link_alarm_keeps_delete" BEFORE DELETE ON "link_alarm" BEGIN SELECT RAISE(ABORT, 'link_alarm is append-only'); END""",
         """CREATE TRIGGER "posting_keeps_update" BEFORE UPDATE ON "posting" BEGIN SELECT RAISE(ABORT, 'posting is append-only'); END""",
@@ -1224,11 +1242,13 @@ STATEMENTS = {
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "payer_add_bps" INTEGER NOT NULL,
   "worker_deduct_bps" INTEGER NOT NULL,
+  "vat_bps" INTEGER NOT NULL,
   "cancelled_bears" BOOLEAN NOT NULL,
   "valid_from" TIMESTAMPTZ NOT NULL,
   "recorded_at" TIMESTAMPTZ NOT NULL,
   "recorded_by" VARCHAR(36) NOT NULL,
   "decision_id" VARCHAR(36) NOT NULL REFERENCES "decision" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  CHECK (vat_bps BETWEEN 0 AND 10000),
   CHECK (payer_add_bps BETWEEN 0 AND 10000 AND worker_deduct_bps BETWEEN 0 AND 10000)
 )""",
         """CREATE TABLE "link_wire" (
@@ -1450,6 +1470,10 @@ STATEMENTS = {
   "worker_deduct_bps" INTEGER NOT NULL,
   "home_share_bps" INTEGER NOT NULL,
   "cancelled_bears" BOOLEAN NOT NULL,
+  "vat_bps" INTEGER NOT NULL,
+  "employed" BOOLEAN NOT NULL,
+  "arrears" BOOLEAN NOT NULL,
+  "several" BOOLEAN NOT NULL,
   "made_at" TIMESTAMPTZ NOT NULL,
   CHECK ("origin" IN ('held', 'due')),
   CHECK (fee_pence >= 0 AND travel_pence >= 0 AND contribution_pence >= 0),
@@ -1527,6 +1551,14 @@ STATEMENTS = {
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('asking', 'wants_payer', 'telling', 'coming', 'ended'))
 )""",
+        """CREATE TABLE "line_fund" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "line_id" BIGINT NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "payer_id" VARCHAR(36) NOT NULL,
+  "amount_pence" BIGINT NOT NULL,
+  "arrears" BOOLEAN NOT NULL,
+  CHECK (amount_pence > 0)
+)""",
         """CREATE TABLE "line_state" (
   "line_id" BIGINT PRIMARY KEY NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "released_fee_pence" BIGINT NOT NULL,
@@ -1535,7 +1567,8 @@ STATEMENTS = {
   "returned_pence" BIGINT NOT NULL,
   "disputed_fee_pence" BIGINT NOT NULL,
   "disputed_travel_pence" BIGINT NOT NULL,
-  CHECK (released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0)
+  "disputed_contribution_pence" BIGINT NOT NULL,
+  CHECK (released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0 AND disputed_contribution_pence >= 0)
 )""",
         """CREATE TABLE "entry" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -1665,6 +1698,7 @@ STATEMENTS = {
         """CREATE INDEX "line_by_link_id_where" ON "line" ("link_id") WHERE link_id <> ''""",
         """CREATE INDEX "line_by_payer_id" ON "line" ("payer_id")""",
         """CREATE INDEX "line_by_worker_id" ON "line" ("worker_id")""",
+        """CREATE UNIQUE INDEX "line_fund_one_line_id_payer_id" ON "line_fund" ("line_id", "payer_id")""",
         """CREATE UNIQUE INDEX "line_one_reference" ON "line" ("reference")""",
         """CREATE INDEX "link_alarm_by_link_id" ON "link_alarm" ("link_id")""",
         """CREATE INDEX "link_key_by_kid" ON "link_key" ("kid")""",
@@ -1732,6 +1766,8 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "letter_seal_keeps_all" BEFORE TRUNCATE ON "letter_seal" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "line_keeps_rows" BEFORE UPDATE OR DELETE ON "line" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "line_keeps_all" BEFORE TRUNCATE ON "line" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "line_fund_keeps_rows" BEFORE UPDATE OR DELETE ON "line_fund" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "line_fund_keeps_all" BEFORE TRUNCATE ON "line_fund" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "link_alarm_keeps_rows" BEFORE UPDATE OR DELETE ON "link_alarm" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "link_alarm_keeps_all" BEFORE TRUNCATE ON "link_alarm" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "posting_keeps_rows" BEFORE UPDATE OR DELETE ON "posting" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",

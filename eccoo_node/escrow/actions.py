@@ -6,7 +6,9 @@ node's own, and the door that knows what happened (of rota or cover) asks whoeve
 undoes mistakes, and no door takes an account number from anyone.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -16,7 +18,7 @@ from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import Across, New
 from eccoo_node.escrow.queries import Booking, Owed
 from eccoo_node.escrow.rules import Leg
-from eccoo_node.escrow.sharing import Shares, State, Terms
+from eccoo_node.escrow.sharing import Fund, Shares, State, Terms
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
@@ -34,6 +36,7 @@ async def set_schedule(
     decision_id: str,
     valid_from: datetime | None = None,
     cancelled_bears: bool = True,
+    vat_bps: int = 0,
 ) -> int:
     """Write down what the circle has decided to take. Holds for bookings made from `valid_from` on.
 
@@ -41,7 +44,7 @@ async def set_schedule(
     """
     act.allow(Thing("schedule"))
     now = clock.now()
-    if not all(0 <= bps <= sharing.WHOLE_BPS for bps in (payer_add_bps, worker_deduct_bps)):
+    if not all(0 <= bps <= sharing.WHOLE_BPS for bps in (payer_add_bps, worker_deduct_bps, vat_bps)):
         raise Invalid("A share lies between 0% and 100%.", "bad_share")
     await governance.requires_decision(decision_id)
     first = await fetch_value("SELECT COUNT(*) FROM schedule") == 0
@@ -54,9 +57,9 @@ async def set_schedule(
             "This can’t begin in the past: those visits were agreed at another share.", "in_the_past", field="from_day"
         )
     rows = await fetch(
-        "INSERT INTO schedule (payer_add_bps, worker_deduct_bps, cancelled_bears, valid_from, recorded_at, recorded_by, "
-        "decision_id) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        payer_add_bps, worker_deduct_bps, cancelled_bears, valid_from or now, now, act.actor.person_id, decision_id,
+        "INSERT INTO schedule (payer_add_bps, worker_deduct_bps, cancelled_bears, vat_bps, valid_from, recorded_at, "
+        "recorded_by, decision_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        payer_add_bps, worker_deduct_bps, cancelled_bears, vat_bps, valid_from or now, now, act.actor.person_id, decision_id,
     )  # fmt: skip
     act.about(str(rows[0][0]))
     await act.tell("money.schedule_set", "schedule", str(rows[0][0]))
@@ -95,30 +98,38 @@ async def set_aside(
     key: str,
     *,
     across: Across | None = None,
+    employed: bool = False,
+    arrears: bool = False,
+    funds: Sequence[Fund] = (),
 ) -> bool:
     """Set money aside for one booking under its reference (2000 / 2100) and freeze its rates.
 
-    `travel_pence` is mileage and tickets, which bear no commission; travel time is part of the fee. False when the
-    credit is too short: nothing has changed, and the booking is not paid for yet.
+    `travel_pence` is mileage and tickets, or shopping up to a ceiling, which bear no commission; travel time is part of
+    the fee. `employed`: the circle pays its worker a wage, so all of it is the circle's. `arrears`: the payer pays
+    after the visit, and the circle's own money stands in until then (1100 / 2100, 1000 / 1010). `funds`: several pay,
+    each their part. False when a credit is too short: nothing has changed, and the booking is not paid for yet.
     """
     act.allow(Thing("line", line, person_id, worker_id=worker_id, payer_id=payer_id))
-    new = New(line, payer_id, person_id, worker_id, fee_pence, travel_pence, across)
+    new = New(line, payer_id, person_id, worker_id, fee_pence, travel_pence, across, employed, arrears, tuple(funds))
     new.check()
-    credit = -await ledger.balance(chart.credit(payer_id), lock=True)
+    credits_ = await lines.credits_of(new)
     if await ledger.already("set_aside", key, new.body):
         return True
     terms, schedule_id = await lines.terms_now(new)
-    if credit < terms.total_pence:
+    if not lines.affordable(new.out_of(terms.total_pence), credits_):
         return False
     await _set_aside(act, new, key, terms, schedule_id)
     await act.tell("money.set_aside", "line", line, amount_pence=terms.total_pence, payer=payer_id)
     return True
 
 
-async def _set_aside(act: Act, new: New, key: str, terms: Terms, schedule_id: int) -> None:
-    found = await lines.open_line(new, "held", terms, schedule_id, State())
-    legs = [Leg(chart.credit(new.payer_id), chart.held(found.id), terms.total_pence)]
-    await ledger.post(act, lines.draft_for(found, "set_aside", key, new.body), legs)
+async def _set_aside(
+    act: Act, new: New, key: str, terms: Terms, schedule_id: int, body: dict[str, Any] | None = None
+) -> None:
+    funds = new.out_of(terms.total_pence)
+    found = await lines.open_line(new, "held", terms, schedule_id, State(), funds)
+    legs = rules.fund_legs(chart.held(found.id), funds, [fund.amount_pence for fund in funds])
+    await ledger.post(act, lines.draft_for(found, "set_aside", key, body or new.body), legs)
 
 
 @door("money.return")
@@ -136,7 +147,7 @@ async def return_line(act: Act, line: str, key: str) -> None:
 async def _give_back(act: Act, found: Booking, key: str) -> None:
     total = found.terms.total_pence
     draft = lines.draft_for(found, "returned", key, {"line": found.reference})
-    await ledger.post(act, draft, [Leg(chart.held(found.id), chart.credit(found.payer_id), total)])
+    await ledger.post(act, draft, await lines.back_legs(found, chart.held(found.id), total))
     await lines.keep(found, msgspec.structs.replace(found.state, returned_pence=total))
 
 
@@ -151,24 +162,35 @@ async def move_line(
     key: str,
     *,
     across: Across | None = None,
+    employed: bool = False,
 ) -> bool:
     """Cover at its own rate: back to the payer and set aside for the cover worker, in one act.
 
-    False when the credit does not stretch to it: nothing has changed, and the payer is asked first.
+    Where several paid for it, each bears the new price by their part of the old one. False when a credit does not
+    stretch to it: nothing has changed, and the payer is asked first.
     """
     found = await lines.own(act, old_line)
-    new = New(new_line, found.payer_id, found.person_id, worker_id, fee_pence, travel_pence, across)
-    new.check()
-    credit = -await ledger.balance(chart.credit(found.payer_id), lock=True)
-    if await ledger.already("set_aside", key, new.body):
+    asked = New(
+        new_line, found.payer_id, found.person_id, worker_id, fee_pence, travel_pence, across, employed, found.arrears
+    )
+    asked.check()
+    left = (
+        await queries.funds_left(found.id) if found.several else [Fund(found.payer_id, found.held_pence, found.arrears)]
+    )
+    credits_ = {
+        fund.payer_id: fund.amount_pence - await ledger.balance(chart.credit(fund.payer_id), lock=True)
+        for fund in sorted(left, key=lambda fund: fund.payer_id)
+    }
+    if await ledger.already("set_aside", key, asked.body):
         return True
     if not found.untouched:
         raise Conflict("Some of this has already been let go, or is in question.", "line_touched")
-    terms, schedule_id = await lines.terms_now(new)
-    if credit + found.held_pence < terms.total_pence:
+    terms, schedule_id = await lines.terms_now(asked)
+    new = lines.shared_as_before(asked, left, terms.total_pence)
+    if not lines.affordable(new.out_of(terms.total_pence), credits_):
         return False
     await _give_back(act, found, f"{key}:back")
-    await _set_aside(act, new, key, terms, schedule_id)
+    await _set_aside(act, new, key, terms, schedule_id, asked.body)
     await act.tell(
         "money.moved", "line", new_line, amount_pence=terms.total_pence, payer=found.payer_id, from_line=old_line
     )
@@ -233,7 +255,10 @@ async def owe_worker_from(
         Across(link_id, home_share_bps, payer_add_bps, worker_deduct_bps),
     )  # fmt: skip
     new.check()
-    terms = Terms(fee_pence, travel_pence, payer_add_bps, worker_deduct_bps, True, home_share_bps)
+    terms = Terms(
+        fee_pence, travel_pence, payer_add_bps, worker_deduct_bps, True, home_share_bps, at_home=True,
+        vat_bps=(await queries.schedule_now()).vat_bps,
+    )  # fmt: skip
     given = sharing.shares(terms, fee_pence, travel_pence)
     legs = rules.due_legs(link_id, worker_id, given, terms)
     if not legs:

@@ -66,11 +66,17 @@ async def resolve(act: Act, line: str, key: str, *, fee_pence: int, travel_pence
         or not 0 <= travel_pence <= found.state.disputed_travel_pence
     ):
         raise Invalid("This is more than is in question.", "more_than_held")
-    given, state = sharing.resolve(found.terms, found.state, fee_pence, travel_pence)
+    # What bore no commission when it was let go bears none now that it is settled otherwise.
+    free = not found.terms.cancelled_bears and await _was_cancelled(found.id)
+    given, state = sharing.resolve(found.terms, found.state, fee_pence, travel_pence, free=free)
     draft = lines.draft_for(found, "resolved", key, body)
-    await lines.post_shares(act, found, draft, chart.disputed(found.id), given)
+    await lines.post_shares(act, found, draft, chart.disputed(found.id), given, fee_pence if free else 0)
     await lines.keep(found, state)
     return given
+
+
+async def _was_cancelled(line_id: int) -> bool:
+    return await fetch_value("SELECT id FROM entry WHERE line_id = ? AND kind = 'cancelled'", line_id) is not None
 
 
 # An entry of these kinds can be undone by its mirror. A dispute is ended by resolving it instead.
@@ -143,7 +149,7 @@ async def _state_from_entries(found: Booking) -> State:
         "SELECT CAST(SUM(fee_pence) AS BIGINT), CAST(SUM(travel_pence) AS BIGINT), "
         "CAST(SUM(free_fee_pence) AS BIGINT), "
         "(SELECT CAST(COALESCE(SUM(p.amount_pence), 0) AS BIGINT) FROM posting p JOIN account a ON a.id = p.account_id "
-        "JOIN entry x ON x.id = p.entry_id WHERE x.line_id = ? AND a.code = '2000') FROM entry WHERE line_id = ?",
+        "JOIN entry x ON x.id = p.entry_id WHERE x.line_id = ? AND a.code IN ('2000', '1100')) FROM entry WHERE line_id = ?",
         found.id,
         found.id,
     )

@@ -1,5 +1,6 @@
 """What the doors of a line share: opening it, locking it, letting go of it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,11 +9,12 @@ from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import chart, ledger, queries, rules, sharing
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.queries import Booking
-from eccoo_node.escrow.sharing import Shares, State, Terms
+from eccoo_node.escrow.rules import Leg
+from eccoo_node.escrow.sharing import Fund, Shares, State, Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.kernel.money import MAX_PENCE, pounds
+from eccoo_node.kernel.money import MAX_PENCE, pounds, share_out
 from eccoo_node.record.door import Act
 
 
@@ -26,7 +28,10 @@ class Across(msgspec.Struct, frozen=True):
 
 
 class New(msgspec.Struct, frozen=True):
-    """What is asked of a new line; all of it is the body of the key it is asked with."""
+    """What is asked of a new line; all of it is the body of the key it is asked with.
+
+    `funds`, where several pay for it, say how much each gives of all that is set aside; `payer_id` is the first of them.
+    """
 
     reference: str
     payer_id: str
@@ -35,6 +40,9 @@ class New(msgspec.Struct, frozen=True):
     fee_pence: int
     travel_pence: int
     across: Across | None
+    employed: bool = False
+    arrears: bool = False
+    funds: tuple[Fund, ...] = ()
 
     @property
     def body(self) -> dict[str, Any]:
@@ -47,6 +55,21 @@ class New(msgspec.Struct, frozen=True):
                 raise Invalid(f"The {name} is a sum from £0 to {pounds(MAX_PENCE)}.", "bad_amount", field=name)
         if self.fee_pence + self.travel_pence == 0:
             raise Invalid("There is nothing to set aside for a visit that costs nothing.", "bad_amount", field="fee")
+        if self.across and self.employed:
+            raise Invalid("Someone whom a linked circle employs is that circle’s to pay.", "employed_elsewhere")
+
+    def out_of(self, total_pence: int) -> tuple[Fund, ...]:
+        """The funds that give this total. Raises Invalid where several were named and do not add up to it."""
+        if not self.funds:
+            return (Fund(self.payer_id, total_pence, self.arrears),)
+        whole = sum(fund.amount_pence for fund in self.funds)
+        names = {fund.payer_id for fund in self.funds}
+        first = self.funds[0].payer_id == self.payer_id
+        if whole != total_pence or len(names) < len(self.funds) or min(fund.amount_pence for fund in self.funds) <= 0:
+            raise Invalid(f"What each pays must add up to {pounds(total_pence)}.", "bad_funds", field="funds")
+        if not first:
+            raise ValueError("the first fund is the payer's own")
+        return self.funds
 
 
 async def terms_now(new: New) -> tuple[Terms, int]:
@@ -54,12 +77,38 @@ async def terms_now(new: New) -> tuple[Terms, int]:
     now, across = await queries.schedule_now(), new.across
     add = across.payer_add_bps if across and across.payer_add_bps is not None else now.payer_add_bps
     deduct = across.worker_deduct_bps if across and across.worker_deduct_bps is not None else now.worker_deduct_bps
-    home = across.home_share_bps if across else 0
-    terms = Terms(new.fee_pence, new.travel_pence, add, deduct, across is not None, home, now.cancelled_bears)
+    if new.employed:
+        add = deduct = 0
+    terms = Terms(
+        new.fee_pence, new.travel_pence, add, deduct, across is not None, across.home_share_bps if across else 0,
+        now.cancelled_bears, vat_bps=now.vat_bps, employed=new.employed,
+    )  # fmt: skip
     return terms, now.id
 
 
-async def open_line(new: New, origin: str, terms: Terms, schedule_id: int | None, state: State) -> Booking:
+async def credits_of(new: New) -> dict[str, int]:
+    """The credit of each payer who pays in advance, locked until the transaction ends."""
+    payers = {fund.payer_id for fund in new.funds if not fund.arrears} if new.funds else {new.payer_id}
+    return {id_: -await ledger.balance(chart.credit(id_), lock=True) for id_ in sorted(payers) if not new.arrears}
+
+
+def affordable(funds: Sequence[Fund], credits_: Mapping[str, int]) -> bool:
+    """Whether each fund that pays in advance has enough."""
+    return all(fund.arrears or credits_[fund.payer_id] >= fund.amount_pence for fund in funds)
+
+
+def shared_as_before(new: New, before: Sequence[Fund], total_pence: int) -> New:
+    """The same line, with its price borne by the funds of the one before it, by what each gave to that."""
+    if len(before) == 1:
+        return new
+    parts = share_out(total_pence, [fund.amount_pence for fund in before])
+    funds = [Fund(fund.payer_id, part, fund.arrears) for fund, part in zip(before, parts, strict=True) if part]
+    return msgspec.structs.replace(new, funds=tuple(funds), payer_id=funds[0].payer_id)
+
+
+async def open_line(
+    new: New, origin: str, terms: Terms, schedule_id: int | None, state: State, funds: Sequence[Fund] = ()
+) -> Booking:
     """Write a line and where it stands. Raises Conflict when its reference was used before."""
     link_id = new.across.link_id if new.across else ""
     columns = {
@@ -77,6 +126,10 @@ async def open_line(new: New, origin: str, terms: Terms, schedule_id: int | None
         "worker_deduct_bps": terms.worker_deduct_bps,
         "home_share_bps": terms.home_share_bps,
         "cancelled_bears": terms.cancelled_bears,
+        "vat_bps": terms.vat_bps,
+        "employed": terms.employed,
+        "arrears": new.arrears,
+        "several": len(funds) > 1,
         "made_at": clock.now(),
     }
     rows = await fetch(
@@ -88,12 +141,20 @@ async def open_line(new: New, origin: str, terms: Terms, schedule_id: int | None
         raise Conflict("Money was already set aside under this reference.", "line_taken")
     line_id = int(rows[0][0])
     await fetch(
-        "INSERT INTO line_state (line_id, released_fee_pence, released_travel_pence, free_fee_pence, returned_pence, "
-        "disputed_fee_pence, disputed_travel_pence) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO line_state (line_id, {', '.join(_STATE)}) VALUES (?, {', '.join('?' * len(_STATE))})",
         line_id,
         *msgspec.structs.astuple(state),
     )
-    return Booking(line_id, new.reference, origin, new.payer_id, new.person_id, new.worker_id, link_id, terms, state)
+    if len(funds) > 1:
+        for fund in funds:
+            await fetch(
+                "INSERT INTO line_fund (line_id, payer_id, amount_pence, arrears) VALUES (?, ?, ?, ?)",
+                line_id, fund.payer_id, fund.amount_pence, fund.arrears,
+            )  # fmt: skip
+    return Booking(
+        line_id, new.reference, origin, new.payer_id, new.person_id, new.worker_id, link_id, terms, state,
+        new.arrears, len(funds) > 1,
+    )  # fmt: skip
 
 
 def draft_for(found: Booking, kind: str, key: str, body: dict[str, Any]) -> Draft:
@@ -101,13 +162,26 @@ def draft_for(found: Booking, kind: str, key: str, body: dict[str, Any]) -> Draf
     return Draft(kind=kind, key=key, body=body, line_id=found.id, line_mark=found.mark)
 
 
+# The columns of `line_state` are named as the fields of a State.
+_STATE = tuple(f"{name}" for name in State.__struct_fields__)
+
+
 async def keep(found: Booking, state: State) -> None:
     await fetch(
-        "UPDATE line_state SET released_fee_pence = ?, released_travel_pence = ?, free_fee_pence = ?, "
-        "returned_pence = ?, disputed_fee_pence = ?, disputed_travel_pence = ? WHERE line_id = ?",
+        f"UPDATE line_state SET {', '.join(f'{name} = ?' for name in _STATE)} WHERE line_id = ?",
         *msgspec.structs.astuple(state),
         found.id,
     )
+
+
+async def back_legs(found: Booking, source: chart.Account, amount_pence: int) -> list[Leg]:
+    """Give this much back to whoever it was set aside from, each by what is left of theirs."""
+    if not amount_pence:
+        return []
+    if not found.several:
+        return rules.fund_legs(source, [Fund(found.payer_id, 0, found.arrears)], [amount_pence], back=True)
+    left = await queries.funds_left(found.id)
+    return rules.fund_legs(source, left, sharing.parts_of(amount_pence, [f.amount_pence for f in left]), back=True)
 
 
 async def own(act: Act, line: str) -> Booking:
@@ -138,9 +212,10 @@ async def post_shares(
     act: Act, found: Booking, draft: Draft, source: chart.Account, given: Shares, free: int = 0
 ) -> None:
     if found.link_id:
-        legs = rules.across_legs(source, found.link_id, found.payer_id, given, found.terms)
+        legs = rules.across_legs(source, found.link_id, given, found.terms)
     else:
-        legs = rules.release_legs(source, found.worker_id, found.payer_id, given)
+        legs = rules.release_legs(source, found.worker_id, given)
+    legs += await back_legs(found, source, given.returned_pence)
     draft = msgspec.structs.replace(
         draft, fee_pence=given.fee_pence, travel_pence=given.travel_pence, free_fee_pence=free
     )

@@ -7,7 +7,7 @@ import msgspec
 
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, locking, marks
 from eccoo_node.escrow import chart, ledger, sharing
-from eccoo_node.escrow.sharing import Shares, State, Terms
+from eccoo_node.escrow.sharing import Fund, Shares, State, Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Conflict, NotFound
 
@@ -19,7 +19,7 @@ class Schedule(msgspec.Struct, frozen=True):
     payer_add_bps: int
     worker_deduct_bps: int
     cancelled_bears: bool
-    valid_from: datetime
+    vat_bps: int
 
 
 class Decided(msgspec.Struct, frozen=True):
@@ -53,13 +53,13 @@ async def schedules() -> list[Decided]:
 async def schedule_now() -> Schedule:
     """The schedule that holds at this moment. Raises Conflict when the circle has not decided one."""
     row = await fetch_one(
-        "SELECT id, payer_add_bps, worker_deduct_bps, cancelled_bears, valid_from FROM schedule "
+        "SELECT id, payer_add_bps, worker_deduct_bps, cancelled_bears, vat_bps FROM schedule "
         "WHERE valid_from <= ? ORDER BY valid_from DESC, id DESC LIMIT 1",
         clock.now(),
     )
     if row is None:
         raise Conflict("This circle has not yet decided what it takes from each visit.", "no_schedule")
-    return Schedule(row[0], row[1], row[2], bool(row[3]), as_time(row[4]) or clock.now())
+    return Schedule(row[0], row[1], row[2], bool(row[3]), row[4])
 
 
 async def take_home(fee_pence: int) -> int:
@@ -90,12 +90,14 @@ class Booking(msgspec.Struct, frozen=True):
     link_id: str
     terms: Terms
     state: State
+    arrears: bool = False
+    several: bool = False
 
     @property
     def mark(self) -> str:
         """The digest of everything about it that can't change."""
         named = (self.reference, self.origin, self.payer_id, self.person_id, self.worker_id, self.link_id)
-        return ledger.line_mark(named, self.terms)
+        return ledger.line_mark((*named, str(self.arrears), str(self.several)), self.terms)
 
     @property
     def held_pence(self) -> int:
@@ -104,7 +106,7 @@ class Booking(msgspec.Struct, frozen=True):
 
     @property
     def disputed_pence(self) -> int:
-        return sharing.disputed_pence(self.terms, self.state)
+        return sharing.disputed_pence(self.state)
 
     @property
     def untouched(self) -> bool:
@@ -114,15 +116,31 @@ class Booking(msgspec.Struct, frozen=True):
 
 _LINE = (
     "SELECT l.id, l.reference, l.origin, l.payer_id, l.person_id, l.worker_id, l.link_id, l.fee_pence, l.travel_pence, "
-    "l.payer_add_bps, l.worker_deduct_bps, l.home_share_bps, l.cancelled_bears, s.released_fee_pence, "
-    "s.released_travel_pence, s.free_fee_pence, s.returned_pence, s.disputed_fee_pence, s.disputed_travel_pence "
+    "l.payer_add_bps, l.worker_deduct_bps, l.home_share_bps, l.cancelled_bears, l.vat_bps, l.employed, l.arrears, "
+    "l.several, s.released_fee_pence, s.released_travel_pence, s.free_fee_pence, s.returned_pence, "
+    "s.disputed_fee_pence, s.disputed_travel_pence, s.disputed_contribution_pence "
     "FROM line l JOIN line_state s ON s.line_id = l.id"
 )
 
 
 def _booking(row: Any) -> Booking:
-    terms = Terms(row[7], row[8], row[9], row[10], bool(row[6]), row[11], bool(row[12]))
-    return Booking(row[0], row[1], row[2], row[3], row[4], row[5], row[6], terms, State(*tuple(row)[13:19]))
+    terms = Terms(
+        row[7], row[8], row[9], row[10], bool(row[6]), row[11], bool(row[12]), row[2] == "due", row[13], bool(row[14])
+    )
+    state = State(*tuple(row)[17:24])
+    return Booking(row[0], row[1], row[2], row[3], row[4], row[5], row[6], terms, state, bool(row[15]), bool(row[16]))
+
+
+async def funds_left(line_id: int) -> list[Fund]:
+    """Of a line with several funds: what each has given to it and not had back, in the order in which they gave."""
+    rows = await fetch(
+        "SELECT f.payer_id, f.arrears, (SELECT CAST(COALESCE(SUM(p.amount_pence), 0) AS BIGINT) FROM entry e "
+        "JOIN posting p ON p.entry_id = e.id JOIN account a ON a.id = p.account_id "
+        "WHERE e.line_id = f.line_id AND a.holder = f.payer_id AND a.code IN ('2000', '1100')) "
+        "FROM line_fund f WHERE f.line_id = ? ORDER BY f.id",
+        line_id,
+    )
+    return [Fund(row[0], int(row[2]), bool(row[1])) for row in rows]
 
 
 async def find(reference: str, *, lock: bool = False) -> Booking | None:
@@ -228,7 +246,7 @@ async def entry_shares(found: Booking, entry_id: int) -> Shares:
     )
     this = await fetch_one(
         "SELECT fee_pence, travel_pence, free_fee_pence, (SELECT CAST(COALESCE(SUM(-p.amount_pence), 0) AS BIGINT) "
-        "FROM posting p JOIN account a ON a.id = p.account_id WHERE p.entry_id = entry.id AND a.code = '2000') "
+        "FROM posting p JOIN account a ON a.id = p.account_id WHERE p.entry_id = entry.id AND a.code IN ('2000', '1100')) "
         "FROM entry WHERE id = ?",
         entry_id,
     )

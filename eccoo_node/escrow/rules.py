@@ -6,7 +6,7 @@ import msgspec
 
 from eccoo_node.escrow import chart
 from eccoo_node.escrow.chart import Account
-from eccoo_node.escrow.sharing import Shares, Terms
+from eccoo_node.escrow.sharing import Fund, Shares, Terms
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
 
@@ -42,6 +42,7 @@ def keeps_books(actor: Actor) -> bool:
     "money.gateway_paid",
     "money.finders_fee",
     "money.write_off",
+    "money.claw_back",
     "money.share_applied",
     "money.share_allotted",
     "money.share_withdrawn",
@@ -76,6 +77,7 @@ def _decides_schedule(actor: Actor, thing: Thing) -> bool | str:
     "money.pay_cancelled",
     "money.dispute",
     "money.owe",
+    "money.owe_back",
 )
 def _consequence(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node() or "Money that is set aside moves when a visit is agreed, happens or is called off."
@@ -137,55 +139,92 @@ def spare_cash_change(found: Sequence[Posting]) -> int:
     return sum(amount for account, amount in found if account.kind.cash or account.claims_cash)
 
 
-def _legs(*found: tuple[Account, Account, int]) -> list[Leg]:
+def legs(*found: tuple[Account, Account, int]) -> list[Leg]:
+    """Legs of (debit, credit, amount), without those that move nothing."""
     return [Leg(debit, credit, amount) for debit, credit, amount in found if amount]
 
 
-def release_legs(source: Account, worker_id: str, payer_id: str, given: Shares) -> list[Leg]:
-    """Let go to our own worker: fee less commission, travel, what the circle keeps, and the rest back to the payer."""
-    return _legs(
-        (source, chart.worker(worker_id), given.worker_pence),
-        (source, chart.expenses(worker_id), given.travel_pence),
-        (source, chart.COMMISSION, given.commission_pence),
-        (source, chart.CONTRIBUTION, given.contribution_pence),
-        (source, chart.credit(payer_id), given.returned_pence),
+def pair(debits: Sequence[tuple[Account, int]], credits_: Sequence[tuple[Account, int]]) -> list[Leg]:
+    """Legs from several accounts to several others, in their order. Raises ValueError where the sums differ."""
+    if sum(amount for _, amount in debits) != sum(amount for _, amount in credits_):
+        raise ValueError("an entry gives as much as it takes")
+    found: list[Leg] = []
+    waiting = [(account, amount) for account, amount in credits_ if amount]
+    for account, amount in debits:
+        rest = amount
+        while rest:
+            to, there = waiting.pop(0)
+            part = min(rest, there)
+            found.append(Leg(account, to, part))
+            rest -= part
+            if part < there:
+                waiting.insert(0, (to, there - part))
+    return found
+
+
+def charged_legs(source: Account, commission: int, contribution: int, given: Shares) -> list[Leg]:
+    """What the circle charges, with the tax in it apart once it is registered for it."""
+    return legs(
+        (source, chart.COMMISSION, commission - given.vat_pence),
+        (source, chart.CONTRIBUTION, contribution - given.contribution_vat_pence),
+        (source, chart.VAT, given.vat_pence + given.contribution_vat_pence),
     )
 
 
-def across_legs(source: Account, link_id: str, payer_id: str, given: Shares, terms: Terms) -> list[Leg]:
+def release_legs(source: Account, worker_id: str, given: Shares) -> list[Leg]:
+    """Let go to our own worker: fee less commission, travel, and what the circle keeps; to us if we employ them."""
+    if given.employer_pence:
+        return legs((source, chart.CARE_INCOME, given.employer_pence))
+    return [
+        *legs(
+            (source, chart.worker(worker_id), given.worker_pence),
+            (source, chart.expenses(worker_id), given.travel_pence),
+        ),
+        *charged_legs(source, given.commission_pence, given.contribution_pence, given),
+    ]
+
+
+def across_legs(source: Account, link_id: str, given: Shares, terms: Terms) -> list[Leg]:
     """Let go to a linked circle, whose worker went; its books have the mirror of it (`due_legs`).
 
     Where only the worker bears commission, the whole fee stands first and our part of it is taken off again.
     """
-    owed, back = chart.due_to(link_id), (source, chart.credit(payer_id), given.returned_pence)
+    owed = chart.due_to(link_id)
     if terms.payer_add_bps == 0:
-        return _legs(
-            (source, owed, given.fee_pence + given.travel_pence),
-            (owed, chart.COMMISSION, given.asking_commission_pence),
-            back,
-        )
-    return _legs(
-        (source, owed, given.due_pence),
-        (source, chart.CONTRIBUTION, given.asking_contribution_pence),
-        (source, chart.COMMISSION, given.asking_commission_pence),
-        back,
-    )
+        return [
+            *legs((source, owed, given.fee_pence + given.travel_pence)),
+            *charged_legs(owed, given.asking_commission_pence, 0, given),
+        ]
+    return [
+        *legs((source, owed, given.due_pence)),
+        *charged_legs(source, given.asking_commission_pence, given.asking_contribution_pence, given),
+    ]
 
 
 def due_legs(link_id: str, worker_id: str, given: Shares, terms: Terms) -> list[Leg]:
     """Our worker went for a linked circle: it owes us, and until it has paid our worker's part waits for it."""
     owing = chart.due_from(link_id)
-    worker, travel = chart.worker(worker_id, awaiting=link_id), chart.expenses(worker_id, awaiting=link_id)
-    if terms.payer_add_bps == 0:
-        return _legs(
-            (owing, worker, given.worker_pence),
-            (owing, travel, given.travel_pence),
-            (owing, chart.COMMISSION, given.commission_pence),
-            (chart.COMMISSION, owing, given.asking_commission_pence),
-        )
-    return _legs(
-        (owing, worker, given.worker_pence),
-        (owing, travel, given.travel_pence),
-        (owing, chart.CONTRIBUTION, given.home_contribution_pence),
-        (owing, chart.COMMISSION, given.home_commission_pence),
+    theirs = legs(
+        (owing, chart.worker(worker_id, awaiting=link_id), given.worker_pence),
+        (owing, chart.expenses(worker_id, awaiting=link_id), given.travel_pence),
     )
+    if terms.payer_add_bps == 0:
+        return [
+            *theirs,
+            *charged_legs(owing, given.commission_pence, 0, given),
+            *legs((chart.COMMISSION, owing, given.asking_commission_pence)),
+        ]
+    return [*theirs, *charged_legs(owing, given.home_commission_pence, given.home_contribution_pence, given)]
+
+
+def fund_legs(held: Account, funds: Sequence[Fund], parts: Sequence[int], *, back: bool = False) -> list[Leg]:
+    """Set aside out of each fund its part, or give it back. Where a fund pays in arrears the circle's own money
+    stands in for it, so that nobody else's does (money.md A4)."""
+    found: list[Leg] = []
+    for fund, part in zip(funds, parts, strict=True):
+        source = chart.receivable(fund.payer_id) if fund.arrears else chart.credit(fund.payer_id)
+        found += legs((held, source, part)) if back else legs((source, held, part))
+        if fund.arrears:
+            ours, bank = chart.OPERATING, chart.BANK
+            found += legs((ours, bank, part)) if back else legs((bank, ours, part))
+    return found

@@ -4,15 +4,22 @@ Everything about a line follows from how much of its fee has been let go, becaus
 whole let go so far (money.md, Rounding). So a fee released in parts comes to the same pennies as one released whole.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
-from eccoo_node.kernel.money import commission_pence
+from eccoo_node.kernel.money import commission_pence, share_out
 
 WHOLE_BPS = 10_000
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """What was agreed for one line and can no longer change. `across`: its worker belongs to a linked circle."""
+    """What was agreed for one line and can no longer change.
+
+    `across`: two circles share it, and `at_home` says that these are the books of its worker's own circle. `vat_bps`:
+    what we charge for the line already has tax in it at this rate. `employed`: its worker has a wage from the circle,
+    so all of it is the circle's.
+    """
 
     fee_pence: int
     travel_pence: int = 0
@@ -21,6 +28,9 @@ class Terms(msgspec.Struct, frozen=True):
     across: bool = False
     home_share_bps: int = 0
     cancelled_bears: bool = True
+    at_home: bool = False
+    vat_bps: int = 0
+    employed: bool = False
 
     @property
     def contribution_pence(self) -> int:
@@ -33,6 +43,21 @@ class Terms(msgspec.Struct, frozen=True):
         return self.fee_pence + self.contribution_pence + self.travel_pence
 
 
+class Fund(msgspec.Struct, frozen=True):
+    """Out of whose money how much of a line is set aside. In `arrears`: they pay after, and owe it until then."""
+
+    payer_id: str
+    amount_pence: int
+    arrears: bool = False
+
+
+def parts_of(amount_pence: int, left: Sequence[int]) -> list[int]:
+    """What goes back to each fund of a line, by what is left of each. Raises ValueError for more than there is."""
+    if not 0 <= amount_pence <= sum(left):
+        raise ValueError("no more goes back than was set aside")
+    return share_out(amount_pence, list(left)) if amount_pence else [0 for _ in left]
+
+
 class State(msgspec.Struct, frozen=True):
     """How far a line has got. `free_fee_pence` is the part of the released fee that bears no commission."""
 
@@ -42,13 +67,15 @@ class State(msgspec.Struct, frozen=True):
     returned_pence: int = 0
     disputed_fee_pence: int = 0
     disputed_travel_pence: int = 0
+    # The contribution that goes with the disputed fee: what rounding leaves depends on when it was set apart.
+    disputed_contribution_pence: int = 0
 
 
 class Shares(msgspec.Struct, frozen=True):
     """Who gets what of a sum let go.
 
-    `worker_pence` is the fee less commission, without travel. `ours_pence` is what this circle keeps, and of a line
-    across circles `theirs_pence` is what the other keeps. `due_pence` is what the asking circle then owes the home one.
+    `worker_pence` is the fee less commission, without travel; `employer_pence` is the whole of an employed worker's visit.
+    `due_pence` is what the asking circle then owes the home one. The two `vat` sums are the tax within what we charge.
     """
 
     fee_pence: int = 0
@@ -59,6 +86,9 @@ class Shares(msgspec.Struct, frozen=True):
     asking_commission_pence: int = 0
     asking_contribution_pence: int = 0
     returned_pence: int = 0
+    employer_pence: int = 0
+    vat_pence: int = 0
+    contribution_vat_pence: int = 0
 
     @property
     def home_commission_pence(self) -> int:
@@ -91,15 +121,28 @@ def shares(terms: Terms, fee_pence: int, travel_pence: int = 0) -> Shares:
     commission = commission_pence(fee_pence, terms.worker_deduct_bps)
     contribution = commission_pence(fee_pence, terms.payer_add_bps)
     asking_bps = WHOLE_BPS - terms.home_share_bps
+    asking = commission_pence(commission, asking_bps) if terms.across else commission
+    asking_contribution = commission_pence(contribution, asking_bps) if terms.across else contribution
+    if terms.employed:
+        return Shares(fee_pence=fee_pence, travel_pence=travel_pence, employer_pence=fee_pence + travel_pence)
     return Shares(
         fee_pence=fee_pence,
         travel_pence=travel_pence,
         worker_pence=fee_pence - commission,
         commission_pence=commission,
         contribution_pence=contribution,
-        asking_commission_pence=commission_pence(commission, asking_bps) if terms.across else commission,
-        asking_contribution_pence=commission_pence(contribution, asking_bps) if terms.across else contribution,
+        asking_commission_pence=asking,
+        asking_contribution_pence=asking_contribution,
+        vat_pence=vat_within(commission - asking if terms.at_home else asking, terms.vat_bps),
+        contribution_vat_pence=vat_within(
+            contribution - asking_contribution if terms.at_home else asking_contribution, terms.vat_bps
+        ),
     )
+
+
+def vat_within(charged_pence: int, vat_bps: int) -> int:
+    """The tax in a sum that has it in it already, rounded down: of £9 at 20% it is £1.50."""
+    return charged_pence * vat_bps // (WHOLE_BPS + vat_bps)
 
 
 def between(before: Shares, after: Shares) -> Shares:
@@ -112,15 +155,15 @@ def so_far(terms: Terms, state: State) -> Shares:
     return msgspec.structs.replace(
         bearing,
         fee_pence=state.released_fee_pence,
-        worker_pence=bearing.worker_pence + state.free_fee_pence,
+        worker_pence=bearing.worker_pence + (0 if terms.employed else state.free_fee_pence),
+        employer_pence=bearing.employer_pence + (state.free_fee_pence if terms.employed else 0),
         returned_pence=state.returned_pence,
     )
 
 
-def disputed_pence(terms: Terms, state: State) -> int:
+def disputed_pence(state: State) -> int:
     """What lies apart until a dispute is resolved: part of the fee with the contribution that goes with it."""
-    undisputed = commission_pence(terms.fee_pence - state.disputed_fee_pence, terms.payer_add_bps)
-    return state.disputed_fee_pence + state.disputed_travel_pence + terms.contribution_pence - undisputed
+    return state.disputed_fee_pence + state.disputed_travel_pence + state.disputed_contribution_pence
 
 
 def held_pence(terms: Terms, state: State) -> int:
@@ -132,7 +175,7 @@ def held_pence(terms: Terms, state: State) -> int:
         - gone.contribution_pence
         - gone.travel_pence
         - gone.returned_pence
-        - disputed_pence(terms, state)
+        - disputed_pence(state)
     )
 
 
@@ -178,16 +221,52 @@ def set_apart(terms: Terms, state: State, fee_pence: int, travel_pence: int) -> 
         raise ValueError("one dispute at a time")
     if not 0 <= fee_pence <= most_fee or not 0 <= travel_pence <= most_travel or not fee_pence + travel_pence:
         raise ValueError("a dispute is about something that is set aside")
-    moved = msgspec.structs.replace(state, disputed_fee_pence=fee_pence, disputed_travel_pence=travel_pence)
-    return disputed_pence(terms, moved), moved
+    undisputed = commission_pence(terms.fee_pence - fee_pence, terms.payer_add_bps)
+    moved = msgspec.structs.replace(
+        state,
+        disputed_fee_pence=fee_pence,
+        disputed_travel_pence=travel_pence,
+        disputed_contribution_pence=terms.contribution_pence - undisputed,
+    )
+    return disputed_pence(moved), moved
 
 
-def resolve(terms: Terms, state: State, fee_pence: int, travel_pence: int) -> tuple[Shares, State]:
+def give_back(terms: Terms, state: State, fee_pence: int, travel_pence: int) -> tuple[Shares, State]:
+    """As if so much less had been let go; what each had of it, and the line after it."""
+    if not 0 <= fee_pence <= state.released_fee_pence or not 0 <= travel_pence <= state.released_travel_pence:
+        raise ValueError("no more is taken back than was let go")
+    before = msgspec.structs.replace(
+        state,
+        released_fee_pence=state.released_fee_pence - fee_pence,
+        released_travel_pence=state.released_travel_pence - travel_pence,
+        free_fee_pence=max(0, state.free_fee_pence - fee_pence),
+    )
+    return between(so_far(terms, before), so_far(terms, state)), before
+
+
+def claw_back(terms: Terms, state: State, fee_pence: int, travel_pence: int) -> tuple[Shares, State]:
+    """Set apart what was let go already; what each had of it, and the line after it. At the rates it was let go at."""
+    if state.disputed_fee_pence or state.disputed_travel_pence:
+        raise ValueError("one dispute at a time")
+    taken, before = give_back(terms, state, fee_pence, travel_pence)
+    return taken, msgspec.structs.replace(
+        before,
+        disputed_fee_pence=fee_pence,
+        disputed_travel_pence=travel_pence,
+        disputed_contribution_pence=taken.contribution_pence,
+    )
+
+
+def resolve(
+    terms: Terms, state: State, fee_pence: int, travel_pence: int, *, free: bool = False
+) -> tuple[Shares, State]:
     """Of what was disputed, this much for the worker and the rest back to the payer."""
     if not 0 <= fee_pence <= state.disputed_fee_pence or not 0 <= travel_pence <= state.disputed_travel_pence:
         raise ValueError("a dispute gives no more than was set apart")
-    settled = msgspec.structs.replace(state, disputed_fee_pence=0, disputed_travel_pence=0)
-    return _let_go(terms, settled, disputed_pence(terms, state), fee_pence, travel_pence, free=False)
+    settled = msgspec.structs.replace(
+        state, disputed_fee_pence=0, disputed_travel_pence=0, disputed_contribution_pence=0
+    )
+    return _let_go(terms, settled, disputed_pence(state), fee_pence, travel_pence, free=free)
 
 
 def share_pence(fee_pence: int, bps: int) -> int:

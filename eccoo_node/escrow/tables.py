@@ -14,6 +14,8 @@ class Schedule(Table, tablename="schedule"):
     id = serial()
     payer_add_bps = number()
     worker_deduct_bps = number()
+    # Tax within what is taken, once the circle is registered for it.
+    vat_bps = number()
     # Whether pay for a visit called off too late bears commission (the circle's decision, shown beforehand).
     cancelled_bears = flag(True)
     valid_from = moment()
@@ -43,7 +45,22 @@ class Line(Table, tablename="line"):
     worker_deduct_bps = number()
     home_share_bps = number()
     cancelled_bears = flag(True)
+    vat_bps = number()
+    employed = flag()
+    # The payer pays after the visit. Of a line with several funds each row of `line_fund` says so.
+    arrears = flag()
+    several = flag()
     made_at = moment()
+
+
+class LineFund(Table, tablename="line_fund"):
+    """One of several funds that a line is set aside out of. A line with one fund has its payer alone."""
+
+    id = serial()
+    line_id = ref(Line)
+    payer_id = word(36)
+    amount_pence = pence()
+    arrears = flag()
 
 
 class LineState(Table, tablename="line_state"):
@@ -56,6 +73,7 @@ class LineState(Table, tablename="line_state"):
     returned_pence = pence()
     disputed_fee_pence = pence()
     disputed_travel_pence = pence()
+    disputed_contribution_pence = pence()
 
 
 class AccountRow(Table, tablename="account"):
@@ -106,9 +124,9 @@ class EntryChain(Table, tablename="entry_chain"):
     chain = word(64)
 
 
-TABLES = [Schedule, Line, LineState, AccountRow, Entry, Posting, EntryChain]
+TABLES = [Schedule, Line, LineFund, LineState, AccountRow, Entry, Posting, EntryChain]
 
-for _table in ("schedule", "line", "entry", "posting", "entry_chain"):
+for _table in ("schedule", "line", "line_fund", "entry", "posting", "entry_chain"):
     extras.append_only(_table)
 extras.unique("account", "code", "holder", "awaiting")
 extras.unique("entry", "key")
@@ -119,6 +137,8 @@ extras.index("entry", "line_id")
 extras.index("line", "payer_id")
 extras.index("line", "worker_id")
 extras.index("line", "link_id", where="link_id <> ''")
+extras.unique("line_fund", "line_id", "payer_id")
+extras.check("line_fund", "amount_pence > 0")
 extras.index("posting", "entry_id")
 extras.index("posting", "account_id")
 extras.check("posting", "amount_pence <> 0")
@@ -129,9 +149,11 @@ extras.check("line", "fee_pence >= 0 AND travel_pence >= 0 AND contribution_penc
 extras.check("line", "fee_pence + travel_pence > 0")
 for _share in ("payer_add_bps", "worker_deduct_bps", "home_share_bps"):
     extras.check("line", f"{_share} BETWEEN 0 AND 10000")
+extras.check("schedule", "vat_bps BETWEEN 0 AND 10000")
 extras.check("schedule", "payer_add_bps BETWEEN 0 AND 10000 AND worker_deduct_bps BETWEEN 0 AND 10000")
 extras.check(
     "line_state",
     "released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 "
-    "AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0",
+    "AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0 "
+    "AND disputed_contribution_pence >= 0",
 )

@@ -18,12 +18,17 @@ from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.money import pounds
 
 PAGE = 2000
+# Entries that take back what was let go. They debit our own part of the commission, not the whole of it.
+_TAKING_BACK = ("clawed_back", "owed_back")
+# Accounts that stand in for one another within a line: what a payer gave or owes, what a worker has or is to give back,
+# what a linked circle is owed or owes. The bank's two take no part, because what one gives the other has.
+_TOGETHER = {"1100": "2000", "1300": "2200", "1200": "2300", "1010": "1000"}
 
 
 _POSTINGS = "SELECT entry_id, account_id, amount_pence FROM posting WHERE entry_id > ? AND entry_id <= ? ORDER BY id"
 _FROZEN = "SELECT id, schedule_id, contribution_pence FROM line"
 _PARTS_OF_A_PENNY = "SELECT MIN(entry_id) FROM posting WHERE amount_pence <> CAST(amount_pence AS BIGINT)"
-_RATES = "SELECT id, payer_add_bps, worker_deduct_bps FROM schedule"
+_RATES = "SELECT id, payer_add_bps, worker_deduct_bps, vat_bps FROM schedule"
 _UNDONE = "SELECT fee_pence, travel_pence, free_fee_pence, reverses_id, line_id FROM entry WHERE id = ?"
 _CHAIN = (
     "SELECT c.id, c.entry_id, c.chain, e.digest FROM entry_chain c LEFT JOIN entry e ON e.id = c.entry_id "
@@ -51,6 +56,7 @@ class _Sums(msgspec.Struct):
     free: int = 0
     by_code: dict[str, int] = msgspec.field(default_factory=dict)
     gross_commission: int = 0
+    taken_back: bool = False
 
 
 async def verify() -> dict[str, int]:
@@ -159,6 +165,7 @@ class _Books:
         sums.travel += entry.value("travel_pence")
         sums.free += entry.value("free_fee_pence")
         undoes = entry.value("reverses_id") is not None
+        sums.taken_back = sums.taken_back or entry.value("kind") in _TAKING_BACK
         for account, amount in entry.postings:
             sums.by_code[account.code] = sums.by_code.get(account.code, 0) - amount
             # The commission as a whole stands on one side of 4000 before the other circle's part is taken off it.
@@ -212,12 +219,14 @@ class _Books:
             raise Broken(f"There are {lines} lines and {states} states of lines.", "line_missing")
 
     async def _check_lines(self) -> None:
-        rates = {row[0]: (row[1], row[2]) for row in await fetch(_RATES)}
+        rates = {row[0]: tuple(row)[1:] for row in await fetch(_RATES)}
         frozen = {row[0]: (row[1], row[2]) for row in await fetch(_FROZEN)}
         for line in self.lines.values():
             schedule_id, contribution = frozen[line.id]
-            agreed = (line.terms.payer_add_bps, line.terms.worker_deduct_bps)
-            if (not line.link_id and rates.get(schedule_id) != agreed) or contribution != line.terms.contribution_pence:
+            agreed = (line.terms.payer_add_bps, line.terms.worker_deduct_bps, line.terms.vat_bps)
+            if (
+                not line.link_id and not line.terms.employed and rates.get(schedule_id) != agreed
+            ) or contribution != line.terms.contribution_pence:
                 raise Broken(f"Line {line.reference} does not have the rates it was agreed at.", "line_rates")
             self._check_line(line, self.sums.get(line.id, _Sums()))
         self._check_lying()
@@ -245,10 +254,14 @@ class _Books:
         ):
             raise Broken(f"Line {line.reference} does not stand where its entries leave it.", "line_state")
         bearing = sums.fee - sums.free
-        taken = sums.gross_commission if _shows_gross(line) else sharing.shares(line.terms, bearing).commission_pence
+        taken = (
+            sums.gross_commission
+            if _shows_gross(line) and not sums.taken_back
+            else sharing.shares(line.terms, bearing).commission_pence
+        )
         if not 0 <= bearing * line.terms.worker_deduct_bps - sharing.WHOLE_BPS * taken < sharing.WHOLE_BPS:
             raise Broken(f"Line {line.reference} bears a commission that was not agreed.", "commission")
-        if {code: amount for code, amount in sums.by_code.items() if amount} != expected(line):
+        if _together(sums.by_code) != _together(expected(line)):
             told = "what worker, circles and payer had of it and what is still there is not what was set aside"
             raise Broken(f"Line {line.reference}: {told}.", "line_shares")
 
@@ -287,8 +300,18 @@ class _Books:
         return chained, self.entries - chained
 
 
+def _together(by_code: dict[str, int]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for code, amount in by_code.items():
+        name = _TOGETHER.get(code, code)
+        found[name] = found.get(name, 0) + amount
+    return {name: amount for name, amount in found.items() if amount}
+
+
 def _shows_gross(line: Booking) -> bool:
     """Whether the whole commission of the line stands in these books, or only our part of it."""
+    if line.terms.vat_bps:
+        return False
     return not line.link_id or (line.origin == "due" and line.terms.payer_add_bps == 0)
 
 
@@ -300,19 +323,22 @@ def expected(line: Booking) -> dict[str, int]:
             "1200": -given.due_pence,
             "2200": given.worker_pence,
             "2210": given.travel_pence,
-            "4000": given.home_commission_pence,
-            "4010": given.home_contribution_pence,
+            "2400": given.vat_pence + given.contribution_vat_pence,
+            "4000": given.home_commission_pence - given.vat_pence,
+            "4010": given.home_contribution_pence - given.contribution_vat_pence,
         }
     else:
         found = {
             "2000": given.returned_pence - line.terms.total_pence,
             "2100": line.held_pence,
             "2110": line.disputed_pence,
-            "4000": given.asking_commission_pence,
-            "4010": given.asking_contribution_pence,
+            "2400": given.vat_pence + given.contribution_vat_pence,
+            "4000": given.asking_commission_pence - given.vat_pence,
+            "4010": given.asking_contribution_pence - given.contribution_vat_pence,
+            "4050": given.employer_pence,
         }
         if line.link_id:
             found["2300"] = given.due_pence
-        else:
+        elif not line.terms.employed:
             found |= {"2200": given.worker_pence, "2210": given.travel_pence}
-    return {code: amount for code, amount in found.items() if amount}
+    return found
