@@ -43,7 +43,7 @@ class Plain(click.Group):
         except (Refusal, Broken) as told:
             raise Told(told.sentence) from None
         except DATABASE_ERRORS as error:
-            raise Told(f"The node's files or its database cannot be used: {error}.") from None
+            raise Told(f"The node’s files or its database cannot be used: {error}.") from None
 
 
 class Node(msgspec.Struct, frozen=True):

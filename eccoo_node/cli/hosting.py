@@ -20,17 +20,17 @@ FIRST_CALLED = "Node admin"
 
 
 @click.command()
-@click.option("--name", prompt="What is your circle called", help="The circle's name.")
+@click.option("--name", prompt="What is your circle called", help="The circle’s name.")
 @click.option("--place", prompt="Where is it", default="", show_default=False, help="The town or valley.")
 @click.option(
-    "--phone", prompt="Which number can people ring", default="", show_default=False, help="The circle's phone."
+    "--phone", prompt="Which number can people ring", default="", show_default=False, help="The circle’s phone."
 )
 @click.option(
     "--public-url", prompt="Its address on the web (empty: this machine only)", default="", show_default=False,
     help="Such as https://circle.example.",
 )  # fmt: skip
-@click.option("--called", prompt="What are you called, who look after it", help="The first admin's name.")
-@click.option("--email", prompt="Your email", default="", show_default=False, help="The first admin's address.")
+@click.option("--called", prompt="What are you called, who look after it", help="The first admin’s name.")
+@click.option("--email", prompt="Your email", default="", show_default=False, help="The first admin’s address.")
 def init(name: str, place: str, phone: str, public_url: str, called: str, email: str) -> None:
     """Make a new node in the folder that ECCOO_HOME names. Asks what it is not told."""
     node = this_node()

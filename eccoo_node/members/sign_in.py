@@ -40,7 +40,7 @@ PRINTED_LENGTH = 12
 _ASKS_FROM_ONE_PLACE, _ASKS_IN_A_DAY, _ASKS_BY_CLIENT, _CODES_BY_CLIENT = 5, 30, 30, 60
 
 NOBODY = Actor()
-NOT_RIGHT = "That didn't work. The code or link may be used already or have run out. You can ask for a new one."
+NOT_RIGHT = "That didn’t work. The code or link may be used already or have run out. You can ask for a new one."
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -315,7 +315,7 @@ async def start_writing_down(act: Act, session_id: str, person_id: str, *, known
     if card.standing == "died":
         raise Conflict("This person has died.", "has_died")
     if known_by not in KNOWN_BY:
-        raise Invalid("Say how you know that it's them.", "nothing_chosen", field="known_by")
+        raise Invalid("Say how you know that it’s them.", "nothing_chosen", field="known_by")
     ways = await queries.safe_contacts(person_id)
     if known_by == "agreed_words" and not any(way.agreed_words for way in ways.values()):
         raise Invalid("There are no agreed words yet. Ring back the number we know.", "no_words", field="known_by")
