@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
@@ -106,6 +106,16 @@ async def who_is_asked(token: str) -> str | None:
         clock.now(),
     )
     return str(found) if found is not None else None
+
+
+async def what_became_of(token: str) -> tuple[str, str]:
+    """Why a link signs nobody in: "used", "over", or "" when nothing is known of it; and its kind, "mail" or "setup"."""
+    row = await fetch_one("SELECT kind, used_at, expires_at FROM sign_in WHERE link_hash = ?", hash_secret(token))
+    if row is None:
+        return "", ""
+    until = as_time(row["expires_at"])
+    over = until is not None and until <= clock.now()
+    return "used" if row["used_at"] is not None else "over" if over else "", row["kind"]
 
 
 async def sign_in_with_link(token: str, *, client: str = "", device: str = "") -> SignedIn | None:
