@@ -275,6 +275,8 @@ async def both_treasurers_read_the_same(walk: Walk, owed: str, kept: str) -> Non
 
 async def whole(walk: Walk) -> None:
     """From the first gap to the last penny."""
+    await walk.open("/demo")
+    await walk.reads("Someone can’t come on Thursday", "1. Joan", act="Begin: sign in as Joan")
     visit = await maryam_cannot_be_there(walk)
     await tomasz_is_refused(walk, visit)
     await joan_asks(walk)
@@ -295,3 +297,13 @@ async def whole(walk: Walk) -> None:
     await both_treasurers_read_the_same(walk, "£61.05", "£4.95")
     await walk.be("Olena")
     await walk.says("is settled, and the money is yours.")
+    await the_demo_says_that_it_has_been_told(walk)
+
+
+async def the_demo_says_that_it_has_been_told(walk: Walk) -> None:
+    """On both its pages: what can be done now, and how one begins afresh; nothing offers to begin what has been."""
+    for page in walk.tabs.values():
+        walk.page = page
+        await walk.open("/demo")
+        await walk.reads("The story has been told", "To begin afresh", "make demo DEMO_RESET=1", "eccoo demo --reset")
+        assert "Begin" not in await walk.text()
