@@ -73,7 +73,7 @@ async def ask(act: Act, *, visit_id: str, worker_ids: list[str], by_wish: bool =
     elif not worker_ids and fitting:
         raise Invalid("Choose at least one person to ask.", "nothing_chosen", field="workers")
     if any(worker_id not in fitting for worker_id in worker_ids):
-        raise Invalid("Someone you chose can't be asked for this visit.", "does_not_fit", field="workers")
+        raise Invalid("Someone you chose can’t be asked for this visit.", "does_not_fit", field="workers")
     if request is None or not request.live:
         request = await _open(act, visit, by_wish=by_wish)
     for worker_id in worker_ids:

@@ -221,7 +221,7 @@ async def take_back(act: Act, *, offer_id: str) -> None:
     if mine.state in {"offered", "preparing"}:
         await step(act, mine, wire.Withdraw())
     elif mine.state == "coming":
-        raise Conflict("You are expected now. If you can't come after all, say so on the visit's page.", "is_coming")
+        raise Conflict("You are expected now. If you can’t come after all, say so on the visit’s page.", "is_coming")
 
 
 @door("cover.read")

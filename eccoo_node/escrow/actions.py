@@ -40,14 +40,14 @@ async def set_schedule(
     if not all(0 <= bps <= rules.WHOLE_BPS for bps in (payer_add_bps, worker_deduct_bps)):
         raise Invalid("A share lies between 0% and 100%.", "bad_share")
     if not decision.strip():
-        raise Invalid("Say who decided this and when, in the circle's own words.", "no_decision", field="decision")
+        raise Invalid("Say who decided this and when, in the circle’s own words.", "no_decision", field="decision")
     first = await fetch_value("SELECT COUNT(*) FROM schedule") == 0
     if act.actor.is_node() and not first:
         raise Conflict(
             "The circle has already decided what it takes. Changing it is for the treasurer.", "has_schedule"
         )
     if valid_from and valid_from < now - timedelta(minutes=1) and not first:
-        raise Invalid("This can't begin in the past: those visits were agreed at another share.", "in_the_past")
+        raise Invalid("This can’t begin in the past: those visits were agreed at another share.", "in_the_past")
     rows = await fetch(
         "INSERT INTO schedule (payer_add_bps, worker_deduct_bps, cancelled_bears, valid_from, recorded_at, decided_by, "
         "decision_id, decision) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",

@@ -20,7 +20,7 @@ from eccoo_node.members import queries, sign_in
 # What the circles that this began with took in their first years; each circle decides for itself.
 FIRST_WORKER_DEDUCT_BPS = 1500
 FIRST_DECISION = (
-    "What the software begins with: 15% of the worker's fee goes to the circle. The circle may decide otherwise."
+    "What the software begins with: 15% of the worker’s fee goes to the circle. The circle may decide otherwise."
 )
 WORDS_FILE = "recovery-words.txt"
 
@@ -47,7 +47,7 @@ async def has_begun(folder: DataFolder) -> bool:
     except NotFound:
         if identity.exists(folder):
             raise Broken(
-                f"{folder.keys} holds a node's keys, but its database has no circle. Bring back the database that "
+                f"{folder.keys} holds a node’s keys, but its database has no circle. Bring back the database that "
                 "belongs to them.",
                 "lost_database",
             ) from None

@@ -36,12 +36,23 @@ async def show(request: AnyRequest, template: str, about: str = "", **context: A
 async def around(request: AnyRequest, about: str = "") -> dict[str, Any]:
     """The same for a form that is shown again. `about` is the person whose facilitator is named."""
     reader = reader_of(request)
+    helper = await members.facilitator_for(about or reader.id)
     return {
         "reader": reader,
         "now": clock.now(),
         "say": say,
-        "helper": await members.facilitator_for(about or reader.id),
+        "helper": helper,
+        # A facilitator who reads this herself, or aloud on the telephone, is not told to ring herself.
+        "you_help": helper is not None and helper.person_id == actor_of(request).person_id,
     }
+
+
+async def who_rings(request: AnyRequest, person_id: str) -> str:
+    """ "Fay has been told and will ring.", or nothing to Fay herself, who has just been told."""
+    helper = await members.facilitator_for(person_id)
+    if helper is not None and helper.person_id == actor_of(request).person_id:
+        return ""
+    return f"{helper.called if helper else 'Someone from the circle'} has been told and will ring."
 
 
 async def visit_for(actor: Actor, visit_id: str, action: str = "rota.see_visit") -> Visit:
@@ -222,9 +233,9 @@ class VisitController(Controller):
             return form_error(request, "rota/answer.html", error, **context)
         reader = reader_of(request)
         if form.answer in {"no", "wrong"}:
-            helper = await members.facilitator_for(visit.person_id)
-            who = helper.called if helper else "Someone from the circle"
-            notice = f"Thank you. {who} has been told and will ring. The money stays where it is until then."
+            rings = await who_rings(request, visit.person_id)
+            money = f"The money stays where it is until {'then' if rings else 'this is put right'}."
+            notice = " ".join(part for part in ("Thank you.", rings, money) if part)
             return redirect(request, f"/visits/{visit_id}", reader.read_back(notice))
         words = {"yes": "yes, as planned", "partly": f"{form.minutes} minutes"}[form.answer]
         return redirect(request, f"/visits/{visit_id}", reader.read_back(f"Thank you. Your answer is: {words}."))

@@ -63,9 +63,9 @@ CODES: dict[str, tuple[int, str]] = {
     "failed": (500, "Something went wrong here. It will be looked at."),
     # dialling out
     "bad_address": (400, "That address is not one this node may call."),
-    "unreachable": (503, "The other circle's node does not answer."),
-    "timed_out": (504, "The other circle's node took too long."),
-    "redirected": (502, "The other circle's node pointed somewhere else; that is not followed."),
+    "unreachable": (503, "The other circle’s node does not answer."),
+    "timed_out": (504, "The other circle’s node took too long."),
+    "redirected": (502, "The other circle’s node pointed somewhere else; that is not followed."),
 }
 
 
