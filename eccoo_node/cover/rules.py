@@ -112,7 +112,7 @@ def _pay_more(actor: Actor, thing: Thing) -> bool | str:
     return actor.speaks_as(thing.payer_id, "money")
 
 
-@rule("cover.override", "cover.resolve")
+@rule("cover.override", "cover.resolve", "cover.take_after_all")
 def _override(actor: Actor, thing: Thing) -> bool | str:
     """A facilitator, and never one who is paid in the team it is about."""
     return bool(thing.person_id) and actor.wears("facilitator") and actor.person_id not in thing.paid_workers
@@ -122,6 +122,13 @@ def _override(actor: Actor, thing: Thing) -> bool | str:
 def _resolve_away(actor: Actor, thing: Thing) -> bool | str:
     """A facilitator, and never about their own pay."""
     return bool(thing.worker_id) and actor.wears("facilitator") and actor.person_id != thing.worker_id
+
+
+@rule("cover.let_go")
+def _let_go(actor: Actor, thing: Thing) -> bool | str:
+    """Whoever helps or keeps the books, and never about their own pay."""
+    helps = actor.wears("facilitator", "treasurer") and not actor.acting_for
+    return bool(thing.worker_id) and helps and actor.person_id != thing.worker_id
 
 
 @rule("cover.see")
@@ -168,6 +175,6 @@ def _hear(actor: Actor, thing: Thing) -> bool | str:
     return actor.via == "federation" and bool(actor.link_id) and actor.link_id == thing.link_id
 
 
-@rule("cover.by_itself", "cover.mine_by_itself", "cover.confirm_visit")
+@rule("cover.by_itself", "cover.mine_by_itself", "cover.confirm_visit", "cover.came_too_late", "cover.heard_too_late")
 def _by_itself(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()

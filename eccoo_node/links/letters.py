@@ -166,6 +166,14 @@ async def follow(link_id: str, subject: str) -> None:
     )  # fmt: skip
 
 
+async def follow_again(link_id: str, subject: str) -> None:
+    """What had been finished goes on after all. Inside `write()`."""
+    await fetch(
+        "UPDATE letter_subject SET followed = TRUE, changed_at = ? WHERE link_id = ? AND subject = ?",
+        clock.now(), link_id, subject,
+    )  # fmt: skip
+
+
 async def finish(link_id: str, subject: str) -> None:
     """Nothing more will happen about this: its state is no longer pulled. Inside `write()`."""
     await fetch("UPDATE letter_subject SET followed = FALSE WHERE link_id = ? AND subject = ?", link_id, subject)

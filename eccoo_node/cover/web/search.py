@@ -8,7 +8,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from eccoo_federation.bodies import CoverRequested
-from eccoo_node.cover import actions, queries
+from eccoo_node.cover import actions, queries, settling
 from eccoo_node.cover import say as words
 from eccoo_node.cover.near import candidates
 from eccoo_node.cover.queries import Offer, Request
@@ -184,6 +184,7 @@ class SearchController(Controller):
             "pays_as_oneself": bool(actor.acting_for) and actor.via not in {"phone", "paper"} and actor.person_id == thing.payer_id,
             "next_news": say.by_time(found.next_news_at, now), "sure_by": say.by_time(found.go_no_go_at, now),
             "contact": await contact_of(visit) if visit.cannot_be_missed or found.unsure else None,
+            "may_take": found.ended_reason == "claimed_late" and access.may(actor, "cover.take_after_all", thing),
             "may_override": access.may(actor, "cover.override", thing),
         }  # fmt: skip
 
@@ -259,6 +260,13 @@ class SearchController(Controller):
             context = await self._by_phone(request, found, visit) | await around(request, visit.person_id)
             return form_error(request, "cover/override.html", error, **context)
         return redirect(request, f"/cover/{request_id}", "Written down.")
+
+    @post("/cover/{request_id:str}/after-all", opt={"action": "cover.take_after_all"})
+    async def after_all(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
+        actor = actor_of(request)
+        await seen_by(actor, request_id)
+        await settling.take_after_all(actor, request_id=request_id)
+        return redirect(request, f"/cover/{request_id}", "Written down. The money is set aside again.")
 
 
 class Shown(msgspec.Struct, frozen=True):

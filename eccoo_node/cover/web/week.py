@@ -94,7 +94,11 @@ def away_entry(mine: Mine) -> Entry:
     """A visit in another circle, in the worker's own week."""
     told, zone = mine.told or {}, clock.zone()
     hours = f"{clock.say_time(mine.starts_at, zone)} to {clock.say_time(mine.ends_at, zone)}"
-    words = {"coming": ("certain", "you are coming"), "said": ("waiting", "waits for an answer")}
+    words = {
+        "coming": ("certain", "you are coming"),
+        "said": ("waiting", "waits for an answer"),
+        "too_late": ("waiting", "people settle it"),
+    }
     return Entry(
         f"/coming/{mine.id}", PersonCard("", told.get("called") or f"Someone in {mine.area}"), hours,
         told.get("address") or f"{mine.area}, another circle", words.get(mine.state, ("certain", "went ahead")), mine.starts_at,
