@@ -10,8 +10,8 @@ from eccoo_node.escrow.rules import Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound
-from eccoo_node.members import queries as members
 from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.queries import thing_of as thing_of
 from eccoo_node.rota.rules import late
 
 
@@ -64,16 +64,6 @@ async def request_for(visit_id: str) -> Request | None:
     """The newest search for this visit, live or ended."""
     row = await fetch_one(f"{_REQUEST} WHERE visit_id = ? ORDER BY created_at DESC, id DESC LIMIT 1", visit_id)
     return Request(*row) if row else None
-
-
-async def thing_of(visit: Visit, *, payer: bool = False) -> Thing:
-    """A visit as the rules of cover see it: with the paid workers of the team, and its payer where asked."""
-    payer_id = ""
-    if payer and visit.payer_id:
-        row = await fetch_one("SELECT payer_person_id FROM payer WHERE id = ?", visit.payer_id)
-        payer_id = row[0] if row else ""
-    paid = await members.paid_workers_of(visit.team_id)
-    return Thing("visit", visit.id, visit.person_id, visit.team_id, visit.worker_id or "", payer_id, "", paid)
 
 
 def cancelled_late(visit: Visit, now: datetime) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 
 from eccoo_federation import limits
 from eccoo_node.kernel.access import Actor, Thing, rule
-from eccoo_node.rota.rules import local
+from eccoo_node.rota.rules import local, sees_choices
 
 NEWS_HOURS = (time(8), time(10), time(12), time(14), time(16), time(18), time(20))
 SLOT = timedelta(minutes=15)
@@ -78,8 +78,6 @@ def _self_or_written_down(actor: Actor, worker_id: str) -> bool:
     return written and actor.acting_for == worker_id
 
 
-# Whoever speaks for someone in neither of these has no need to know who was asked.
-SEEING_COVER = ("ask_for_cover", "choose_who_comes")
 NOT_YOURS_TO_ASK = "Only the person supported, or someone who speaks for them, can ask for cover."
 
 
@@ -137,16 +135,7 @@ def _see(actor: Actor, thing: Thing) -> bool | str:
 
     Not by the team, nor by anyone who is paid in it, whatever else they are: nobody is shown whom else was asked.
     """
-    if not thing.person_id or actor.person_id == thing.person_id:
-        return bool(thing.person_id)
-    if actor.person_id in thing.paid_workers:
-        return False
-    return any(actor.speaks_as(thing.person_id, scope) for scope in SEEING_COVER) or actor.wears("facilitator")
-
-
-@rule("cover.see_paying")
-def _see_paying(actor: Actor, thing: Thing) -> bool | str:
-    return actor.speaks_as(thing.payer_id, "money") or _see(actor, thing)
+    return sees_choices(actor, thing)
 
 
 @rule("cover.answer_near", "cover.offer", "cover.take_back", "cover.read", "cover.cant_after_all", "cover.say_away")
