@@ -22,6 +22,8 @@ from eccoo_node.kernel.access import NODE, Actor, Thing
 from eccoo_node.links import letters
 from eccoo_node.links import queries as links
 from eccoo_node.links.letters import Letter
+from eccoo_node.record import events
+from eccoo_node.record.events import Happened
 from eccoo_node.rota.actions import LONGEST
 from eccoo_node.rota.telling import tell
 
@@ -70,6 +72,23 @@ async def take_request(act: Act, *, letter: Letter) -> None:
     fresh = await who_fits(found) - {row[0] for row in lately}
     await tell(fresh, None, "asked_away", about=found.id, path=f"/requests/{found.id}")
     await jobs.add("cover.close_open", found.id, run_at=found.ends_at, open=found.id)
+
+
+@events.on("letter.refused")
+async def refused(happened: Happened) -> None:
+    letter = happened.payload
+    if (letter["type"], letter["code"]) == ("cover.requested", queries.FULL):
+        await note_full(NODE, link_id=happened.subject_id, ref=letter["subject"])
+
+
+@door("cover.note_full")
+async def note_full(act: Act, *, link_id: str, ref: str) -> None:
+    """A circle that we ask can take no more requests for now; the page says so, and it is asked again."""
+    asked = await queries.asked_by_ref(link_id, ref)
+    if asked is None:
+        return
+    act.allow(Thing("cover_request", asked.request_id))
+    await fetch("UPDATE asked_circle SET answer = ? WHERE id = ? AND answer = ''", queries.FULL, asked.id)
 
 
 @letters.handles("cover.offered")

@@ -189,6 +189,15 @@ async def _ask_again(request: Request, link_ids: tuple[str, ...]) -> None:
             await letters.send(asked.link_id, "cover.requested", asked.ref, msgspec.json.decode(asked.body))
 
 
+async def ask_full_again(request: Request) -> None:
+    """The circles that could take no more requests are asked again, at the hours for news."""
+    full = await fetch(
+        "UPDATE asked_circle SET answer = '' WHERE request_id = ? AND answer = ? RETURNING link_id",
+        request.id, queries.FULL,
+    )  # fmt: skip
+    await _ask_again(request, tuple(row[0] for row in full))
+
+
 async def _ask_how_it_went(act: Act, request: Request, state: wire.RequesterState) -> None:
     claim = state.claim
     visit = await rota_queries.lock_visit(request.visit_id)

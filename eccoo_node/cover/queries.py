@@ -105,6 +105,10 @@ async def near_asks_to(worker_id: str) -> list[Near]:
     return [Near(*row) for row in rows]
 
 
+# The answer of a circle that can take no more requests for now.
+FULL = "too_many"
+
+
 class Asked(msgspec.Struct, frozen=True):
     """One linked circle that was asked, and what it was shown."""
 

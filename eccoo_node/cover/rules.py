@@ -164,6 +164,13 @@ def _hear(actor: Actor, thing: Thing) -> bool | str:
     return actor.via == "federation" and bool(actor.link_id) and actor.link_id == thing.link_id
 
 
-@rule("cover.by_itself", "cover.mine_by_itself", "cover.confirm_visit", "cover.came_too_late", "cover.heard_too_late")
+@rule(
+    "cover.by_itself",
+    "cover.mine_by_itself",
+    "cover.confirm_visit",
+    "cover.came_too_late",
+    "cover.heard_too_late",
+    "cover.note_full",
+)
 def _by_itself(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()

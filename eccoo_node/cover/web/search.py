@@ -163,6 +163,7 @@ class SearchController(Controller):
             circles[a.link_id].name for a in asked
             if not a.answer and a.link_id in circles and a.link_id not in offered_from
         ]  # fmt: skip
+        full = [circles[a.link_id].name for a in asked if a.answer == queries.FULL and a.link_id in circles]
         people = await members.people({o.worker_id or "" for o in live} | {thing.payer_id})
         aside = await actions.aside_pence(visit)
         payer = people.get(thing.payer_id)
@@ -173,8 +174,8 @@ class SearchController(Controller):
                  "person": face_of(o, people)} for o in live
                 if found.state == "asking" or (found.state == "wants_payer" and o.id != found.chosen_offer)],
             "waiting": say.names(waiting), "nobody": bool(near) and not waiting,
-            "all_circles_no": bool(asked) and all(a.answer for a in asked),
-            "none_asked": not near and not asked,
+            "full": say.names(full), "full_one": len(full) == 1,
+            "none_asked": not near and len(full) == len(asked),
             "chosen": chosen, "their_circle": await circle_of(request, chosen) if chosen else None,
             "ring": [Numbers(c.name, c.phone) for i, c in circles.items() if i in ({chosen.link_id} if chosen else offered_from)],
             "may_ask": access.may(actor, "cover.ask", thing),
