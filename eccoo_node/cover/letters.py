@@ -127,8 +127,10 @@ async def take_offer(act: Act, *, letter: Letter) -> None:
         known = await queries.offer(body.offer)
         if (known.request_id, known.link_id) != (request.id, letter.link_id):
             raise ProtocolError("unknown_subject")
+        # It is kept already, with the letter in which it came first.
+        await letters.forget(letter.link_id, letter.id)
     state = await machine.step(act, request, wire.Incoming(letter.link_id, body, hash_))
-    if not any(v.offer == body.offer and v.status != "declined" for v in state.offers):
+    if not any(v.offer == body.offer and v.status in {"live", "refused"} for v in state.offers):
         await machine.set_offer(body.offer, "closed")
     act.about(body.offer)
 
