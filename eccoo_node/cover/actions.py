@@ -11,7 +11,7 @@ from eccoo_federation.times import parse_time
 from eccoo_node.agreements.actions import give_consent
 from eccoo_node.cover import queries
 from eccoo_node.cover.doors import Act, door
-from eccoo_node.cover.machine import close_near, hold_for, new_machine, set_offer, set_request, step
+from eccoo_node.cover.machine import ask_full_again, close_near, hold_for, new_machine, set_offer, set_request, step
 from eccoo_node.cover.near import candidates
 from eccoo_node.cover.queries import Offer, Request
 from eccoo_node.cover.rules import hours
@@ -384,5 +384,6 @@ async def by_clock(act: Act, *, request_id: str, what: Literal["news", "tick", "
     if request.state == "asking" and clock.now() < visit.starts_at:
         choosers = {request.person_id, *await members.speakers_for(request.person_id, "ask_for_cover")}
         await tell(choosers, visit.id, "no_news")
+        await ask_full_again(request)
         await set_request(request.id, next_news_at=at)
         await jobs.add("cover.news", f"{request.id}:{at.isoformat()}", run_at=at, request=request.id)

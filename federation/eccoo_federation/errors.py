@@ -56,6 +56,7 @@ CODES: dict[str, tuple[int, str]] = {
     "unknown_subject": (404, "Nothing is known here under that reference."),
     "wrong_state": (409, "That cannot be done in the state things are in now."),
     "bad_certificate": (422, "The certificate does not match what was agreed."),
+    "too_late": (409, "The time in which this could be claimed is over."),
     "wrong_amount": (422, "The amounts do not follow from what was agreed."),
     "gone": (410, "This was deleted when its time was over."),
     "not_found": (404, "There is nothing here."),

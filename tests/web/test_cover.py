@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import msgspec
+import pytest
 
+from eccoo_federation import limits
 from eccoo_federation.bodies import CoverRequested
 from eccoo_node.cover import say as words
 from eccoo_node.cover.shown import stored
@@ -81,6 +83,33 @@ async def coming(walk: Walk) -> Told:
 
 
 # ---- asking ----
+
+
+async def test_a_circle_that_can_take_no_more_requests_is_not_waited_for_and_asked_again(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = limits.OPEN_REQUESTS
+    monkeypatch.setattr(limits, "OPEN_REQUESTS", 0)
+    search = (await ask_near(walk)).search
+    edith = await walk.a.read_as("Edith")
+    await edith.press(await edith.get(f"{search}/further"), "Yes, ask them")
+    await walk.settle()
+    page = await edith.get(search)
+    assert page.heading == "We’ve asked Sol"
+    assert "Todmorden circle can’t take more requests just now. We ask it again by " in page.text
+    assert "Ring Fay, 01422 960333" in page.text
+    sol = await walk.a.read_as("Sol")
+    asked = next(link for link in (await sol.get("/home")).links if link.startswith("/asks/"))
+    await sol.press(await sol.get(asked), "Not this time")
+    assert (await edith.get(search)).heading == "Nobody we asked can come on Thursday"
+    monkeypatch.setattr(limits, "OPEN_REQUESTS", most)
+    walk.pair.move(timedelta(hours=4))
+    for _ in range(2):
+        await walk.settle()
+    page = await edith.get(search)
+    assert page.heading == "We’ve asked Todmorden circle"
+    assert "more requests" not in page.text
+    assert (await (await walk.b.read_as("Bea")).get("/requests")).links
 
 
 async def test_a_paid_worker_who_tries_to_ask_reads_who_decides_and_whom_to_ring(walk: Walk) -> None:

@@ -9,7 +9,6 @@ from litestar import Controller, Response, get
 
 from eccoo_node.cover import lists, queries
 from eccoo_node.cover.queries import Mine
-from eccoo_node.cover.rules import SEEING_COVER
 from eccoo_node.cover.web.week import entry
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
@@ -19,6 +18,7 @@ from eccoo_node.rota import news as news_of
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
 from eccoo_node.rota.queries import News, Visit
+from eccoo_node.rota.rules import SEEING_COVER
 from eccoo_node.rota.say import Reader
 from eccoo_node.rota.web import Bring, for_others, reader_of, show, to_bring
 from eccoo_node.web.ask import AnyRequest
