@@ -473,7 +473,7 @@ STATEMENTS = {
   "read_at" TIMESTAMPTZ,
   "unsure" BOOLEAN NOT NULL,
   "created_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("state" IN ('offered', 'preparing', 'coming', 'said', 'settled', 'taken_back', 'closed'))
+  CHECK ("state" IN ('offered', 'preparing', 'coming', 'said', 'too_late', 'settled', 'taken_back', 'closed'))
 )""",
         """CREATE TABLE "hat" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -1359,7 +1359,7 @@ STATEMENTS = {
   "read_at" TIMESTAMPTZ,
   "unsure" BOOLEAN NOT NULL,
   "created_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("state" IN ('offered', 'preparing', 'coming', 'said', 'settled', 'taken_back', 'closed'))
+  CHECK ("state" IN ('offered', 'preparing', 'coming', 'said', 'too_late', 'settled', 'taken_back', 'closed'))
 )""",
         """CREATE TABLE "hat" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,

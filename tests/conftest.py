@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.support.browser import ARGUMENTS, Pages, find_chromium
@@ -27,6 +28,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
         if "postgres_server" in fixtures:
             item.add_marker("postgres")
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command that a test runs sends the logs elsewhere; the next test finds them where they always are."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ async def enable_plugin(act: Act, found: Found, seen: str) -> bool:
     """
     act.allow(Thing("plugin", found.name))
     if found.trouble or found.plugin is None:
-        raise Conflict(found.trouble or "This plugin can't be switched on.", found.trouble_code or "plugin")
+        raise Conflict(found.trouble or "This plugin can’t be switched on.", found.trouble_code or "plugin")
     if seen != found.approval():
         raise Conflict("It changed while you were reading. Please read again what it does.", "plugin_changed")
     await insert_once(PluginState(name=found.name, failed_at=None, changed_at=clock.now()))

@@ -22,7 +22,7 @@ from eccoo_node.web.site import NavItem, Site
 _DRAWN = {"running": "certain", "off": "", "safe": "waiting"}
 _SHORT = {
     "running": "On", "off": "Off", "safe": "Waiting: started without plugins", "changed": "Changed since you allowed it",
-    "failed": "Not working", "incompatible": "Made for another version", "troubled": "Can't be switched on",
+    "failed": "Not working", "incompatible": "Made for another version", "troubled": "Can’t be switched on",
     "gone": "No longer installed",
 }  # fmt: skip
 

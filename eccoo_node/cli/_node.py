@@ -34,6 +34,10 @@ class Told(click.ClickException):
         click.echo(self.message, err=True)
 
 
+class Wrong(click.BadParameter):
+    """An answer that cannot be used: asked for again where it was typed, named where it was given with the command."""
+
+
 class Plain(click.Group):
     """A group whose commands tell of trouble in one sentence."""
 
@@ -42,8 +46,10 @@ class Plain(click.Group):
             return super().invoke(ctx)
         except (Refusal, Broken) as told:
             raise Told(told.sentence) from None
+        except Wrong as wrong:
+            raise Told(f"{wrong.param.opts[0] if wrong.param else ''}: {wrong.message}") from None
         except DATABASE_ERRORS as error:
-            raise Told(f"The node's files or its database cannot be used: {error}.") from None
+            raise Told(f"The node’s files or its database cannot be used: {error}.") from None
 
 
 class Node(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ import click
 
 @click.command()
 @click.option(
-    "--port", type=int, default=8000, show_default=True, help="The first circle's port; the second has the next."
+    "--port", type=int, default=8000, show_default=True, help="The first circle’s port; the second has the next."
 )
 @click.option(
     "--dir",

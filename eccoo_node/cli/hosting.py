@@ -2,52 +2,109 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 
 import click
 import msgspec
 
-from eccoo_node.cli._node import Node, Plain, on_node, quiet_logs, this_node
+from eccoo_node.cli._node import Node, Plain, Wrong, on_node, quiet_logs, this_node
 from eccoo_node.db.migrate import migrate as walk_chain
 from eccoo_node.hosting import beginning
 from eccoo_node.hosting.folder import check_ours, has_node, make_folder, write_settings
 from eccoo_node.hosting.running import opened
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.errors import Broken
+from eccoo_node.kernel.errors import Broken, Invalid
 from eccoo_node.kernel.paths import DataFolder, shipped
-from eccoo_node.kernel.settings import Settings, load, names, redacted, value_of
+from eccoo_node.kernel.settings import Settings, load, names, read_address, redacted, value_of
+from eccoo_node.members.reading import read_email, read_phone
 
 FIRST_CALLED = "Node admin"
 
 
+Answered = Callable[[click.Context, click.Parameter, str], str]
+
+
+def _answer(read: Callable[[str], str]) -> Answered:
+    """Look at an answer as it is given. `read` raises Invalid, or ValueError with a sentence."""
+
+    def look(context: click.Context, parameter: click.Parameter, text: str) -> str:
+        try:
+            return read(" ".join(text.split()))
+        except Invalid as told:
+            raise Wrong(told.sentence, context, parameter) from None
+        except ValueError as told:
+            raise Wrong(str(told), context, parameter) from None
+
+    return look
+
+
+def _read_name(text: str) -> str:
+    if not 0 < len(text) <= 120:
+        raise ValueError("Write a name of 120 letters or fewer.")
+    return text
+
+
+def _read_url(text: str) -> str:
+    try:
+        return read_address(text).geturl() if text else ""
+    except ValueError:
+        raise ValueError("Write an address such as https://circle.example, or leave it empty.") from None
+
+
+def _read_called(text: str) -> str:
+    if not 0 < len(text) <= 80:
+        raise ValueError("Write what you would like to be called, in 80 letters or fewer.")
+    return text
+
+
 @click.command()
-@click.option("--name", prompt="What is your circle called", help="The circle's name.")
+@click.option("--name", prompt="What is your circle called", callback=_answer(_read_name), help="The circle’s name.")
 @click.option("--place", prompt="Where is it", default="", show_default=False, help="The town or valley.")
 @click.option(
-    "--phone", prompt="Which number can people ring", default="", show_default=False, help="The circle's phone."
+    "--phone",
+    prompt="Which number can people ring",
+    default="",
+    show_default=False,
+    callback=_answer(read_phone),
+    help="The circle’s phone.",
 )
 @click.option(
-    "--public-url", prompt="Its address on the web (empty: this machine only)", default="", show_default=False,
+    "--public-url",
+    prompt="Its address on the web (empty: this machine only)",
+    default="",
+    show_default=False,
+    callback=_answer(_read_url),
     help="Such as https://circle.example.",
+)
+@click.option(
+    "--called",
+    prompt="What are you called, who look after it",
+    callback=_answer(_read_called),
+    help="The first admin’s name.",
+)
+@click.option(
+    "--email", prompt="Your email", default="", show_default=False, callback=_answer(read_email),
+    help="The first admin’s address.",
 )  # fmt: skip
-@click.option("--called", prompt="What are you called, who look after it", help="The first admin's name.")
-@click.option("--email", prompt="Your email", default="", show_default=False, help="The first admin's address.")
 def init(name: str, place: str, phone: str, public_url: str, called: str, email: str) -> None:
-    """Make a new node in the folder that ECCOO_HOME names. Asks what it is not told."""
+    """Make a new node in the folder that ECCOO_HOME names. Asks what it is not told, and writes nothing before it has
+    every answer."""
     node = this_node()
     check_ours(node.folder)
     said = {"circle.name": name, "circle.place": place, "circle.phone": phone, "web.public_url": public_url}
+    said = {name: value for name, value in said.items() if value}
     written = {
         name: value_of(node.settings, name) for name in names() if node.sources[name] == str(node.folder.settings)
     }
+    settings, _ = load(node.folder, said=said)
+    asyncio.run(_not_yet(node.folder, node.settings))
     before = node.folder.settings.read_bytes() if node.folder.settings.exists() else None
     make_folder(node.folder)
     try:
-        asyncio.run(_not_yet(node.folder, node.settings))
-        write_settings(node.folder, written | {name: value for name, value in said.items() if value})
-        settings, _ = load(node.folder)
+        write_settings(node.folder, written | said)
         begun = asyncio.run(_begin(node.folder, settings, called=called, email=email, phone=phone))
     except BaseException:
-        # A bad answer must not stand in the way of the next try.
+        # What went wrong must not stand in the way of the next try.
         node.folder.settings.unlink(missing_ok=True)
         if before is not None:
             node.folder.settings.write_bytes(before)

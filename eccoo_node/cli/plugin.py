@@ -19,17 +19,23 @@ def plugin() -> None:
     """List plugins, switch them on and off."""
 
 
-def _how(found: Found | None, allowed: Allowed | None) -> str:
+def _how(found: Found | None, allowed: Allowed | None) -> tuple[str, str]:
+    """A word for how it is, and a sentence where there is more to say."""
     on = allowed is not None and allowed.enabled
     if found is None:
-        return "no longer installed"
+        return "no longer installed", ""
     if found.trouble:
-        return found.trouble
+        return "can’t be switched on", found.trouble
     if allowed is not None and allowed.last_error:
-        return f"{'on' if on else 'switched off'}: {guard.say(allowed.last_error)}"
+        return "on" if on else "switched off", guard.say(allowed.last_error)
     if allowed is not None and on and not found.approved_by(allowed.content_hash):
-        return "changed since it was allowed, so it does not run"
-    return "on" if on else "off"
+        return "not running", "It has changed since it was allowed."
+    return "on" if on else "off", ""
+
+
+def _title(name: str) -> str:
+    found = catalogue().get(name)
+    return found.title if found else name
 
 
 @plugin.command("list")
@@ -38,8 +44,10 @@ async def list_plugins(node: Node) -> None:
     """Every plugin that is installed, and how it is."""
     found, allowed = catalogue(), await decided()
     for name in sorted({*found, *allowed}):
-        title = found[name].title if name in found else name
-        click.echo(f"{name}\t{title}\t{_how(found.get(name), allowed.get(name))}")
+        state, why = _how(found.get(name), allowed.get(name))
+        click.echo(f"{found[name].title if name in found else name} ({name}): {state}")
+        if why:
+            click.echo(f"  {why}")
     if not found and not allowed:
         click.echo("No plugin is installed.")
     if node.settings.plugins == "none":
@@ -71,4 +79,5 @@ async def enable(node: Node, name: str, yes: bool) -> None:
 async def disable(node: Node, name: str) -> None:
     """Stop a plugin. What it has written down is kept."""
     was_on = await actions.disable_plugin(COMMAND, name)
-    click.echo(f"{name} is off; what it has written down is kept. {NOTICED}" if was_on else f"{name} was off already.")
+    kept = f"is off. What it has written down is kept. {NOTICED}"
+    click.echo(f"{_title(name)} {kept if was_on else 'was off already.'}")

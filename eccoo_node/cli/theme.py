@@ -21,9 +21,9 @@ async def list_themes(node: Node) -> None:
     good, bad = Themes.of(node.folder).all()
     worn = await theme_name()
     for one in good:
-        click.echo(f"{'*' if one.name == worn else ' '} {one.name}\t{one.title}\t{one.about}")
+        click.echo(f"{one.title} ({one.name}){', worn now' if one.name == worn else ''}: {one.about}")
     for broken in bad:
-        click.echo(f"! {broken.sentence}")
+        click.echo(broken.sentence)
 
 
 @theme.command()
@@ -31,9 +31,11 @@ async def list_themes(node: Node) -> None:
 @on_node()
 async def use(node: Node, name: str) -> None:
     """Wear this theme, unless its colours cannot be read."""
-    new = await actions.use_theme(COMMAND, Themes.of(node.folder), name)
+    themes = Themes.of(node.folder)
+    new = await actions.use_theme(COMMAND, themes, name)
+    title = themes.get(name).title
     click.echo(
-        f"The node wears {name}. A node that is running changes within a second."
+        f"The node wears {title}. A node that is running changes within a second."
         if new
-        else f"It wears {name} already."
+        else f"The node wears {title} already."
     )

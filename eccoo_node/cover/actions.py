@@ -11,7 +11,7 @@ from eccoo_federation.times import parse_time
 from eccoo_node.agreements.actions import give_consent
 from eccoo_node.cover import queries
 from eccoo_node.cover.doors import Act, door
-from eccoo_node.cover.machine import close_near, hold_for, new_machine, set_offer, set_request, step
+from eccoo_node.cover.machine import ask_full_again, close_near, hold_for, new_machine, set_offer, set_request, step
 from eccoo_node.cover.near import candidates
 from eccoo_node.cover.queries import Offer, Request
 from eccoo_node.cover.rules import hours
@@ -73,7 +73,7 @@ async def ask(act: Act, *, visit_id: str, worker_ids: list[str], by_wish: bool =
     elif not worker_ids and fitting:
         raise Invalid("Choose at least one person to ask.", "nothing_chosen", field="workers")
     if any(worker_id not in fitting for worker_id in worker_ids):
-        raise Invalid("Someone you chose can't be asked for this visit.", "does_not_fit", field="workers")
+        raise Invalid("Someone you chose can’t be asked for this visit.", "does_not_fit", field="workers")
     if request is None or not request.live:
         request = await _open(act, visit, by_wish=by_wish)
     for worker_id in worker_ids:
@@ -384,5 +384,6 @@ async def by_clock(act: Act, *, request_id: str, what: Literal["news", "tick", "
     if request.state == "asking" and clock.now() < visit.starts_at:
         choosers = {request.person_id, *await members.speakers_for(request.person_id, "ask_for_cover")}
         await tell(choosers, visit.id, "no_news")
+        await ask_full_again(request)
         await set_request(request.id, next_news_at=at)
         await jobs.add("cover.news", f"{request.id}:{at.isoformat()}", run_at=at, request=request.id)

@@ -12,7 +12,7 @@ from eccoo_node.record.door import Act, Inside, Outside
 P = ParamSpec("P")
 R = TypeVar("R")
 
-NOT_NOW = "This can't be done now. Please look at the page again."
+NOT_NOW = "This can’t be done now. Please look at the page again."
 
 
 def door(action: str) -> Callable[[Inside[P, R]], Outside[P, R]]:

@@ -22,6 +22,8 @@ from eccoo_node.kernel.access import NODE, Actor, Thing
 from eccoo_node.links import letters
 from eccoo_node.links import queries as links
 from eccoo_node.links.letters import Letter
+from eccoo_node.record import events
+from eccoo_node.record.events import Happened
 from eccoo_node.rota.actions import LONGEST
 from eccoo_node.rota.telling import tell
 
@@ -72,6 +74,23 @@ async def take_request(act: Act, *, letter: Letter) -> None:
     await jobs.add("cover.close_open", found.id, run_at=found.ends_at, open=found.id)
 
 
+@events.on("letter.refused")
+async def refused(happened: Happened) -> None:
+    letter = happened.payload
+    if (letter["type"], letter["code"]) == ("cover.requested", queries.FULL):
+        await note_full(NODE, link_id=happened.subject_id, ref=letter["subject"])
+
+
+@door("cover.note_full")
+async def note_full(act: Act, *, link_id: str, ref: str) -> None:
+    """A circle that we ask can take no more requests for now; the page says so, and it is asked again."""
+    asked = await queries.asked_by_ref(link_id, ref)
+    if asked is None:
+        return
+    act.allow(Thing("cover_request", asked.request_id))
+    await fetch("UPDATE asked_circle SET answer = ? WHERE id = ? AND answer = ''", queries.FULL, asked.id)
+
+
 @letters.handles("cover.offered")
 async def hear_offer(actor: Actor, letter: Letter) -> None:
     await take_offer(actor, letter=letter)
@@ -108,8 +127,10 @@ async def take_offer(act: Act, *, letter: Letter) -> None:
         known = await queries.offer(body.offer)
         if (known.request_id, known.link_id) != (request.id, letter.link_id):
             raise ProtocolError("unknown_subject")
+        # It is kept already, with the letter in which it came first.
+        await letters.forget(letter.link_id, letter.id)
     state = await machine.step(act, request, wire.Incoming(letter.link_id, body, hash_))
-    if not any(v.offer == body.offer and v.status != "declined" for v in state.offers):
+    if not any(v.offer == body.offer and v.status in {"live", "refused"} for v in state.offers):
         await machine.set_offer(body.offer, "closed")
     act.about(body.offer)
 

@@ -165,7 +165,7 @@ async def answered_by(worker_id: str) -> frozenset[str]:
 async def mine_in_week(worker_id: str, start: datetime, end: datetime) -> list[Mine]:
     """What a worker does in other circles in a week."""
     rows = await fetch(
-        f"{MINE} WHERE m.worker_id = ? AND m.state IN ('coming', 'said', 'settled') AND o.starts_at >= ? "
+        f"{MINE} WHERE m.worker_id = ? AND m.state IN ('coming', 'said', 'too_late', 'settled') AND o.starts_at >= ? "
         "AND o.starts_at < ? ORDER BY o.starts_at",
         worker_id,
         start,

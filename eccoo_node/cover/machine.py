@@ -3,7 +3,7 @@
 One step is one transaction: the state, the letters and the effects are kept together or not at all.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -40,8 +40,10 @@ from eccoo_node.rota.telling import team_around, tell
 async def step(act: Act, request: Request, given: RequesterInput) -> wire.RequesterState:
     """Feed one input to the machine of a locked request and carry out everything that follows."""
     state = msgspec.json.decode(request.machine, type=wire.RequesterState)
-    if isinstance(given, wire.Incoming) and isinstance(given.body, bodies.VisitClaimed) and state.claim is None:
-        await check_claim(request, given.body)
+    claim = given.body if isinstance(given, wire.Incoming) else None
+    # Without an award there are no terms to hold it against; the machine says why it is refused.
+    if isinstance(claim, bodies.VisitClaimed) and state.claim is None and state.award is not None:
+        await check_claim(request, claim)
     done = wire.step(state, given, now=clock.now(), sign=letters.sign)
     if done.state.agreed is not None or (done.state.phase == "ended" and done.state.award is None):
         for asked in done.state.asked:
@@ -79,9 +81,9 @@ async def set_offer(offer_id: str, state: str) -> None:
 async def _carry_out(act: Act, request: Request, state: wire.RequesterState, effect: wire.Effect) -> None:
     match effect:
         case wire.HoldMoney():
-            await _hold(request, await queries.offer(effect.offer), effect.n)
+            await _hold(request, await queries.offer(effect.offer), _line(request, state, effect.n))
         case wire.ReleaseMoney():
-            await _give_money_back(request, effect.n)
+            await _give_money_back(request, state, effect.n)
         case wire.ApplyCancellation():
             await _cancelled_after_commit(request, effect.n)
         case wire.SendDisclosure():
@@ -124,27 +126,29 @@ async def _move(visit: Visit, line: str, worker_id: str, fee: int, travel: int, 
     return held
 
 
-def _line(request: Request, n: int, back: str = "") -> str:
-    # Awards are numbered within one search; a visit may be searched for again, and a line is used once.
-    return f"visit:{request.visit_id}:{request.id[-8:]}:{back}{n}"
+def _line(request: Request, state: wire.RequesterState, n: int, back: str = "") -> str:
+    # Awards are numbered within one search; a visit may be searched for again, and a line is used once: what came too late
+    # and is taken after all has its day behind it.
+    after_all = state.taken_until[2:10].replace("-", "")
+    return f"visit:{request.visit_id}:{request.id[-8:]}:{back}{n}{after_all and '+'}{after_all}"
 
 
-async def _hold(request: Request, offer: Offer, n: int) -> None:
-    if not await hold_for(request.visit_id, offer, _line(request, n)):
+async def _hold(request: Request, offer: Offer, line: str) -> None:
+    if not await hold_for(request.visit_id, offer, line):
         raise Conflict("There is not enough paid in for this yet.", "not_enough")
 
 
-async def _give_money_back(request: Request, n: int) -> None:
+async def _give_money_back(request: Request, state: wire.RequesterState, n: int) -> None:
     """The award is over: the sum lies again where it lay, for whoever comes instead."""
     visit = await rota_queries.visit(request.visit_id)
-    if visit.line != _line(request, n):
+    if visit.line != _line(request, state, n):
         return
     if visit.ends_at <= clock.now():
         # Nobody comes instead any more.
         await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
         await rota.set_fields(visit.id, line="")
         return
-    line = _line(request, n, "back")
+    line = _line(request, state, n, "back")
     if not await _move(visit, line, visit.worker_id or "", visit.fee_pence, visit.travel_pence, None):
         await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
         await rota.set_fields(visit.id, line="")
@@ -183,6 +187,15 @@ async def _ask_again(request: Request, link_ids: tuple[str, ...]) -> None:
     for asked in await queries.asked_circles(request.id):
         if asked.link_id in link_ids and await links.may_cross(asked.link_id, "out", "cover.request") is None:
             await letters.send(asked.link_id, "cover.requested", asked.ref, msgspec.json.decode(asked.body))
+
+
+async def ask_full_again(request: Request) -> None:
+    """The circles that could take no more requests are asked again, at the hours for news."""
+    full = await fetch(
+        "UPDATE asked_circle SET answer = '' WHERE request_id = ? AND answer = ? RETURNING link_id",
+        request.id, queries.FULL,
+    )  # fmt: skip
+    await _ask_again(request, tuple(row[0] for row in full))
 
 
 async def _ask_how_it_went(act: Act, request: Request, state: wire.RequesterState) -> None:
@@ -264,7 +277,7 @@ async def _news(act: Act, request: Request, state: wire.RequesterState, effect: 
         case "offer_arrived":
             await tell(choosers, visit.id, "offer")
         case "coming" | "adopted":
-            line = _line(request, effect.n)
+            line = _line(request, state, effect.n)
             # A restored node has forgotten the award, and with it whose money this is.
             forgotten = effect.news == "adopted" and visit.line != line
             if forgotten and state.award and not await hold_for(visit.id, await queries.offer(state.award.offer), line):
@@ -280,6 +293,16 @@ async def _news(act: Act, request: Request, state: wire.RequesterState, effect: 
             await rota.set_fields(visit.id, state="stopped")
             if request.live:
                 await set_request(request.id, state="ended", ended_reason="unclaimed", unsure=False)
+        case "taken_after_all":
+            if state.phase == "committed":
+                await rota.set_fields(visit.id, state="covered")
+            await set_request(
+                request.id, state="coming" if state.phase == "committed" else "ended", ended_reason="taken_after_all"
+            )
+            until = parse_time(state.taken_until) + timedelta(minutes=1)
+            await jobs.add("cover.unclaimed", f"{request.id}:{state.taken_until}", run_at=until, request=request.id)
+            payer_id = (await queries.thing_of(visit, payer=True)).payer_id
+            await tell({request.person_id, payer_id}, visit.id, "taken_after_all")
         case "refused" | "no_answer" | "rescinded" | "other_terms" | "withdrew":
             if effect.offer:
                 await set_offer(effect.offer, "live" if effect.news in {"no_answer", "rescinded"} else "taken_back")

@@ -131,7 +131,7 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
     done = wire.step(state, given, now=clock.now())
     await set_mine(mine.id, machine=msgspec.json.encode(done.state).decode(), n=done.state.n)
     if done.state.agreed is not None or done.state.phase in {"withdrawn", "declined"}:
-        await _finish(mine)
+        await finish(mine)
     for emit in done.emit:
         letter = emit.link, emit.type, emit.body["request"], emit.body
         if not (isinstance(given, wire.Resend) and await letters.refused_lately(*letter)):
@@ -159,10 +159,14 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
     said = given.body if isinstance(given, wire.Incoming) else None
     if isinstance(said, bodies.CoverCancelled) and (state.phase, after.phase) == ("committed", "ended"):
         return await _claim_late_cancellation(act, mine, said)
+    if isinstance(said, bodies.CoverCommitted) and mine.state == "too_late":
+        # They take it after all, and what the worker said has just gone to them again.
+        await set_mine(mine.id, state="said")
+        await tell({mine.worker_id}, None, "taken_after_all_away", about=mine.id, path=f"/coming/{mine.id}")
     return after
 
 
-async def _finish(mine: Mine) -> None:
+async def finish(mine: Mine) -> None:
     """Nothing more will happen about this offer; the state is pulled on while another of ours is in the same request."""
     others = [one for one in await queries.mine_for(mine.open_request_id) if one.id != mine.id]
     if all(one.state in {"taken_back", "closed", "settled"} for one in others):
@@ -206,7 +210,7 @@ async def _news(mine: Mine, news: str) -> None:
     if state in {"closed", "taken_back"}:
         await set_mine(mine.id, disclosure="", retain_until=None, unsure=False)
     if news == "unclaimed":
-        await _finish(mine)
+        await finish(mine)
     if state == "coming":
         await set_mine(mine.id, unsure=False)
     if told:
@@ -221,7 +225,7 @@ async def take_back(act: Act, *, offer_id: str) -> None:
     if mine.state in {"offered", "preparing"}:
         await step(act, mine, wire.Withdraw())
     elif mine.state == "coming":
-        raise Conflict("You are expected now. If you can't come after all, say so on the visit's page.", "is_coming")
+        raise Conflict("You are expected now. If you can’t come after all, say so on the visit’s page.", "is_coming")
 
 
 @door("cover.read")
@@ -281,7 +285,7 @@ async def _claim_late_cancellation(act: Act, mine: Mine, said: bodies.CoverCance
     fee = mine.fee_pence * terms.pay_bps // 10_000
     if fee and (mine.starts_at - at).total_seconds() < terms.notice_hours * 3600:
         return await step(act, mine, wire.Claim(_claimed(mine, "cancelled_late", 0, fee, 0)))
-    await _finish(mine)
+    await finish(mine)
     return msgspec.json.decode(mine.machine, type=wire.OffererState)
 
 

@@ -10,8 +10,8 @@ from eccoo_node.escrow.sharing import Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound
-from eccoo_node.members import queries as members
 from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.queries import thing_of as thing_of
 from eccoo_node.rota.rules import late
 
 
@@ -66,16 +66,6 @@ async def request_for(visit_id: str) -> Request | None:
     return Request(*row) if row else None
 
 
-async def thing_of(visit: Visit, *, payer: bool = False) -> Thing:
-    """A visit as the rules of cover see it: with the paid workers of the team, and its payer where asked."""
-    payer_id = ""
-    if payer and visit.payer_id:
-        row = await fetch_one("SELECT payer_person_id FROM payer WHERE id = ?", visit.payer_id)
-        payer_id = row[0] if row else ""
-    paid = await members.paid_workers_of(visit.team_id)
-    return Thing("visit", visit.id, visit.person_id, visit.team_id, visit.worker_id or "", payer_id, "", paid)
-
-
 def cancelled_late(visit: Visit, now: datetime) -> bool:
     return late(now, visit.starts_at, visit.cancel_hours) and visit.cancel_bps > 0
 
@@ -113,6 +103,10 @@ async def near_asks_to(worker_id: str) -> list[Near]:
         worker_id,
     )
     return [Near(*row) for row in rows]
+
+
+# The answer of a circle that can take no more requests for now.
+FULL = "too_many"
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ import msgspec
 
 from eccoo_federation import limits
 from eccoo_node.kernel.access import Actor, Thing, rule
-from eccoo_node.rota.rules import local
+from eccoo_node.rota.rules import local, sees_choices
 
 NEWS_HOURS = (time(8), time(10), time(12), time(14), time(16), time(18), time(20))
 SLOT = timedelta(minutes=15)
@@ -78,8 +78,6 @@ def _self_or_written_down(actor: Actor, worker_id: str) -> bool:
     return written and actor.acting_for == worker_id
 
 
-# Whoever speaks for someone in neither of these has no need to know who was asked.
-SEEING_COVER = ("ask_for_cover", "choose_who_comes")
 NOT_YOURS_TO_ASK = "Only the person supported, or someone who speaks for them, can ask for cover."
 
 
@@ -112,7 +110,7 @@ def _pay_more(actor: Actor, thing: Thing) -> bool | str:
     return actor.speaks_as(thing.payer_id, "money")
 
 
-@rule("cover.override", "cover.resolve")
+@rule("cover.override", "cover.resolve", "cover.take_after_all")
 def _override(actor: Actor, thing: Thing) -> bool | str:
     """A facilitator, and never one who is paid in the team it is about."""
     return bool(thing.person_id) and actor.wears("facilitator") and actor.person_id not in thing.paid_workers
@@ -124,22 +122,20 @@ def _resolve_away(actor: Actor, thing: Thing) -> bool | str:
     return bool(thing.worker_id) and actor.wears("facilitator") and actor.person_id != thing.worker_id
 
 
+@rule("cover.let_go")
+def _let_go(actor: Actor, thing: Thing) -> bool | str:
+    """Whoever helps or keeps the books, and never about their own pay."""
+    helps = actor.wears("facilitator", "treasurer") and not actor.acting_for
+    return bool(thing.worker_id) and helps and actor.person_id != thing.worker_id
+
+
 @rule("cover.see")
 def _see(actor: Actor, thing: Thing) -> bool | str:
     """What was asked and offered is seen by the person, who asks or chooses for them, and a facilitator.
 
     Not by the team, nor by anyone who is paid in it, whatever else they are: nobody is shown whom else was asked.
     """
-    if not thing.person_id or actor.person_id == thing.person_id:
-        return bool(thing.person_id)
-    if actor.person_id in thing.paid_workers:
-        return False
-    return any(actor.speaks_as(thing.person_id, scope) for scope in SEEING_COVER) or actor.wears("facilitator")
-
-
-@rule("cover.see_paying")
-def _see_paying(actor: Actor, thing: Thing) -> bool | str:
-    return actor.speaks_as(thing.payer_id, "money") or _see(actor, thing)
+    return sees_choices(actor, thing)
 
 
 @rule("cover.answer_near", "cover.offer", "cover.take_back", "cover.read", "cover.cant_after_all", "cover.say_away")
@@ -168,6 +164,13 @@ def _hear(actor: Actor, thing: Thing) -> bool | str:
     return actor.via == "federation" and bool(actor.link_id) and actor.link_id == thing.link_id
 
 
-@rule("cover.by_itself", "cover.mine_by_itself", "cover.confirm_visit")
+@rule(
+    "cover.by_itself",
+    "cover.mine_by_itself",
+    "cover.confirm_visit",
+    "cover.came_too_late",
+    "cover.heard_too_late",
+    "cover.note_full",
+)
 def _by_itself(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()

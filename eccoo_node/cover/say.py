@@ -62,7 +62,8 @@ class Question(msgspec.Struct, frozen=True):
 
     area: str
     when: str
-    lines: tuple[str, ...]
+    # Each with its label: ("Where", "HX7").
+    rows: tuple[tuple[str, str], ...]
     reply_by: datetime
     starts_at: datetime
     ends_at: datetime
@@ -70,7 +71,8 @@ class Question(msgspec.Struct, frozen=True):
 
     def words(self, circles: str, not_shown: str) -> str:
         """What the person says yes to when it is sent; kept with their yes."""
-        return "\n".join([f"{circles} will see:", *self.lines, not_shown])
+        lines = (f"{label}: {said}" for label, said in self.rows)
+        return "\n".join([f"{circles} will see:", *lines, not_shown])
 
 
 def question(body: CoverRequested, now: datetime) -> Question:
@@ -83,26 +85,27 @@ def question(body: CoverRequested, now: datetime) -> Question:
     late, when = "", clock.say_when(starts, ends, zone)
     if body.cancellation.pay_bps:
         part = share(body.cancellation.pay_bps).capitalize()
-        late = f"{part} of the fee, if called off less than {body.cancellation.notice_hours} hours before"
+        late = f"{part} of the fee, less than {body.cancellation.notice_hours} hours before"
     met, spoken = [MET[fact] for fact in FACTS if getattr(needs, fact)], [language(code) for code in needs.languages]
-    review = f"A safety review was done on {day_of(needs.safety_review_on, now)}" if needs.safety_review_on else ""
-    lines = (
-        body.area, when, *_needed(met, body.skills, spoken, needs.gender), f"{pounds(body.fee_pence)}{travel}", late, review
+    review = f"Done on {day_of(needs.safety_review_on, now)}" if needs.safety_review_on else ""
+    rows = (
+        ("Where", body.area), ("When", when), *_needed(met, body.skills, spoken, needs.gender),
+        ("Fee", f"{pounds(body.fee_pence)}{travel}"), ("If called off", late), ("Safety review", review),
     )  # fmt: skip
-    kept = tuple(line for line in lines if line)
+    kept = tuple(row for row in rows if row[1])
     return Question(body.area, when, kept, parse_time(body.reply_by), starts, ends, body.fee_pence)
 
 
-def _needed(met: list[str], skills: Iterable[str], spoken: list[str], wished: str) -> list[str]:
-    """What is there and what is wished for, a line each; an empty line says nothing."""
+def _needed(met: list[str], skills: Iterable[str], spoken: list[str], wished: str) -> list[tuple[str, str]]:
+    """What is there and what is wished for, each with its label; an empty one says nothing."""
     # Joined by commas: some of them hold an "and" themselves.
     known = list(dict.fromkeys(SKILLS.get(code, code.replace("_", " ")) for code in skills))
-    needed = f"Skill{'s' if len(known) > 1 else ''} needed: {', '.join(known)}" if known else ""
     return [
-        f"There is {names(met)}" if met else "", needed,
-        f"{names(spoken)} is spoken" if spoken else "",
-        {"woman": "A woman is wished for", "man": "A man is wished for"}.get(wished, ""),
-    ]  # fmt: skip
+        ("What is there", say.first(names(met))),
+        ("Skills" if len(known) > 1 else "Skill", say.first(", ".join(known))),
+        ("Languages" if len(spoken) > 1 else "Language", names(spoken)),
+        ("Wished for", {"woman": "A woman", "man": "A man"}.get(wished, "")),
+    ]
 
 
 def seen(attested: list[dict[str, str]], circle: str, called: str, now: datetime) -> list[str]:
@@ -137,8 +140,7 @@ def cost(called: str, total_pence: int, aside_pence: int, day: str) -> str:
     return f"{costs} That is what is set aside for {day}."
 
 
-def needs(codes: CareCodes) -> list[str]:
+def needs(codes: CareCodes) -> list[tuple[str, str]]:
     """What one of our own workers is told of a visit before they answer."""
     met = [MET[fact] for fact in FACTS if fact in codes.facts]
-    lines = _needed(met, sorted(codes.skills), [language(codes.language)], codes.gender_wished)
-    return [line for line in lines if line]
+    return _needed(met, sorted(codes.skills), [language(codes.language)], codes.gender_wished)

@@ -11,11 +11,14 @@ from eccoo_federation import cover as wire
 from eccoo_node.cover import machine, offering, queries
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.queries import Request
-from eccoo_node.kernel.access import NODE
+from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.links import letters
+from eccoo_node.members import queries as members
 from eccoo_node.record import events
 from eccoo_node.record.events import Happened
 from eccoo_node.rota import queries as rota
+from eccoo_node.rota.telling import tell
 
 
 @events.on("visit.settled")
@@ -75,3 +78,89 @@ async def resolve_away(act: Act, *, offer_id: str, fee_pence: int, travel_pence:
         raise Invalid("Write a sum up to what was agreed.", "bad_amount", field="fee")
     due = claims.due_pence(fee_pence, travel_pence, mine.worker_deduct_bps, mine.payer_add_bps, mine.home_share_bps)
     await offering.step(act, mine, wire.ResolveVisit(fee_pence, travel_pence, due))
+
+
+@events.on("letter.refused", "letter.not_taken")
+async def refused(happened: Happened) -> None:
+    """A claim came after its fortnight: at the circle that sent it, and at the one that could not take it."""
+    letter = happened.payload
+    if (letter["type"], letter["code"]) == ("visit.claimed", "too_late"):
+        ours = happened.kind == "letter.refused"
+        await (came_too_late if ours else heard_too_late)(NODE, link_id=happened.subject_id, ref=letter["subject"])
+
+
+@door("cover.came_too_late")
+async def came_too_late(act: Act, *, link_id: str, ref: str) -> None:
+    """What our worker said reached the other circle too late to be paid by itself: whoever can settle it learns so."""
+    act.allow(Thing("my_offer", link_id=link_id))
+    opened = await queries.open_by_ref(link_id, ref)
+    for one in await queries.mine_for(opened.id) if opened else []:
+        mine = await queries.lock_mine(one.id)
+        state = msgspec.json.decode(mine.machine, type=wire.OffererState)
+        over = state.claim is None or state.let_go or state.disputed or state.agreed is not None
+        if over or mine.state == "too_late":
+            continue
+        await offering.set_mine(mine.id, state="too_late", disclosure="", retain_until=None)
+        await offering.finish(mine)
+        ringing = {f.person_id for f in await members.facilitators()} - {mine.worker_id}
+        path = f"/coming/{mine.id}"
+        await tell(ringing, None, "too_late_ring_away", about=mine.id, path=path)
+        told = {mine.worker_id, *await members.treasurers()} - ringing
+        await tell(told, None, "too_late_away", about=mine.id, path=path)
+        await act.tell("cover.came_too_late", "my_offer", mine.id)
+
+
+@door("cover.heard_too_late")
+async def heard_too_late(act: Act, *, link_id: str, ref: str) -> None:
+    """Another circle's worker speaks of a visit whose money has gone back: a facilitator may ring them."""
+    asked = await queries.asked_by_ref(link_id, ref)
+    if asked is None:
+        return
+    request = await queries.lock_request(asked.request_id)
+    visit = await rota.visit(request.visit_id)
+    act.allow(visit.thing)
+    if request.live or request.ended_reason == "claimed_late":
+        return
+    await machine.set_request(request.id, ended_reason="claimed_late")
+    paid = (await queries.thing_of(visit)).paid_workers
+    ringing = {f.person_id for f in await members.facilitators()} - set(paid)
+    await tell(ringing, visit.id, "claimed_late", about=request.id, path=f"/cover/{request.id}")
+
+
+@door("cover.take_after_all")
+async def take_after_all(act: Act, *, request_id: str, words: str = "") -> None:
+    """Both circles agreed on the telephone that a visit is paid although its claim came too late.
+
+    The money is set aside again, and then all goes the ordinary way: the claim comes, the person is asked, both books get
+    the same entry. A second press changes nothing. Raises Conflict where nothing came too late, or ("not_enough") while the
+    credit is short.
+    """
+    request = await queries.lock_request(request_id)
+    visit = await rota.lock_visit(request.visit_id)
+    act.allow(await queries.thing_of(visit))
+    if request.ended_reason == "taken_after_all":
+        return
+    if request.ended_reason != "claimed_late":
+        raise Conflict("Nothing came too late here.", "wrong_state")
+    act.because(words)
+    state = await machine.step(act, request, wire.TakeAfterAll())
+    for asked in state.asked:
+        if state.award and asked.link == state.award.link:
+            await letters.follow_again(asked.link, asked.request)
+    await act.tell("cover.taken_after_all", "cover_request", request.id)
+
+
+@door("cover.let_go")
+async def let_go(act: Act, *, offer_id: str, words: str = "") -> None:
+    """Both circles agreed on the telephone that nothing is paid for a visit whose claim came too late. For good."""
+    mine = await queries.lock_mine(offer_id)
+    act.allow(mine.thing)
+    if mine.state == "closed":
+        return
+    if mine.state != "too_late":
+        raise Conflict("This is not waiting for people to settle it.", "wrong_state")
+    act.because(words)
+    await offering.step(act, mine, wire.LetGo())
+    await offering.set_mine(mine.id, state="closed")
+    await tell({mine.worker_id}, None, "let_go_away", about=mine.id, path=f"/coming/{mine.id}")
+    await act.tell("cover.let_go", "my_offer", mine.id)

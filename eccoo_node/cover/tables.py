@@ -11,7 +11,8 @@ from eccoo_node.rota.tables import Visit
 # circle and we wait to be sure. coming: someone is sure to come. ended: filled at home, or not needed any more.
 REQUEST_STATES = ("asking", "wants_payer", "telling", "coming", "ended")
 OFFER_STATES = ("live", "chosen", "taken_back", "closed")
-MINE_STATES = ("offered", "preparing", "coming", "said", "settled", "taken_back", "closed")
+# too_late: what the worker said reached the other circle after its fortnight, and people settle it.
+MINE_STATES = ("offered", "preparing", "coming", "said", "too_late", "settled", "taken_back", "closed")
 
 
 class CoverRequest(Table, tablename="cover_request"):

@@ -140,7 +140,7 @@ class NodeSQLite(SQLiteEngine):
             self._reader.execute("PRAGMA query_only = 1")
         except sqlite3.Error as error:
             await self.close()
-            raise Broken(f"{self.path} cannot be opened as the node's database: {error}.", "bad_database") from None
+            raise Broken(f"{self.path} cannot be opened as the node’s database: {error}.", "bad_database") from None
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

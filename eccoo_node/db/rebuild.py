@@ -94,7 +94,7 @@ def _refuse_leftovers(rebuild: Rebuild, kept: Mapping[str, str]) -> None:
 def _renamed(create: str, table: str, new: str) -> str:
     head = f'CREATE TABLE "{table}"'
     if not create.startswith(head):
-        raise RuntimeError(f"a rebuild's statement begins with {head}")
+        raise RuntimeError(f"a rebuild’s statement begins with {head}")
     return create.replace(head, f'CREATE TABLE "{new}"', 1)
 
 

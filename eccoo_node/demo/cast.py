@@ -33,7 +33,7 @@ PEOPLE: dict[str, dict[str, Someone]] = {
     TODMORDEN: {
         "olena": Someone("Olena", "Olena Wadsholme", "woman", "07700 900911", "6 Tenter Croft\nTodmorden",
                          "olena@todmorden.example"),
-        "siobhan": Someone("Siobhán", "Siobhán Cragley", "woman", "07700 900912", "17 Weavers' Steps\nTodmorden",
+        "siobhan": Someone("Siobhán", "Siobhán Cragley", "woman", "07700 900912", "17 Weavers’ Steps\nTodmorden",
                            "siobhan@todmorden.example"),
         "hannah": Someone("Hannah", "Hannah Deneholme", "woman", "07700 900913", "4 Goose Hole\nTodmorden",
                           "hannah@todmorden.example"),

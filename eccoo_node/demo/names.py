@@ -34,7 +34,7 @@ _BEGIN = _words(
 _END = _words("shaw royd syke clough holme worth ley den bottom stones field thwaite")
 _STREETS = (
     "Bobbin Row", "Curlew Rise", "Fustian Lane", "Goose Hole", "Heron Bank", "Lapwing Terrace", "Loom Street",
-    "Miller's Snicket", "Old Clog Lane", "Packhorse Fold", "Peat Pits Road", "Raikes Top", "Shuttle Street", "Slack Bottom",
+    "Miller’s Snicket", "Old Clog Lane", "Packhorse Fold", "Peat Pits Road", "Raikes Top", "Shuttle Street", "Slack Bottom",
     "Tenter Croft", "Top o' th' Delph", "Weavers' Steps", "Whinberry Edge",
 )  # fmt: skip
 

@@ -165,7 +165,7 @@ def _welcome(place: Place, made: Made) -> str:
     rows = "\n".join(f"  {CIRCLES[name]:<22} {url_of(made, name)}/demo" for name in CIRCLES)
     return (
         f"\nTwo made-up circles are open. Open both in one browser:\n\n{rows}\n\n"
-        "Begin in the first, as Joan. Her mother's care worker can't come on Thursday.\n"
+        "Begin in the first, as Joan. Her mother’s care worker can’t come on Thursday.\n"
         f"In the demo it is {local:%A} {local.day} {local:%B}, {local:%H:%M}. Everything lies in {place.root}.\n"
         "Ctrl-C stops both."
     )

@@ -19,7 +19,7 @@ SLOTS = (
     (17, 60, "Tea"), (19, 60, "Getting ready for bed"),
 )  # fmt: skip
 _WORDS = (
-    "Ten years in people's homes.", "I love a garden and a good argument.", "New to care, with a patient mentor.",
+    "Ten years in people’s homes.", "I love a garden and a good argument.", "New to care, with a patient mentor.",
     "I cook. Properly.", "Quiet, careful, on time.", "I came for a month and stayed eight years.",
     "Dogs welcome, mud expected.", "Ask me about the brass band.",
 )  # fmt: skip
@@ -115,7 +115,7 @@ class Teams:
         await hands.joins(team_id, person_id, relative_id, "family", known_as)
         await hands.is_spoken_for(
             person_id, relative_id, ("ask_for_cover", "say_visit_went"), known_as,
-            f"{relative.called} may ask for someone else when a worker can't come, and say whether a visit went ahead.",
+            f"{relative.called} may ask for someone else when a worker can’t come, and say whether a visit went ahead.",
         )  # fmt: skip
         if chance.random() < 0.4:
             return await care.set_payer(

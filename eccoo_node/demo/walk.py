@@ -22,11 +22,15 @@ class Step(msgspec.Struct, frozen=True):
         return HATS[self.who]
 
 
-STEPS = (
+# What there is to see before anyone has asked.
+LOOKS = (
     Step(HEBDEN, "maryam", "She has said that she can’t come on Thursday. Wednesday is still hers: open it and press *I can’t be "
          "there*, if you like, and see who is told."),
     Step(HEBDEN, "tomasz", "He is a facilitator too, but Edith pays him for his work. Let him open Thursday in *Edith’s week* and press *Who can ask "
          "somebody else to come?*: it is not him."),
+)  # fmt: skip
+
+STEPS = (
     Step(HEBDEN, "joan", "*Speak for Edith*, then *Choose what happens*, *Someone else comes*. Ask Bronagh first. Then *Ask further "
          "away*: read what the other circle will see, and *Yes, ask them*."),
     Step(TODMORDEN, "olena", "A request has come over the hill, without a name or an address. *See what is asked*, and *Offer to "

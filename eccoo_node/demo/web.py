@@ -6,20 +6,24 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
+from eccoo_node.cover import queries as cover
 from eccoo_node.demo.acts import Monday
-from eccoo_node.demo.cast import CIRCLES, HATS, HEBDEN, PEOPLE, TODMORDEN
+from eccoo_node.demo.cast import CIRCLES, HATS, PEOPLE
 from eccoo_node.demo.place import Made, Place, other_of, stops, url_of
-from eccoo_node.demo.walk import STEPS
+from eccoo_node.demo.seeding import Seeded
+from eccoo_node.demo.walk import LOOKS, STEPS
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.members import queries, sign_in
+from eccoo_node.rota import queries as rota
 from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.page import redirect, render
 from eccoo_node.web.sessions import keep_session
 
-# Whom to begin as, in each circle.
-FIRST = {HEBDEN: "joan", TODMORDEN: "olena"}
+# Whom to begin as, in the first circle.
+FIRST = "joan"
+_OFFERED = ("offered", "preparing", "coming", "said", "settled", "closed")
 
 
 class Here(msgspec.Struct, frozen=True):
@@ -49,6 +53,19 @@ def _here(request: AnyRequest) -> Here:
     return Here(place, made, name, Monday(made.monday, site.zone))
 
 
+async def _stage(here: Here, seeded: Seeded) -> str:
+    """How far the story has run, as this circle knows it: "" before anyone has asked, then "begun", then "over"."""
+    if clock.now() >= here.monday.at(7, 0):
+        return "over"
+    if seeded.thursday:
+        state = (await rota.visit(seeded.thursday)).state
+        if state in {"settled", "stopped"}:
+            return "over"
+        return "begun" if state != "gap" or await cover.request_for(seeded.thursday) else ""
+    states = {offer.state for id_ in seeded.people.values() for offer in await cover.mine_of(id_, *_OFFERED)}
+    return "over" if "settled" in states else "begun" if states else ""
+
+
 class DemoController(Controller):
     """The walk through both circles."""
 
@@ -66,10 +83,10 @@ class DemoController(Controller):
         ]  # fmt: skip
         other = other_of(here.name)
         return render(
-            request, "demo/walk.html", steps=STEPS, here=here.name, circles=CIRCLES, other=CIRCLES[other],
+            request, "demo/walk.html", steps=STEPS, looks=LOOKS, stage=await _stage(here, seeded), here=here.name, circles=CIRCLES, other=CIRCLES[other],
             other_url=f"{url_of(here.made, other)}{ask_of(request).site.url('/demo')}", ids=seeded.people, guests=guests,
             now=f"{clock.say_day(now, here.monday.zone)}, {clock.say_time(now, here.monday.zone)}",
-            stops=stops(here.made, here.monday, now), first=next(g for g in guests if g.id == seeded.people[FIRST[here.name]]),
+            stops=stops(here.made, here.monday, now), first=next((g for g in guests if g.id == seeded.people.get(FIRST)), None),
         )  # fmt: skip
 
     @get("/demo/everyone", opt={"action": "public"})

@@ -69,7 +69,7 @@ CHART: dict[str, Kind] = {
         Kind("4000", "Commission, worker side", "income", "any"),
         Kind("4010", "Contribution, payer side", "income", "any"),
         Kind("4050", "Care income", "income", "any"),
-        Kind("4100", "Finder's fees", "income", "any"),
+        Kind("4100", "Finder’s fees", "income", "any"),
         Kind("4200", "Donations", "income", "any"),
         Kind("5100", "Goodwill and write-offs", "expense", "any"),
         Kind("5200", "Processing fees", "expense", "any"),

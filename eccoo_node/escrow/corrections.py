@@ -110,7 +110,7 @@ async def reverse(act: Act, entry_id: int, key: str, *, because: str) -> int:
     if not because.strip():
         raise Invalid("Say why this is undone.", "no_reason", field="because")
     if row["kind"] not in _CAN_BE_UNDONE:
-        raise Conflict("An entry of this kind can't be undone.", "not_reversible")
+        raise Conflict("An entry of this kind can’t be undone.", "not_reversible")
     if found and found.disputed_pence:
         raise Conflict("Part of this is in question. Settle that first.", "disputed")
     if found and await _newest_standing(found.id) != entry_id:

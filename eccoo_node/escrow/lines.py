@@ -68,7 +68,7 @@ class New(msgspec.Struct, frozen=True):
         if whole != total_pence or len(names) < len(self.funds) or min(fund.amount_pence for fund in self.funds) <= 0:
             raise Invalid(f"What each pays must add up to {pounds(total_pence)}.", "bad_funds", field="funds")
         if not first:
-            raise ValueError("the first fund is the payer's own")
+            raise ValueError("the payer of a line is the first of its funds")
         return self.funds
 
 

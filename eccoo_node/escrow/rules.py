@@ -49,12 +49,12 @@ def keeps_books(actor: Actor) -> bool:
     "money.share_paid",
 )
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
-    return keeps_books(actor) or "Only the circle's treasurer can write this in the books."
+    return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
 
 @access.rule("money.see_books", "money.trace")
 def _reads_books(actor: Actor, thing: Thing) -> bool | str:
-    return keeps_books(actor) or "Only the circle's treasurer can look into the books."
+    return keeps_books(actor) or "Only the circle’s treasurer can look into the books."
 
 
 @access.rule("money.see_payer")
@@ -66,7 +66,7 @@ def _reads_of_payer(actor: Actor, thing: Thing) -> bool | str:
 @access.rule("money.set_schedule")
 def _decides_schedule(actor: Actor, thing: Thing) -> bool | str:
     # The node itself only writes the first one, while it is being set up; see the door.
-    return actor.is_node() or keeps_books(actor) or "Only the circle's treasurer can write this in the books."
+    return actor.is_node() or keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
 
 @access.rule(

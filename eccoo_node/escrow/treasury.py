@@ -273,7 +273,7 @@ async def share_allotted(act: Act, member_id: str, amount_pence: int, key: str) 
     if before := await ledger.already("allotted", key, body):
         return before
     if held + amount_pence > MAX_PENCE:
-        raise Conflict(f"Nobody may hold more than {pounds(MAX_PENCE)} in shares.", "too_many_shares")
+        raise Conflict(f"Nobody may have more than {pounds(MAX_PENCE)} in shares.", "too_many_shares")
     return await _enter(
         act, "allotted", key, body,
         Leg(chart.applied(member_id), chart.shares(member_id), amount_pence),

@@ -167,6 +167,8 @@ async def _settle(
     )  # fmt: skip
     await fetch("UPDATE link_wire SET seq_in = ? WHERE link_id = ?", envelope.seq, link_id)
     if verdict != "applied":
+        if envelope.type in letters.OF_SOMEONE:
+            await letters.forget(link_id, envelope.id)
         await happenings.tell(
             new_id(), "letter.not_taken", "link", link_id,
             event=envelope.id, type=envelope.type, subject=envelope.subject, code=code,

@@ -60,7 +60,7 @@ async def _pinned(link: Any, who: str) -> LogState:
     except ProtocolError as error:
         raise Broken(f"The key log that we keep of {who} does not hold: {error.sentence}", "pinned_log") from None
     if state.node_id != link["node_id"]:
-        raise Broken(f"The key log that we keep of {who} is another circle's.", "pinned_log")
+        raise Broken(f"The key log that we keep of {who} is another circle’s.", "pinned_log")
     known = {key.kid for key in state.keys if key.use == "transport"}
     for (kid,) in await fetch("SELECT kid FROM link_key WHERE link_id = ?", link["id"]):
         if kid not in known:

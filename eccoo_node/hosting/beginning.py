@@ -48,7 +48,7 @@ async def has_begun(folder: DataFolder) -> bool:
     except NotFound:
         if identity.exists(folder):
             raise Broken(
-                f"{folder.keys} holds a node's keys, but its database has no circle. Bring back the database that "
+                f"{folder.keys} holds a node’s keys, but its database has no circle. Bring back the database that "
                 "belongs to them.",
                 "lost_database",
             ) from None

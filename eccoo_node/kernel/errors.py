@@ -24,7 +24,7 @@ class Invalid(Refusal):
 class NotFound(Refusal):
     """There is no such thing, or none that this actor may know of."""
 
-    def __init__(self, sentence: str = "We can't find that page.", code: str = "not_found") -> None:
+    def __init__(self, sentence: str = "We can’t find that page.", code: str = "not_found") -> None:
         super().__init__(sentence, code)
 
 

@@ -8,8 +8,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, get_type_hints
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -123,10 +124,15 @@ def value_of(settings: Settings, name: str) -> Any:
     return value
 
 
-def load(folder: DataFolder, environ: Mapping[str, str] = os.environ) -> tuple[Settings, Sources]:
-    """The settings of a data folder and the source of each. Raises Broken with one plain sentence."""
+def load(
+    folder: DataFolder, environ: Mapping[str, str] = os.environ, *, said: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[Settings, Sources]:
+    """The settings of a data folder and the source of each; with `said`, as they would be once its file said that too.
+
+    Raises Broken with one plain sentence.
+    """
     known, values, sources = names(), {}, {}
-    for name, value in _from_file(folder.settings).items():
+    for name, value in (_from_file(folder.settings) | dict(said)).items():
         values[name], sources[name] = value, str(folder.settings)
     for name, (value, source) in _from_environ(environ, known).items():
         values[name], sources[name] = value, source
@@ -191,18 +197,26 @@ def _from_environ(environ: Mapping[str, str], known: dict[str, Any]) -> dict[str
     return found
 
 
+def read_address(url: str) -> SplitResult:
+    """The parts of an address that a node can have on the web. Raises ValueError for any other."""
+    parts = urlsplit(url)
+    # Asking for the port raises for one that cannot be.
+    if parts.port == 0 or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError
+    return parts
+
+
 def _check(settings: Settings) -> None:
     try:
         ZoneInfo(settings.circle.zone)
     except (KeyError, ValueError, OSError):
         raise Broken(f"circle.zone is not a known time zone: {settings.circle.zone}.", "bad_setting") from None
     try:
-        parts = urlsplit(settings.public_url)
-        parts.port  # noqa: B018 raises for one that cannot be
+        parts = read_address(settings.public_url)
     except ValueError:
-        raise Broken(f"web.public_url is not an address: {settings.web.public_url}.", "bad_setting") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise Broken("web.public_url must be an address such as https://circle.example.", "bad_setting")
+        raise Broken("web.public_url must be an address such as https://circle.example.", "bad_setting") from None
     if settings.federation.loopback_peers and parts.hostname not in LOOPBACK:
         raise Broken(
             "federation.loopback_peers is for a node on this machine alone; web.public_url is not a loopback address.",

@@ -227,7 +227,7 @@ def fits(link: Any, agreement: handshake.Agreement) -> None:
     if agreement.base_urls != places or not hmac.compare_digest(agreement.words_hash, link["words_hash"]):
         raise ProtocolError("bad_agreement", "The agreement is about other words or addresses than the ones compared.")
     if agreement.data_terms_hash != rules.data_terms_hash():
-        raise ProtocolError("bad_agreement", "The two circles do not promise the same about people's details.")
+        raise ProtocolError("bad_agreement", "The two circles do not promise the same about people’s details.")
 
 
 async def put_in_force(link: Any, signed: dict[str, Any], *, told: bool) -> None:

@@ -6,7 +6,7 @@ handed to its handler inside the transaction that records it, so that the act an
 
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from eccoo_federation.proofs import Signer, verify_object
 from eccoo_federation.times import wire_time
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one
-from eccoo_node.db.transaction import current
+from eccoo_node.db.transaction import current, write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import NotFound
@@ -25,6 +25,8 @@ from eccoo_node.links import identity, queries
 
 # How soon something that was refused may be said again.
 SAID_AGAIN = timedelta(days=1)
+# Letters with somebody's name, face or words in them: of one that is not taken in nothing is kept but which it was.
+OF_SOMEONE = frozenset({"cover.offered"})
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -166,6 +168,14 @@ async def follow(link_id: str, subject: str) -> None:
     )  # fmt: skip
 
 
+async def follow_again(link_id: str, subject: str) -> None:
+    """What had been finished goes on after all. Inside `write()`."""
+    await fetch(
+        "UPDATE letter_subject SET followed = TRUE, changed_at = ? WHERE link_id = ? AND subject = ?",
+        clock.now(), link_id, subject,
+    )  # fmt: skip
+
+
 async def finish(link_id: str, subject: str) -> None:
     """Nothing more will happen about this: its state is no longer pulled. Inside `write()`."""
     await fetch("UPDATE letter_subject SET followed = FALSE WHERE link_id = ? AND subject = ?", link_id, subject)
@@ -214,18 +224,34 @@ def verify_own(value: Any) -> Signer:
 
 
 async def forget(link_id: str, event_id: str) -> None:
-    """Delete the words of one letter, either way, inside `write()`. Its digest stays, so the chain stays whole."""
-    now = clock.now()
-    await fetch(
+    """Delete the words of one letter, either way, inside `write()`. Its digest stays, so the chain stays whole.
+
+    A letter whose handler asks for this is not stored yet: its words go as soon as it is.
+    """
+    if not await _forget(link_id, event_id):
+        await jobs.add("links.forget", event_id, link=link_id, event=event_id)
+
+
+async def _forget(link_id: str, event_id: str) -> bool:
+    """Whether there was such a letter."""
+    came = await fetch(
         "UPDATE letter_read SET bytes = '', forgotten_at = ? WHERE letter_id IN "
-        "(SELECT id FROM letter_in WHERE link_id = ? AND event_id = ?)",
-        now, link_id, event_id,
+        "(SELECT id FROM letter_in WHERE link_id = ? AND event_id = ?) RETURNING id",
+        clock.now(), link_id, event_id,
     )  # fmt: skip
-    await fetch(
+    went = await fetch(
         "UPDATE letter_out SET body = '', bytes = '' "
-        "WHERE link_id = ? AND event_id = ? AND state IN ('acked', 'refused')",
+        "WHERE link_id = ? AND event_id = ? AND state IN ('acked', 'refused') RETURNING id",
         link_id, event_id,
     )  # fmt: skip
+    return bool(came or went)
+
+
+@jobs.job("links.forget")
+async def _forget_handled(payload: dict[str, Any]) -> datetime | None:
+    async with write():
+        await _forget(payload["link"], payload["event"])
+    return None
 
 
 def stamp() -> str:

@@ -114,7 +114,9 @@ def last_seen(at: datetime | None, now: datetime, zone: ZoneInfo) -> str:
 
 
 def waiting(count: int) -> str:
-    return "None" if not count else f"{_many(count, 'letter').capitalize()}, kept until they are taken"
+    if not count:
+        return "Nothing"
+    return f"{_many(count, 'letter').capitalize()}. {'It goes' if count == 1 else 'They go'} out as soon as their node answers."
 
 
 def next_try(at: datetime | None, now: datetime, zone: ZoneInfo) -> str:

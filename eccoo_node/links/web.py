@@ -237,7 +237,7 @@ def _facts(request: AnyRequest, page: Page) -> dict[str, Any]:
     zone, now, health = ask_of(request).site.zone, clock.now(), page.health
     rows = [
         ("Last heard from", say.last_seen(health.last_seen_at, now, zone)),
-        ("Letters waiting", say.waiting(health.waiting)),
+        ("Waiting to be sent", say.waiting(health.waiting)),
         ("Clocks", say.clock_offset(health.clock_offset_s)),
         ("Next try", say.next_try(health.next_try_at, now, zone) if health.trouble else ""),
     ]

@@ -68,7 +68,7 @@ class KnownBy(msgspec.Struct):
     """ "How do you know it's them?" """
 
     known_by: Literal["agreed_words", "rang_back", "face_to_face", "letter"]
-    SAY: ClassVar[dict[str, str]] = {"known_by": "Say how you know that it's them."}
+    SAY: ClassVar[dict[str, str]] = {"known_by": "Say how you know that it’s them."}
 
 
 class Register(msgspec.Struct):

@@ -81,7 +81,7 @@ async def _may_begin(thing: Thing, wearer: str, until_at: datetime | None) -> No
         kinds = checks_needed(paid=card is None or card.paid)
         if not await workers.checks_hold(wearer, kinds, clock.now()):
             # Which paper is missing is between the worker and the circle.
-            raise Conflict("They can't join a team yet: their papers are not all in date.", "checks_missing")
+            raise Conflict("They can’t join a team yet: their papers are not all in date.", "checks_missing")
 
 
 @door("members.offer_hat")

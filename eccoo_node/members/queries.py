@@ -258,6 +258,17 @@ async def facilitators() -> list[Helper]:
     return [Helper(*row) for row in await fetch(f"{_FACILITATORS} ORDER BY h.from_at, h.id", now, now)]
 
 
+async def treasurers() -> set[str]:
+    """Who keeps the circle's books."""
+    now = clock.now()
+    rows = await fetch(
+        "SELECT h.person_id FROM hat h JOIN community c ON c.id = h.community_id "
+        f"WHERE c.kind = 'circle' AND h.role = 'treasurer' AND {_LIVE_HAT}",
+        now, now,
+    )  # fmt: skip
+    return {row[0] for row in rows}
+
+
 async def facilitator_for(person_id: str) -> Helper | None:
     """Whom this person rings: the longest-serving facilitator who is somebody else, has a telephone and is not paid in this
     person's team, so that nobody has to speak of their care to someone who earns by it.

@@ -197,7 +197,7 @@ def _begin(actor: Actor, thing: Thing) -> bool | str:
 
 @rule("members.register_person", "members.find_people")
 def _register(actor: Actor, thing: Thing) -> bool | str:
-    return actor.wears("facilitator") or "Only a facilitator keeps the circle's list of people."
+    return actor.wears("facilitator") or "Only a facilitator keeps the circle’s list of people."
 
 
 @rule("members.say_standing")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
@@ -40,7 +40,7 @@ PRINTED_LENGTH = 12
 _ASKS_FROM_ONE_PLACE, _ASKS_IN_A_DAY, _ASKS_BY_CLIENT, _CODES_BY_CLIENT = 5, 30, 30, 60
 
 NOBODY = Actor()
-NOT_RIGHT = "That didn't work. The code or link may be used already or have run out. You can ask for a new one."
+NOT_RIGHT = "That didn’t work. The code or link may be used already or have run out. You can ask for a new one."
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -106,6 +106,16 @@ async def who_is_asked(token: str) -> str | None:
         clock.now(),
     )
     return str(found) if found is not None else None
+
+
+async def what_became_of(token: str) -> tuple[str, str]:
+    """Why a link signs nobody in: "used", "over", or "" when nothing is known of it; and its kind, "mail" or "setup"."""
+    row = await fetch_one("SELECT kind, used_at, expires_at FROM sign_in WHERE link_hash = ?", hash_secret(token))
+    if row is None:
+        return "", ""
+    until = as_time(row["expires_at"])
+    over = until is not None and until <= clock.now()
+    return "used" if row["used_at"] is not None else "over" if over else "", row["kind"]
 
 
 async def sign_in_with_link(token: str, *, client: str = "", device: str = "") -> SignedIn | None:
@@ -315,7 +325,7 @@ async def start_writing_down(act: Act, session_id: str, person_id: str, *, known
     if card.standing == "died":
         raise Conflict("This person has died.", "has_died")
     if known_by not in KNOWN_BY:
-        raise Invalid("Say how you know that it's them.", "nothing_chosen", field="known_by")
+        raise Invalid("Say how you know that it’s them.", "nothing_chosen", field="known_by")
     ways = await queries.safe_contacts(person_id)
     if known_by == "agreed_words" and not any(way.agreed_words for way in ways.values()):
         raise Invalid("There are no agreed words yet. Ring back the number we know.", "no_words", field="known_by")

@@ -61,7 +61,7 @@ async def in_thread(function: Callable[[], T], where: str, deadline_s: float) ->
     The thread is a daemon, so that one that never ends does not keep the process from ending; and it runs in an empty
     context, so that no database is bound in it.
     """
-    outside("a plugin's hook")
+    outside("a plugin’s hook")
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[T] = loop.create_future()
 
@@ -95,7 +95,7 @@ async def in_thread(function: Callable[[], T], where: str, deadline_s: float) ->
 
 async def in_loop(work: Awaitable[T], where: str, deadline_s: float, passing: tuple[type[Exception], ...] = ()) -> T:
     """Await a plugin's coroutine. Raises Failed when it raises anything but `passing`, or not ended by the deadline."""
-    outside("a plugin's page")
+    outside("a plugin’s page")
     try:
         async with asyncio.timeout(deadline_s):
             return await work

@@ -33,6 +33,8 @@ SENTENCES = {
     "something_wrong": "{Person} said that something was not right with the visit {day}.",
     "please_ask": "Please ask {person} how the visit {day} went. It does not settle itself.",
     "unclaimed": "Nobody said that the visit{to} {day} took place, and its money has gone back. Please ring {person}.",
+    "claimed_late": "The other circle says that someone came{to} {day}. The money had gone back by then. Please ring them.",
+    "taken_after_all": "The visit{to} {day} is to be paid after all. Its money is set aside again.",
     "released": "The visit{to} {day} is settled, and the money is yours.",
     "say_how_it_went": "How did it go{to_with} {day}?",
     # looking for someone else
@@ -61,6 +63,10 @@ SENTENCES = {
     "not_sure_away": "We can’t be sure about the visit in {there} {day}. Please ring.",
     "say_how_it_went_away": "How did it go in {there} {day}?",
     "unclaimed_away": "You did not say how it went in {there} {day}, and nothing is paid for it. Please ring if you were there.",
+    "too_late_away": "Word of the visit in {there} {day} came too late to be paid by itself. Here is whom to ring.",
+    "too_late_ring_away": "Word of a visit in {there} {day} came too late to be paid by itself. Please ring them.",
+    "taken_after_all_away": "What you said about {there} {day} is taken after all.",
+    "let_go_away": "Your circle and theirs agreed that nothing is paid for {there} {day}.",
     "released_away": "The visit in {there} {day} is settled, and the money is yours.",
 }
 # Where each leads; the visit's own page where nothing is said here.
@@ -74,6 +80,7 @@ _PATHS = {
     "costs_more": "/cover/offers/{about}",
     "no_news": "/visits/{visit}/choose",
     "not_sure": "/visits/{visit}/choose",
+    "claimed_late": "/cover/{about}",
     "gap_again": "/visits/{visit}/choose",
     "not_after_all": "/visits/{visit}/choose",
     "someone_else": "/home",
@@ -86,6 +93,10 @@ _PATHS = {
     "not_sure_away": "/coming/{about}",
     "say_how_it_went_away": "/coming/{about}/went",
     "unclaimed_away": "/coming/{about}",
+    "too_late_away": "/coming/{about}",
+    "too_late_ring_away": "/coming/{about}",
+    "taken_after_all_away": "/coming/{about}",
+    "let_go_away": "/coming/{about}",
     "released_away": "/coming/{about}",
 }
 # What a facilitator is told in order to lift the telephone.
@@ -95,11 +106,13 @@ TO_DO = (
     "something_wrong",
     "please_ask",
     "unclaimed",
+    "claimed_late",
     "differ",
     "talk",
     "another_time",
     "not_paid_for",
     "not_sure_away",
+    "too_late_ring_away",
 )
 # Whom else was asked, what they said, and what it may cost: not for someone who is paid in that team.
 OF_COVER = frozenset(

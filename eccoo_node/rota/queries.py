@@ -9,6 +9,7 @@ from eccoo_node.db.rows import fetch, fetch_one, fetch_value, locking, marks
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound
+from eccoo_node.members import queries as members
 
 
 class Visit(msgspec.Struct, frozen=True):
@@ -58,6 +59,16 @@ _COLUMNS = """v.id, v.team_id, v.person_id, v.worker_id, v.payer_id, v.starts_at
  v.cannot_be_missed, v.state, v.rate_pence, v.fee_pence, v.travel_pence, v.cancel_hours, v.cancel_bps, v.line,
  v.cover_name, v.cover_circle, v.settles_at, p.called, w.called, p.standing"""
 _FROM = "FROM visit v JOIN person p ON p.id = v.person_id LEFT JOIN person w ON w.id = v.worker_id"
+
+
+async def thing_of(visit: Visit, *, payer: bool = False) -> Thing:
+    """A visit as the rules of cover and of its money see it: with the paid workers of the team, and its payer where asked."""
+    payer_id = ""
+    if payer and visit.payer_id:
+        row = await fetch_one("SELECT payer_person_id FROM payer WHERE id = ?", visit.payer_id)
+        payer_id = row[0] if row else ""
+    paid = await members.paid_workers_of(visit.team_id)
+    return Thing("visit", visit.id, visit.person_id, visit.team_id, visit.worker_id or "", payer_id, "", paid)
 
 
 async def visit(visit_id: str) -> Visit:

@@ -107,6 +107,28 @@ def _see_visit(actor: Actor, thing: Thing) -> bool | str:
     return _is_of_the_visit(actor, thing) or bool(yes_to(actor, thing.person_id, thing.community_id))
 
 
+# Whoever speaks for someone in neither of these has no need to know who was asked, or what it costs.
+SEEING_COVER = ("ask_for_cover", "choose_who_comes")
+
+
+def sees_choices(actor: Actor, thing: Thing) -> bool:
+    """The person, who asks or chooses for them, and a facilitator; not the team, nor anyone who is paid in it."""
+    if not thing.person_id or actor.person_id == thing.person_id:
+        return bool(thing.person_id)
+    if actor.person_id in thing.paid_workers:
+        return False
+    return any(actor.speaks_as(thing.person_id, scope) for scope in SEEING_COVER) or actor.wears("facilitator")
+
+
+@rule("rota.see_money", "cover.see_paying")
+def _see_money(actor: Actor, thing: Thing) -> bool | str:
+    """What a visit costs and to whom it goes: whoever pays, asks or chooses, and whoever helps them.
+
+    Being in the team is no say in the money, nor is being allowed to say how a visit went.
+    """
+    return actor.speaks_as(thing.payer_id, "money") or sees_choices(actor, thing)
+
+
 @rule("rota.see_where")
 def _see_where(actor: Actor, thing: Thing) -> bool | str:
     """Whoever may say only how it went, or deals with the money, needs no address for it."""

@@ -31,13 +31,15 @@ def names(called: Iterable[str], joined: str = "and") -> str:
 
 
 def on_day(at: datetime, now: datetime) -> str:
-    """ "today", "tomorrow", "on Thursday", and from a week on "on Thursday 3 December"."""
+    """ "today", "on Thursday" of the days to come, "last Thursday" of those gone by; from a week on "on Thursday 3 December"."""
     zone = clock.zone()
     day, today = at.astimezone(zone).date(), now.astimezone(zone).date()
     away = (day - today).days
     if away in {0, 1, -1}:
         return {0: "today", 1: "tomorrow", -1: "yesterday"}[away]
-    return f"on {at.astimezone(zone):%A}" if -7 < away < 7 else f"on {clock.say_day(at, zone)}"
+    if -7 < away < 7:
+        return f"{'on' if away > 0 else 'last'} {at.astimezone(zone):%A}"
+    return f"on {clock.say_day(at, zone)}"
 
 
 def count(number: int) -> str:
@@ -47,8 +49,13 @@ def count(number: int) -> str:
 
 
 def of_day(at: datetime, now: datetime) -> str:
-    """The day as a name: "Thursday", "today"."""
+    """The day as a name: "Thursday", "last Thursday", "today"."""
     return on_day(at, now).removeprefix("on ")
+
+
+def first(words: str) -> str:
+    """As a line begins: "Last Thursday". What follows keeps its own capitals."""
+    return words[:1].upper() + words[1:]
 
 
 def at_time(at: datetime, now: datetime) -> str:

@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery
 
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.kernel import access, clock
-from eccoo_node.kernel.access import Actor
+from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members import queries as members
 from eccoo_node.rota import actions, news, queries, say
@@ -36,12 +36,23 @@ async def show(request: AnyRequest, template: str, about: str = "", **context: A
 async def around(request: AnyRequest, about: str = "") -> dict[str, Any]:
     """The same for a form that is shown again. `about` is the person whose facilitator is named."""
     reader = reader_of(request)
+    helper = await members.facilitator_for(about or reader.id)
     return {
         "reader": reader,
         "now": clock.now(),
         "say": say,
-        "helper": await members.facilitator_for(about or reader.id),
+        "helper": helper,
+        # A facilitator who reads this herself, or aloud on the telephone, is not told to ring herself.
+        "you_help": helper is not None and helper.person_id == actor_of(request).person_id,
     }
+
+
+async def who_rings(request: AnyRequest, person_id: str) -> str:
+    """ "Fay has been told and will ring.", or nothing to Fay herself, who has just been told."""
+    helper = await members.facilitator_for(person_id)
+    if helper is not None and helper.person_id == actor_of(request).person_id:
+        return ""
+    return f"{helper.called if helper else 'Someone from the circle'} has been told and will ring."
 
 
 async def visit_for(actor: Actor, visit_id: str, action: str = "rota.see_visit") -> Visit:
@@ -54,6 +65,18 @@ async def visit_for(actor: Actor, visit_id: str, action: str = "rota.see_visit")
         raise NotFound()
     access.requires(actor, action, visit.thing)
     return visit if access.may(actor, "rota.see_where", visit.thing) else msgspec.structs.replace(visit, address="")
+
+
+async def money_of(actor: Actor, reader: Reader, visit: Visit, thing: Thing) -> str:
+    """What is set aside for a visit and where it goes, in words; nothing for whoever has no say in its money.
+
+    `thing` is the visit with its payer (`queries.thing_of`). Whoever comes reads what is theirs.
+    """
+    comes = reader.comes(visit) and not say.replaced(visit, reader)
+    if not comes and not access.may(actor, "rota.see_money", thing):
+        return ""
+    line = await escrow.line(visit.line) if visit.line else None
+    return say.money(visit, line, reader, clock.now())
 
 
 class CantCome(msgspec.Struct):
@@ -195,12 +218,12 @@ class VisitController(Controller):
 
     async def _answer(self, request: AnyRequest, visit: Visit, said: str) -> dict[str, Any]:
         now, reader = clock.now(), reader_of(request)
-        line = await escrow.line(visit.line) if visit.line else None
+        thing = await queries.thing_of(visit, payer=True)
         to = "" if reader.is_you(visit.person_id) else f" to {visit.person_called}"
         return {
             "visit": visit, "said": said, "early": now < visit.starts_at,
             "question": f"Did {visit.who or 'someone'} come{to} {say.on_day(visit.starts_at, now)}?",
-            "money": say.money(visit, line, reader, now), "settles": say.settles(visit, now),
+            "money": await money_of(actor_of(request), reader, visit, thing), "settles": say.settles(visit, now),
             "length": clock.minutes_between(visit.starts_at, visit.ends_at),
         }  # fmt: skip
 
@@ -222,9 +245,9 @@ class VisitController(Controller):
             return form_error(request, "rota/answer.html", error, **context)
         reader = reader_of(request)
         if form.answer in {"no", "wrong"}:
-            helper = await members.facilitator_for(visit.person_id)
-            who = helper.called if helper else "Someone from the circle"
-            notice = f"Thank you. {who} has been told and will ring. The money stays where it is until then."
+            rings = await who_rings(request, visit.person_id)
+            money = f"The money stays where it is until {'then' if rings else 'this is put right'}."
+            notice = " ".join(part for part in ("Thank you.", rings, money) if part)
             return redirect(request, f"/visits/{visit_id}", reader.read_back(notice))
         words = {"yes": "yes, as planned", "partly": f"{form.minutes} minutes"}[form.answer]
         return redirect(request, f"/visits/{visit_id}", reader.read_back(f"Thank you. Your answer is: {words}."))

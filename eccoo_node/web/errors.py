@@ -35,37 +35,37 @@ class Trouble(msgspec.Struct, frozen=True):
 
 _SAME = "Nothing has been changed."
 _KNOWN = {
-    400: ("bad_request", "We couldn't read what your browser sent.", _SAME, "Go back and try again."),
+    400: ("bad_request", "We couldn’t read what your browser sent.", _SAME, "Go back and try again."),
     401: ("sign_in", "You need to sign in first.", _SAME, "Sign in, then come back to this page."),
     403: (
         "forbidden", "This page is not yours to see or change.", _SAME,
         "If you think it should be, ring us and we will look into it together.",
     ),
     404: (
-        "not_found", "We can't find that page.", "Nothing is lost.",
+        "not_found", "We can’t find that page.", "Nothing is lost.",
         "The address may be old, or a letter in it may have slipped. Start again from the first page.",
     ),
-    405: ("method", "This page can't be used that way.", _SAME, "Go back and press the button again."),
+    405: ("method", "This page can’t be used that way.", _SAME, "Go back and press the button again."),
     409: (
         "conflict", "Something changed before you pressed the button.", "What you pressed has not been done.",
         "Go back and look again. The page will show how things are now.",
     ),
     413: ("too_large", "That is too much for us to take in one go.", _SAME, "Go back and send less of it."),
-    415: ("not_a_form", "We couldn't read what your browser sent.", _SAME, "Go back and try again."),
+    415: ("not_a_form", "We couldn’t read what your browser sent.", _SAME, "Go back and try again."),
     422: (
         "unprocessable", "Something in the form needs another look.", _SAME,
         "Go back. What you wrote should still be there.",
     ),
     429: (
         "too_many", "That was tried many times in a short while.", f"{_SAME} We wait a little to keep people safe.",
-        "Try again in a few minutes. If it can't wait, ring us.",
+        "Try again in a few minutes. If it can’t wait, ring us.",
     ),
     500: (
         "broken", "Something went wrong on our side.",
         "It was not your doing. What you did just now may not have been saved.",
-        "Go back and look. If it is not there, try again in a few minutes. If it can't wait, ring us.",
+        "Go back and look. If it is not there, try again in a few minutes. If it can’t wait, ring us.",
     ),
-    503: ("away", "We are busy just now.", _SAME, "Try again in a minute. If it can't wait, ring us."),
+    503: ("away", "We are busy just now.", _SAME, "Try again in a minute. If it can’t wait, ring us."),
 }  # fmt: skip
 
 FORM_TOO_OLD = Trouble(

@@ -23,7 +23,7 @@ _KEPT = 200
 _FORGET_AFTER = timedelta(days=7)
 
 UNSURE = Conflict(
-    "This was sent before, and we can't tell from here how it ended. Please look before you send it again.",
+    "This was sent before, and we can’t tell from here how it ended. Please look before you send it again.",
     "sent_before",
 )
 

@@ -29,6 +29,7 @@ def render(
             "session": ask.session,
             "nav": [item for item in ask.site.nav if ask.session is not None and item.shown_to(ask.session)],
             "notice": ask.notice,
+            "sent": ask.scope["method"] == "POST",
             "errors": ask.errors,
         }
     )

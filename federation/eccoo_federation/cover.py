@@ -37,6 +37,7 @@ from .cover_types import (
     Emit,
     HoldMoney,
     Incoming,
+    LetGo,
     LockWorker,
     OffererInput,
     OffererState,
@@ -55,10 +56,12 @@ from .cover_types import (
     SendDisclosure,
     Settled,
     Sign,
+    TakeAfterAll,
     Tell,
     Tick,
     Withdraw,
 )
+from .cover_visits import lapsed
 from .errors import ProtocolError
 from .shapes import Count, Digest, Ref, Shape, Time, Uuid, read
 from .times import wire_time
@@ -85,6 +88,7 @@ __all__ = [
     "Emit",
     "HoldMoney",
     "Incoming",
+    "LetGo",
     "LockWorker",
     "OfferView",
     "OffererState",
@@ -101,10 +105,12 @@ __all__ = [
     "SendDisclosure",
     "Settled",
     "Sign",
+    "TakeAfterAll",
     "Tell",
     "Terms",
     "Tick",
     "Withdraw",
+    "lapsed",
     "offerer_document",
     "read_certificate",
     "reconcile",
@@ -255,7 +261,7 @@ def offerer_document(states: Sequence[OffererState], *, now: datetime, sign: Sig
                 terms_hash=state.terms_hash,
                 worker_ref=state.worker_ref,
                 certificate=state.certificate,
-                claim=state.claim,
+                claim=None if state.let_go else state.claim,
                 resolution=state.proposed[-1] if state.proposed else None,
                 agreed=state.agreed,
             )

@@ -31,6 +31,8 @@ def offerer_step(state: t.OffererState, given: t.OffererInput, now: str) -> t.Of
             step = _claim(state, given)
         case t.ResolveVisit():
             step = _resolve_visit(state, given)
+        case t.LetGo():
+            step = _let_go(state)
         case t.Tick():
             step = _tick(state, now)
         case t.Resend():
@@ -224,6 +226,14 @@ def _resolve_visit(state: t.OffererState, given: t.ResolveVisit) -> t.OffererSte
     return t.OffererStep(replace(state, proposed=(*state.proposed, ours)), told)
 
 
+def _let_go(state: t.OffererState) -> t.OffererStep:
+    if state.let_go:
+        return t.OffererStep(state)
+    if state.claim is None or state.disputed or state.agreed is not None:
+        raise ProtocolError("wrong_state", "There is no claim that could be let go.")
+    return t.OffererStep(replace(state, let_go=True))
+
+
 def _their_resolution(state: t.OffererState, body: b.VisitResolved) -> t.OffererStep:
     claim = state.claim
     if claim is None or body.n != state.n:
@@ -259,7 +269,7 @@ def _what_holds(state: t.OffererState) -> t.OffererStep:
     elif state.proposed and state.agreed is None:
         body = _resolved_body(state, state.proposed[-1])
     elif state.claim is not None and state.agreed is None:
-        body = _claimed_body(state, state.claim)
+        body = None if state.let_go else _claimed_body(state, state.claim)
     elif state.phase == "prepared":
         body = _confirmed_body(state)
     elif state.phase in ("committed", "delivered"):

@@ -25,6 +25,7 @@ from .cover_visits import (
     lapse,
     resolve_visit,
     settled,
+    take_after_all,
     their_resolution,
     unclaimed,
     visit_holds,
@@ -58,6 +59,8 @@ def requester_step(state: t.RequesterState, given: t.RequesterInput, now: str, s
             step = dispute_visit(state, given)
         case t.ResolveVisit():
             step = resolve_visit(state, given)
+        case t.TakeAfterAll():
+            step = take_after_all(state, now)
         case t.Settled():
             step = settled(state)
         case t.Tick():

@@ -55,7 +55,7 @@ def terms_of(
     """
     applies = offer.schedule if schedule == "home" else request.schedule
     if applies.worker_deduct_bps > offer.schedule.worker_deduct_bps:
-        raise ProtocolError("wrong_amount", "A worker is never charged above their own circle's rate.")
+        raise ProtocolError("wrong_amount", "A worker is never charged above their own circle’s rate.")
     return Terms(
         request=request.request,
         offer=offer.offer,

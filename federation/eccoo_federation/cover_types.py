@@ -148,6 +148,7 @@ class RequesterState(msgspec.Struct, frozen=True):
     """One cover request at the circle that asks.
 
     ``n`` is the highest award number ever used; ``rev`` grows with every change; ``agreed`` is what was booked.
+    ``taken_until`` is set where the people agreed to take a claim that came too late, and is its new last moment.
     """
 
     us: str
@@ -169,6 +170,7 @@ class RequesterState(msgspec.Struct, frozen=True):
     agreed: Claimed | None = None
     ended_at: str = ""
     ended_reason: str = ""
+    taken_until: str = ""
     alarmed: bool = False
     rev: int = 0
 
@@ -177,7 +179,8 @@ class OffererState(msgspec.Struct, frozen=True):
     """One offer at the circle that offers. ``n`` is the award it is in, ``dead_n`` the highest one known to be dead.
 
     Refused awards are dead too; ``refused_n`` remembers the last, so that it can be said again. ``proposed`` keeps all
-    sums that we signed for in a dispute: the asker may conclude on any of them.
+    sums that we signed for in a dispute: the asker may conclude on any of them. ``let_go``: our people agreed to be paid
+    nothing; the claim is shown and said no more, and booked only if the asker had taken it before it could know.
     """
 
     us: str
@@ -198,6 +201,7 @@ class OffererState(msgspec.Struct, frozen=True):
     certificate: dict[str, Any] | None = None
     claim: Claimed | None = None
     disputed: bool = False
+    let_go: bool = False
     proposed: tuple[Claimed, ...] = ()
     resolution_theirs: Claimed | None = None
     agreed: Claimed | None = None
@@ -263,6 +267,14 @@ class ResolveVisit(msgspec.Struct, frozen=True):
     due_pence: int
 
 
+class TakeAfterAll(msgspec.Struct, frozen=True):
+    """The people of both circles agreed that a claim which came too late is taken after all."""
+
+
+class LetGo(msgspec.Struct, frozen=True):
+    """The people of both circles agreed that nothing is paid for a claim which came too late."""
+
+
 class Settled(msgspec.Struct, frozen=True):
     """A statement that holds this visit was paid and received."""
 
@@ -316,12 +328,13 @@ RequesterInput = (
     | ConfirmVisit
     | DisputeVisit
     | ResolveVisit
+    | TakeAfterAll
     | Settled
     | Tick
     | Resend
     | Adopt
 )
-OffererInput = Incoming | Availability | Withdraw | Claim | ResolveVisit | Tick | Resend
+OffererInput = Incoming | Availability | Withdraw | Claim | ResolveVisit | LetGo | Tick | Resend
 
 
 class RequesterStep(msgspec.Struct, frozen=True):

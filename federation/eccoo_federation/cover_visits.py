@@ -23,6 +23,8 @@ def emit(state: t.RequesterState, link: str, body: b.Body) -> t.Emit:
 
 def claimed(state: t.RequesterState, link: str, body: b.VisitClaimed) -> t.RequesterStep:
     award = state.award
+    if lapsed(state, link, body.n):
+        raise ProtocolError("too_late")
     if award is None or (award.n, award.link) != (body.n, link) or state.certificate is None:
         raise ProtocolError("wrong_state", "There is no certificate for the visit that is claimed.")
     claim = t.Claimed(body.outcome, body.minutes, body.fee_pence, body.travel_pence, body.due_pence)
@@ -84,11 +86,19 @@ def claim_until(ends_at: str) -> str:
 def unclaimed(state: t.RequesterState, now: str) -> bool:
     """A worker was sure to come, or the visit was called off after that, and by now nobody claims anything for it."""
     waits = state.phase in ("committed", "ended") and state.award is not None and state.certificate is not None
-    return waits and state.claim is None and claim_until(state.ends_at) < now
+    return waits and state.claim is None and (state.taken_until or claim_until(state.ends_at)) < now
+
+
+def lapsed(state: t.RequesterState, link: str = "", n: int = 0) -> bool:
+    """A certificate for which nothing was claimed in time; with ``link`` and ``n``, this very one."""
+    past = state.certificate
+    if state.phase != "ended" or state.award is not None or past is None:
+        return False
+    return not link or (past["link"], past["n"]) == (link, n)
 
 
 def lapse(state: t.RequesterState, now: str) -> t.RequesterStep:
-    """End what is `unclaimed`; a claim that comes now is refused (``wrong_state``)."""
+    """End what is `unclaimed`; a claim that comes now is refused (``too_late``)."""
     award = state.award
     assert award is not None
     effects = (t.Tell("unclaimed", award.n), t.ReleaseMoney(award.n))
@@ -101,6 +111,24 @@ def lapse(state: t.RequesterState, now: str) -> t.RequesterStep:
         for asked in state.asked
     )
     return t.RequesterStep(ended, told, effects)
+
+
+def take_after_all(state: t.RequesterState, now: str) -> t.RequesterStep:
+    """The award that `lapse` ended stands again under its own number; it is claimed and confirmed as any other."""
+    if state.award is not None and state.taken_until:
+        return t.RequesterStep(state)
+    past, asked = state.certificate, asked_on(state, str((state.certificate or {}).get("link")))
+    if not lapsed(state) or past is None or asked is None:
+        raise ProtocolError("wrong_state", "Nothing came too late here.")
+    award = t.Award(past["n"], asked.link, past["offer"], past["terms_hash"], state.go_no_go_at)
+    again = replace(state, award=award, taken_until=claim_until(now))
+    effects = (t.HoldMoney(award.n, award.link, award.offer), t.Tell("taken_after_all", award.n, award.offer))
+    if state.ended_reason != "window_passed":
+        # It had been called off, and stays so: the other side's claim is pulled.
+        return t.RequesterStep(again, effects=effects)
+    again = replace(again, phase="committed", ended_at="", ended_reason="")
+    told = b.CoverCommitted(request=asked.request, n=award.n, certificate=past)
+    return t.RequesterStep(again, (emit(again, asked.link, told),), effects)
 
 
 def visit_holds(state: t.RequesterState) -> tuple[t.Emit, ...]:

@@ -56,6 +56,7 @@ CODES: dict[str, tuple[int, str]] = {
     "unknown_subject": (404, "Nothing is known here under that reference."),
     "wrong_state": (409, "That cannot be done in the state things are in now."),
     "bad_certificate": (422, "The certificate does not match what was agreed."),
+    "too_late": (409, "The time in which this could be claimed is over."),
     "wrong_amount": (422, "The amounts do not follow from what was agreed."),
     "gone": (410, "This was deleted when its time was over."),
     "not_found": (404, "There is nothing here."),
@@ -63,9 +64,9 @@ CODES: dict[str, tuple[int, str]] = {
     "failed": (500, "Something went wrong here. It will be looked at."),
     # dialling out
     "bad_address": (400, "That address is not one this node may call."),
-    "unreachable": (503, "The other circle's node does not answer."),
-    "timed_out": (504, "The other circle's node took too long."),
-    "redirected": (502, "The other circle's node pointed somewhere else; that is not followed."),
+    "unreachable": (503, "The other circle’s node does not answer."),
+    "timed_out": (504, "The other circle’s node took too long."),
+    "redirected": (502, "The other circle’s node pointed somewhere else; that is not followed."),
 }
 
 

@@ -294,7 +294,7 @@ def _by_root(log: Log, op: str, sheet: str, new_sheet: str | None, now: datetime
     entry = _root_entry(op, sheet, new_sheet, _root_index(log), now) | {"seq": seq, "prev": state.head} | more
     root = SigningKey.from_seed(words.root_seed(sheet, _root_index(log)), "root")
     if root_hash(multibase(root.public_raw)) != state.next_root_hash:
-        raise ProtocolError("bad_words", "Those are not the words that this node's log was promised to.")
+        raise ProtocolError("bad_words", "Those are not the words that this node’s log was promised to.")
     return _checked([*log, sign_object(entry, root, state.node_id, now)])
 
 

@@ -110,7 +110,7 @@ def _verify_one(obj: dict[str, Any], proof: dict[str, Any], resolve_key: Resolve
         raise ProtocolError("bad_proof", "The proof does not name a key of a circle.")
     node_id, kid = method.group(1), method.group(2)
     if by is not None and node_id != by:
-        raise ProtocolError("bad_proof", "The proof is another circle's.")
+        raise ProtocolError("bad_proof", "The proof is another circle’s.")
     created = wire_time(parse_time(proof.get("created")))
     raw = resolve_key(node_id, kid, created)
     if raw is None:

@@ -315,7 +315,7 @@ def _our_signature(headers: Headers) -> tuple[list[Any], dict[str, Any]]:
 def _claims(params: dict[str, Any], *, nonce_needed: bool) -> Verified:
     needed = {"created", "expires", "keyid", "alg", "tag"} | ({"nonce"} if nonce_needed else set())
     if set(params) != needed:
-        raise ProtocolError("missing_component", "The signature's parameters are not the ones required.")
+        raise ProtocolError("missing_component", "The signature’s parameters are not the ones required.")
     created, expires, kid, nonce = params["created"], params["expires"], params["keyid"], params.get("nonce", "")
     if type(created) is not int or type(expires) is not int or not 0 < expires - created <= limits.SIGNATURE_LIFE_S:
         raise ProtocolError("bad_signature", "The signature may be good for five minutes at most.")

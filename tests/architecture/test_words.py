@@ -33,6 +33,7 @@ FORBIDDEN = {
 }
 PATTERNS = {word: re.compile(rf"(?<![\w-])(?:{form})(?![\w-])", re.IGNORECASE) for word, form in FORBIDDEN.items()}
 READ_ALOUD = {"alt", "title", "placeholder", "label", "aria-label", "aria-description", "content"}
+STRAIGHT = re.compile(r"[A-Za-z]'[a-z]")
 DOMAIN_ERRORS = {"Invalid", "NotFound", "Forbidden", "Conflict"}
 
 
@@ -113,6 +114,28 @@ def test_no_page_or_error_uses_a_forbidden_word() -> None:
 def test_every_exception_is_needed_and_has_a_reason() -> None:
     assert sorted(set(allowed()) - all_findings()) == []
     assert [key for key, reason in allowed().items() if len(reason) < 10] == []
+
+
+def straight_in(source: str) -> list[str]:
+    """Sentences of a module with a typewriter's apostrophe. Docstrings and codes are for whoever reads the code."""
+    tree = ast.parse(source)
+    unread = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in unread
+        and " " in node.value and STRAIGHT.search(node.value)
+    ]  # fmt: skip
+
+
+def test_an_apostrophe_is_the_same_on_every_screen() -> None:
+    said = [(name_of(path), text) for path in python_files() for text in straight_in(path.read_text())]
+    shown = [(name_of(path), text) for path in templates() if STRAIGHT.search(text := visible_text(path.read_text()))]
+    assert [*said, *shown] == []
+    source = 'def f():\n    """Nobody\'s."""\n    return f"{who} can\'t come.", "o\'clock", "It can’t."\n'
+    assert straight_in(source) == [" can't come."]
 
 
 def test_the_search_sees_what_a_person_sees() -> None:

@@ -176,6 +176,75 @@ def test_time_rescinds_lapses_and_rings() -> None:
     assert (over.phase, over.ended_reason, len(told)) == ("ended", "window_passed", 2)
 
 
+LATE = timedelta(days=4 + 15)
+LATER = LATE + timedelta(days=15)
+
+
+def came_too_late() -> tuple[cover.RequesterState, cover.OffererState, cover.Incoming]:
+    """The claim was made in time and arrives after the fortnight."""
+    ours, theirs = committed()
+    theirs, told, _ = run(theirs, cover.Claim(CLAIMED))
+    ours, _, _ = run(ours, cover.Tick(), now=NOW + LATE)
+    return ours, theirs, arrives(b.VisitClaimed(**told[0].body))
+
+
+def test_a_claim_that_comes_too_late_is_refused_by_that_name() -> None:
+    ours, _, claim = came_too_late()
+    assert refused(run, ours, claim) == "too_late"
+
+
+def test_a_claim_that_is_taken_after_all_is_booked_once_on_both_sides() -> None:
+    ours, theirs, _ = came_too_late()
+    ours, told, effects = run(ours, cover.TakeAfterAll(), now=NOW + LATE)
+    assert (ours.phase, [one.type for one in told], effects) == (
+        "committed",
+        ["cover.committed"],
+        [cover.HoldMoney(1, LINK_B, OFFER), cover.Tell("taken_after_all", 1, OFFER)],
+    )
+    assert run(ours, cover.TakeAfterAll(), cover.Tick(), now=NOW + LATE) == (ours, [], [])
+    theirs, told, _ = run(theirs, arrives(b.CoverCommitted(**told[0].body)), now=NOW + LATE)
+    claim = arrives(b.VisitClaimed(**told[0].body))
+    ours, _, _ = run(ours, claim, claim, now=NOW + LATE)
+    ours, told, effects = run(ours, cover.ConfirmVisit(), cover.ConfirmVisit(), now=NOW + LATE)
+    confirmed = arrives(b.VisitConfirmed(**told[0].body))
+    theirs, _, booked = run(theirs, confirmed, confirmed, now=NOW + LATE)
+    assert (effects[0], booked) == (cover.BookVisit(1, 6000, 360, 5910), [cover.BookVisit(1, 6000, 360, 5910)])
+
+
+def test_what_is_taken_after_all_and_claimed_by_nobody_ends_again() -> None:
+    ours, _, claim = came_too_late()
+    ours, _, _ = run(ours, cover.TakeAfterAll(), now=NOW + LATE)
+    ours, _, effects = run(ours, cover.Tick(), now=NOW + LATER)
+    assert (ours.phase, effects) == ("ended", [cover.Tell("unclaimed", 1), cover.ReleaseMoney(1)])
+    assert refused(run, ours, claim) == "too_late"
+    assert run(ours, cover.TakeAfterAll(), now=NOW + LATER)[0].phase == "committed"
+
+
+def test_nothing_is_taken_after_all_that_did_not_come_too_late() -> None:
+    ours, _ = committed()
+    assert refused(run, ours, cover.TakeAfterAll()) == "wrong_state"
+    assert refused(run, asker(), cover.TakeAfterAll()) == "wrong_state"
+
+
+def test_a_claim_that_is_let_go_is_said_no_more_and_booked_only_if_it_was_taken_before() -> None:
+    ours, theirs, claim = came_too_late()
+    ours, told, _ = run(ours, cover.TakeAfterAll(), now=NOW + LATE)
+    again = arrives(b.CoverCommitted(**told[0].body))
+    gone, _, _ = run(theirs, cover.LetGo())
+    assert run(gone, again, cover.LetGo(), cover.Resend(LINK_B, OFFER), now=NOW + LATE) == (gone, [], [])
+    shown = cover.offerer_document([gone], now=NOW + LATE, sign=sign)
+    assert shown["offers"][0]["claim"] is None
+    assert cover.reconcile(ours, shown) == ()
+    ours, _, _ = run(ours, claim, now=NOW + LATE)
+    _, told, _ = run(ours, cover.ConfirmVisit(), now=NOW + LATE)
+    assert run(gone, arrives(b.VisitConfirmed(**told[0].body)))[2] == [cover.BookVisit(1, 6000, 360, 5910)]
+
+
+def test_nothing_is_let_go_that_was_never_claimed_or_is_booked() -> None:
+    _, theirs = committed()
+    assert refused(run, theirs, cover.LetGo()) == "wrong_state"
+
+
 def test_an_offer_that_comes_too_late_is_told_kindly() -> None:
     ours, _ = committed()
     state, told, _ = run(ours, OTHER_IN)

@@ -15,6 +15,7 @@ from eccoo_node.cover import actions as cover
 from eccoo_node.cover import machine, offering, queries
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import queries as money
+from eccoo_node.federating.verify import verify
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.links import letters
 from eccoo_node.rota import actions as rota
@@ -213,6 +214,14 @@ async def test_an_offer_that_comes_after_the_choice_is_forgotten(story: Story) -
     assert await story.a.rows("SELECT state, first_name, words FROM cover_offer WHERE id = ?", late) == [
         ("closed", "", "")
     ]
+    # Nor does the letter it came in say a word any more; which it was and what became of it is still known.
+    assert await story.a.rows(
+        "SELECT i.type, r.verdict, r.bytes, r.forgotten_at IS NOT NULL FROM letter_in i "
+        "JOIN letter_read r ON r.letter_id = i.id JOIN cover_offer o ON o.letter_id = i.event_id WHERE o.id = ?", late
+    ) == [("cover.offered", "applied", "", True)]  # fmt: skip
+    for node in story.pair.both:
+        with node.bound():
+            await verify()
 
 
 async def test_a_flood_of_withdrawals_does_not_grow_what_is_remembered(story: Story) -> None:

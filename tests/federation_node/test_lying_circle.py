@@ -17,6 +17,7 @@ from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import queries as money
 from eccoo_node.escrow.verify import verify as verify_books
+from eccoo_node.federating.verify import verify
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.links import letters
 from eccoo_node.links.arrivals import circle_actor
@@ -168,6 +169,28 @@ async def test_what_is_disclosed_is_what_was_signed_for_or_nobody_reads_it(story
         assert mine.told is not None
         assert mine.told["full_name"] == "Edith Crabtree"
     assert await story.b.rows("SELECT code FROM link_alarm") == [("other_disclosure",)]
+
+
+async def test_an_offer_that_is_refused_leaves_no_word_behind(story: Story) -> None:
+    await story.ask_far()
+    await story.offers()
+    with story.b.bound():
+        body = msgspec.json.decode((await queries.mine(story.offer)).body)
+    assert await from_b(story, "cover.offered", "r1", {**body, "request": "r1"}) == "unknown_subject"
+    assert await from_b(story, "cover.offered", "r1", {**body, "request": "r1"}) in {"unknown_subject", "blocked"}
+    kept = await story.a.rows(
+        "SELECT r.bytes FROM letter_in i JOIN letter_read r ON r.letter_id = i.id WHERE i.subject = 'r1'"
+    )
+    assert kept == [("",), ("",)]
+    # One that comes again is kept in the letter in which it came first, and in no other.
+    assert await from_b(story, "cover.offered", body["request"], body) == "applied"
+    kept = await story.a.rows(
+        "SELECT r.bytes <> '' FROM letter_in i JOIN letter_read r ON r.letter_id = i.id "
+        "WHERE i.subject = ? AND i.type = 'cover.offered' ORDER BY i.seq", body["request"]
+    )  # fmt: skip
+    assert [bool(row[0]) for row in kept] == [True, False]
+    with story.a.bound():
+        await verify()
 
 
 async def test_a_circle_asks_for_no_more_at_one_time_than_the_limit(

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Page
 
-from tests.support.browser import SIDEWAYS, SMALL, axe_violations
+from tests.support.browser import BARE_RULES, LONE_STOPS, SIDEWAYS, SMALL, axe_violations
 
 # (dark, width, whether all is asked or only what a look can change)
 LOOKS = ((False, 320, True), (True, 320, False), (True, 1280, False), (False, 1280, False))
@@ -92,11 +92,13 @@ class Inspector:
 
 async def _on_a_small_phone(page: Page) -> list[str]:
     wrong = [f"too small to press: {one}" for one in await page.evaluate(SMALL)]
+    wrong += [f"two rules with nothing between: {one}" for one in await page.evaluate(BARE_RULES)]
     if beyond := await page.evaluate(SIDEWAYS):
         wrong.append(f"scrolls sideways by {beyond} px")
     await page.evaluate("rule => document.styleSheets[0].insertRule(rule, 0)", TWICE)
     if beyond := await page.evaluate(SIDEWAYS):
         wrong.append(f"scrolls sideways by {beyond} px with text twice as large")
+    wrong += [f"a stop on a line of its own: {one}" for one in await page.evaluate(LONE_STOPS)]
     await page.evaluate("() => document.styleSheets[0].deleteRule(0)")
     return wrong
 

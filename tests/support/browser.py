@@ -31,6 +31,50 @@ SMALL = """() => [...document.querySelectorAll('a, button, input:not([type=hidde
   .filter(([_, r]) => r.height < 43.5 || r.width < 43.5)
   .filter(([h]) => !h.startsWith('<label for') || h.includes('option')).map(([h]) => h)"""
 
+# Rules across the page that have nothing between them: where each stands in the page's own words.
+BARE_RULES = """() => {
+  const shown = e => e.checkVisibility() && e.getClientRects().length && !e.closest('.hidden, .skip');
+  const clear = colour => colour === 'transparent' || colour.endsWith(', 0)');
+  const rules = [], filled = [];
+  for (const e of document.querySelectorAll('body *')) {
+    const s = getComputedStyle(e), r = e.getBoundingClientRect();
+    if (!shown(e) || r.width < 100 || parseFloat(s.borderLeftWidth) || parseFloat(s.borderRightWidth)) continue;
+    for (const [side, y] of [['Top', r.top], ['Bottom', r.bottom]])
+      if (parseFloat(s[`border${side}Width`]) && !clear(s[`border${side}Color`]))
+        rules.push({y, left: r.left, right: r.right, at: `${e.localName}.${e.className}`});
+  }
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text; (text = texts.nextNode());) {
+    if (!text.data.trim() || !shown(text.parentElement)) continue;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    filled.push(...range.getClientRects());
+  }
+  filled.push(...[...document.querySelectorAll('svg, img, input, textarea, select')].map(e => e.getBoundingClientRect()));
+  rules.sort((a, b) => a.y - b.y);
+  return rules.flatMap((a, i) => {
+    const b = rules.slice(i + 1).find(b => b.y - a.y >= 6 && b.left < a.right && a.left < b.right);
+    return b && !filled.some(r => r.height && r.top < b.y - 1 && r.bottom > a.y + 1) ? [`${a.at}, ${b.at}`] : [];
+  });
+}"""
+# A full stop or comma that stands on a line by itself.
+LONE_STOPS = """() => {
+  const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text; (text = texts.nextNode());) {
+    const stop = text.data.match(/^\\s*[.,;:?!](?=\\s|$)/), block = text.parentElement.closest('p, li, dd, div');
+    if (!stop || !block) continue;
+    const range = document.createRange();
+    range.setStart(text, stop[0].length - 1);
+    range.setEnd(text, stop[0].length);
+    const own = range.getBoundingClientRect();
+    range.selectNodeContents(block);
+    const beside = [...range.getClientRects()].some(
+      r => r.width > own.width + 1 && r.top < own.bottom - 2 && r.bottom > own.top + 2);
+    if (own.width && !beside) found.push(block.innerText.slice(0, 60));
+  }
+  return found;
+}"""
+
 
 def find_chromium() -> Path | None:
     found = (shutil.which(name) for name in NAMES)

@@ -23,7 +23,7 @@ async def actor(person_id: str, **acting: str) -> Actor:
 
 
 class Story:
-    """Edith of Hebden, her daughter Ruth, her workers Wren and Sol; Bea and Cass of Todmorden."""
+    """Edith of Hebden, her daughter Ruth, her workers Wren and Sol; Bea, Cass, Tom and Kit of Todmorden."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
@@ -38,7 +38,9 @@ class Story:
             self.bea = await make.worker("Bea", rate_pence=3000, number="009876543210")
             self.cass = await make.worker("Cass", rate_pence=2800)
             self.tom = await make.person("Tom", phone="01706 960111")
+            self.kit = await make.person("Kit")
             await make.hat(self.tom, await make.circle(), "facilitator")
+            await make.hat(self.kit, await make.circle(), "treasurer")
         await self.pair.link()
         return self
 

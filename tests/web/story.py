@@ -241,7 +241,7 @@ class Walk:
             "Fay": story.fay,
             "Tess": story.tess,
         }
-        self.b.people |= {"Bea": story.bea, "Cass": story.cass, "Tom": story.tom}
+        self.b.people |= {"Bea": story.bea, "Cass": story.cass, "Tom": story.tom, "Kit": story.kit}
         with self.a.node.bound():
             people["Robin"] = await make.worker("Robin", rate_pence=2000)
             people["Tomasz"] = await make.person("Tomasz", channel="text", phone="07700 960105")

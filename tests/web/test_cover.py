@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import msgspec
+import pytest
 
+from eccoo_federation import limits
 from eccoo_federation.bodies import CoverRequested
 from eccoo_node.cover import say as words
 from eccoo_node.cover.shown import stored
@@ -81,6 +83,33 @@ async def coming(walk: Walk) -> Told:
 
 
 # ---- asking ----
+
+
+async def test_a_circle_that_can_take_no_more_requests_is_not_waited_for_and_asked_again(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = limits.OPEN_REQUESTS
+    monkeypatch.setattr(limits, "OPEN_REQUESTS", 0)
+    search = (await ask_near(walk)).search
+    edith = await walk.a.read_as("Edith")
+    await edith.press(await edith.get(f"{search}/further"), "Yes, ask them")
+    await walk.settle()
+    page = await edith.get(search)
+    assert page.heading == "We’ve asked Sol"
+    assert "Todmorden circle can’t take more requests just now. We ask it again by " in page.text
+    assert "Ring Fay, 01422 960333" in page.text
+    sol = await walk.a.read_as("Sol")
+    asked = next(link for link in (await sol.get("/home")).links if link.startswith("/asks/"))
+    await sol.press(await sol.get(asked), "Not this time")
+    assert (await edith.get(search)).heading == "Nobody we asked can come on Thursday"
+    monkeypatch.setattr(limits, "OPEN_REQUESTS", most)
+    walk.pair.move(timedelta(hours=4))
+    for _ in range(2):
+        await walk.settle()
+    page = await edith.get(search)
+    assert page.heading == "We’ve asked Todmorden circle"
+    assert "more requests" not in page.text
+    assert (await (await walk.b.read_as("Bea")).get("/requests")).links
 
 
 async def test_a_paid_worker_who_tries_to_ask_reads_who_decides_and_whom_to_ring(walk: Walk) -> None:
@@ -162,8 +191,8 @@ async def test_a_worker_of_ours_says_yes_and_is_chosen(walk: Walk) -> None:
     page = await robin.get(f"/visits/{walk.a.visits['Thursday']}")
     assert page.text == (
         "Thursday 26 November, 9am to 11am Can you come to Edith? HX7. Getting up and breakfast. At your rate it comes to £40: "
-        "you take home £34. Yes, I can come Not this time A no is shown to nobody. There is a hoist "
-        "Skill needed: moving and handling English is spoken"
+        "you take home £34. Yes, I can come Not this time A no is shown to nobody. "
+        "What is there A hoist Skill Moving and handling Language English"
     )
     done = await robin.press(page, "Yes, I can come")
     assert "Thank you. Edith knows that you offer to come on Thursday, and chooses." in done.text
@@ -189,20 +218,22 @@ async def test_what_linked_circles_see_is_shown_first_word_for_word(walk: Walk) 
     told = await ask_near(walk)
     ruth = await walk.a.read_as("Ruth", "Edith")
     page = await ruth.get(f"{told.search}/further")
-    lines = [
-        "HX7", "Thursday 26 November, 9am to 11am", "There is a hoist", "Skill needed: moving and handling", "English is spoken",
-        "£60", "Half of the fee, if called off less than 24 hours before",
-    ]  # fmt: skip
+    rows = (
+        ("Where", "HX7"), ("When", "Thursday 26 November, 9am to 11am"), ("What is there", "A hoist"),
+        ("Skill", "Moving and handling"), ("Language", "English"), ("Fee", "£60"),
+        ("If called off", "Half of the fee, less than 24 hours before"),
+    )  # fmt: skip
     assert page.text == (
         "Back Thursday 26 November, 9am to 11am Shall we ask Todmorden circle? They will see: "
-        + " ".join(lines) + " They do not see Edith’s name or address. Yes, ask them"
+        + " ".join(f"{label} {said}" for label, said in rows) + " They do not see Edith’s name or address. Yes, ask them"
     )  # fmt: skip
     assert (await ruth.press(page, "Yes, ask them")).heading == "We’ve asked Sol and Todmorden circle"
     await walk.settle()
     with walk.a.node.bound():
         sent = await fetch_value("SELECT body FROM asked_circle")
         kept = await fetch_value("SELECT words FROM consent WHERE kind = 'cover.ask_further'")
-        assert words.question(stored(sent, CoverRequested), clock.now()).lines == tuple(lines)
+        assert words.question(stored(sent, CoverRequested), clock.now()).rows == rows
+    lines = [f"{label}: {said}" for label, said in rows]
     assert kept == "\n".join(["Todmorden circle will see:", *lines, "They do not see Edith’s name or address."])
     with walk.b.node.bound():
         came = await fetch_value("SELECT body FROM open_request")
@@ -226,7 +257,7 @@ async def test_a_yes_to_a_question_that_has_changed_is_asked_again(walk: Walk) -
     again = await edith.press(page, "Yes, ask them")
     assert again.status == 422
     assert "What they will see has changed since you opened this page. Please read it again." in again.text
-    assert "There is a hoist and someone who smokes" in again.text
+    assert "What is there A hoist and someone who smokes" in again.text
     assert (await edith.press(again, "Yes, ask them")).heading == "We’ve asked Sol and Todmorden circle"
 
 
@@ -240,8 +271,8 @@ async def test_the_other_side_reads_codes_pay_and_what_they_would_take_home(walk
     assert (page.heading, page.acts) == ("Someone in HX7 needs a worker", ["Offer to come"])
     assert page.text == (
         "All that is asked Hebden circle Someone in HX7 needs a worker Thursday 26 November, 9am to 11am "
-        "You would take home £51 of the £60. Offer to come There is a hoist Skill needed: moving and handling English is spoken "
-        "£60 Half of the fee, if called off less than 24 hours before At your own £30 an hour it comes to £60: you take home £51. "
+        "You would take home £51 of the £60. Offer to come What is there A hoist Skill Moving and handling Language English "
+        "Fee £60 If called off Half of the fee, less than 24 hours before At your own £30 an hour it comes to £60: you take home £51. "
         "You get the name and the address only if they choose you. You’ll hear by 10am."
     )
     form = await bea.get(f"{told.opened}/offer")

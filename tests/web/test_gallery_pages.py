@@ -152,6 +152,27 @@ async def test_a_form_is_sent_by_keyboard_alone_without_scripts_and_what_is_wron
     assert await page.get_by_role("status").inner_text() == "We’ve told Ada’s team."
 
 
+async def test_back_shows_a_form_again_that_had_come_back_and_a_browser_keeps_nothing_of_it(
+    new_page: Pages, address: str
+) -> None:
+    page = await new_page(width=360, height=640)
+    await page.goto(f"{address}/gallery/in/ada")
+    await page.goto(f"{address}/gallery/form")
+    await page.get_by_label("Anything they should know?").fill("The key is under the pot.")
+    async with page.expect_navigation() as wrong:
+        await page.get_by_role("button", name="Ask them").click()
+    answer = await wrong.value
+    assert (answer.status, answer.headers["cache-control"]) == (422, "no-store")
+    assert await page.get_by_label("Anything they should know?").input_value() == "The key is under the pot."
+    await page.goto(f"{address}/gallery/home")
+    # Without the script Chromium has only ERR_CACHE_MISS to show.
+    await page.go_back()
+    assert page.url == f"{address}/gallery/form"
+    assert not (await page.title()).startswith("Error")
+    assert await page.get_by_label("Anything they should know?").input_value() == ""
+    assert await page.get_by_role("button", name="Ask them").is_visible()
+
+
 async def test_in_forced_colours_and_on_paper_nothing_is_lost(new_page: Pages, address: str) -> None:
     page = await new_page(width=1280)
     await page.goto(f"{address}/gallery/in/ada")

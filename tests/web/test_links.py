@@ -253,13 +253,13 @@ async def test_a_node_that_is_away_is_said_to_be_away_and_can_be_tried_now(
     await until(ada, link_id, "paused by us")
     await ada.send(f"/admin/links/{link_id}/resume")
     page = await until(ada, link_id, "Their node does not answer.")
-    assert "2 letters, kept until they are taken" in page
+    assert "2 letters. They go out as soon as their node answers." in page
     assert "Their node does not answer." in (await ada.get("/admin/links")).text
     await two_nodes.b.start()
     await links_page(ada, link_id)
     await ada.send(f"/admin/links/{link_id}/try")
     page = await until(ada, link_id, "linked</span>")
-    assert "<dd>None</dd>" in page
+    assert "<dd>Nothing</dd>" in page
 
 
 async def test_a_clock_that_is_out_is_named_on_both_screens(two_nodes: Pair, two_admins: Readers) -> None:

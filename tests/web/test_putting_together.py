@@ -131,7 +131,7 @@ async def test_a_foreign_database_is_refused_in_one_sentence(tmp_path: Path) -> 
     (tmp_path / "node.sqlite").write_bytes(b"this is no database, and was never one" * 100)
     told = await _live(create_app(Settings(), DataFolder(tmp_path), parts=PARTS, services=()))
     assert [message["type"] for message in told] == ["lifespan.startup.failed"]
-    assert told[0]["message"].endswith("cannot be opened as the node's database: file is not a database.")
+    assert told[0]["message"].endswith("cannot be opened as the node’s database: file is not a database.")
 
 
 async def test_services_live_as_long_as_the_node_with_its_database_bound(node: Node, tmp_path: Path) -> None:

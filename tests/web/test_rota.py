@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from eccoo_node.db.rows import fetch
+from tests.support import make
 from tests.web.story import Answer, Visitor, Walk
 
 
@@ -228,3 +229,29 @@ async def test_only_a_facilitator_brings_news(walk: Walk) -> None:
     for name in ("Wren", "Edith", "Tess"):
         reader = await walk.a.read_as(name)
         assert (await reader.get("/to-ring")).status == 403
+
+
+async def test_who_may_only_say_how_a_visit_went_reads_the_question_and_no_sum(walk: Walk) -> None:
+    visit = walk.a.visits["Thursday"]
+    with walk.a.node.bound():
+        for name, scopes in (("Alan", ("say_visit_went",)), ("Nell", ("say_visit_went", "money"))):
+            walk.a.people[name] = await make.person(name)
+            await make.speaks(walk.a.people[name], walk.a.people["Edith"], *scopes)
+    walk.pair.move(timedelta(days=3, hours=4))
+    await walk.settle()
+    wren = await walk.a.read_as("Wren")
+    await wren.press(await wren.get(f"/visits/{visit}/went"), "Send", answer="as_planned")
+    await walk.settle()
+    for name, sees in (("Edith", True), ("Ruth", True), ("Nell", True), ("Alan", False)):
+        reader = await walk.a.read_as(name, acting_for="" if name == "Edith" else "Edith")
+        page = await reader.get(f"/visits/{visit}/answer")
+        assert page.heading.startswith("Did Wren come")
+        assert "If nobody answers, this settles itself" in page.text
+        seen = [page, await reader.get(f"/visits/{visit}/answer?said=partly"), await reader.get(f"/visits/{visit}")]
+        assert ["£" in one.text for one in seen] == [sees] * 3
+    alan = await walk.a.read_as("Alan", acting_for="Edith")
+    assert "£" not in (await alan.get("/home")).text
+    unsent = await alan.press(await alan.get(f"/visits/{visit}/answer"), "Send my answer")
+    sent = await alan.press(unsent, "Send my answer", answer="yes")
+    assert "Thank you. Your answer is: yes, as planned." in sent.text
+    assert "£" not in unsent.text + sent.text

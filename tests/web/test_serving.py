@@ -71,5 +71,5 @@ def test_a_folder_that_holds_something_else_is_refused_in_one_sentence(tmp_path:
     (tmp_path / "node.sqlite").write_bytes(b"this is no database, and was never one" * 100)
     process = start(tmp_path, free_port())
     told = process.communicate(timeout=20)[0]
-    assert told == f"{tmp_path}/node.sqlite cannot be opened as the node's database: file is not a database.\n"
+    assert told == f"{tmp_path}/node.sqlite cannot be opened as the node’s database: file is not a database.\n"
     assert process.returncode == 1

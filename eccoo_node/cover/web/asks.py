@@ -55,7 +55,7 @@ class AskController(Controller):
         return {
             "ask": card, "open": card.live and card.answer == "" and card.starts_at > now,
             "when": clock.say_when(card.starts_at, card.ends_at, clock.zone()), "day": say.of_day(card.starts_at, now),
-            "lines": words.needs(codes), "fee": fee, "take_home": await escrow.take_home(fee),
+            "needs": words.needs(codes), "fee": fee, "take_home": await escrow.take_home(fee),
             "travel": work.travel_pence if work else 0,
         }  # fmt: skip
 

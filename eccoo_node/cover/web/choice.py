@@ -15,7 +15,7 @@ from eccoo_node.members.cards import PersonCard
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
 from eccoo_node.rota.queries import Visit
-from eccoo_node.rota.web import around, reader_of, show, visit_for
+from eccoo_node.rota.web import around, reader_of, show, visit_for, who_rings
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -142,11 +142,8 @@ class ChoiceController(Controller):
             return form_error(request, "cover/talk.html", error, visit=visit, another=another, **context)
         about: Literal["talk", "another_time"] = "another_time" if another else "talk"
         await actions.talk(actor_of(request), visit_id=visit_id, about=about, words=words)
-        helper = await members.facilitator_for(visit.person_id)
-        who = helper.called if helper else "Someone from the circle"
-        return redirect(
-            request, f"/visits/{visit_id}", reader_of(request).read_back(f"{who} has been told and will ring.")
-        )
+        notice = await who_rings(request, visit.person_id) or "That is written down."
+        return redirect(request, f"/visits/{visit_id}", reader_of(request).read_back(notice))
 
 
 async def contact_of(visit: Visit) -> PersonCard | None:

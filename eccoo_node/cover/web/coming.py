@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery
 
 from eccoo_federation.bodies import CoverRequested
 from eccoo_federation.times import parse_time
-from eccoo_node.cover import offering, queries
+from eccoo_node.cover import offering, queries, settling
 from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.shown import stored
 from eccoo_node.escrow import queries as money
@@ -30,7 +30,8 @@ class ComingController(Controller):
     async def _mine(self, request: AnyRequest, offer_id: str) -> Mine:
         mine = await queries.mine(offer_id)
         actor = actor_of(request)
-        if not access.may(actor, "cover.see_mine", mine.thing):
+        settles = mine.state == "too_late" and access.may(actor, "cover.let_go", mine.thing)
+        if not settles and not access.may(actor, "cover.see_mine", mine.thing):
             raise NotFound("This one has closed.", "offer_closed")
         return mine
 
@@ -38,7 +39,8 @@ class ComingController(Controller):
     async def coming(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         """(q, r, t) Whatever holds now."""
         mine = await self._mine(request, offer_id)
-        return await show(request, "cover/coming.html", **await self._coming(mine))
+        may_let_go = access.may(actor_of(request), "cover.let_go", mine.thing)
+        return await show(request, "cover/coming.html", may_let_go=may_let_go, **await self._coming(mine))
 
     async def _coming(self, mine: Mine) -> dict[str, Any]:
         now, circle = clock.now(), await links.circle(mine.link_id)
@@ -48,12 +50,13 @@ class ComingController(Controller):
         home = sharing.shares(terms, mine.fee_pence).worker_pence + mine.travel_pence
         told = mine.told or {}
         line = await money.line(f"away:{mine.id}") if mine.state == "settled" else None
-        phase = msgspec.json.decode(mine.machine).get("phase", "")
+        state = msgspec.json.decode(mine.machine)
         return {
             "mine": mine, "told": told, "their_circle": circle, "when": clock.say_when(mine.starts_at, mine.ends_at, clock.zone()),
             "day": say.of_day(mine.starts_at, now), "on_day": say.on_day(mine.starts_at, now),
             "hear_by": say.by_time(reply_by if reply_by > now else mine.go_no_go_at, now),
-            "take_home": pounds(home), "begun": mine.starts_at <= now, "not_chosen": phase == "declined",
+            "take_home": pounds(home), "begun": mine.starts_at <= now, "not_chosen": state.get("phase") == "declined",
+            "let_go": state.get("let_go", False),
             "called": told.get("called") or f"someone in {mine.area}",
             "settled": pounds(line.worker_pence) if line else "",
         }  # fmt: skip
@@ -86,6 +89,14 @@ class ComingController(Controller):
         return redirect(
             request, "/week", reader_of(request).read_back(f"They have been told, and look for someone else.{ring}")
         )
+
+    @post("/coming/{offer_id:str}/let-go", opt={"action": "cover.let_go"})
+    async def let_go(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
+        actor, mine = actor_of(request), await queries.mine(offer_id)
+        if not access.may(actor, "cover.let_go", mine.thing):
+            raise NotFound("This one has closed.", "offer_closed")
+        await settling.let_go(actor, offer_id=offer_id)
+        return redirect(request, "/home", f"Written down. {mine.called} is told that nothing is paid.")
 
     @get("/coming/{offer_id:str}/went", opt={"action": "cover.say_away"})
     async def how_it_went(

@@ -1,5 +1,6 @@
 """Home: today, and what waits for you, in sentences, for each hat someone wears."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,6 @@ from litestar import Controller, Response, get
 
 from eccoo_node.cover import lists, queries
 from eccoo_node.cover.queries import Mine
-from eccoo_node.cover.rules import SEEING_COVER
 from eccoo_node.cover.web.week import entry
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
@@ -18,6 +18,7 @@ from eccoo_node.rota import news as news_of
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
 from eccoo_node.rota.queries import News, Visit
+from eccoo_node.rota.rules import SEEING_COVER
 from eccoo_node.rota.say import Reader
 from eccoo_node.rota.web import Bring, for_others, reader_of, show, to_bring
 from eccoo_node.web.ask import AnyRequest
@@ -44,7 +45,8 @@ class Item(msgspec.Struct, frozen=True):
     button: str
     kind: str = ""
     speak_for: str = ""
-    speak_for_called: str = ""
+    # Nothing is asked of the reader: it only says how something stands.
+    tells: bool = False
 
 
 def search_item(search: lists.Search, visit: Visit, reader: Reader, now: datetime) -> Item:
@@ -69,11 +71,13 @@ def search_item(search: lists.Search, visit: Visit, reader: Reader, now: datetim
             path,
             "See how it stands",
             "waiting",
+            tells=True,
         )
     if search.state == "wants_payer":
         return Item(
-            4, f"{search.chosen} costs more {day}", "Whoever pays is asked first.", path, "See how it stands", "waiting"
-        )
+            4, f"{search.chosen} costs more {day}", "Whoever pays is asked first.", path, "See how it stands", "waiting",
+            tells=True,
+        )  # fmt: skip
     if search.offers:
         some = "Someone offers" if search.offers == 1 else f"{say.count(search.offers).capitalize()} people offer"
         return Item(
@@ -90,6 +94,7 @@ def search_item(search: lists.Search, visit: Visit, reader: Reader, now: datetim
         path,
         "See how it stands",
         "waiting",
+        tells=True,
     )
 
 
@@ -118,13 +123,20 @@ class Says(msgspec.Struct, frozen=True):
         )
 
 
-async def waiting(says: dict[str, Says], reader: Reader, now: datetime) -> list[tuple[Item, str]]:
-    """What waits for these people, each with whose it is; in three statements, however many people are named."""
+async def waiting(
+    says: dict[str, Says], reader: Reader, now: datetime, asked_to_pay: Collection[str]
+) -> list[tuple[Item, str]]:
+    """What waits for these people, each with whose it is; in three statements, however many people are named.
+
+    A search that waits for the reader's own yes to its price is left to `for_payer`: one matter is said once.
+    """
     ids = sorted(says)
     searches, gaps = await lists.searches_for(ids), await rota.gaps(ids, now)
     found = []
     for visit in gaps:
         may = says[visit.person_id]
+        if visit.id in asked_to_pay:
+            continue
         if visit.id in searches and may.cover:
             found.append((search_item(searches[visit.id], visit, reader, now), visit.person_id))
         elif visit.id not in searches and may.asks:
@@ -139,7 +151,7 @@ async def waiting(says: dict[str, Says], reader: Reader, now: datetime) -> list[
     return found
 
 
-async def for_speaker(actor: Actor, reader: Reader, now: datetime) -> list[Item]:
+async def for_speaker(actor: Actor, reader: Reader, now: datetime, asked_to_pay: Collection[str]) -> list[Item]:
     """What waits for the people someone speaks for; to act on it they first say for whom they speak."""
     cards = {card.id: card for card in await members.spoken_for_by(actor.person_id)}
     if not cards:
@@ -150,10 +162,8 @@ async def for_speaker(actor: Actor, reader: Reader, now: datetime) -> list[Item]
         if id_ in cards
     }
     return [
-        msgspec.structs.replace(
-            item, button=f"Speak for {cards[person].called}", speak_for=person, speak_for_called=cards[person].called
-        )
-        for item, person in await waiting(says, Reader(reader.id, reader.called, "speaks"), now)
+        msgspec.structs.replace(item, button=f"Speak for {cards[person].called}", speak_for=person)
+        for item, person in await waiting(says, Reader(reader.id, reader.called, "speaks"), now, asked_to_pay)
     ]
 
 
@@ -231,9 +241,9 @@ def mine_item(mine: Mine, now: datetime) -> Item:
     )
 
 
-async def for_payer(reader: Reader, now: datetime) -> list[Item]:
+async def for_payer(searches: dict[str, lists.Search], reader: Reader, now: datetime) -> list[Item]:
+    """Prices that wait for the reader's own yes; the searches by their visit."""
     found = []
-    searches = {s.visit_id: s for s in await lists.searches_to_pay(reader.id)}
     for visit in await rota.visits_named(list(searches)):
         search = searches[visit.id]
         title = f"{search.chosen} costs more {say.on_day(visit.starts_at, now)}"
@@ -311,11 +321,11 @@ class HomeController(Controller):
         actor, reader, now = actor_of(request), reader_of(request), clock.now()
         own = reader.mode != "speaks"
         says = Says() if own else Says.of((await members.scopes_by_person(actor.person_id)).get(reader.id, frozenset()))
-        items = [item for item, _ in await waiting({reader.id: says}, reader, now)]
-        if says.pays:
-            items += await for_payer(reader, now)
+        to_pay = {s.visit_id: s for s in await lists.searches_to_pay(reader.id)} if says.pays else {}
+        items = [item for item, _ in await waiting({reader.id: says}, reader, now, to_pay)]
+        items += await for_payer(to_pay, reader, now)
         if not actor.acting_for:
-            items += await for_speaker(actor, reader, now)
+            items += await for_speaker(actor, reader, now, to_pay)
         if reader.writes or (not actor.acting_for and actor.wears("worker", "volunteer")):
             items += await for_worker(reader, now)
         items.sort(key=lambda item: item.rank)

@@ -8,7 +8,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from eccoo_federation.bodies import CoverRequested
-from eccoo_node.cover import actions, queries
+from eccoo_node.cover import actions, queries, settling
 from eccoo_node.cover import say as words
 from eccoo_node.cover.near import candidates
 from eccoo_node.cover.queries import Offer, Request
@@ -163,6 +163,7 @@ class SearchController(Controller):
             circles[a.link_id].name for a in asked
             if not a.answer and a.link_id in circles and a.link_id not in offered_from
         ]  # fmt: skip
+        full = [circles[a.link_id].name for a in asked if a.answer == queries.FULL and a.link_id in circles]
         people = await members.people({o.worker_id or "" for o in live} | {thing.payer_id})
         aside = await actions.aside_pence(visit)
         payer = people.get(thing.payer_id)
@@ -173,8 +174,8 @@ class SearchController(Controller):
                  "person": face_of(o, people)} for o in live
                 if found.state == "asking" or (found.state == "wants_payer" and o.id != found.chosen_offer)],
             "waiting": say.names(waiting), "nobody": bool(near) and not waiting,
-            "all_circles_no": bool(asked) and all(a.answer for a in asked),
-            "none_asked": not near and not asked,
+            "full": say.names(full), "full_one": len(full) == 1,
+            "none_asked": not near and len(full) == len(asked),
             "chosen": chosen, "their_circle": await circle_of(request, chosen) if chosen else None,
             "ring": [Numbers(c.name, c.phone) for i, c in circles.items() if i in ({chosen.link_id} if chosen else offered_from)],
             "may_ask": access.may(actor, "cover.ask", thing),
@@ -184,6 +185,7 @@ class SearchController(Controller):
             "pays_as_oneself": bool(actor.acting_for) and actor.via not in {"phone", "paper"} and actor.person_id == thing.payer_id,
             "next_news": say.by_time(found.next_news_at, now), "sure_by": say.by_time(found.go_no_go_at, now),
             "contact": await contact_of(visit) if visit.cannot_be_missed or found.unsure else None,
+            "may_take": found.ended_reason == "claimed_late" and access.may(actor, "cover.take_after_all", thing),
             "may_override": access.may(actor, "cover.override", thing),
         }  # fmt: skip
 
@@ -259,6 +261,13 @@ class SearchController(Controller):
             context = await self._by_phone(request, found, visit) | await around(request, visit.person_id)
             return form_error(request, "cover/override.html", error, **context)
         return redirect(request, f"/cover/{request_id}", "Written down.")
+
+    @post("/cover/{request_id:str}/after-all", opt={"action": "cover.take_after_all"})
+    async def after_all(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
+        actor = actor_of(request)
+        await seen_by(actor, request_id)
+        await settling.take_after_all(actor, request_id=request_id)
+        return redirect(request, f"/cover/{request_id}", "Written down. The money is set aside again.")
 
 
 class Shown(msgspec.Struct, frozen=True):

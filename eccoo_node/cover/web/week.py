@@ -9,7 +9,6 @@ from litestar.params import FromPath
 
 from eccoo_node.cover import lists, queries
 from eccoo_node.cover.queries import Mine
-from eccoo_node.escrow import queries as escrow
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound
@@ -19,7 +18,7 @@ from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.say import Reader
-from eccoo_node.rota.web import reader_of, show, told_lines, visit_for
+from eccoo_node.rota.web import money_of, reader_of, show, told_lines, visit_for
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect
@@ -94,7 +93,11 @@ def away_entry(mine: Mine) -> Entry:
     """A visit in another circle, in the worker's own week."""
     told, zone = mine.told or {}, clock.zone()
     hours = f"{clock.say_time(mine.starts_at, zone)} to {clock.say_time(mine.ends_at, zone)}"
-    words = {"coming": ("certain", "you are coming"), "said": ("waiting", "waits for an answer")}
+    words = {
+        "coming": ("certain", "you are coming"),
+        "said": ("waiting", "waits for an answer"),
+        "too_late": ("waiting", "people settle it"),
+    }
     return Entry(
         f"/coming/{mine.id}", PersonCard("", told.get("called") or f"Someone in {mine.area}"), hours,
         told.get("address") or f"{mine.area}, another circle", words.get(mine.state, ("certain", "went ahead")), mine.starts_at,
@@ -165,19 +168,16 @@ class WeekController(Controller):
         if not access.may(actor, "rota.see_visit", found.thing):
             return await self._elsewhere(request, found)
         visit = await visit_for(actor, visit_id)
-        line = await escrow.line(visit.line) if visit.line else None
         comes, instead = reader.comes(visit), say.replaced(visit, reader)
         spoken = "person" in await rota.said(visit.id)
         thing = await queries.thing_of(visit, payer=True)
         may_ask = not comes and access.may(actor, "cover.ask", thing)
         must = await members.must_know(visit.person_id) if comes and not instead and visit.state == "planned" else None
         faces = await members.people({visit.person_id, visit.worker_id or ""})
-        # Being in the team is no say in the money: whoever comes, asks, chooses or pays sees it, and whoever helps them.
-        sees_money = (comes and not instead) or access.may(actor, "cover.see_paying", thing)
         return await show(
             request, "cover/visit.html", visit.person_id, visit=visit, comes=comes, may_ask=may_ask, must=must,
             sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now, answered=spoken), past=visit.starts_at <= now,
-            over=visit.ends_at <= now, money=say.money(visit, line, reader, now) if sees_money else "",
+            over=visit.ends_at <= now, money=await money_of(actor, reader, visit, thing),
             settles=say.settles(visit, now) if visit.state == "said" else "",
             told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
             them=faces.get(visit.person_id), who=entry(visit, reader, faces, now).person,

@@ -99,7 +99,7 @@ class SignInController(Controller):
         called = await sign_in.who_is_asked(token)
         going_to = request.query_params.get("next", "")
         if called is None:
-            return render(request, "members/sign_in_over.html", status=410)
+            return await self._over(request, token)
         return render(request, "members/sign_in_link.html", called=called, token=token, next=going_to)
 
     @post("/sign-in/{token:str}", opt={"action": "public"})
@@ -110,7 +110,14 @@ class SignInController(Controller):
                 token, client=ask_of(request).address, device=device_of(request)
             )
         except Conflict as error:
-            return form_error(request, "members/sign_in_over.html", error, status=429)
+            return form_error(request, "members/sign_in_over.html", error, status=429, became="wait", token=token)
         if signed_in is None:
-            return render(request, "members/sign_in_over.html", status=410)
+            return await self._over(request, token)
         return _let_in(request, signed_in, read_form(request, WhereTo).next)
+
+    async def _over(self, request: AnyRequest, token: str) -> Response[Any]:
+        """What happened to a link that no longer signs anyone in, said only to whoever holds it whole."""
+        became, kind = await sign_in.what_became_of(token)
+        return render(
+            request, "members/sign_in_over.html", status=410, became=became, kind=kind, by_mail=carrier() is not None
+        )

@@ -73,9 +73,10 @@ class SpeakingController(Controller):
         requires(actor, "members.see_who_speaks", Thing("person", subject, subject))
         voices = await queries.voices_for(subject)
         people = await queries.people([voice.speaker_id for voice in voices])
+        helper = await queries.facilitator_for(subject)
         return render(
             request, "members/speaks_for_me.html", speakers=_by_speaker(voices, people), subject=subject,
-            scope_words=SCOPE_WORDS, helper=await queries.facilitator_for(subject),
+            scope_words=SCOPE_WORDS, helper=helper, you_help=helper is not None and helper.person_id == actor.person_id,
             since=partial(say_since, zone=zone), at_once=said_at_once,
         )  # fmt: skip
 

@@ -72,7 +72,7 @@ def test_a_thing_that_names_nobody_is_nobodys() -> None:
     )] == []  # fmt: skip
 
 
-@pytest.mark.parametrize("action", ["cover.override", "cover.resolve"])
+@pytest.mark.parametrize("action", ["cover.override", "cover.resolve", "cover.take_after_all"])
 def test_a_facilitator_who_is_paid_in_the_team_settles_nothing_about_its_cover(action: str) -> None:
     assert may(facilitator("fay"), action, VISIT)
     assert not may(facilitator("pell", PAID), action, VISIT)
@@ -80,8 +80,9 @@ def test_a_facilitator_who_is_paid_in_the_team_settles_nothing_about_its_cover(a
 
 def test_nobody_writes_down_what_their_own_pay_comes_to() -> None:
     mine = Thing("my_offer", "o", worker_id="fay", link_id="l")
-    assert not may(facilitator("fay"), "cover.resolve_away", mine)
-    assert may(facilitator("sol"), "cover.resolve_away", mine)
+    for action in ("cover.resolve_away", "cover.let_go"):
+        assert not may(facilitator("fay"), action, mine)
+        assert may(facilitator("sol"), action, mine)
 
 
 def test_a_worker_plans_no_visit_for_whom_they_are_paid_to_come_to() -> None:

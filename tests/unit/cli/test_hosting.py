@@ -97,12 +97,37 @@ def test_init_asks_what_it_is_not_told(tmp_path: Path) -> None:
     assert "Our hill has its node" in done.stdout
 
 
-@pytest.mark.parametrize("wrong", [("--public-url", "hill.example"), ("--public-url", "", "--email", "not an address"),
-                                   ("--public-url", "", "--called", " ")])  # fmt: skip
-def test_a_wrong_answer_leaves_the_way_free_for_a_right_one(tmp_path: Path, wrong: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("wrong", [
+    ("--name", " "), ("--name", "x" * 121), ("--phone", "ring me"), ("--public-url", "hill.example"),
+    ("--public-url", "https://hill.example:99999"), ("--called", " "), ("--email", "not an address"),
+])  # fmt: skip
+def test_a_wrong_answer_is_named_and_leaves_nothing_behind(tmp_path: Path, wrong: tuple[str, str]) -> None:
     home = tmp_path / "node"
-    one_sentence(made(home, *wrong))
-    assert made(home).returncode == 0
+    done = eccoo(tmp_path, "init", *ANSWERS, *LOCAL, *wrong, env={"ECCOO_HOME": str(home)})
+    assert one_sentence(done).startswith(f"{wrong[0]}: Write ")
+    assert not home.exists()
+
+
+def test_a_wrong_answer_is_asked_for_again_where_it_was_given(tmp_path: Path) -> None:
+    home = tmp_path / "node"
+    typed = ["Our hill", "Heptonstall", "none", "01632 960001", "hill.example", "", "Ann", "ann", "ann@hill.example"]
+    done = subprocess.run(
+        [*ECCOO, "init"], input="\n".join(typed[:6]) + "\n", env=environment(home), cwd=tmp_path,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert not home.exists()
+    done = subprocess.run(
+        [*ECCOO, "init"], input="\n".join(typed) + "\n", env=environment(home), cwd=tmp_path,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = [line for line in (done.stdout + done.stderr).splitlines() if "Write a" in line]
+    assert [sentence for sentence in (
+        "Write a phone number with its area code", "Write an address such as https://circle.example",
+        "Write an email address such as",
+    ) if sentence not in "".join(said)] == []  # fmt: skip
+    assert 'phone = "01632 960001"' in (home / "eccoo.toml").read_text()
 
 
 def test_the_folder_is_for_the_nodes_own_user(tmp_path: Path) -> None:

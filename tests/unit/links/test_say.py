@@ -108,5 +108,6 @@ def test_when_we_call_again(at: datetime | None, words: str) -> None:
 
 def test_how_many_letters_wait() -> None:
     assert [say.waiting(n) for n in (0, 1, 12)] == [
-        "None", "One letter, kept until they are taken", "12 letters, kept until they are taken",
+        "Nothing", "One letter. It goes out as soon as their node answers.",
+        "12 letters. They go out as soon as their node answers.",
     ]  # fmt: skip

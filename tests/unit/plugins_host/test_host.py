@@ -148,7 +148,7 @@ async def test_each_app_has_its_own_manager(site: Site, plugins: Shelf, node: No
 
 async def test_a_hook_never_runs_inside_a_transaction(node: Node) -> None:
     async with write():
-        with pytest.raises(RuntimeError, match="a plugin's hook inside a transaction"):
+        with pytest.raises(RuntimeError, match="a plugin’s hook inside a transaction"):
             await in_thread(lambda: None, "declare", 1)
 
 

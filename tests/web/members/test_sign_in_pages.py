@@ -1,9 +1,13 @@
 """Signing in with a plain browser."""
 
+from datetime import timedelta
+
 import pytest
 
 from eccoo_node.app import Shell
 from eccoo_node.db.rows import fetch
+from eccoo_node.kernel.access import COMMAND
+from eccoo_node.members import sign_in
 from tests.support import make
 from tests.support.letters import KeptLetters
 from tests.support.node import Node
@@ -45,6 +49,45 @@ async def test_the_link_is_read_ten_times_and_still_signs_in_once(
         assert "SameSite=lax" in cookie
         assert "Ada" in (await other.get("/sessions")).text
     assert (await reader.get(path)).status_code == 410
+
+
+async def test_a_link_that_no_longer_works_says_what_happened_to_it(
+    node: Node, reader: Reader, letters: KeptLetters
+) -> None:
+    await make.person("Ada", email=ADDRESS)
+    await ask(reader, ADDRESS)
+    await post_and_settle(node, letters)
+    used = f"/sign-in/{letters.link()}"
+    await reader.get(used)
+    # The same page, sent twice: what the second is told is true too.
+    await reader.send(used)
+    page = await reader.get(used)
+    assert "<h1>This link has been used</h1>" in page.text
+    assert "ten minutes" not in page.text
+    await ask(reader, ADDRESS)
+    await post_and_settle(node, letters)
+    late = f"/sign-in/{letters.link()}"
+    assert "Hello Ada" in (await reader.get(late)).text
+    node.clock.move(timedelta(minutes=11))
+    assert "<h1>This link has run out</h1>" in (await reader.send(late)).text
+    assert "It worked for ten minutes." in (await reader.get(late)).text
+    unknown = await reader.get("/sign-in/not-a-link-of-ours")
+    assert (unknown.status_code, "<h1>This link doesn’t work</h1>" in unknown.text) == (410, True)
+
+
+async def test_a_set_up_link_says_how_the_next_one_is_made(reader: Reader) -> None:
+    person = await make.person("Ann")
+    await make.hat(person, await make.circle(), "admin")
+    first = (await sign_in.make_setup_link(COMMAND)).token
+    second = (await sign_in.make_setup_link(COMMAND)).token
+    path = f"/sign-in/{second}"
+    await reader.get(path)
+    assert (await reader.send(path)).status_code == 303
+    for token in (first, second):
+        page = await reader.get(f"/sign-in/{token}")
+        assert "It has signed someone in already, or a newer one has taken its place." in page.text
+        assert "eccoo enter" in page.text
+        assert "minutes" not in page.text
 
 
 async def test_the_digits_sign_in_where_they_were_asked(node: Node, reader: Reader, letters: KeptLetters) -> None:

@@ -1,0 +1,66 @@
+"""What a worker said reached the other circle after its fortnight: what each of them reads, and the two buttons."""
+
+from datetime import timedelta
+
+from tests.web.story import Walk
+from tests.web.test_cover import Told, coming
+
+
+async def came_too_late(walk: Walk) -> Told:
+    told = await coming(walk)
+    walk.pair.move(timedelta(days=3, hours=4))
+    await walk.settle()
+    await walk.a.node.stop()
+    bea = await walk.b.read_as("Bea")
+    await bea.press(await bea.get(f"{told.offers['Bea']}/went"), "Send", answer="as_planned")
+    for by in (timedelta(minutes=5), timedelta(days=14, hours=1)):
+        walk.pair.move(by)
+        await walk.b.node.settle()
+        await walk.a.node.settle()
+    await walk.a.node.start()
+    for _ in range(3):
+        walk.pair.move(timedelta(hours=1))
+        await walk.settle()
+    return told
+
+
+async def test_whoever_can_settle_it_reads_what_happened_and_whom_to_ring(walk: Walk) -> None:
+    told = await came_too_late(walk)
+    mine = told.offers["Bea"]
+    bea = await (await walk.b.read_as("Bea")).get(mine)
+    assert (bea.heading, bea.acts) == ("Your visit in HX7 on Thursday 26 November is not settled", [])
+    assert "reached Hebden circle more than a fortnight after it" in bea.text
+    for name in ("Tom", "Kit"):
+        page = await (await walk.b.read_as(name)).get(mine)
+        assert page.heading == "Bea’s visit in HX7 on Thursday 26 November is not settled"
+        assert page.acts == ["We agreed that nothing is paid"]
+    assert (await (await walk.b.read_as("Cass")).get(mine)).status == 404
+    for name in ("Bea", "Tom", "Kit"):
+        assert mine in (await (await walk.b.read_as(name)).get("/home")).links
+    fay = await walk.a.read_as("Fay")
+    assert told.search in (await fay.get("/home")).links
+    assert (await fay.get(told.search)).acts == ["We agreed that it is paid"]
+    assert "We agreed" not in (await (await walk.a.read_as("Edith")).get(told.search)).text
+
+
+async def test_the_two_buttons_write_down_what_was_agreed(walk: Walk) -> None:
+    told = await came_too_late(walk)
+    fay = await walk.a.read_as("Fay")
+    page = await fay.press(await fay.get(told.search), "We agreed that it is paid")
+    assert page.text.startswith("Written down. The money is set aside again.")
+    for _ in range(3):
+        await walk.settle()
+    edith = await walk.a.read_as("Edith")
+    page = await edith.get(f"/visits/{walk.a.visits['Thursday']}/answer")
+    assert "When you say it went ahead, £56.10 goes to Bea" in page.text
+    bea = await (await walk.b.read_as("Bea")).get(told.offers["Bea"])
+    assert bea.heading.startswith("Thank you.")
+
+
+async def test_what_is_let_go_says_so_to_the_worker(walk: Walk) -> None:
+    told = await came_too_late(walk)
+    tom = await walk.b.read_as("Tom")
+    page = await tom.press(await tom.get(told.offers["Bea"]), "We agreed that nothing is paid")
+    assert page.text.startswith("Written down. Bea is told that nothing is paid.")
+    bea = await (await walk.b.read_as("Bea")).get(told.offers["Bea"])
+    assert "Your circle and Hebden circle agreed that nothing is paid for it." in bea.text
