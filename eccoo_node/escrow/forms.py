@@ -21,6 +21,20 @@ class SharesForm(msgspec.Struct):
     }
 
 
+class WritingForm(msgspec.Struct):
+    """One thing that happened to the money. Which of these are asked depends on what it was. `key` is the page's own."""
+
+    amount: Annotated[str, msgspec.Meta(max_length=20)]
+    key: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
+    payer: str = ""
+    receipt: str = ""
+    refund: str = ""
+    fee: Annotated[str, msgspec.Meta(max_length=20)] = ""
+    purpose: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    because: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    SAY: ClassVar[dict[str, str]] = {"amount": "Write a sum, such as 100 or 17.50."}
+
+
 class TopUpForm(msgspec.Struct):
     """Money that came into the bank: whose, how much, and what the bank says of it. `key` is the page's own."""
 

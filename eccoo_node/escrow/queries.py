@@ -369,6 +369,14 @@ async def postings_of(entry_id: int) -> list[tuple[str, str, str, int]]:
     return [(row[0], row[1], row[2], int(row[3])) for row in rows]
 
 
+async def waiting_on(code: str) -> dict[str, int]:
+    """What stands on each sub-account of an account that we owe, oldest first: receipts, or refunds on their way."""
+    rows = await fetch(
+        "SELECT holder, balance_pence FROM account WHERE code = ? AND balance_pence < 0 ORDER BY id", code
+    )
+    return {row[0]: -int(row[1]) for row in rows}
+
+
 async def last_entry(reference: str) -> int | None:
     """The newest entry of a line."""
     value = await fetch_value(

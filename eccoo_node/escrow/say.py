@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from eccoo_node.escrow.queries import Decided, OwedEntry
-from eccoo_node.escrow.statements import BetweenCircles, PayerStatement, Row, WorkerStatement
+from eccoo_node.escrow.statements import BetweenCircles, PayerLine, PayerStatement, Row, WorkerStatement
 from eccoo_node.escrow.telling import Told
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.money import percent, pounds
@@ -50,6 +50,12 @@ def fund(code: str) -> str:
     """Out of what someone pays, where that is worth saying."""
     named = {"own": "", "direct_payment": "direct payment", "local_authority": "the council", "nhs": "NHS budget"}
     return named.get(code, code.replace("_", " "))
+
+
+def payer(one: PayerLine) -> str:
+    """ "Ada, paid by Fern (direct payment)"."""
+    out_of = fund(one.fund)
+    return f"{one.called} ({out_of})" if out_of else one.called
 
 
 def coming(row: Row, *, yours: bool, called: str) -> str:

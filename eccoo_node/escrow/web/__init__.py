@@ -2,7 +2,8 @@
 
 from eccoo_node.escrow.web.money import NAV, MoneyController
 from eccoo_node.escrow.web.shares import SharesController
+from eccoo_node.escrow.web.writing import WritingController
 
-CONTROLLERS = [MoneyController, SharesController]
+CONTROLLERS = [MoneyController, SharesController, WritingController]
 
 __all__ = ["CONTROLLERS", "NAV"]

@@ -28,12 +28,6 @@ def _listed(rows: list[Row], words: Callable[[Row], str]) -> list[tuple[str, str
     return [(say.visit(row.told), words(row)) for row in rows]
 
 
-def _payer(one: PayerLine) -> str:
-    """ "Ada, paid by Fern (direct payment)"."""
-    out_of = say.fund(one.fund)
-    return f"{one.called} ({out_of})" if out_of else one.called
-
-
 def _books(found: Overview) -> dict[str, Any]:
     """The treasurer's part: sentences, what it consists of, and the accounts."""
     held, disputed = found.owed("2100"), found.owed("2110")
@@ -173,7 +167,7 @@ async def _known(actor: Actor, payer_id: str) -> PayerLine:
 
 async def _choices(request: AnyRequest) -> dict[str, Any]:
     payers = await statements.payers(actor_of(request))
-    return {"payers": [("", "Choose"), *((one.payer_id, _payer(one)) for one in payers)]}
+    return {"payers": [("", "Choose"), *((one.payer_id, say.payer(one)) for one in payers)]}
 
 
 async def _between(actor: Actor, link_id: str) -> BetweenCircles:

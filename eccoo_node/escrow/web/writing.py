@@ -1,0 +1,194 @@
+"""What a treasurer writes in the books by hand: one short form for each kind of thing that happens."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.params import FromPath
+
+from eccoo_node.escrow import queries, say, statements, treasury
+from eccoo_node.escrow.forms import WritingForm
+from eccoo_node.kernel import access
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.kernel.ids import new_id
+from eccoo_node.kernel.money import parse_pounds, pounds
+from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.forms import FormError, form_error, read_form
+from eccoo_node.web.guards import actor_of
+from eccoo_node.web.page import redirect, render
+
+Do = Callable[[Actor, WritingForm, int, str], Awaitable[int]]
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """One thing that happens. `asks`: payer, receipt, fee, purpose, because. `because` is what that field is called."""
+
+    title: str
+    words: str
+    asks: tuple[str, ...]
+    do: Do
+    because: str = ""
+
+
+def _fee(form: WritingForm) -> int:
+    return parse_pounds(form.fee or "0", field="fee")
+
+
+KINDS: dict[str, Kind] = {
+    "unknown": Kind(
+        "Money came in, and nobody knows whose it is",
+        "It is looked after until it is known. Then it goes to its payer, or back.",
+        (),
+        lambda by, form, pence, key: treasury.receive_unmatched(by, f"receipt:{form.key}", pence, key),
+    ),
+    "match": Kind(
+        "It is known whose money it is",
+        "Of money that came in before, this much is theirs.",
+        ("receipt", "payer"),
+        lambda by, form, pence, key: treasury.match(by, form.receipt, form.payer, pence, key),
+    ),
+    "send-back": Kind(
+        "Money that is nobody’s here goes back",
+        "It goes to the account it came from. Write down below when the bank has sent it.",
+        ("receipt", "because"),
+        lambda by, form, pence, key: treasury.send_back(by, form.receipt, pence, key, because=form.because),
+        "Why does it go back?",
+    ),
+    "refund": Kind(
+        "A payer wants back what is not set aside",
+        "It goes to the same payer, out of the same fund. Write down below when the bank has sent it.",
+        ("payer", "because"),
+        lambda by, form, pence, key: treasury.refund(by, form.payer, pence, key, because=form.because),
+        "If the person has died: on whose authority, and what have you seen?",
+    ),
+    "refund-sent": Kind(
+        "The bank has sent a refund",
+        "It has left the account in which we look after money.",
+        ("refund",),
+        lambda by, form, pence, key: treasury.refund_left(by, form.refund, pence, key),
+    ),
+    "bounced": Kind(
+        "A payment bounced",
+        "It comes off what is not set aside. What is missing then, they owe us, and the circle’s own money stands in.",
+        ("payer",),
+        lambda by, form, pence, key: treasury.bounce(by, form.payer, pence, key),
+    ),
+    "paid-owing": Kind(
+        "Someone paid what they owed us",
+        "It came into the circle’s own account.",
+        ("payer",),
+        lambda by, form, pence, key: treasury.paid_owing(by, form.payer, pence, key),
+    ),
+    "goodwill": Kind(
+        "The circle gives a payer something back",
+        "Out of the circle’s own money. It can be set aside for visits.",
+        ("payer", "because"),
+        lambda by, form, pence, key: treasury.goodwill(by, form.payer, pence, key, because=form.because),
+        "Why?",
+    ),
+    "swept": Kind(
+        "What the circle has earned leaves the account",
+        "From the account in which we look after money to the circle’s own.",
+        (),
+        lambda by, form, pence, key: treasury.sweep(by, pence, key),
+    ),
+    "gift": Kind(
+        "Someone gave the circle money",
+        "A gift for one purpose is kept apart for it.",
+        ("purpose",),
+        lambda by, form, pence, key: treasury.donation(by, pence, key, fund=form.purpose),
+    ),
+    "interest": Kind(
+        "The bank paid interest",
+        "On the money we look after. It is the circle’s, and moves to its own account.",
+        (),
+        lambda by, form, pence, key: treasury.interest(by, pence, key),
+    ),
+    "card": Kind(
+        "A payer paid by card",
+        "The whole sum is theirs at once, though the card company still has it.",
+        ("payer",),
+        lambda by, form, pence, key: treasury.gateway_top_up(by, form.payer, pence, key),
+    ),
+    "card-sent": Kind(
+        "The card company has sent what it had",
+        "Write the whole sum, and what it kept for itself. The circle bears that.",
+        ("fee",),
+        lambda by, form, pence, key: treasury.gateway_paid(by, pence, _fee(form), key),
+    ),
+    "finders-fee": Kind(
+        "A payer leaves with their worker, for a finder’s fee",
+        "With their yes it comes out of what is not set aside; without it, they owe it.",
+        ("payer", "because"),
+        lambda by, form, pence, key: treasury.finders_fee(by, form.payer, pence, key, agreed=form.because),
+        "If they said yes: how, and when?",
+    ),
+}
+
+
+class WritingController(Controller):
+    """Each kind asks its own door; the list and the forms are the treasurer's alone."""
+
+    include_in_schema = False
+
+    @get("/money/write", opt={"action": "money.see_books"})
+    async def index(self, request: AnyRequest) -> Response[Any]:
+        """What happened?"""
+        access.requires(actor_of(request), "money.see_books", Thing("books"))
+        cards = [{"path": f"/money/write/{name}", "title": kind.title} for name, kind in KINDS.items()]
+        return render(request, "money/write.html", cards=cards)
+
+    @get("/money/write/{kind:str}", opt={"action": "money.see_books"})
+    async def about(self, request: AnyRequest, kind: FromPath[str]) -> Response[Any]:
+        return render(request, "money/writing.html", **await _facts(request, kind), key=new_id())
+
+    @post("/money/write/{kind:str}", opt={"action": "money.see_books"})
+    async def write(self, request: AnyRequest, kind: FromPath[str]) -> Response[Any]:
+        facts = await _facts(request, kind)
+        try:
+            form = read_form(request, WritingForm)
+            pence = parse_pounds(form.amount)
+            await _known(facts, form)
+            await KINDS[kind].do(actor_of(request), form, pence, f"write:{form.key}")
+        except (FormError, Invalid, Conflict) as error:
+            return form_error(request, "money/writing.html", error, **facts, key=new_id())
+        return redirect(request, "/money/write", f"{pounds(pence)} is written down.")
+
+
+async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
+    """What the form of this kind shows. Raises NotFound for a kind that there is not."""
+    actor = actor_of(request)
+    access.requires(actor, "money.see_books", Thing("books"))
+    kind = KINDS.get(name)
+    if kind is None:
+        raise NotFound("There is no such page.", "no_page")
+    payers = await statements.payers(actor) if "payer" in kind.asks or "refund" in kind.asks else []
+    waiting = await queries.waiting_on("2090" if "receipt" in kind.asks else "2500") if kind.asks else {}
+    words = {one.payer_id: say.payer(one) for one in payers}
+    return {
+        "name": name,
+        "kind": kind,
+        "payers": [("", "Choose"), *words.items()],
+        "receipts": [("", "Choose"), *((of, f"{pounds(pence)}, still nobody’s") for of, pence in waiting.items())],
+        "refunds": [
+            ("", "Choose"),
+            *(
+                (of, f"{words.get(of, 'Money that was nobody’s here')}: {pounds(pence)}")
+                for of, pence in waiting.items()
+            ),
+        ],
+    }
+
+
+async def _known(facts: dict[str, Any], form: WritingForm) -> None:
+    """Raises Invalid where something was not chosen from what is there."""
+    for field, sentence in (
+        ("payer", "Choose whose money it is."),
+        ("receipt", "Choose which money it was."),
+        ("refund", "Choose which refund it was."),
+    ):
+        offered = [value for value, _ in facts[f"{field}s"] if value]
+        if field in facts["kind"].asks and getattr(form, field) not in offered:
+            raise Invalid(sentence, f"no_{field}", field=field)

@@ -1,0 +1,100 @@
+"""Each thing that a treasurer writes by hand reaches the books through its page; what is wrong is said at its place."""
+
+from html import unescape
+
+import pytest
+
+from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.escrow import queries, treasury
+from eccoo_node.escrow.verify import verify
+from eccoo_node.escrow.web.writing import KINDS
+from tests.web.money.conftest import Circle, SignIn
+from tests.web.money.test_money_pages import text
+
+# What the books say after £25 of it, on top of what is there before.
+EXPECTED = {
+    "unknown": {"1000": 2500, "2090": -2500},
+    "match": {"2090": 2500, "2000": -2500},
+    "send-back": {"2090": 2500, "2500": -2500},
+    "refund": {"2000": 2500, "2500": -2500},
+    "refund-sent": {"1000": -2500, "2500": 2500},
+    "bounced": {"1000": -2500, "2000": 2500},
+    "paid-owing": {"1010": 2500, "1100": -2500},
+    "goodwill": {"5100": 2500, "2000": -2500, "1000": 2500, "1010": -2500},
+    "swept": {"1000": -2500, "1010": 2500},
+    "gift": {"1010": 2500, "4200": -2500},
+    "interest": {"1010": 2500, "4200": -2500},
+    "card": {"1050": 2500, "2000": -2500},
+    "card-sent": {"1050": -2500, "1000": 2500, "1010": -50, "5200": 50},
+    "finders-fee": {"2000": 2500, "4100": -2500},
+}
+
+
+async def _before(circle: Circle) -> None:
+    """Enough of everything for each kind."""
+    books, by = circle.books, circle.books.treasurer
+    await treasury.finders_fee(by, books.payer, 5000, "owing")
+    await books.top_up(10_000)
+    await treasury.receive_unmatched(by, "r1", 5000, "unknown")
+    await treasury.refund(by, books.payer, 3000, "refund")
+    await treasury.gateway_top_up(by, books.payer, 2500, "card")
+    await treasury.finders_fee(by, books.payer, 3000, "own", agreed="Yes")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_each_thing_is_written_once_however_often_it_is_sent(
+    circle: Circle, browser_of: SignIn, kind: str
+) -> None:
+    await _before(circle)
+    tess = await browser_of(circle.books.treasurer.person_id)
+    before = await queries.trial_balance()
+    form = await tess.get(f"/money/write/{kind}")
+    assert KINDS[kind].title in text(form)
+    filled = {
+        "amount": "25", "payer": circle.books.payer, "receipt": "r1", "refund": circle.books.payer, "fee": "0.50",
+        "because": "As agreed on 20 November", "purpose": "",
+    }  # fmt: skip
+    asked = {"amount", "because", *KINDS[kind].asks}
+    sent = await tess.send(f"/money/write/{kind}", {name: value for name, value in filled.items() if name in asked})
+    assert (sent.status_code, sent.headers["location"]) == (303, "/money/write"), text(sent)
+    assert "£25 is written down." in (await tess.get("/money/write")).text
+    after = await queries.trial_balance()
+    changed = {code: total - before.get(code, 0) for code, total in after.items() if total != before.get(code, 0)}
+    assert changed == EXPECTED[kind]
+    await verify()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_sum_or_a_choice_that_is_none_is_said_at_its_place_and_kept(
+    circle: Circle, browser_of: SignIn, kind: str
+) -> None:
+    tess = await browser_of(circle.books.treasurer.person_id)
+    await tess.get(f"/money/write/{kind}")
+    page = await tess.send(f"/money/write/{kind}", {"amount": "a lot", "because": "Because of Ada"})
+    assert (page.status_code, "Write the sum in pounds" in page.text) == (422, True)
+    assert 'value="a lot"' in page.text
+    assert ("Because of Ada" in page.text) == ("because" in KINDS[kind].asks)
+    page = await tess.send(f"/money/write/{kind}", {"amount": "5", "payer": "nobody", "receipt": "r9", "refund": "r9"})
+    if {"payer", "receipt", "refund"} & set(KINDS[kind].asks):
+        assert (page.status_code, "Choose w" in unescape(page.text)) == (422, True)
+        assert await fetch("SELECT id FROM entry") == []
+
+
+async def test_what_the_books_refuse_is_said_and_nothing_is_written(circle: Circle, browser_of: SignIn) -> None:
+    tess = await browser_of(circle.books.treasurer.person_id)
+    await tess.get("/money/write/swept")
+    page = await tess.send("/money/write/swept", {"amount": "5"})
+    assert (page.status_code, "There is not that much in the bank" in page.text) == (409, True)
+    await circle.books.top_up(1000)
+    page = await tess.send("/money/write/swept", {"amount": "5"})
+    assert (page.status_code, "looked after for someone else" in page.text) == (409, True)
+    assert await fetch_value("SELECT COUNT(*) FROM entry") == 1
+    assert (await tess.get("/money/write/nothing")).status_code == 404
+
+
+async def test_nobody_else_writes_in_the_books(circle: Circle, browser_of: SignIn) -> None:
+    for who in (circle.books.person, circle.books.worker):
+        reader = await browser_of(who)
+        for path in ("/money/write", "/money/write/goodwill"):
+            assert (await reader.get(path)).status_code == 403
+    assert await fetch("SELECT id FROM entry") == []
