@@ -6,8 +6,8 @@ DEMO_RESET ?=
 # What to run instead of everything, for example: make test TESTS=tests/unit
 TESTS ?=
 
-# A process for each core, and the tests of one file in one of them: they share what was made once.
-SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Three processes keep two cores busy, because many tests wait for a node; the tests of one file share what was made once.
+SPREAD := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)

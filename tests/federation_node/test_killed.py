@@ -88,7 +88,7 @@ class Hill:
         for node in self.nodes.values():
             (node.home / "clock").write_text(str(self.moved_s))
 
-    async def until(self, side: str, holds: Callable[[], Awaitable[bool]], within_s: float = 40) -> None:
+    async def until(self, side: str, holds: Callable[[], Awaitable[bool]], within_s: float = 90) -> None:
         """Ask this node until it holds; waits between tries are passed over by both clocks."""
         deadline = time.monotonic() + within_s
         async with self.on(side):

@@ -104,15 +104,11 @@ async def _on_a_small_phone(page: Page) -> list[str]:
 
 
 async def _weighed(page: Page) -> list[str]:
-    """The same page in a browser that has never been here, but for its cookies."""
-    browser = page.context.browser
-    assert browser is not None
-    context = await browser.new_context(
-        storage_state=await page.context.storage_state(), viewport={"width": 360, "height": 640}
-    )
-    cold = await context.new_page()
-    session = await context.new_cdp_session(cold)
+    """The same page in a browser that keeps nothing it has seen."""
+    cold = await page.context.new_page()
+    session = await page.context.new_cdp_session(cold)
     await session.send("Network.enable")
+    await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
     urls: dict[str, str] = {}
     bytes_of: dict[str, int] = {}
 
@@ -130,7 +126,7 @@ async def _weighed(page: Page) -> list[str]:
         if bytes_of.keys() >= urls.keys():
             break
         await cold.wait_for_timeout(50)
-    await context.close()
+    await cold.close()
     files = [url for url in urls.values() if not url.startswith("data:")]
     wrong = []
     if len(files) > MOST_REQUESTS:

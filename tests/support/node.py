@@ -58,14 +58,23 @@ async def open_node(folder: Path, url: str = "") -> AsyncIterator[Node]:
         await engine.close()
 
 
+# A SQLite database that has just been built, so that each test copies one instead of building its own.
+_built: list[bytes] = []
+
+
 async def build(url: str, folder: Path = Path()) -> None:
     """Every table of the core in an empty database."""
+    if not url and _built:
+        (folder / "node.sqlite").write_bytes(_built[0])
+        return
     engine = engine_for(url, folder / "node.sqlite")
     await engine.open()
     with bound.bound(engine):
         async with write():
             await engine.script(extras.create_statements(all_tables(), engine.engine_type))
     await engine.close()
+    if not url:
+        _built.append((folder / "node.sqlite").read_bytes())
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
