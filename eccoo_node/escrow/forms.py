@@ -13,6 +13,7 @@ class SharesForm(msgspec.Struct):
     payer: Annotated[str, msgspec.Meta(max_length=6)]
     decision: str
     from_day: date
+    vat: Annotated[str, msgspec.Meta(max_length=6)] = "0"
     cancelled: bool = False
     SAY: ClassVar[dict[str, str]] = {
         "worker": "Write a share in percent, such as 15 or 7.5. Write 0 for nothing.",

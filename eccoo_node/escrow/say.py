@@ -42,6 +42,8 @@ def shares(one: Decided) -> list[str]:
         if one.payer_add_bps
         else "Nothing is added for whoever pays."
     )
+    if one.vat_bps:
+        worker += f" VAT of {percent(one.vat_bps)} is within what it takes."
     late = "the same share" if one.cancelled_bears else "nothing"
     return [worker, payer, f"Of what is paid for a visit called off too late it takes {late}."]
 

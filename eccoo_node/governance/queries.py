@@ -24,13 +24,17 @@ class Decision(msgspec.Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """Its first line, short enough for a list."""
-        first = self.words.split("\n", 1)[0]
-        return first if len(first) <= 100 else f"{first[:99].rstrip()}…"
+        return title_of(self.words)
 
     def due(self, today: date) -> bool:
         """Whether the day to look at it again has come."""
         return self.review_on <= today
+
+
+def title_of(words: str) -> str:
+    """The first line of a decision, short enough for a list."""
+    first = words.split("\n", 1)[0]
+    return first if len(first) <= 100 else f"{first[:99].rstrip()}…"
 
 
 _COLUMNS = "SELECT id, words, decided_by, decided_on, review_on, recorded_at FROM decision"

@@ -85,7 +85,7 @@ async def first_rules() -> None:
     """What the circle takes from the first visit on, as a decision that it can look at and replace."""
     today = clock.now().astimezone(clock.zone()).date()
     decision = await governance.record_decision(
-        COMMAND, words=FIRST_DECISION, decided_by="The software, until the circle decides",
+        COMMAND, words=FIRST_DECISION, decided_by="the software it began with",
         decided_on=today, review_on=today + FIRST_REVIEW,
     )  # fmt: skip
     await escrow.set_schedule(COMMAND, 0, FIRST_WORKER_DEDUCT_BPS, decision_id=decision)

@@ -54,8 +54,9 @@ class SharesController(Controller):
             # From today means from now: whatever was agreed this morning was agreed at the old share.
             starts = None if form.from_day == today else datetime.combine(form.from_day, time(), tzinfo=clock.zone())
             await actions.set_schedule(
-                actor, payer, worker, decision_id=form.decision, valid_from=starts, cancelled_bears=form.cancelled
-            )
+                actor, payer, worker, decision_id=form.decision, valid_from=starts, cancelled_bears=form.cancelled,
+                vat_bps=parse_percent(form.vat, field="vat"),
+            )  # fmt: skip
         except (FormError, Invalid, Conflict) as error:
             return form_error(request, "money/change_shares.html", error, **await _choices(request))
         return redirect(
@@ -68,7 +69,7 @@ def _told(one: queries.Decided) -> dict[str, Any]:
         "sentences": say.shares(one),
         "from_day": say.day_and_year(one.valid_from),
         "decision": f"/decisions/{one.decision_id}",
-        "words": one.words.split("\n", 1)[0],
+        "words": governance.title_of(one.words),
     }
 
 

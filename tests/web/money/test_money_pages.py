@@ -297,7 +297,14 @@ async def test_a_treasurer_changes_it_with_a_decision(circle: Circle, browser_of
     made = await tess.send("/decisions/new", {**asked, "decided_on": "23 November 2026"})
     decision = made.headers["location"].rpartition("/")[2]
     await tess.get("/money/shares/change")
-    shares = {"worker": "7.5", "payer": "7.5%", "decision": decision, "from_day": "3 May 2027", "cancelled": "no"}
+    shares = {
+        "worker": "7.5",
+        "payer": "7.5%",
+        "decision": decision,
+        "from_day": "3 May 2027",
+        "cancelled": "no",
+        "vat": "20",
+    }
     for wrong, sentence in (
         ({"worker": "101"}, "Write a share in percent from 0 to 100"),
         ({"payer": "a bit"}, "Write a share in percent from 0 to 100"),
@@ -310,7 +317,7 @@ async def test_a_treasurer_changes_it_with_a_decision(circle: Circle, browser_of
         assert (page.status_code, sentence in unescape(page.text)) == (422, True), wrong
     await tess.send("/money/shares/change", shares)
     assert (
-        "To come Of each worker’s fee 7.5% goes to the circle. Whoever pays adds 7.5% of the fee, for the circle."
+        "To come Of each worker’s fee 7.5% goes to the circle. VAT of 20% is within what it takes. Whoever pays adds 7.5% of the fee, for the circle."
         in (text(await tess.get("/money/shares")))
     )
     assert [one.standing for one in await queries.schedules()] == ["to_come", "now"]
