@@ -20,6 +20,7 @@ class Line:
     paid_travel: int = 0
     disputed_fee: int = 0
     disputed_travel: int = 0
+    disputed_extra: int = 0
     closed: bool = False
     entries: list[int] = field(default_factory=list)
 
@@ -77,9 +78,7 @@ class Model:
             gone = line.paid_fee + extra + line.paid_travel
             apart = 0
             if line.disputed:
-                whole = line.fee * line.add // 10_000
-                apart = line.disputed_fee + line.disputed_travel
-                apart += whole - (line.fee - line.disputed_fee) * line.add // 10_000
+                apart = line.disputed_fee + line.disputed_travel + line.disputed_extra
                 add("2110", line.reference, "", -apart)
             still = 0 if line.closed else line.total - gone - apart
             add("2100", line.reference, "", -still)

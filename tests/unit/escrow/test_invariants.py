@@ -14,6 +14,7 @@ from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions, corrections, queries
 from eccoo_node.escrow.actions import Across
+from eccoo_node.escrow.clawback import claw_back
 from eccoo_node.escrow.verify import check_inside
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Refusal
@@ -39,6 +40,7 @@ STEP = st.one_of(
     st.tuples(st.just("cancel"), nth, bps),
     st.tuples(st.just("dispute"), nth, st.none() | part),
     st.tuples(st.just("resolve"), nth, part, part),
+    st.tuples(st.just("take_back"), nth, part, part),
     st.tuples(st.just("settle"), nth, st.none() | part, part, part),
     st.tuples(st.just("move"), nth, pence, st.one_of(st.just(0), pence), st.booleans()),
     st.tuples(st.just("owe"), pence, st.one_of(st.just(0), pence), bps, bps, bps),
@@ -185,6 +187,7 @@ class Play:
         if done is not None:
             line.disputed_fee = line.fee if fee is None else fee
             line.disputed_travel = line.travel if fee is None else 0
+            line.disputed_extra = line.fee * line.add // 10_000 - (line.fee - line.disputed_fee) * line.add // 10_000
             line.paid_fee, line.paid_travel = line.fee - line.disputed_fee, line.travel - line.disputed_travel
             line.closed = True
             # A dispute is not undone by a mirror, nor is what went with it.
@@ -206,7 +209,26 @@ class Play:
         assert (done is not None) == (line.disputed and fee <= line.disputed_fee and travel <= line.disputed_travel)
         if done is not None:
             line.paid_fee, line.paid_travel = line.paid_fee + fee, line.paid_travel + travel
-            line.disputed_fee = line.disputed_travel = 0
+            line.disputed_fee = line.disputed_travel = line.disputed_extra = 0
+            line.entries.clear()
+
+    async def take_back(self, number: int, fee_part: int, travel_part: int) -> None:
+        line = self.pick(number)
+        if line is None:
+            return
+        fee, travel = of(line.paid_fee, fee_part) or 0, of(line.paid_travel, travel_part) or 0
+        key, reference, by = self.key(), line.reference, self.books.treasurer
+
+        def call(more: int) -> Any:
+            return claw_back(by, reference, key, fee_pence=fee + more, travel_pence=travel, because="Both agreed")
+
+        done = await self.act(lambda: call(0), lambda: call(1))
+        fits = 0 <= fee <= line.paid_fee and 0 <= travel <= line.paid_travel and fee + travel > 0
+        assert (done is not None) == (fits and not line.disputed)
+        if done is not None:
+            line.disputed_extra = line.paid_fee * line.add // 10_000 - (line.paid_fee - fee) * line.add // 10_000
+            line.paid_fee, line.paid_travel = line.paid_fee - fee, line.paid_travel - travel
+            line.disputed_fee, line.disputed_travel = fee, travel
             line.entries.clear()
 
     async def settle(self, number: int, fee_part: int | None, worker_part: int, travel_part: int) -> None:
