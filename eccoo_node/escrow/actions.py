@@ -112,6 +112,7 @@ async def set_aside(
     act.allow(Thing("line", line, person_id, worker_id=worker_id, payer_id=payer_id))
     new = New(line, payer_id, person_id, worker_id, fee_pence, travel_pence, across, employed, arrears, tuple(funds))
     new.check()
+    new = lines.of_one_fund(new)
     credits_ = await lines.credits_of(new)
     if await ledger.already("set_aside", key, new.body):
         return True
@@ -174,14 +175,17 @@ async def move_line(
         new_line, found.payer_id, found.person_id, worker_id, fee_pence, travel_pence, across, employed, found.arrears
     )
     asked.check()
+    body = {**asked.body, "instead_of": old_line}
     left = (
-        await queries.funds_left(found.id) if found.several else [Fund(found.payer_id, found.held_pence, found.arrears)]
+        await queries.funds_left(found.id) if found.funds else [Fund(found.payer_id, found.held_pence, found.arrears)]
     )
+    if found.arrears or found.funds:
+        await ledger.lock_bank()
     credits_ = {
         fund.payer_id: fund.amount_pence - await ledger.balance(chart.credit(fund.payer_id), lock=True)
         for fund in sorted(left, key=lambda fund: fund.payer_id)
     }
-    if await ledger.already("set_aside", key, asked.body):
+    if await ledger.already("set_aside", key, body):
         return True
     if not found.untouched:
         raise Conflict("Some of this has already been let go, or is in question.", "line_touched")
@@ -190,7 +194,7 @@ async def move_line(
     if not lines.affordable(new.out_of(terms.total_pence), credits_):
         return False
     await _give_back(act, found, f"{key}:back")
-    await _set_aside(act, new, key, terms, schedule_id, asked.body)
+    await _set_aside(act, new, key, terms, schedule_id, body)
     await act.tell(
         "money.moved", "line", new_line, amount_pence=terms.total_pence, payer=found.payer_id, from_line=old_line
     )

@@ -5,6 +5,7 @@ asked. What a worker has had paid out already they owe (1300); it is taken off a
 yes, or the circle bears it.
 """
 
+from eccoo_node.db.rows import fetch_value
 from eccoo_node.escrow import chart, ledger, lines, queries, rules, sharing
 from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.queries import Booking
@@ -26,7 +27,7 @@ async def claw_back(act: Act, line: str, key: str, *, fee_pence: int, travel_pen
     act.because(because)
     body = {"line": line, "fee": fee_pence, "travel": travel_pence}
     if before := await ledger.already("clawed_back", key, body):
-        return await queries.entry_shares(found, before)
+        return sharing.between(await queries.entry_shares(found, before), Shares())
     if not because.strip():
         raise Invalid("Say what was agreed, by whom and when.", "no_reason", field="because")
     if found.origin == "due":
@@ -34,6 +35,7 @@ async def claw_back(act: Act, line: str, key: str, *, fee_pence: int, travel_pen
     if found.disputed_pence:
         raise Conflict("Part of this is in question already.", "disputed")
     _fits(found, fee_pence, travel_pence)
+    await ledger.lock_bank()
     taken, state = sharing.claw_back(found.terms, found.state, fee_pence, travel_pence)
     debits = await (_from_circle if found.link_id else _from_worker)(found, taken)
     apart, covered = sharing.disputed_pence(state), sum(sum_ for account, sum_ in debits if account.claims_cash)
@@ -57,11 +59,14 @@ async def owe_back(act: Act, line: str, key: str, *, fee_pence: int, travel_penc
     found = await lines.own(act, line)
     body = {"line": line, "fee": fee_pence, "travel": travel_pence}
     if before := await ledger.already("owed_back", key, body):
-        return await queries.entry_shares(found, before)
+        return sharing.between(await queries.entry_shares(found, before), Shares())
     if found.origin != "due":
         raise Conflict("The money for this visit lies here.", "not_theirs")
     _fits(found, fee_pence, travel_pence)
+    await ledger.lock_bank()
     less, state = sharing.give_back(found.terms, found.state, fee_pence, travel_pence)
+    if not less.due_pence:
+        raise Invalid("At these shares nothing is owed for it.", "bad_amount", field="fee")
     owing = chart.due_from(found.link_id)
     there = await ledger.balance(owing, lock=True)
     less_owed = min(there, less.due_pence)
@@ -116,16 +121,32 @@ async def _from_worker(found: Booking, taken: Shares, *, awaiting: str = "") -> 
     debits, owes = [], 0
     for wanted, account in ((taken.worker_pence, chart.worker), (taken.travel_pence, chart.expenses)):
         rest = wanted
-        for place in [account(found.worker_id, awaiting=awaiting)] * bool(awaiting) + [account(found.worker_id)]:
-            part = min(-await ledger.balance(place, lock=True), rest)
-            debits.append((place, part))
+        if awaiting:
+            waits = account(found.worker_id, awaiting=awaiting)
+            part = min(-await ledger.balance(waits, lock=True), rest)
+            debits.append((waits, part))
             rest -= part
-        owes += rest
+        part = min(await _not_paid_out(found, account(found.worker_id)), rest)
+        debits.append((account(found.worker_id), part))
+        owes += rest - part
     ours = (taken.home_commission_pence, taken.home_contribution_pence) if awaiting else (
         taken.commission_pence, taken.contribution_pence,
     )  # fmt: skip
     # What waits for a circle may only be set against what that circle owes, so it comes first.
     return [*debits, (chart.worker_owes(found.worker_id), owes), *_charged(*ours, taken)]
+
+
+async def _not_paid_out(found: Booking, ready: Account) -> int:
+    """What is ready for the worker and is not for work they did later: payouts take the oldest first, and what they
+    earned since is not taken back without their yes."""
+    there = -await ledger.balance(ready, lock=True)
+    later = await fetch_value(
+        "SELECT CAST(COALESCE(SUM(-p.amount_pence), 0) AS BIGINT) FROM posting p JOIN account a ON a.id = p.account_id "
+        "WHERE a.code = ? AND a.holder = ? AND a.awaiting = '' AND p.amount_pence < 0 AND p.entry_id > "
+        "(SELECT MAX(e.id) FROM entry e WHERE e.line_id = ? AND e.fee_pence + e.travel_pence > 0)",
+        ready.code, ready.holder, found.id,
+    )  # fmt: skip
+    return max(0, there - int(later))
 
 
 def _charged(commission: int, contribution: int, taken: Shares) -> list[tuple[Account, int]]:

@@ -76,7 +76,12 @@ async def resolve(act: Act, line: str, key: str, *, fee_pence: int, travel_pence
 
 
 async def _was_cancelled(line_id: int) -> bool:
-    return await fetch_value("SELECT id FROM entry WHERE line_id = ? AND kind = 'cancelled'", line_id) is not None
+    found = await fetch_value(
+        "SELECT e.id FROM entry e WHERE e.line_id = ? AND e.kind = 'cancelled' "
+        "AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.reverses_id = e.id)",
+        line_id,
+    )
+    return found is not None
 
 
 # An entry of these kinds can be undone by its mirror. A dispute is ended by resolving it instead.

@@ -123,11 +123,15 @@ async def _write(act: Act, draft: Draft, found: list[Posting]) -> Posted:
             raise Conflict("This entry has already been undone.", "already_reversed")
         return Posted(before, fresh=False)
     entry_id = int(rows[0][0])
+    spends = rules.spare_cash_change(found) < 0
+    if spends:
+        # Two entries that each spend what is spare must see one another: both wait here for the bank's own row.
+        await lock_bank()
     ids = {account: await _change(account, amount) for account, amount in rules.net(found).items()}
     params = [value for account, amount in found for value in (entry_id, ids[account], amount)]
     await fetch(_INSERT_POSTINGS + ", ".join(["(?, ?, ?)"] * len(found)), *params)
-    if rules.spare_cash_change(found) < 0:
-        await _refuse_without_cash()
+    if spends and await spare_cash() < 0:
+        raise Conflict("That would use money that is being looked after for someone else.", "cash_short")
     return Posted(entry_id, fresh=True)
 
 
@@ -188,11 +192,10 @@ async def spare_cash() -> int:
     return int(await fetch_value(SPARE_CASH))
 
 
-async def _refuse_without_cash() -> None:
-    # Two entries that each spend what is spare must see one another: both wait here for the bank's own row.
+async def lock_bank() -> None:
+    """Lock the bank's own account. A door that reads other balances and may move cash asks for it first, because
+    accounts are locked in their order and the bank's comes first."""
     await balance(BANK, lock=True)
-    if await spare_cash() < 0:
-        raise Conflict("That would use money that is being looked after for someone else.", "cash_short")
 
 
 def chained(head: str, digest_: str) -> str:

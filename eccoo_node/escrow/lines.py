@@ -55,6 +55,8 @@ class New(msgspec.Struct, frozen=True):
                 raise Invalid(f"The {name} is a sum from £0 to {pounds(MAX_PENCE)}.", "bad_amount", field=name)
         if self.fee_pence + self.travel_pence == 0:
             raise Invalid("There is nothing to set aside for a visit that costs nothing.", "bad_amount", field="fee")
+        if self.funds and self.arrears:
+            raise ValueError("each of several funds says for itself whether it pays after")
         if self.across and self.employed:
             raise Invalid("Someone whom a linked circle employs is that circle’s to pay.", "employed_elsewhere")
 
@@ -88,6 +90,8 @@ async def terms_now(new: New) -> tuple[Terms, int]:
 
 async def credits_of(new: New) -> dict[str, int]:
     """The credit of each payer who pays in advance, locked until the transaction ends."""
+    if new.arrears or any(fund.arrears for fund in new.funds):
+        await ledger.lock_bank()
     payers = {fund.payer_id for fund in new.funds if not fund.arrears} if new.funds else {new.payer_id}
     return {id_: -await ledger.balance(chart.credit(id_), lock=True) for id_ in sorted(payers) if not new.arrears}
 
@@ -103,7 +107,14 @@ def shared_as_before(new: New, before: Sequence[Fund], total_pence: int) -> New:
         return new
     parts = share_out(total_pence, [fund.amount_pence for fund in before])
     funds = [Fund(fund.payer_id, part, fund.arrears) for fund, part in zip(before, parts, strict=True) if part]
-    return msgspec.structs.replace(new, funds=tuple(funds), payer_id=funds[0].payer_id)
+    return of_one_fund(msgspec.structs.replace(new, funds=tuple(funds), payer_id=funds[0].payer_id, arrears=False))
+
+
+def of_one_fund(new: New) -> New:
+    """A line whose only fund is named like one of several is the line of that payer."""
+    if len(new.funds) != 1:
+        return new
+    return msgspec.structs.replace(new, payer_id=new.funds[0].payer_id, arrears=new.funds[0].arrears, funds=())
 
 
 async def open_line(
@@ -129,7 +140,7 @@ async def open_line(
         "vat_bps": terms.vat_bps,
         "employed": terms.employed,
         "arrears": new.arrears,
-        "several": len(funds) > 1,
+        "funds": sharing.funds_mark(funds),
         "made_at": clock.now(),
     }
     rows = await fetch(
@@ -153,7 +164,7 @@ async def open_line(
             )  # fmt: skip
     return Booking(
         line_id, new.reference, origin, new.payer_id, new.person_id, new.worker_id, link_id, terms, state,
-        new.arrears, len(funds) > 1,
+        new.arrears, sharing.funds_mark(funds),
     )  # fmt: skip
 
 
@@ -178,10 +189,19 @@ async def back_legs(found: Booking, source: chart.Account, amount_pence: int) ->
     """Give this much back to whoever it was set aside from, each by what is left of theirs."""
     if not amount_pence:
         return []
-    if not found.several:
-        return rules.fund_legs(source, [Fund(found.payer_id, 0, found.arrears)], [amount_pence], back=True)
-    left = await queries.funds_left(found.id)
-    return rules.fund_legs(source, left, sharing.parts_of(amount_pence, [f.amount_pence for f in left]), back=True)
+    if found.arrears or found.funds:
+        await ledger.lock_bank()
+    left, parts = [Fund(found.payer_id, 0, found.arrears)], [amount_pence]
+    if found.funds:
+        left = await queries.funds_left(found.id)
+        parts = sharing.parts_of(amount_pence, [fund.amount_pence for fund in left])
+    legs: list[Leg] = []
+    for fund, part in zip(left, parts, strict=True):
+        # Who has paid by now what they owed has the rest as credit; the circle's own money has come back already.
+        owing = min(part, await ledger.balance(chart.receivable(fund.payer_id), lock=True)) if fund.arrears else 0
+        legs += rules.fund_legs(source, [Fund(fund.payer_id, 0, True)], [owing], back=True)
+        legs += rules.fund_legs(source, [Fund(fund.payer_id, 0)], [part - owing], back=True)
+    return legs
 
 
 async def own(act: Act, line: str) -> Booking:

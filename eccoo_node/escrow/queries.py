@@ -92,13 +92,13 @@ class Booking(msgspec.Struct, frozen=True):
     terms: Terms
     state: State
     arrears: bool = False
-    several: bool = False
+    funds: str = ""
 
     @property
     def mark(self) -> str:
         """The digest of everything about it that can't change."""
         named = (self.reference, self.origin, self.payer_id, self.person_id, self.worker_id, self.link_id)
-        return ledger.line_mark((*named, str(self.arrears), str(self.several)), self.terms)
+        return ledger.line_mark((*named, str(self.arrears), self.funds), self.terms)
 
     @property
     def held_pence(self) -> int:
@@ -118,7 +118,7 @@ class Booking(msgspec.Struct, frozen=True):
 _LINE = (
     "SELECT l.id, l.reference, l.origin, l.payer_id, l.person_id, l.worker_id, l.link_id, l.fee_pence, l.travel_pence, "
     "l.payer_add_bps, l.worker_deduct_bps, l.home_share_bps, l.cancelled_bears, l.vat_bps, l.employed, l.arrears, "
-    "l.several, s.released_fee_pence, s.released_travel_pence, s.free_fee_pence, s.returned_pence, "
+    "l.funds, s.released_fee_pence, s.released_travel_pence, s.free_fee_pence, s.returned_pence, "
     "s.disputed_fee_pence, s.disputed_travel_pence, s.disputed_contribution_pence "
     "FROM line l JOIN line_state s ON s.line_id = l.id"
 )
@@ -129,7 +129,7 @@ def _booking(row: Any) -> Booking:
         row[7], row[8], row[9], row[10], bool(row[6]), row[11], bool(row[12]), row[2] == "due", row[13], bool(row[14])
     )
     state = State(*tuple(row)[17:24])
-    return Booking(row[0], row[1], row[2], row[3], row[4], row[5], row[6], terms, state, bool(row[15]), bool(row[16]))
+    return Booking(row[0], row[1], row[2], row[3], row[4], row[5], row[6], terms, state, bool(row[15]), row[16])
 
 
 async def funds_left(line_id: int) -> list[Fund]:

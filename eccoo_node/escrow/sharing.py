@@ -4,6 +4,7 @@ Everything about a line follows from how much of its fee has been let go, becaus
 whole let go so far (money.md, Rounding). So a fee released in parts comes to the same pennies as one released whole.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 import msgspec
@@ -49,6 +50,11 @@ class Fund(msgspec.Struct, frozen=True):
     payer_id: str
     amount_pence: int
     arrears: bool = False
+
+
+def funds_mark(funds: Sequence[Fund]) -> str:
+    """The digest of several funds; empty for one, which the line itself names."""
+    return hashlib.sha256(msgspec.json.encode(funds)).hexdigest() if len(funds) > 1 else ""
 
 
 def parts_of(amount_pence: int, left: Sequence[int]) -> list[int]:

@@ -47,9 +47,10 @@ class Line(Table, tablename="line"):
     cancelled_bears = flag(True)
     vat_bps = number()
     employed = flag()
-    # The payer pays after the visit. Of a line with several funds each row of `line_fund` says so.
+    # The payer pays after the visit. Of a line with several funds each row of `line_fund` says so, and `funds` is their
+    # digest, which every entry of the line covers.
     arrears = flag()
-    several = flag()
+    funds = word(64)
     made_at = moment()
 
 

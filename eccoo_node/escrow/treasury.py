@@ -90,6 +90,7 @@ async def bounce(act: Act, payer_id: str, amount_pence: int, key: str) -> int:
     _check(amount_pence)
     await _payer(payer_id)
     body = {"payer": payer_id, "amount": amount_pence}
+    await ledger.lock_bank()
     there = -await ledger.balance(chart.credit(payer_id), lock=True)
     if before := await ledger.already("bounced", key, body):
         return before
@@ -269,16 +270,15 @@ async def share_allotted(act: Act, member_id: str, amount_pence: int, key: str) 
     act.allow(Thing("member", member_id, person_id=member_id))
     _check(amount_pence)
     body = {"member": member_id, "amount": amount_pence}
-    held = -await ledger.balance(chart.shares(member_id), lock=True)
-    if before := await ledger.already("allotted", key, body):
-        return before
-    if held + amount_pence > MAX_PENCE:
-        raise Conflict(f"Nobody may have more than {pounds(MAX_PENCE)} in shares.", "too_many_shares")
-    return await _enter(
+    entry = await _enter(
         act, "allotted", key, body,
         Leg(chart.applied(member_id), chart.shares(member_id), amount_pence),
         Leg(chart.OPERATING, chart.RING_FENCED, amount_pence),
     )  # fmt: skip
+    # Asked once it is written, and so once the account is this act's own, even where there was none to lock before.
+    if -await ledger.balance(chart.shares(member_id)) > MAX_PENCE:
+        raise Conflict(f"Nobody may have more than {pounds(MAX_PENCE)} in shares.", "too_many_shares")
+    return entry
 
 
 @door("money.share_withdrawn")

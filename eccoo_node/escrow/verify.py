@@ -14,6 +14,7 @@ from eccoo_node.db.transaction import snapshot
 from eccoo_node.escrow import chart, ledger, queries, sharing
 from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.queries import Booking
+from eccoo_node.escrow.sharing import Fund
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.money import pounds
 
@@ -221,7 +222,14 @@ class _Books:
     async def _check_lines(self) -> None:
         rates = {row[0]: tuple(row)[1:] for row in await fetch(_RATES)}
         frozen = {row[0]: (row[1], row[2]) for row in await fetch(_FROZEN)}
+        funds: dict[int, list[Fund]] = {}
+        for row in await fetch("SELECT line_id, payer_id, amount_pence, arrears FROM line_fund ORDER BY id"):
+            funds.setdefault(row[0], []).append(Fund(row[1], row[2], bool(row[3])))
         for line in self.lines.values():
+            given = funds.pop(line.id, [])
+            whole = sum(fund.amount_pence for fund in given)
+            if sharing.funds_mark(given) != line.funds or (given and whole != line.terms.total_pence):
+                raise Broken(f"Line {line.reference} is not paid for by whom it was agreed.", "line_funds")
             schedule_id, contribution = frozen[line.id]
             agreed = (line.terms.payer_add_bps, line.terms.worker_deduct_bps, line.terms.vat_bps)
             if (
@@ -261,7 +269,8 @@ class _Books:
         )
         if not 0 <= bearing * line.terms.worker_deduct_bps - sharing.WHOLE_BPS * taken < sharing.WHOLE_BPS:
             raise Broken(f"Line {line.reference} bears a commission that was not agreed.", "commission")
-        if _together(sums.by_code) != _together(expected(line)):
+        owes = sums.by_code.get("1100", 0) and not (line.arrears or line.funds)
+        if owes or _together(sums.by_code) != _together(expected(line)):
             told = "what worker, circles and payer had of it and what is still there is not what was set aside"
             raise Broken(f"Line {line.reference}: {told}.", "line_shares")
 

@@ -4,14 +4,19 @@ from typing import Any
 
 import pytest
 
-from eccoo_node.db.rows import fetch
-from eccoo_node.escrow import actions, corrections, queries, treasury
+from eccoo_node.db import bound
+from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow import actions, chart, corrections, ledger, queries, treasury
 from eccoo_node.escrow.actions import Across
 from eccoo_node.escrow.clawback import claw_back, owe_back
+from eccoo_node.escrow.ledger import Draft
+from eccoo_node.escrow.rules import Leg
 from eccoo_node.escrow.sharing import Fund
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel.access import NODE
-from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, Refusal
+from eccoo_node.kernel.errors import Broken, Conflict, Forbidden, Invalid, Refusal
+from eccoo_node.record.door import Act
 from tests.support import make
 from tests.support.escrow import Books, entries, open_books
 from tests.support.node import Node
@@ -283,3 +288,125 @@ async def test_taking_back_is_the_treasurers_with_an_agreement_and_no_more_than_
     await claw_back(by, "visit:1", "k", fee_pence=100, because="So")
     assert await claw_back(by, "visit:1", "k", fee_pence=100, because="So")
     assert await refused(claw_back(by, "visit:1", "k", fee_pence=101, because="So")) == "key_reused"
+
+
+# ---------------------------------------------------------------- what once went wrong
+
+
+async def test_what_is_left_over_once_a_council_has_paid_is_its_credit(node: Node) -> None:
+    books = await open_books()
+    council = await council_of(books)
+    for number, part in ((1, 6000), (2, 0)):
+        line = f"visit:{number}"
+        await actions.set_aside(NODE, line, council, books.person, books.worker, 12_000, 0, line, arrears=True)
+        await treasury.paid_owing(books.treasurer, council, 12_000, f"pays {number}")
+        if part:
+            await actions.release(NODE, line, f"went {number}", part_pence=part)
+        else:
+            await actions.return_line(NODE, line, f"back {number}")
+    assert await queries.credit_pence(council) == 18_000
+    balances = await queries.trial_balance()
+    assert (balances["1000"], balances["1010"], balances["1100"]) == (24_000, 0, 0)
+    await verify()
+
+
+async def test_a_line_left_with_one_fund_is_that_payers_own(node: Node) -> None:
+    books = await open_books()
+    council = await council_of(books)
+    alone = [Fund(council, 12_000, arrears=True)]
+    await actions.set_aside(NODE, "visit:1", council, books.person, books.worker, 12_000, 0, "k", funds=alone)
+    await actions.return_line(NODE, "visit:1", "back")
+    await books.top_up(1)
+    two = [Fund(council, 11_999, arrears=True), Fund(books.payer, 1)]
+    await actions.set_aside(NODE, "visit:2", council, books.person, books.worker, 12_000, 0, "l", funds=two)
+    assert await actions.move_line(NODE, "visit:2", "visit:3", books.other, 5000, 0, "move")
+    await verify()
+    await actions.return_line(NODE, "visit:3", "back too")
+    assert (await queries.credit_pence(council), await queries.credit_pence(books.payer)) == (0, 1)
+    assert (await queries.trial_balance())["1100"] == 0
+    await verify()
+
+
+async def test_taking_back_leaves_what_was_earned_since(node: Node) -> None:
+    books = await open_books()
+    await books.top_up(20_000)
+    for number in (1, 2):
+        await books.set_aside(f"visit:{number}", 10_000)
+        await actions.release(NODE, f"visit:{number}", f"went {number}")
+        if number == 1:
+            await _paid_out(books, 8500)
+    await claw_back(books.treasurer, "visit:1", "back", fee_pence=10_000, because="Both agreed")
+    balances = await queries.trial_balance()
+    assert (balances["2200"], balances["1300"], balances["2110"]) == (-8500, 8500, -10_000)
+    await verify()
+
+
+async def test_a_cancellation_that_was_undone_leaves_the_commission(node: Node) -> None:
+    books = await open_books(cancelled_bears=False)
+    await books.top_up(10_000)
+    await books.set_aside("visit:1", 10_000)
+    await actions.pay_cancelled(NODE, "visit:1", 5000, "called off")
+    await corrections.reverse(books.treasurer, (await _last()), "undo", because="It was not late")
+    await corrections.dispute(NODE, "visit:1", "in question")
+    given = await corrections.resolve(books.treasurer, "visit:1", "settled", fee_pence=10_000, because="Both agreed")
+    assert given.commission_pence == 1500
+    await verify()
+
+
+async def test_one_key_is_one_move_and_answers_the_same(node: Node) -> None:
+    books = await open_books()
+    await books.top_up(9000)
+    for number in (1, 2):
+        await books.set_aside(f"visit:{number}", 1000)
+    assert await actions.move_line(NODE, "visit:1", "visit:3", books.other, 1000, 0, "move")
+    assert await refused(actions.move_line(NODE, "visit:2", "visit:3", books.other, 1000, 0, "move")) == "key_reused"
+    await actions.release(NODE, "visit:3", "went")
+    taken = await claw_back(books.treasurer, "visit:3", "back", fee_pence=500, because="So")
+    assert await claw_back(books.treasurer, "visit:3", "back", fee_pence=500, because="So") == taken
+    assert (taken.fee_pence, taken.worker_pence, taken.commission_pence) == (500, 425, 75)
+
+
+async def test_nothing_to_owe_back_is_a_refusal(node: Node) -> None:
+    books = await open_books()
+    await actions.owe_worker_from(
+        NODE, "circle A", "away:1", books.worker, 7, 0, payer_add_bps=0, worker_deduct_bps=1500,
+        home_share_bps=0, key="owed",
+    )  # fmt: skip
+    assert await refused(owe_back(NODE, "away:1", "back", fee_pence=1), Invalid) == "bad_amount"
+    await verify()
+
+
+async def test_changed_funds_of_a_line_show(node: Node) -> None:
+    books = await open_books()
+    council = await council_of(books)
+    await actions.top_up(books.treasurer, council, 500, "the council’s")
+    await books.top_up(500)
+    funds = [Fund(council, 500), Fund(books.payer, 500)]
+    await actions.set_aside(NODE, "visit:1", council, books.person, books.worker, 1000, 0, "k", funds=funds)
+    await verify()
+    async with write():
+        for trigger in await _triggers("line_fund"):
+            await fetch(trigger)
+        await fetch("UPDATE line_fund SET amount_pence = 499 WHERE payer_id = ?", council)
+    with pytest.raises(Broken) as broken:
+        await verify()
+    assert broken.value.code == "line_funds"
+
+
+async def _triggers(table: str) -> list[str]:
+    if bound.engine().engine_type == "sqlite":
+        rows = await fetch("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", table)
+        return [f'DROP TRIGGER "{row[0]}"' for row in rows]
+    return [f"ALTER TABLE {table} DISABLE TRIGGER ALL"]
+
+
+async def _last() -> int:
+    return int(await fetch_value("SELECT MAX(id) FROM entry"))
+
+
+async def _paid_out(books: Books, pence: int) -> None:
+    """As a payout will, once the bank has sent it."""
+    async with write():
+        act = Act(books.treasurer, "test", "act")
+        legs = [Leg(chart.worker(books.worker), chart.BANK, pence)]
+        await ledger.post(act, Draft(kind="paid", key="paid", body={}), legs)
