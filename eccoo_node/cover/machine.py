@@ -291,7 +291,8 @@ async def _news(act: Act, request: Request, state: wire.RequesterState, effect: 
             if visit.line:
                 await tell({f.person_id for f in await members.facilitators()}, visit.id, "unclaimed")
             await rota.set_fields(visit.id, state="stopped")
-            if request.live:
+            # Called off in good time, nothing was ever owed for it, and no claim that comes later can say otherwise.
+            if request.live or visit.line:
                 await set_request(request.id, state="ended", ended_reason="unclaimed", unsure=False)
         case "taken_after_all":
             if state.phase == "committed":

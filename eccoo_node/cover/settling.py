@@ -112,14 +112,14 @@ async def came_too_late(act: Act, *, link_id: str, ref: str) -> None:
 
 @door("cover.heard_too_late")
 async def heard_too_late(act: Act, *, link_id: str, ref: str) -> None:
-    """Another circle's worker speaks of a visit whose money has gone back: a facilitator may ring them."""
+    """Another circle's worker speaks of a visit whose money waited for them and has gone back: a facilitator may ring."""
     asked = await queries.asked_by_ref(link_id, ref)
     if asked is None:
         return
     request = await queries.lock_request(asked.request_id)
     visit = await rota.visit(request.visit_id)
     act.allow(visit.thing)
-    if request.live or request.ended_reason == "claimed_late":
+    if request.ended_reason != "unclaimed":
         return
     await machine.set_request(request.id, ended_reason="claimed_late")
     paid = (await queries.thing_of(visit)).paid_workers

@@ -95,10 +95,17 @@ async def _take(link_id: str, envelope: Envelope, value: dict[str, Any]) -> Verd
     except ProtocolError as error:
         if error.code in ("event_changed", "seq_reused"):
             async with write():
-                await alarm(link_id, error.code, envelope.id, jcs.dump(value).decode())
+                await alarm(link_id, error.code, envelope.id, _evidence(envelope, value))
         error.detail["id"] = envelope.id
         raise
     raise AssertionError("unreachable")
+
+
+def _evidence(envelope: Envelope, value: dict[str, Any]) -> str:
+    """The letter as it came; of one about a person its body's digest alone, because evidence is kept for good."""
+    if envelope.type in letters.OF_SOMEONE:
+        value = {**value, "body": {"digest": jcs.digest(value["body"])}}
+    return jcs.dump(value).decode()
 
 
 async def _place(link_id: str, envelope: Envelope, value: dict[str, Any]) -> Verdict | None:

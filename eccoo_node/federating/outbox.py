@@ -237,7 +237,9 @@ async def dead_letter(link_id: str, sealed: Sealed, code: str) -> None:
         row = await fetch_one("SELECT * FROM letter_out WHERE id = ? AND state = 'sent'", sealed.row)
         if row is None:
             return
-        await alarm(link_id, "dead_letter", f"{row['type']} {code}", row["bytes"])
+        # Evidence is kept for good, and what somebody said of themselves is not.
+        evidence = row["digest"] if row["type"] in letters.OF_SOMEONE else row["bytes"]
+        await alarm(link_id, "dead_letter", f"{row['type']} {code}", evidence)
         if row["type"] == "tombstone":
             await fetch("UPDATE letter_out SET state = 'refused', code = ? WHERE id = ?", code, sealed.row)
             return

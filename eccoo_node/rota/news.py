@@ -33,7 +33,7 @@ SENTENCES = {
     "something_wrong": "{Person} said that something was not right with the visit {day}.",
     "please_ask": "Please ask {person} how the visit {day} went. It does not settle itself.",
     "unclaimed": "Nobody said that the visit{to} {day} took place, and its money has gone back. Please ring {person}.",
-    "claimed_late": "The other circle says that someone came{to} {day}. The money had gone back by then. Please ring them.",
+    "claimed_late": "The other circle asks to be paid for the visit{to} {day}. The money had gone back by then. Please ring them.",
     "taken_after_all": "The visit{to} {day} is to be paid after all. Its money is set aside again.",
     "released": "The visit{to} {day} is settled, and the money is yours.",
     "say_how_it_went": "How did it go{to_with} {day}?",

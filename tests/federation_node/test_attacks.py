@@ -270,14 +270,20 @@ async def test_the_same_number_with_other_bytes_is_kept_as_evidence(two_nodes: P
     [(stored,)] = await a.rows("SELECT bytes FROM letter_out")
     value = jcs.parse(stored.encode())
     url = f"{b.url}/fed/v1/inbox"
+    of_someone = {**value, "type": "cover.offered", "body": {"first_name": "Zebedee"}}
     lies = [
         ("event_changed", a.wire.us.sign({**value, "subject": "req-2"}, a.clock())),
+        ("event_changed", a.wire.us.sign(of_someone, a.clock())),
         ("seq_reused", a.wire.us.sign({**value, "id": new_id()}, a.clock())),
     ]
     for code, lie in lies:
         answer = await send(b.port, sign(a, "POST", url, b'{"events":[' + jcs.dump(lie) + b"]}"))
         assert (answer.status, answer.code) == (409, code)
-    assert await b.rows("SELECT code FROM link_alarm ORDER BY id") == [("event_changed",), ("seq_reused",)]
+    kept = await b.rows("SELECT code, evidence FROM link_alarm ORDER BY id")
+    assert [code for code, _ in kept] == ["event_changed", "event_changed", "seq_reused"]
+    # Evidence is kept for good: of a letter about a person it is the digest of what was said.
+    assert "Zebedee" not in str(kept)
+    assert jcs.digest({"first_name": "Zebedee"}) in kept[1][1]
     assert await b.rows("SELECT event_id FROM letter_in") == [(event_id,)]
     assert len(heard.letters) == 1
 

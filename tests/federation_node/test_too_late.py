@@ -4,12 +4,15 @@ from datetime import timedelta
 
 import pytest
 
+from eccoo_federation import bodies, claims
 from eccoo_node.cover import actions as cover
 from eccoo_node.cover import offering, settling
+from eccoo_node.db.transaction import write
 from eccoo_node.escrow import queries as money
 from eccoo_node.escrow.actions import set_aside
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict, Forbidden
+from eccoo_node.links import letters
 from eccoo_node.rota import actions as rota
 from tests.federation_node.test_cover_story import balanced
 from tests.support.pair import Pair
@@ -151,3 +154,25 @@ async def test_money_that_was_spent_since_is_not_set_aside_again(story: Story) -
         with pytest.raises(Conflict, match="not enough paid in"):
             await settling.take_after_all(await actor(story.fay), request_id=story.request)
     assert await story.states() == ("stopped", "ended", "too_late")
+
+
+async def test_a_visit_called_off_in_good_time_is_never_owed_whatever_is_claimed_later(story: Story) -> None:
+    with story.a.bound():
+        await cover.end(await story.as_edith(), visit_id=story.visit)
+    await story.pair.settle()
+    await until(story, timedelta(days=20))
+    due = claims.due_pence(3300, 0, 1500, 0, 5000)
+    [(ref,)] = await story.a.rows("SELECT reference FROM asked_circle WHERE request_id = ?", story.request)
+    claim = bodies.VisitClaimed(
+        request=ref, n=1, outcome="cancelled_late", minutes=0, fee_pence=3300, travel_pence=0, due_pence=due
+    )
+    with story.b.bound():
+        async with write():
+            await letters.send(story.pair.link_id, claim.TYPE, ref, claim.as_wire())
+    await story.pair.settle()
+    assert "claimed_late" not in await story.news(story.a, story.fay)
+    with story.a.bound():
+        with pytest.raises(Conflict, match="Nothing came too late here"):
+            await settling.take_after_all(await actor(story.fay), request_id=story.request, words="Rang Tom.")
+        assert await money.credit_pence(story.payer) == 50_000
+    await balanced(story)
