@@ -38,10 +38,13 @@ def _answer(read: Callable[[str], str]) -> Answered:
     return look
 
 
-def _read_name(text: str) -> str:
-    if not 0 < len(text) <= 120:
-        raise ValueError("Write a name of 120 letters or fewer.")
-    return text
+def _up_to(most: int, asked: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not 0 < len(text) <= most:
+            raise ValueError(f"Write {asked}, in {most} letters or fewer.")
+        return text
+
+    return read
 
 
 def _read_url(text: str) -> str:
@@ -51,14 +54,10 @@ def _read_url(text: str) -> str:
         raise ValueError("Write an address such as https://circle.example, or leave it empty.") from None
 
 
-def _read_called(text: str) -> str:
-    if not 0 < len(text) <= 80:
-        raise ValueError("Write what you would like to be called, in 80 letters or fewer.")
-    return text
-
-
 @click.command()
-@click.option("--name", prompt="What is your circle called", callback=_answer(_read_name), help="The circle’s name.")
+@click.option(
+    "--name", prompt="What is your circle called", callback=_answer(_up_to(120, "a name")), help="The circle’s name."
+)
 @click.option("--place", prompt="Where is it", default="", show_default=False, help="The town or valley.")
 @click.option(
     "--phone",
@@ -79,7 +78,7 @@ def _read_called(text: str) -> str:
 @click.option(
     "--called",
     prompt="What are you called, who look after it",
-    callback=_answer(_read_called),
+    callback=_answer(_up_to(80, "what you would like to be called")),
     help="The first admin’s name.",
 )
 @click.option(

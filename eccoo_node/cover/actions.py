@@ -60,7 +60,7 @@ async def ask(act: Act, *, visit_id: str, worker_ids: list[str], by_wish: bool =
     someone could be; where none of our own fits, the search begins without them.
     """
     visit = await rota_queries.lock_visit(visit_id)
-    act.allow(await queries.thing_of(visit))
+    act.allow(await rota_queries.thing_of(visit))
     request = await queries.request_for(visit_id)
     if await differs(act, visit, request):
         return "differs"
@@ -160,7 +160,7 @@ async def ask_further(act: Act, *, request_id: str, words: str) -> Outcome:
     """
     request = await queries.lock_request(request_id)
     visit = await rota_queries.lock_visit(request.visit_id)
-    act.allow(await queries.thing_of(visit))
+    act.allow(await rota_queries.thing_of(visit))
     if await differs(act, visit, request):
         return "differs"
     if request.state != "asking":
@@ -201,7 +201,7 @@ async def choose(act: Act, *, offer_id: str, words: str) -> Outcome:
     """
     request = await queries.lock_request((await queries.offer(offer_id)).request_id)
     visit = await rota_queries.lock_visit(request.visit_id)
-    thing = await queries.thing_of(visit, payer=True)
+    thing = await rota_queries.thing_of(visit, payer=True)
     act.allow(thing)
     if await differs(act, visit, request):
         return "differs"
@@ -238,7 +238,7 @@ async def pay_more(act: Act, *, offer_id: str, words: str) -> Outcome:
     """The payer's yes to what the chosen offer costs. Raises Conflict("not_enough") while the credit is short."""
     request = await queries.lock_request((await queries.offer(offer_id)).request_id)
     visit = await rota_queries.lock_visit(request.visit_id)
-    thing = await queries.thing_of(visit, payer=True)
+    thing = await rota_queries.thing_of(visit, payer=True)
     act.allow(thing)
     offer = await queries.offer(offer_id)
     if request.chosen_offer != offer_id or request.state != "wants_payer":
@@ -292,7 +292,7 @@ async def end(act: Act, *, visit_id: str, reason: Literal["not_needed", "moved"]
     After a linked worker was sure to come, the agreed terms say what of the sum is theirs.
     """
     visit = await rota_queries.lock_visit(visit_id)
-    act.allow(await queries.thing_of(visit))
+    act.allow(await rota_queries.thing_of(visit))
     rota.refuse_begun(visit.starts_at, comes=visit.state in {"planned", "covered"})
     request = await queries.request_for(visit_id)
     if request is None or not request.live:
@@ -341,7 +341,7 @@ async def _close(act: Act, request: Request, reason: str, *, keep: str) -> None:
 async def talk(act: Act, *, visit_id: str, about: Literal["talk", "another_time"], words: str = "") -> None:
     """The person would like to talk, or another time: a facilitator rings. The words are kept for them alone."""
     visit = await rota_queries.visit(visit_id)
-    act.allow(await queries.thing_of(visit))
+    act.allow(await rota_queries.thing_of(visit))
     act.because(words)
     await tell({f.person_id for f in await members.facilitators()}, visit.id, about, about=act.actor.person_id)
     await act.tell("cover.talk", "visit", visit.id, about=about)
@@ -354,7 +354,7 @@ async def override(act: Act, *, request_id: str, code: str, words: str) -> None:
     It makes no award and moves no money; it is a note that the page shows.
     """
     request = await queries.lock_request(request_id)
-    act.allow(await queries.thing_of(await rota_queries.visit(request.visit_id)))
+    act.allow(await rota_queries.thing_of(await rota_queries.visit(request.visit_id)))
     if not code.strip():
         raise Invalid("Write the code they told you on the phone.", "no_code", field="code")
     act.because(f"{code.strip()}: {words.strip()}")

@@ -302,7 +302,7 @@ async def _news(act: Act, request: Request, state: wire.RequesterState, effect: 
             )
             until = parse_time(state.taken_until) + timedelta(minutes=1)
             await jobs.add("cover.unclaimed", f"{request.id}:{state.taken_until}", run_at=until, request=request.id)
-            payer_id = (await queries.thing_of(visit, payer=True)).payer_id
+            payer_id = (await rota_queries.thing_of(visit, payer=True)).payer_id
             await tell({request.person_id, payer_id}, visit.id, "taken_after_all")
         case "refused" | "no_answer" | "rescinded" | "other_terms" | "withdrew":
             if effect.offer:

@@ -11,7 +11,6 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.rota.queries import Visit
-from eccoo_node.rota.queries import thing_of as thing_of
 from eccoo_node.rota.rules import late
 
 

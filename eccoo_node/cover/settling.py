@@ -58,7 +58,7 @@ def _claim(request: Request) -> tuple[wire.Claimed | None, bool]:
 async def resolve(act: Act, *, request_id: str, fee_pence: int, travel_pence: int) -> None:
     """The asking circle writes down what both came to. Raises Invalid for more than was claimed."""
     request = await queries.lock_request(request_id)
-    act.allow(await queries.thing_of(await rota.visit(request.visit_id)))
+    act.allow(await rota.thing_of(await rota.visit(request.visit_id)))
     claim, _ = _claim(request)
     offer = await queries.offer(request.chosen_offer)
     if claim is None:
@@ -122,7 +122,7 @@ async def heard_too_late(act: Act, *, link_id: str, ref: str) -> None:
     if request.ended_reason != "unclaimed":
         return
     await machine.set_request(request.id, ended_reason="claimed_late")
-    paid = (await queries.thing_of(visit)).paid_workers
+    paid = (await rota.thing_of(visit)).paid_workers
     ringing = {f.person_id for f in await members.facilitators()} - set(paid)
     await tell(ringing, visit.id, "claimed_late", about=request.id, path=f"/cover/{request.id}")
 
@@ -137,7 +137,7 @@ async def take_after_all(act: Act, *, request_id: str, words: str = "") -> None:
     """
     request = await queries.lock_request(request_id)
     visit = await rota.lock_visit(request.visit_id)
-    act.allow(await queries.thing_of(visit))
+    act.allow(await rota.thing_of(visit))
     if request.ended_reason == "taken_after_all":
         return
     if request.ended_reason != "claimed_late":

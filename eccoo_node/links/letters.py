@@ -229,7 +229,8 @@ async def forget(link_id: str, event_id: str) -> None:
     A letter whose handler asks for this is not stored yet: its words go as soon as it is.
     """
     if not await _forget(link_id, event_id):
-        await jobs.add("links.forget", event_id, link=link_id, event=event_id)
+        # Only the two together name a letter: another circle may use the same id.
+        await jobs.add("links.forget", f"{link_id}:{event_id}", link=link_id, event=event_id)
 
 
 async def _forget(link_id: str, event_id: str) -> bool:

@@ -24,7 +24,7 @@ class Begun(msgspec.Struct, frozen=True):
     person_id: str
 
 
-def read_person(values: dict[str, Any]) -> dict[str, Any]:
+def _read_person(values: dict[str, Any]) -> dict[str, Any]:
     """Values of a person's row, read and bounded. Raises Invalid, naming the field."""
     read = dict(values)
     for field, longest, sentence in (
@@ -52,7 +52,7 @@ async def begin_circle(act: Act, *, name: str, called: str, email: str = "", pho
     act.allow(Thing("circle"))
     if await fetch_value("SELECT id FROM community WHERE kind = 'circle'"):
         raise Conflict("This node already has its circle.", "circle_exists")
-    first = Person(**read_person({"called": called, "email": email, "phone": phone}), created_at=clock.now())
+    first = Person(**_read_person({"called": called, "email": email, "phone": phone}), created_at=clock.now())
     circle = Community(kind="circle", name=name.strip(), created_at=clock.now())
     await insert(first)
     await insert(circle)
@@ -85,7 +85,7 @@ async def register_person(
     """
     act.allow(Thing("person"))
     row = Person(
-        **read_person({
+        **_read_person({
             "called": called, "full_name": full_name, "outward": outward, "address": address, "phone": phone,
             "email": email, "channel": channel, "language": language, "large_print": large_print,
             "easy_read": easy_read,
@@ -110,7 +110,7 @@ async def correct_person(act: Act, person_id: str, **changes: Any) -> None:
     act.allow(Thing("person", person_id, person_id))
     if not changes or not set(changes) <= _CORRECTABLE:
         raise Invalid("There is nothing of that name to change.", "bad_field")
-    values = read_person(changes)
+    values = _read_person(changes)
     columns = ", ".join(f'"{name}" = ?' for name in values)
     found = await fetch(f"UPDATE person SET {columns} WHERE id = ? RETURNING id", *values.values(), person_id)
     if not found:

@@ -120,7 +120,7 @@ def sees_choices(actor: Actor, thing: Thing) -> bool:
     return any(actor.speaks_as(thing.person_id, scope) for scope in SEEING_COVER) or actor.wears("facilitator")
 
 
-@rule("rota.see_money", "cover.see_paying")
+@rule("rota.see_money")
 def _see_money(actor: Actor, thing: Thing) -> bool | str:
     """What a visit costs and to whom it goes: whoever pays, asks or chooses, and whoever helps them.
 

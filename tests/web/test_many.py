@@ -17,8 +17,8 @@ from eccoo_node.rota import actions as rota
 from eccoo_node.rota.tables import Visit
 from tests.support import make
 from tests.support.story import THURSDAY
+from tests.web.covering import ask_far, ask_near
 from tests.web.story import Site, Visitor, Walk
-from tests.web.test_cover import ask_far, ask_near
 
 MANY = 50
 

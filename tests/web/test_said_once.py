@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
+from tests.web.covering import ask_far, ask_near, choose, gap, offer
 from tests.web.story import Visitor, Walk
-from tests.web.test_cover import ask_far, ask_near, choose, gap, offer
 from tests.web.test_rota import worker_says
 
 

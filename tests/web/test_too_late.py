@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
+from tests.web.covering import Told, coming
 from tests.web.story import Walk
-from tests.web.test_cover import Told, coming
 
 
 async def came_too_late(walk: Walk) -> Told:

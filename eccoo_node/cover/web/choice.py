@@ -54,7 +54,7 @@ async def may_ask(request: AnyRequest, visit_id: str) -> tuple[Visit, Page | Non
     """The visit, and the page to show instead to whoever has no say in it. Raises NotFound to whom it is private."""
     actor = actor_of(request)
     visit = await visit_for(actor, visit_id)
-    if access.may(actor, "cover.ask", await queries.thing_of(visit)):
+    if access.may(actor, "cover.ask", await rota.thing_of(visit)):
         return visit, None
     return visit, await not_theirs(request, visit)
 

@@ -16,6 +16,7 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Forbidden, NotFound
 from eccoo_node.kernel.money import pounds
 from eccoo_node.members import queries as members
+from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.web import reader_of, show
@@ -89,15 +90,15 @@ class OfferController(Controller):
             return redirect(request, f"/cover/offers/{offer_id}")
         return redirect(request, f"/cover/{request_id}")
 
-    @get("/cover/offers/{offer_id:str}", opt={"action": "cover.see_paying"})
+    @get("/cover/offers/{offer_id:str}", opt={"action": "rota.see_money"})
     async def price(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         """It costs more, or more than is paid in: the payer's yes."""
-        offer, found, visit, _ = await offered_to(actor_of(request), offer_id, "cover.see_paying")
+        offer, found, visit, _ = await offered_to(actor_of(request), offer_id, "rota.see_money")
         return await show(request, "cover/pay.html", visit.person_id, **await self._price(request, found, visit, offer))
 
     async def _price(self, request: AnyRequest, found: Request, visit: Visit, offer: Offer) -> dict[str, Any]:
         actor, now = actor_of(request), clock.now()
-        thing = await queries.thing_of(visit, payer=True)
+        thing = await rota.thing_of(visit, payer=True)
         aside = await actions.aside_pence(visit)
         credit = await escrow.credit_pence(visit.payer_id) if visit.payer_id else 0
         more = offer.total_pence - aside
@@ -112,7 +113,7 @@ class OfferController(Controller):
     @post("/cover/offers/{offer_id:str}", opt={"action": "cover.pay_more"})
     async def pay_more(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         actor = actor_of(request)
-        offer, found, visit, thing = await offered_to(actor, offer_id, "cover.see_paying")
+        offer, found, visit, thing = await offered_to(actor, offer_id, "rota.see_money")
         if not access.may(actor, "cover.pay_more", thing):
             raise Forbidden("This is for whoever pays to say.")
         context = await self._price(request, found, visit, offer)

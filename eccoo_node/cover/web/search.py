@@ -59,7 +59,7 @@ async def seen_by(actor: Actor, request_id: str, action: str = "cover.see") -> t
     """A search and its visit, for those who may see it. Raises NotFound: that somebody is looked for is private."""
     found = await queries.request(request_id)
     visit = await rota.visit(found.visit_id)
-    thing = await queries.thing_of(visit, payer=True)
+    thing = await rota.thing_of(visit, payer=True)
     if not access.may(actor, action, thing):
         raise NotFound()
     return found, visit, thing
@@ -140,9 +140,9 @@ class SearchController(Controller):
         actor = actor_of(request)
         found = await queries.request(request_id)
         visit = await rota.visit(found.visit_id)
-        thing = await queries.thing_of(visit, payer=True)
+        thing = await rota.thing_of(visit, payer=True)
         if not access.may(actor, "cover.see", thing):
-            if found.chosen_offer and access.may(actor, "cover.see_paying", thing):
+            if found.chosen_offer and access.may(actor, "rota.see_money", thing):
                 return redirect(request, f"/cover/offers/{found.chosen_offer}")
             raise NotFound()
         return await show(

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.params import FromPath
 
-from eccoo_node.cover import lists, queries
+from eccoo_node.cover import lists
 from eccoo_node.cover.queries import Mine
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
@@ -170,7 +170,7 @@ class WeekController(Controller):
         visit = await visit_for(actor, visit_id)
         comes, instead = reader.comes(visit), say.replaced(visit, reader)
         spoken = "person" in await rota.said(visit.id)
-        thing = await queries.thing_of(visit, payer=True)
+        thing = await rota.thing_of(visit, payer=True)
         may_ask = not comes and access.may(actor, "cover.ask", thing)
         must = await members.must_know(visit.person_id) if comes and not instead and visit.state == "planned" else None
         faces = await members.people({visit.person_id, visit.worker_id or ""})

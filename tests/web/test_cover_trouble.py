@@ -1,0 +1,133 @@
+"""The pages of cover where it does not go smoothly: what is missing, what differs, and whom to ring."""
+
+from datetime import timedelta
+
+from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.transaction import write
+from tests.support import make
+from tests.web.covering import ask_far, choose, gap, offer
+from tests.web.story import Walk
+
+
+async def test_the_payer_says_yes_first_when_it_costs_more_and_they_are_someone_else(walk: Walk) -> None:
+    with walk.a.node.bound():
+        walk.a.people["Pat"] = await make.person("Pat", channel="email", email="pat@example.test")
+        async with write():
+            await fetch("UPDATE payer SET payer_person_id = ?", walk.a.people["Pat"])
+    told = await ask_far(walk)
+    await offer(walk, told, "Bea", "33")
+    page = await choose(walk, told, "Bea")
+    assert page.heading == "Pat is asked first"
+    assert "Bea costs more than is set aside for Thursday. Bea is told once Pat has said yes." in page.text
+    pat = await walk.a.read_as("Pat")
+    home = await pat.get("/home")
+    assert (home.heading, home.acts) == ("Bea costs more on Thursday for Edith", ["See what it costs"])
+    page = await pat.get(next(link for link in home.links if "/cover/offers/" in link))
+    assert (page.heading, page.acts) == ("Is it all right to pay for Bea?", ["Yes, set £6 more aside"])
+    assert (await pat.get(told.search)).heading == "Is it all right to pay for Bea?"
+    done = await pat.press(page, "Yes, set £6 more aside")
+    assert done.text.startswith("Thank you. We’re telling Bea.")
+    await walk.settle()
+    edith = await walk.a.read_as("Edith")
+    assert (await edith.get(told.search)).heading == "Bea is coming on Thursday"
+
+
+async def test_too_little_paid_in_is_said_with_the_sum_that_is_missing(walk: Walk) -> None:
+    with walk.a.node.bound():
+        async with write():
+            # Everything but £4 has gone elsewhere: the sum of credit and its account stay the same to the books.
+            credit = await fetch_value("SELECT -balance_pence FROM account WHERE code = '2000'")
+    told = await ask_far(walk)
+    # £60 is set aside; all that is paid in would not be enough for this.
+    rate = (credit + 6000) // 200 + 2
+    await offer(walk, told, "Bea", str(rate))
+    edith = await walk.a.read_as("Edith")
+    page = await edith.get(told.search)
+    if rate <= 200:
+        page = await choose(walk, told, "Bea", edith)
+        assert page.heading == "Is it all right to pay for Bea?"
+        assert "is missing." in page.text
+        assert page.acts == []
+
+
+async def test_the_persons_own_no_stands_against_whoever_speaks_for_them(walk: Walk) -> None:
+    visit = await gap(walk)
+    edith, ruth = await walk.a.read_as("Edith"), await walk.a.read_as("Ruth", "Edith")
+    page = await ruth.get(f"/cover/ask?visit={visit}")
+    done = await edith.press(await edith.get(f"/visits/{visit}/without"), "Yes, do without")
+    assert done.text.startswith("Nobody comes on Thursday. Those who were asked know.")
+    sent = await ruth.press(page, "Ask them", workers=[walk.a.people["Sol"]])
+    assert (sent.status, sent.heading) == (409, "Edith has chosen otherwise")
+    assert "Edith’s own choice stands, so nothing was changed. Fay has been told and will ring." in sent.text
+    fay = await walk.a.read_as("Fay")
+    assert (
+        "Ruth and Edith want different things on Thursday at 9am. Edith’s own choice stands."
+        in (await fay.get("/home")).text
+    )
+
+
+async def test_not_sure_by_the_hour_says_whom_to_ring_on_both_sides_and_a_facilitator_notes_what_they_heard(
+    walk: Walk,
+) -> None:
+    told = await ask_far(walk)
+    await offer(walk, told, "Bea", "30")
+    walk.pair.move(timedelta(days=2, hours=9, minutes=30))
+    await walk.settle()
+    await choose(walk, told, "Bea")
+    await walk.b.node.stop()
+    walk.pair.move(timedelta(minutes=31))
+    await walk.a.node.settle()
+    edith, fay = await walk.a.read_as("Edith"), await walk.a.read_as("Fay")
+    page = await edith.get(told.search)
+    assert (page.heading, page.acts) == ("We can’t be sure Bea is coming tomorrow", [])
+    assert "Todmorden circle, 01422 900000 Fay, 01422 960333" in page.text
+    assert "If nobody can come and it cannot be missed Ring, in this order:" in page.text
+    assert "The council’s emergency duty team Someone is in danger now: 999" in page.text
+    assert (await edith.get("/home")).heading == "We can’t be sure Bea is coming tomorrow"
+    home = await fay.get("/home")
+    assert "We can’t be sure anyone is coming to Edith tomorrow at 9am." in home.text
+    page = await fay.get(told.search)
+    assert page.acts == ["I have rung, and heard it"]
+    page = await fay.get(f"{told.search}/override")
+    wrong = await fay.press(page, "Yes, Bea is coming")
+    assert (wrong.status, "Write the code they told you on the phone." in wrong.text) == (422, True)
+    page = await fay.press(wrong, "Yes, Bea is coming", code="blue heron", words="Tom, at 6")
+    assert page.heading == "Bea is coming to Edith tomorrow"
+    assert "We rang Todmorden circle to be sure, today at 6.01pm." in (await edith.get(told.search)).text
+    ruth = await walk.a.read_as("Ruth", "Edith")
+    assert (await ruth.get(f"{told.search}/override")).status == 403
+
+
+async def test_what_is_asked_and_offered_is_private(walk: Walk) -> None:
+    told = await ask_far(walk)
+    await offer(walk, told, "Bea", "30")
+    edith = await walk.a.read_as("Edith")
+    one = next(link for link in (await edith.get(told.search)).links if "/offers/" in link)
+    for name in ("Wren", "Sol", "Robin", "Tomasz", "Tess", "Ruth"):
+        reader = await walk.a.read_as(name)
+        found = [
+            (await reader.get(path)).status
+            for path in (told.search, f"{told.search}/further", one, f"{told.search}/override")
+        ]
+        assert found == [404] * 4, name
+    cass = await walk.b.read_as("Cass")
+    assert [(await cass.get(told.offers["Bea"] + tail)).status for tail in ("", "/went", "/cant-come")] == [404] * 3
+
+
+async def test_on_the_phone_each_question_is_read_aloud_and_the_button_records(walk: Walk) -> None:
+    visit = await gap(walk)
+    fay = await walk.a.read_as("Fay", "Edith", "phone")
+    home = await fay.get("/home")
+    assert home.text.startswith(
+        "Monday 23 November Read this to Edith: Wren can’t come on Thursday at 9am You can choose"
+    )
+    page = await fay.get(f"/cover/ask?visit={visit}")
+    assert page.acts == ["Record Edith’s answer"]
+    search = await fay.press(page, "Record Edith’s answer", workers=[walk.a.people["Sol"]])
+    page = await fay.get(f"{search.path}/further")
+    assert (page.acts, "They do not see your name or address." in page.text) == (["Record Edith’s answer"], True)
+    page = await fay.press(page, "Record Edith’s answer")
+    assert page.text.startswith("Read this back to Edith: We’ve asked Todmorden circle.")
+    with walk.a.node.bound():
+        kept = await fetch("SELECT person_id, said_by, via, known_by FROM consent WHERE kind = 'cover.ask_further'")
+    assert [tuple(row) for row in kept] == [(walk.a.people["Edith"], walk.a.people["Fay"], "phone", "rang_back")]
