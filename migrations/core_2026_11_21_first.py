@@ -352,6 +352,15 @@ STATEMENTS = {
   "said_at" TIMESTAMPTZ NOT NULL,
   "withdraws" VARCHAR(36) NOT NULL
 )""",
+        """CREATE TABLE "decided_figure" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "name" VARCHAR(40) NOT NULL,
+  "value" INTEGER NOT NULL,
+  "valid_from" TIMESTAMPTZ NOT NULL,
+  "decision_id" VARCHAR(36) NOT NULL REFERENCES "decision" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "recorded_by" VARCHAR(36) NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL
+)""",
         """CREATE TABLE "schedule" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "payer_add_bps" INTEGER NOT NULL,
@@ -780,6 +789,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "cover_offer_one_request_id_worker_id_where" ON "cover_offer" ("request_id", "worker_id") WHERE state IN ('live', 'chosen')""",
         """CREATE UNIQUE INDEX "cover_request_one_visit_id_where" ON "cover_request" ("visit_id") WHERE state <> 'ended'""",
         """CREATE INDEX "credential_by_person_id" ON "credential" ("person_id")""",
+        """CREATE INDEX "decided_figure_by_name_valid_from" ON "decided_figure" ("name", "valid_from")""",
         """CREATE UNIQUE INDEX "disclosure_out_one_link_id_reference_n" ON "disclosure_out" ("link_id", "reference", "n")""",
         """CREATE INDEX "entry_by_line_id" ON "entry" ("line_id")""",
         """CREATE UNIQUE INDEX "entry_chain_one_entry_id" ON "entry_chain" ("entry_id")""",
@@ -864,6 +874,8 @@ STATEMENTS = {
         """CREATE TRIGGER "audit_chain_keeps_delete" BEFORE DELETE ON "audit_chain" BEGIN SELECT RAISE(ABORT, 'audit_chain is append-only'); END""",
         """CREATE TRIGGER "consent_keeps_update" BEFORE UPDATE ON "consent" BEGIN SELECT RAISE(ABORT, 'consent is append-only'); END""",
         """CREATE TRIGGER "consent_keeps_delete" BEFORE DELETE ON "consent" BEGIN SELECT RAISE(ABORT, 'consent is append-only'); END""",
+        """CREATE TRIGGER "decided_figure_keeps_update" BEFORE UPDATE ON "decided_figure" BEGIN SELECT RAISE(ABORT, 'decided_figure is append-only'); END""",
+        """CREATE TRIGGER "decided_figure_keeps_delete" BEFORE DELETE ON "decided_figure" BEGIN SELECT RAISE(ABORT, 'decided_figure is append-only'); END""",
         """CREATE TRIGGER "decision_keeps_update" BEFORE UPDATE ON "decision" BEGIN SELECT RAISE(ABORT, 'decision is append-only'); END""",
         """CREATE TRIGGER "decision_keeps_delete" BEFORE DELETE ON "decision" BEGIN SELECT RAISE(ABORT, 'decision is append-only'); END""",
         """CREATE TRIGGER "entry_keeps_update" BEFORE UPDATE ON "entry" BEGIN SELECT RAISE(ABORT, 'entry is append-only'); END""",
@@ -1237,6 +1249,15 @@ STATEMENTS = {
   "known_by" VARCHAR(24) NOT NULL,
   "said_at" TIMESTAMPTZ NOT NULL,
   "withdraws" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "decided_figure" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "name" VARCHAR(40) NOT NULL,
+  "value" BIGINT NOT NULL,
+  "valid_from" TIMESTAMPTZ NOT NULL,
+  "decision_id" VARCHAR(36) NOT NULL REFERENCES "decision" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "recorded_by" VARCHAR(36) NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL
 )""",
         """CREATE TABLE "schedule" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -1666,6 +1687,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "cover_offer_one_request_id_worker_id_where" ON "cover_offer" ("request_id", "worker_id") WHERE state IN ('live', 'chosen')""",
         """CREATE UNIQUE INDEX "cover_request_one_visit_id_where" ON "cover_request" ("visit_id") WHERE state <> 'ended'""",
         """CREATE INDEX "credential_by_person_id" ON "credential" ("person_id")""",
+        """CREATE INDEX "decided_figure_by_name_valid_from" ON "decided_figure" ("name", "valid_from")""",
         """CREATE UNIQUE INDEX "disclosure_out_one_link_id_reference_n" ON "disclosure_out" ("link_id", "reference", "n")""",
         """CREATE INDEX "entry_by_line_id" ON "entry" ("line_id")""",
         """CREATE UNIQUE INDEX "entry_chain_one_entry_id" ON "entry_chain" ("entry_id")""",
@@ -1752,6 +1774,8 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "audit_chain_keeps_all" BEFORE TRUNCATE ON "audit_chain" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "consent_keeps_rows" BEFORE UPDATE OR DELETE ON "consent" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "consent_keeps_all" BEFORE TRUNCATE ON "consent" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "decided_figure_keeps_rows" BEFORE UPDATE OR DELETE ON "decided_figure" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "decided_figure_keeps_all" BEFORE TRUNCATE ON "decided_figure" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "decision_keeps_rows" BEFORE UPDATE OR DELETE ON "decision" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "decision_keeps_all" BEFORE TRUNCATE ON "decision" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "entry_keeps_rows" BEFORE UPDATE OR DELETE ON "entry" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",

@@ -1,9 +1,10 @@
-"""The door of what was decided."""
+"""The doors of what was decided."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
-from eccoo_node.db.rows import insert
-from eccoo_node.governance import rules
+from eccoo_node.db.rows import fetch, insert
+from eccoo_node.governance import queries, rules
+from eccoo_node.governance.figures import Figure
 from eccoo_node.governance.tables import Decision
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
@@ -35,3 +36,25 @@ async def record_decision(act: Act, *, words: str, decided_by: str, decided_on: 
     act.about(str(row.id))
     await act.tell("decision.recorded", "decision", str(row.id))
     return str(row.id)
+
+
+@door("governance.decide_figure")
+async def decide_figure(
+    act: Act, figure: Figure, value: int, *, decision_id: str, valid_from: datetime | None = None
+) -> None:
+    """Write down a number that the circle has decided on, from now or from a moment to come.
+
+    Raises Invalid for a number out of its bounds, a moment that is over, and where the circle has decided no such thing.
+    """
+    act.allow(Thing("figure", figure.name))
+    now = clock.now()
+    figure.check(value)
+    await queries.requires_decision(decision_id)
+    if valid_from and valid_from < now - timedelta(minutes=1):
+        raise Invalid("This can’t begin in the past.", "in_the_past", field="from_day")
+    await fetch(
+        "INSERT INTO decided_figure (name, value, valid_from, decision_id, recorded_by, recorded_at) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        figure.name, value, valid_from or now, decision_id, act.actor.person_id, now,
+    )  # fmt: skip
+    await act.tell("figure.decided", "figure", figure.name)

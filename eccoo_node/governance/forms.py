@@ -17,3 +17,15 @@ class DecisionForm(msgspec.Struct):
         "words": "Write what was decided, in the circle’s own words.",
         "decided_by": "Write who decided, such as “the circle’s meeting, nine people”.",
     }
+
+
+class FigureForm(msgspec.Struct):
+    """A number that was decided, from a day on, and the decision it rests on."""
+
+    value: Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
+    decision: str
+    from_day: date
+    SAY: ClassVar[dict[str, str]] = {
+        "value": "Write what was decided.",
+        "decision": "Choose the decision that this rests on.",
+    }

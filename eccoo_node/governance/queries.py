@@ -4,7 +4,8 @@ from datetime import date, datetime
 
 import msgspec
 
-from eccoo_node.db.rows import as_time, fetch, fetch_one
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
+from eccoo_node.governance.figures import FIGURES, Figure
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Invalid, NotFound
@@ -65,3 +66,41 @@ async def requires_decision(decision_id: str) -> None:
     """Raise Invalid unless the circle has decided this: what changes its money names the decision it rests on."""
     if not decision_id or await fetch_one("SELECT id FROM decision WHERE id = ?", decision_id) is None:
         raise Invalid("Choose the decision that this rests on.", "no_decision", field="decision")
+
+
+async def figure(of: Figure, at: datetime | None = None) -> int:
+    """The number that holds now, or held or will hold at a moment."""
+    found = await fetch_value(
+        "SELECT value FROM decided_figure WHERE name = ? AND valid_from <= ? ORDER BY valid_from DESC, id DESC LIMIT 1",
+        of.name,
+        at or clock.now(),
+    )
+    return of.first if found is None else int(found)
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """One value of a figure, and the decision it rests on; None for the value that the software began with."""
+
+    figure: Figure
+    value: int
+    valid_from: datetime | None = None
+    decision_id: str = ""
+    words: str = ""
+
+
+async def figures(actor: Actor) -> list[tuple[Decided, list[Decided]]]:
+    """Every figure as it stands now, with what is to come of it, in the order in which they were declared."""
+    access.requires(actor, "governance.see", Thing("figure"))
+    rows = await fetch(
+        "SELECT f.name, f.value, f.valid_from, f.decision_id, d.words FROM decided_figure f "
+        "JOIN decision d ON d.id = f.decision_id ORDER BY f.valid_from, f.id"
+    )
+    now = clock.now()
+    found = {name: (Decided(one, one.first), list[Decided]()) for name, one in FIGURES.items()}
+    for name, value, from_, decision_id, words in map(tuple, rows):
+        if name not in FIGURES:
+            continue
+        at = as_time(from_) or now
+        told = Decided(FIGURES[name], value, at, decision_id, title_of(words))
+        found[name] = (told, found[name][1]) if at <= now else (found[name][0], [*found[name][1], told])
+    return list(found.values())

@@ -19,6 +19,15 @@ def _records(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node() or keeps_record(actor) or "A decision is written down by whoever keeps the circle’s record."
 
 
+def decides_figures(actor: Actor) -> bool:
+    return actor.wears("treasurer", "convenor") and not actor.acting_for
+
+
+@access.rule("governance.decide_figure")
+def _figures(actor: Actor, thing: Thing) -> bool | str:
+    return actor.is_node() or decides_figures(actor) or "This is written down by the treasurer or a convenor."
+
+
 @access.rule("governance.see")
 def _reads(actor: Actor, thing: Thing) -> bool:
     """Everyone who belongs to the circle in any way: decisions are made in the open."""

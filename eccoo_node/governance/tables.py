@@ -3,7 +3,7 @@
 from piccolo.table import Table
 
 from eccoo_node.db import extras
-from eccoo_node.db.columns import day, key, moment, prose, word
+from eccoo_node.db.columns import day, key, moment, pence, prose, ref, serial, word
 
 
 class Decision(Table, tablename="decision"):
@@ -19,7 +19,21 @@ class Decision(Table, tablename="decision"):
     recorded_at = moment()
 
 
-TABLES = [Decision]
+class DecidedFigure(Table, tablename="decided_figure"):
+    """A number that the circle decided, from a moment on. A change is a new row."""
+
+    id = serial()
+    name = word(40)
+    value = pence()
+    valid_from = moment()
+    decision_id = ref(Decision)
+    recorded_by = word(36)
+    recorded_at = moment()
+
+
+TABLES = [Decision, DecidedFigure]
 
 extras.append_only("decision")
+extras.append_only("decided_figure")
 extras.check("decision", "words <> '' AND decided_by <> ''")
+extras.index("decided_figure", "name", "valid_from")

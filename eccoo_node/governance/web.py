@@ -1,16 +1,18 @@
 """The pages of what the circle has decided: for everyone to read, for its record-keepers to add to."""
 
+from datetime import datetime, time
 from typing import Any
 
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
 from eccoo_node.governance import actions, queries, rules
-from eccoo_node.governance.forms import DecisionForm
-from eccoo_node.governance.queries import Decision
+from eccoo_node.governance.figures import FIGURES, Figure
+from eccoo_node.governance.forms import DecisionForm, FigureForm
+from eccoo_node.governance.queries import Decided, Decision
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
-from eccoo_node.kernel.errors import Invalid
+from eccoo_node.kernel.errors import Invalid, NotFound
 from eccoo_node.members.say import say_date
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
@@ -76,4 +78,67 @@ class DecisionsController(Controller):
         return render(request, "governance/decision.html", paragraphs=one.words.split("\n"), rows=rows)
 
 
-CONTROLLERS = [DecisionsController]
+class FiguresController(Controller):
+    """The numbers that the circle decided on: everyone reads them, `governance.decide_figure` writes."""
+
+    include_in_schema = False
+
+    @get("/decisions/numbers", opt={"action": "governance.see"})
+    async def index(self, request: AnyRequest) -> Response[Any]:
+        """Each number as it stands, and what is to come of it."""
+        actor = actor_of(request)
+        found = [
+            {
+                "title": now.figure.title,
+                "words": now.figure.words,
+                "now": _told(now),
+                "to_come": [_told(one) for one in to_come],
+                "change": f"/decisions/numbers/{now.figure.name}",
+            }
+            for now, to_come in await queries.figures(actor)
+        ]
+        return render(request, "governance/numbers.html", found=found, may_change=rules.decides_figures(actor))
+
+    @get("/decisions/numbers/{figure:str}", opt={"action": "governance.decide_figure"})
+    async def about_deciding(self, request: AnyRequest, figure: FromPath[str]) -> Response[Any]:
+        return render(request, "governance/number.html", **await _facts(request, figure))
+
+    @post("/decisions/numbers/{figure:str}", opt={"action": "governance.decide_figure"})
+    async def decide(self, request: AnyRequest, figure: FromPath[str]) -> Response[Any]:
+        facts = await _facts(request, figure)
+        of: Figure = facts["figure"]
+        try:
+            form = read_form(request, FigureForm)
+            value = of.read(form.value)
+            today = clock.now().astimezone(clock.zone()).date()
+            starts = None if form.from_day == today else datetime.combine(form.from_day, time(), tzinfo=clock.zone())
+            await actions.decide_figure(actor_of(request), of, value, decision_id=form.decision, valid_from=starts)
+        except (FormError, Invalid) as error:
+            return form_error(request, "governance/number.html", error, **facts)
+        return redirect(request, "/decisions/numbers", f"It is written down: {of.say(value)}.")
+
+
+def _told(one: Decided) -> dict[str, Any]:
+    return {
+        "value": one.figure.say(one.value),
+        "from_day": say_date(one.valid_from.astimezone(clock.zone()).date()) if one.valid_from else "",
+        "decision": f"/decisions/{one.decision_id}",
+        "words": one.words,
+    }
+
+
+async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
+    actor = actor_of(request)
+    access.requires(actor, "governance.decide_figure", Thing("figure", name))
+    if name not in FIGURES:
+        raise NotFound("There is no such page.", "no_page")
+    found = await queries.decisions(actor)
+    return {
+        "name": name,
+        "figure": FIGURES[name],
+        "choices": [("", "Choose"), *FIGURES[name].choices()],
+        "decisions": [("", "Choose"), *((one.id, one.title) for one in found)],
+    }
+
+
+CONTROLLERS = [DecisionsController, FiguresController]

@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from eccoo_node.governance import figures
+from eccoo_node.governance.figures import Figure
 from eccoo_node.kernel.access import Actor, Thing, rule
 from eccoo_node.members.rules import yes_to
 
@@ -10,6 +12,19 @@ ASKED_AGAIN = timedelta(hours=24)
 # How long a facilitator has to find out why nobody opened the door, before what the worker said stands.
 ASKED_AROUND = timedelta(days=14)
 _SETTLES_AT = time(18)
+
+WEEKLY_DAY = figures.declare(
+    Figure(
+        name="weekly_day", kind="weekday", first=3, least=0, most=4, title="The day on which next week is paid ahead",
+        words="On this day the money for next week’s visits is set aside.",
+    )
+)  # fmt: skip
+WEEKLY_HOUR = figures.declare(
+    Figure(
+        name="weekly_hour", kind="hour", first=9, least=6, most=18, title="The hour at which next week is paid ahead",
+        words="Early enough that whoever is told “not paid for yet” can still ring someone that day.",
+    )
+)  # fmt: skip
 
 
 def settles_at(asked_at: datetime, zone: ZoneInfo, *, by_post: bool = False) -> datetime:

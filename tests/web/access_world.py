@@ -344,6 +344,7 @@ class World:
         things["name"], things["id"] = {"gatherings": "gatherings"}, {"a gathering": new_id()}
         things["decision_id"] = {"the decision": await fetch_value("SELECT id FROM decision")}
         things["stop"], things["kind"] = {"a later time": "two-days"}, {"a gift": "gift"}
+        things["figure"] = {"a number": "weekly_day"}
         for param, known in things.items():
             known["elsewhere"] = self.theirs.get(param, new_id())
         assert (await links.circle(self.pair.link_id)).name == "Todmorden circle"
