@@ -100,6 +100,12 @@ STATEMENTS = {
   CHECK ("guard" IN ('debit', 'credit', 'any')),
   CHECK ((guard <> 'credit' OR balance_pence <= 0) AND (guard <> 'debit' OR balance_pence >= 0))
 )""",
+        """CREATE TABLE "books_check" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "broken" TEXT NOT NULL,
+  "entries" INTEGER NOT NULL
+)""",
         """CREATE TABLE "invite" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "token_hash" VARCHAR(64) NOT NULL,
@@ -872,6 +878,8 @@ STATEMENTS = {
         """CREATE TRIGGER "audit_keeps_delete" BEFORE DELETE ON "audit" BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END""",
         """CREATE TRIGGER "audit_chain_keeps_update" BEFORE UPDATE ON "audit_chain" BEGIN SELECT RAISE(ABORT, 'audit_chain is append-only'); END""",
         """CREATE TRIGGER "audit_chain_keeps_delete" BEFORE DELETE ON "audit_chain" BEGIN SELECT RAISE(ABORT, 'audit_chain is append-only'); END""",
+        """CREATE TRIGGER "books_check_keeps_update" BEFORE UPDATE ON "books_check" BEGIN SELECT RAISE(ABORT, 'books_check is append-only'); END""",
+        """CREATE TRIGGER "books_check_keeps_delete" BEFORE DELETE ON "books_check" BEGIN SELECT RAISE(ABORT, 'books_check is append-only'); END""",
         """CREATE TRIGGER "consent_keeps_update" BEFORE UPDATE ON "consent" BEGIN SELECT RAISE(ABORT, 'consent is append-only'); END""",
         """CREATE TRIGGER "consent_keeps_delete" BEFORE DELETE ON "consent" BEGIN SELECT RAISE(ABORT, 'consent is append-only'); END""",
         """CREATE TRIGGER "decided_figure_keeps_update" BEFORE UPDATE ON "decided_figure" BEGIN SELECT RAISE(ABORT, 'decided_figure is append-only'); END""",
@@ -997,6 +1005,12 @@ STATEMENTS = {
   "balance_pence" BIGINT NOT NULL,
   CHECK ("guard" IN ('debit', 'credit', 'any')),
   CHECK ((guard <> 'credit' OR balance_pence <= 0) AND (guard <> 'debit' OR balance_pence >= 0))
+)""",
+        """CREATE TABLE "books_check" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "broken" TEXT NOT NULL,
+  "entries" INTEGER NOT NULL
 )""",
         """CREATE TABLE "invite" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -1772,6 +1786,8 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "audit_keeps_all" BEFORE TRUNCATE ON "audit" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "audit_chain_keeps_rows" BEFORE UPDATE OR DELETE ON "audit_chain" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "audit_chain_keeps_all" BEFORE TRUNCATE ON "audit_chain" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "books_check_keeps_rows" BEFORE UPDATE OR DELETE ON "books_check" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "books_check_keeps_all" BEFORE TRUNCATE ON "books_check" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "consent_keeps_rows" BEFORE UPDATE OR DELETE ON "consent" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "consent_keeps_all" BEFORE TRUNCATE ON "consent" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "decided_figure_keeps_rows" BEFORE UPDATE OR DELETE ON "decided_figure" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",

@@ -4,7 +4,7 @@ from piccolo.columns import BigInt
 from piccolo.table import Table
 
 from eccoo_node.db import extras
-from eccoo_node.db.columns import flag, moment, number, pence, ref, serial, word
+from eccoo_node.db.columns import flag, moment, number, pence, prose, ref, serial, word
 from eccoo_node.governance.tables import Decision
 
 
@@ -125,9 +125,18 @@ class EntryChain(Table, tablename="entry_chain"):
     chain = word(64)
 
 
-TABLES = [Schedule, Line, LineFund, LineState, AccountRow, Entry, Posting, EntryChain]
+class BooksCheck(Table, tablename="books_check"):
+    """One time the books were added up, and the first thing that did not hold."""
 
-for _table in ("schedule", "line", "line_fund", "entry", "posting", "entry_chain"):
+    id = serial()
+    at = moment()
+    broken = prose()
+    entries = number()
+
+
+TABLES = [Schedule, Line, LineFund, LineState, AccountRow, Entry, Posting, EntryChain, BooksCheck]
+
+for _table in ("schedule", "line", "line_fund", "entry", "posting", "entry_chain", "books_check"):
     extras.append_only(_table)
 extras.unique("account", "code", "holder", "awaiting")
 extras.unique("entry", "key")

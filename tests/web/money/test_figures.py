@@ -26,6 +26,6 @@ async def test_a_decided_number_is_read_by_all_and_changed_by_the_treasurer(circ
     )
     assert done.status_code == 303
     said = text(await ada.get("/decisions/numbers"))
-    assert "From 3 May 2027 : Tuesday , as decided: Next week is paid on Tuesdays." in said
+    assert "From 3 May 2027: Tuesday , as decided: Next week is paid on Tuesdays." in said
     assert await queries.figure(WEEKLY_DAY) == 3
     assert (await tess.get("/decisions/numbers/no_such")).status_code == 404
