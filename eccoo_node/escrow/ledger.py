@@ -6,7 +6,7 @@ it, always in the order of `Account`, so that two writers of single entries neve
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -51,19 +51,48 @@ def body_hash(kind: str, body: dict[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode([kind, body], order="deterministic")).hexdigest()
 
 
-def digest(values: Sequence[Any], line_mark: str, found: Sequence[Posting]) -> str:
-    """The digest of an entry with its postings by the accounts' own names, and with the terms of its line.
+_encode = msgspec.json.Encoder().encode
 
-    So a renamed account or a line that was changed shows as well.
+
+def digest(values: Any, mark: str, posted: Any) -> str:
+    """The digest of an entry: its columns as they are stored, the mark of its line, and what was posted.
+
+    `values` are those of `COLUMNS`, moments as `moment_text`; `posted` are the postings in the order in which they were
+    written, each as the three names of its account and an amount. So a renamed account or a line that was changed
+    shows as well. Either may be JSON already.
     """
-    told = [value.isoformat() if isinstance(value, datetime) else value for value in values]
-    lines = sorted((account.code, account.holder, account.awaiting, amount) for account, amount in found)
-    return hashlib.sha256(msgspec.json.encode([told, line_mark, lines])).hexdigest()
+    return hashlib.sha256(_encode((values, mark, posted))).hexdigest()
 
 
-def line_mark(named: Sequence[str], terms: Terms) -> str:
+def told(found: Sequence[Posting]) -> list[Any]:
+    """Postings as `digest` reads them."""
+    return [(msgspec.structs.astuple(account), amount) for account, amount in found]
+
+
+def moment_text(value: datetime) -> str:
+    """A moment as a digest has it, whichever engine keeps it: in UTC, and as SQLite stores it."""
+    return str(value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
+
+
+# The columns of a line that its mark covers: whose it is, and what was agreed.
+NAMED = ("reference", "origin", "payer_id", "person_id", "worker_id", "link_id", "funds")
+AGREED = (
+    "fee_pence", "travel_pence", "payer_add_bps", "worker_deduct_bps", "home_share_bps", "cancelled_bears", "vat_bps",
+    "employed", "arrears",
+)  # fmt: skip
+
+
+def line_mark(named: Sequence[str], terms: Terms, arrears: bool) -> str:
     """Whose line it is and what was agreed, as a digest that every entry of the line covers."""
-    return hashlib.sha256(msgspec.json.encode([named, terms])).hexdigest()
+    return mark_of(named, (
+        terms.fee_pence, terms.travel_pence, terms.payer_add_bps, terms.worker_deduct_bps, terms.home_share_bps,
+        int(terms.cancelled_bears), terms.vat_bps, int(terms.employed), int(arrears),
+    ))  # fmt: skip
+
+
+def mark_of(named: Any, agreed: Any) -> str:
+    """The mark of the values of `NAMED` and `AGREED`; a flag is 0 or 1. Either may be JSON already."""
+    return hashlib.sha256(_encode((named, agreed))).hexdigest()
 
 
 async def already(kind: str, key: str, body: dict[str, Any]) -> int | None:
@@ -111,12 +140,14 @@ _INSERT_POSTINGS = "INSERT INTO posting (entry_id, account_id, amount_pence) VAL
 
 async def _write(act: Act, draft: Draft, found: list[Posting]) -> Posted:
     at = clock.now().replace(microsecond=0)
-    values = (
-        at, (draft.effective_at or at).replace(microsecond=0), draft.kind, draft.key,
+    effective_at = (draft.effective_at or at).replace(microsecond=0)
+    rest = (
+        draft.kind, draft.key,
         body_hash(draft.kind, draft.body), act.id, draft.line_id, draft.fee_pence, draft.travel_pence,
         draft.free_fee_pence, draft.reverses_id,
     )  # fmt: skip
-    rows = await fetch(_INSERT, *values, digest(values, draft.line_mark, found))
+    values = (moment_text(at), moment_text(effective_at), *rest)
+    rows = await fetch(_INSERT, at, effective_at, *rest, digest(values, draft.line_mark, told(found)))
     if not rows:
         before = await already(draft.kind, draft.key, draft.body)
         if before is None:

@@ -152,7 +152,7 @@ async def open_line(
         raise Conflict("Money was already set aside under this reference.", "line_taken")
     line_id = int(rows[0][0])
     await fetch(
-        f"INSERT INTO line_state (line_id, {', '.join(_STATE)}) VALUES (?, {', '.join('?' * len(_STATE))})",
+        f"INSERT INTO line_state (line_id, {', '.join(STATE)}) VALUES (?, {', '.join('?' * len(STATE))})",
         line_id,
         *msgspec.structs.astuple(state),
     )
@@ -174,12 +174,12 @@ def draft_for(found: Booking, kind: str, key: str, body: dict[str, Any]) -> Draf
 
 
 # The columns of `line_state` are named as the fields of a State.
-_STATE = tuple(f"{name}" for name in State.__struct_fields__)
+STATE = tuple(f"{name}" for name in State.__struct_fields__)
 
 
 async def keep(found: Booking, state: State) -> None:
     await fetch(
-        f"UPDATE line_state SET {', '.join(f'{name} = ?' for name in _STATE)} WHERE line_id = ?",
+        f"UPDATE line_state SET {', '.join(f'{name} = ?' for name in STATE)} WHERE line_id = ?",
         *msgspec.structs.astuple(state),
         found.id,
     )

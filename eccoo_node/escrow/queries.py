@@ -97,8 +97,10 @@ class Booking(msgspec.Struct, frozen=True):
     @property
     def mark(self) -> str:
         """The digest of everything about it that can't change."""
-        named = (self.reference, self.origin, self.payer_id, self.person_id, self.worker_id, self.link_id)
-        return ledger.line_mark((*named, str(self.arrears), self.funds), self.terms)
+        named = (
+            self.reference, self.origin, self.payer_id, self.person_id, self.worker_id, self.link_id, self.funds
+        )  # fmt: skip
+        return ledger.line_mark(named, self.terms, self.arrears)
 
     @property
     def held_pence(self) -> int:
@@ -171,11 +173,6 @@ async def newest_bookings(column: Literal["l.payer_id", "l.worker_id"], ids: lis
     """The newest lines of these payers or workers, newest first."""
     rows = await fetch(f"{_LINE} WHERE {column} IN ({marks(ids)}) ORDER BY l.id DESC LIMIT {int(most)}", *ids)
     return [_booking(row) for row in rows]
-
-
-async def all_bookings() -> dict[int, Booking]:
-    """Every line by its id. For `ledger verify`."""
-    return {found.id: found for found in map(_booking, await fetch(_LINE))}
 
 
 class LineState(msgspec.Struct, frozen=True):
