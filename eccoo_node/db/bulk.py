@@ -4,16 +4,18 @@ A row at a time, SQLite's driver makes an object of each value by itself, which 
 with it. Here SQLite writes a page of rows down as one JSON text, which is read in one go: about twice as fast.
 """
 
-from collections.abc import Sequence
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
 from eccoo_node.db import bound
-from eccoo_node.db.rows import fetch
+from eccoo_node.db.rows import fetch, fetch_value
 
 _read = msgspec.json.Decoder(list[Any]).decode
-_read_raw = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -25,30 +27,60 @@ def moment(name: str) -> str:
 
 
 async def columns(wanted: Sequence[str | tuple[str, ...]], source: str, *params: Any) -> list[list[Any]]:
-    """What each expression is for the rows of the query `source`, in their order.
+    """What each expression is for the rows of `source` (all that follows SELECT … FROM), column by column.
 
-    Several expressions as a tuple give for each row one JSON array of their values, still as text.
+    Several expressions as a tuple give for each row one JSON array of their values, as text. The rows come in the order
+    of the index by which they are found: whoever depends on it asks.
     """
     if bound.engine().engine_type == "sqlite":
-        listed = ", ".join(f"json_group_array({one if isinstance(one, str) else _array(one)})" for one in wanted)
-        row = (await fetch(f"SELECT {listed} FROM ({source})", *params))[0]
-        return [_read(text) if isinstance(one, str) else _read_raw(text) for one, text in zip(wanted, row, strict=True)]
-    rows = await fetch(f"SELECT {', '.join(_flat(wanted))} FROM ({source}) AS source", *params)
-    whole = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in _flat(wanted)]
-    found, at = [], 0
-    for one in wanted:
-        if isinstance(one, str):
-            found.append(whole[at])
-            at += 1
-        else:
-            found.append([msgspec.Raw(_encode(row)) for row in zip(*whole[at : at + len(one)], strict=True)])
-            at += len(one)
-    return found
+        row = (await fetch(f"SELECT {', '.join(map(_grouped, wanted))} FROM {source}", *params))[0]
+        return [
+            _read(text) if isinstance(one, str) else text.split("\n") if text else []
+            for one, text in zip(wanted, row, strict=True)
+        ]
+    flat = [part for one in wanted for part in ((one,) if isinstance(one, str) else one)]
+    rows = await fetch(f"SELECT {', '.join(flat)} FROM {source}", *params)
+    whole = iter([list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in flat])
+    return [
+        next(whole)
+        if isinstance(one, str)
+        else [_encode(row).decode() for row in zip(*(next(whole) for _ in one), strict=True)]
+        for one in wanted
+    ]
 
 
-def _array(expressions: Sequence[str]) -> str:
-    return f"json_array({', '.join(expressions)})"
+def _grouped(one: str | tuple[str, ...]) -> str:
+    """JSON has no line break within it, so one stands between two rows."""
+    return (
+        f"json_group_array({one})" if isinstance(one, str) else f"group_concat(json_array({', '.join(one)}), char(10))"
+    )
 
 
-def _flat(wanted: Sequence[str | tuple[str, ...]]) -> list[str]:
-    return [part for one in wanted for part in ((one,) if isinstance(one, str) else one)]
+async def stretch(table: str, after: int, many: int) -> int | None:
+    """The id up to which there are so many more rows after this one; None where there are none."""
+    bound_ = await fetch_value(
+        f"SELECT MAX(id) FROM (SELECT id FROM {table} WHERE id > ? ORDER BY id LIMIT ?) AS next", after, many
+    )
+    return None if bound_ is None else int(bound_)
+
+
+async def stretches(table: str, many: int) -> AsyncIterator[tuple[int, int]]:
+    """The ids of a table in stretches of so many rows, as (after, up to). Between two the node answers whoever waits."""
+    last = 0
+    while (next_ := await stretch(table, last, many)) is not None:
+        yield last, next_
+        last = next_
+        await asyncio.sleep(0)
+
+
+@contextmanager
+def no_sweeping() -> Iterator[None]:
+    """Python looks for garbage after every 700 new tuples and lists; inside, where thousands are made and all are kept
+    or dropped by count, it does not. Never across an await."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

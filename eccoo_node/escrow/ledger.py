@@ -54,14 +54,18 @@ def body_hash(kind: str, body: dict[str, Any]) -> str:
 _encode = msgspec.json.Encoder().encode
 
 
-def digest(values: Any, mark: str, posted: Any) -> str:
+def digest(values: Sequence[Any], mark: str, posted: Sequence[Any]) -> str:
     """The digest of an entry: its columns as they are stored, the mark of its line, and what was posted.
 
     `values` are those of `COLUMNS`, moments as `moment_text`; `posted` are the postings in the order in which they were
     written, each as the three names of its account and an amount. So a renamed account or a line that was changed
-    shows as well. Either may be JSON already.
+    shows as well.
     """
-    return hashlib.sha256(_encode((values, mark, posted))).hexdigest()
+    return sealed(_encode((values, mark, posted)))
+
+
+def sealed(told: bytes) -> str:
+    return hashlib.sha256(told).hexdigest()
 
 
 def told(found: Sequence[Posting]) -> list[Any]:
@@ -84,15 +88,11 @@ AGREED = (
 
 def line_mark(named: Sequence[str], terms: Terms, arrears: bool) -> str:
     """Whose line it is and what was agreed, as a digest that every entry of the line covers."""
-    return mark_of(named, (
+    agreed = (
         terms.fee_pence, terms.travel_pence, terms.payer_add_bps, terms.worker_deduct_bps, terms.home_share_bps,
         int(terms.cancelled_bears), terms.vat_bps, int(terms.employed), int(arrears),
-    ))  # fmt: skip
-
-
-def mark_of(named: Any, agreed: Any) -> str:
-    """The mark of the values of `NAMED` and `AGREED`; a flag is 0 or 1. Either may be JSON already."""
-    return hashlib.sha256(_encode((named, agreed))).hexdigest()
+    )  # fmt: skip
+    return sealed(_encode((named, agreed)))
 
 
 async def already(kind: str, key: str, body: dict[str, Any]) -> int | None:
@@ -230,7 +230,7 @@ async def lock_bank() -> None:
 
 
 def chained(head: str, digest_: str) -> str:
-    return hashlib.sha256(f"{head}{digest_}".encode()).hexdigest()
+    return sealed(f"{head}{digest_}".encode())
 
 
 # On PostgreSQL a smaller id may be committed after a larger one, by as many as are under way at once; the chain

@@ -11,35 +11,30 @@ went the same way at the same terms are reckoned once: each entry has a shape, e
 
 import asyncio
 from collections import Counter, defaultdict
-from itertools import islice
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from eccoo_node.db import bulk
+from eccoo_node.db import bound, bulk
 from eccoo_node.db.engine import DATABASE_ERRORS
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import snapshot
 from eccoo_node.escrow import ledger, queries
 from eccoo_node.escrow.chart import CHART, Account
+from eccoo_node.escrow.ledger import sealed
 from eccoo_node.escrow.verify_lines import Lines
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.money import pounds
 
 PAGE = 1000
 
-# What of an entry matters to the sums of its line. Some take back what was let go: they debit our own part of the
-# commission, not the whole of it.
-_SHAPE = (
-    "fee_pence", "travel_pence", "free_fee_pence", "CASE WHEN reverses_id IS NULL THEN 0 ELSE 1 END",
-    "CASE WHEN kind IN ('clawed_back', 'owed_back') THEN 1 ELSE 0 END",
-)  # fmt: skip
-_ENTRIES = f"SELECT * FROM entry WHERE id > ? ORDER BY id LIMIT {PAGE}"
-_POSTINGS = (
-    "SELECT entry_id, account_id, amount_pence FROM posting WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id, id"
-)
-_ACCOUNTS = "SELECT * FROM account WHERE id > ? ORDER BY id LIMIT 2000"
-_CHAINED = f"SELECT id, entry_id, chain FROM entry_chain WHERE id > ? ORDER BY id LIMIT {PAGE}"
+# These take back what was let go: they debit our own part of the commission, not the whole of it.
+_TAKING_BACK = {"clawed_back", "owed_back"}
+_ENTRIES = "entry WHERE id > ? AND id <= ? ORDER BY id"
+_POSTINGS = "posting WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id, id"
+_ACCOUNTS = "account WHERE id > ? AND id <= ?"
+_CHAINED = "entry_chain WHERE id > ? AND id <= ?"
 _UNDONE = "SELECT fee_pence, travel_pence, free_fee_pence, line_id, reverses_id FROM entry WHERE id = ?"
 _CHAIN = (
     "SELECT c.id, c.entry_id, c.chain, e.digest FROM entry_chain c LEFT JOIN entry e ON e.id = c.entry_id "
@@ -66,25 +61,17 @@ async def check_inside() -> dict[str, int]:
     return await _Books().check()
 
 
-async def rest() -> None:
-    """Between two pages: let the node answer whoever waits."""
-    await asyncio.sleep(0)
-
-
 def told_columns() -> tuple[str, ...]:
     """The columns that a digest covers, as it has them."""
     return tuple(bulk.moment(name) if name in {"at", "effective_at"} else name for name in ledger.COLUMNS)
 
 
 class _Page(msgspec.Struct):
-    """Some entries, column by column, and all that was posted to them."""
+    """Some entries, column by column, and all that was posted to them. `contents`: what a digest covers, as JSON."""
 
     ids: list[int]
     digests: list[str]
-    lines: list[int | None]
-    undoes: list[int | None]
-    shapes: list[tuple[Any, ...]]
-    contents: list[msgspec.Raw]
+    contents: list[str]
     owners: list[int]
     accounts: list[int]
     amounts: list[int]
@@ -95,10 +82,11 @@ class _Books:
 
     def __init__(self) -> None:
         self.lines = Lines()
-        self.accounts: dict[int, Account] = {}
-        self.stored: dict[int, tuple[str, int]] = {}
         self.names: dict[int, tuple[str, str, str]] = {}
+        # The same as the beginning of a posting in JSON, and the code alone.
+        self.told: dict[int, str] = {}
         self.codes: dict[int, str] = {}
+        self.stored: dict[int, tuple[str, int]] = {}
         self.balances: dict[int, int] = defaultdict(int)
         self.undone: set[int] = set()
         self.entries = self.postings = 0
@@ -107,12 +95,8 @@ class _Books:
     async def check(self) -> dict[str, int]:
         await self.lines.read()
         await self._read_accounts()
-        last = 0
-        while page := await self._page(last):
-            await self._whole(page)
-            await self._add(page)
-            last = page.ids[-1]
-            await rest()
+        async for after, upto in bulk.stretches("entry", PAGE):
+            await self._add(await self._page(after, upto))
         await self._check_keys()
         total = int(await fetch_value("SELECT COUNT(*) FROM posting") or 0)
         if total != self.postings:
@@ -127,66 +111,81 @@ class _Books:
         return {
             "entries": self.entries,
             "postings": self.postings,
-            "accounts": len(self.accounts),
+            "accounts": len(self.names),
             "lines": len(self.lines.terms_of),
             "chained": chained,
             "unchained": self.entries - chained,
         }
 
     async def _read_accounts(self) -> None:
-        wanted, last = ("id", "code", "holder", "awaiting", "guard", "balance_pence"), 0
-        while (found := await bulk.columns(wanted, _ACCOUNTS, last))[0]:
-            for id_, code, holder, awaiting, guard, balance in zip(*found, strict=True):
+        wanted = ("id", "code", "holder", "awaiting", "guard", "balance_pence", ("code", "holder", "awaiting"))
+        async for after, upto in bulk.stretches("account", 2 * PAGE):
+            for id_, code, holder, awaiting, guard, balance, told in zip(
+                *await bulk.columns(wanted, _ACCOUNTS, after, upto), strict=True
+            ):
                 kind = CHART.get(code)
                 if kind is None or bool(kind.holder) != bool(holder):
                     raise Broken(f"Account {code} {holder} is not in the chart of accounts.", "account_unknown")
-                self.names[id_], self.codes[id_] = (code, holder, awaiting), code
-                self.accounts[id_], self.stored[id_] = Account(code, holder, awaiting), (guard, balance)
-            last = found[0][-1]
-            await rest()
+                self.names[id_], self.codes[id_], self.told[id_] = (code, holder, awaiting), code, f"[{told},"
+                self.stored[id_] = (guard, balance)
 
-    async def _page(self, last: int) -> _Page | None:
-        """The entries after this one."""
-        wanted = ("id", "digest", "line_id", "reverses_id", *_SHAPE, told_columns())
+    async def _page(self, after: int, upto: int) -> _Page:
+        """These entries, without what belongs to no entry or account."""
         try:
-            ids, digests, lines, undoes, *shapes, contents = await bulk.columns(wanted, _ENTRIES, last)
-            if not ids:
-                return None
-            posted = await bulk.columns(("entry_id", "account_id", "amount_pence"), _POSTINGS, last, ids[-1])
+            found = await bulk.columns(("id", "digest", told_columns()), _ENTRIES, after, upto)
+            posted = await bulk.columns(("entry_id", "account_id", "amount_pence"), _POSTINGS, after, upto)
         except DATABASE_ERRORS:
             # SQLite keeps anything in any column. What is no text and no number was not written by us.
-            for (id_,) in await fetch(f"SELECT +id FROM entry WHERE id > ? ORDER BY id LIMIT {PAGE}", last):
+            for (id_,) in await fetch("SELECT +id FROM entry WHERE id > ? AND id <= ?", after, upto):
                 await self._name(id_)
             raise
-        return _Page(ids, digests, lines, undoes, list(zip(*shapes, strict=True)), contents, *posted)
+        owners, accounts, _ = posted
+        known = set(found[0])
+        if not (known.issuperset(owners) and self.names.keys() >= set(accounts) and owners == sorted(owners)):
+            rows = [row for row in zip(*posted, strict=True) if row[0] in known and row[1] in self.names]
+            rows.sort(key=lambda row: row[0])
+            posted = [[row[at] for row in rows] for at in range(3)]
+        return _Page(*found, *posted)
 
-    async def _whole(self, page: _Page) -> None:
-        """Leave out what belongs to no entry or account, and name the first entry that is not as it was written."""
-        known = set(page.ids)
-        if not (known.issuperset(page.owners) and self.names.keys() >= set(page.accounts)):
-            kept = [
-                one
-                for one in zip(page.owners, page.accounts, page.amounts, strict=True)
-                if one[0] in known and one[1] in self.names
-            ]
-            page.owners, page.accounts, page.amounts = [[one[at] for one in kept] for at in range(3)]
-        if not self._holds(page):
+    async def _add(self, page: _Page) -> None:
+        """Add a page to the balances, the lines and the chain. Raises Broken for the first entry that does not hold."""
+        with bulk.no_sweeping():
+            holds = self._holds(page)
+        if not holds:
             for id_ in page.ids:
                 await self._name(id_)
+            raise Broken(f"The entries up to {page.ids[-1]} can’t be read in their order.", "entry_digest")
+        self.entries += len(page.ids)
+        self.postings += len(page.owners)
+        for id_, content in zip(page.ids, page.contents, strict=True):
+            if not content.endswith(",null]"):
+                await self._mirrors(id_, int(content[content.rindex(",") + 1 : -1]))
+        await self.chain.follow(page.ids, page.digests)
 
     def _holds(self, page: _Page) -> bool:
-        """Whether every entry of the page balances and has the digest that it says."""
-        if not set(map(type, page.amounts)) <= {int} or not self.lines.marks.keys() >= set(page.lines):
+        """Whether every entry of the page balances and is as its digest says; each is added to where it belongs."""
+        if not set(map(type, page.amounts)) <= {int} or 0 in page.amounts:
             return False
-        counts, marks = Counter(page.owners), self.lines.marks
-        whole, total = min(map(counts.__getitem__, page.ids)) > 1, 0
-        names = zip(map(self.names.__getitem__, page.accounts), page.amounts, strict=True)
-        amounts, digests = iter(page.amounts), []
-        for id_, line, content in zip(page.ids, page.lines, page.contents, strict=True):
-            many = counts[id_]
-            digests.append(ledger.digest(content, marks[line], tuple(islice(names, many))))
-            total |= sum(islice(amounts, many))
-        return whole and not total and 0 not in page.amounts and digests == page.digests
+        marks, went, balances = self.lines.marks, self.lines.went, self.balances
+        counts = Counter(page.owners)
+        posted = [f"{self.told[account]}{amount}]" for account, amount in zip(page.accounts, page.amounts, strict=True)]
+        codes = list(map(self.codes.__getitem__, page.accounts))
+        amounts, digests, at = page.amounts, [], 0
+        for id_, content in zip(page.ids, page.contents, strict=True):
+            end = at + counts[id_]
+            moved = amounts[at:end]
+            # No number has a comma in it, and these five come last.
+            head, line, fee, travel, free, undoes = content.rsplit(",", 5)
+            if len(moved) < 2 or sum(moved) != 0 or line not in marks:
+                return False
+            digests.append(sealed(f'[{content},"{marks[line]}",[{",".join(posted[at:end])}]]'.encode()))
+            if line != "null":
+                taking = '_back"' in head and head.split('"', 6)[5] in _TAKING_BACK
+                went(line, (fee, travel, free, undoes != "null]", taking, *codes[at:end], *moved))
+            at = end
+        for account, amount in zip(page.accounts, amounts, strict=True):
+            balances[account] += amount
+        return digests == page.digests
 
     async def _name(self, id_: int) -> None:
         """Raise Broken for the first thing about this entry that is not as it should be."""
@@ -199,33 +198,17 @@ class _Books:
             )
             if account in self.names
         ]
-        amounts = [amount for _, amount in found]
+        amounts: list[Any] = [amount for _, amount in found]
         if len(amounts) < 2 or not all(type(amount) is int and amount for amount in amounts):
             raise Broken(f"Entry {id_} does not have two lines of whole pence.", "entry_lines")
         if sum(amounts) != 0:
             raise Broken(f"Entry {id_} is out of balance by {pounds(sum(amounts))}.", "entry_balance")
         line = values[ledger.COLUMNS.index("line_id")]
-        if line not in self.lines.marks:
+        mark = self.lines.marks.get("null" if line is None else str(line))
+        if mark is None:
             raise Broken(f"Entry {id_} names a line that is not there.", "entry_line")
-        if ledger.digest(values, self.lines.marks[line], found) != digest:
+        if ledger.digest(values, mark, found) != digest:
             raise Broken(f"Entry {id_}, or the line it belongs to, is not as it was written.", "entry_digest")
-
-    async def _add(self, page: _Page) -> None:
-        """Add the page to the balances, the lines and the chain."""
-        self.entries += len(page.ids)
-        self.postings += len(page.owners)
-        for account, amount in zip(page.accounts, page.amounts, strict=True):
-            self.balances[account] += amount
-        counts = Counter(page.owners)
-        codes = zip(map(self.codes.__getitem__, page.accounts), page.amounts, strict=True)
-        for id_, line, shape in zip(page.ids, page.lines, page.shapes, strict=True):
-            posted = tuple(islice(codes, counts[id_]))
-            if line is not None:
-                self.lines.went(line, (shape, posted))
-        for id_, of in zip(page.ids, page.undoes, strict=True):
-            if of is not None:
-                await self._mirrors(id_, of)
-        await self.chain.follow(page.ids, page.digests)
 
     async def _mirrors(self, id_: int, of: int) -> None:
         """An entry that undoes another is its exact opposite, and undoes it once."""
@@ -259,44 +242,43 @@ class _Books:
             if high is None:
                 return
             low = high
-            await rest()
+            await asyncio.sleep(0)
 
     def _check_accounts(self) -> None:
         for id_, (guard, stored) in self.stored.items():
-            account, balance = self.accounts[id_], self.balances[id_]
-            if stored == balance and guard == account.kind.guard and _leans(balance) in _MAY[guard]:
+            kind, balance = CHART[self.codes[id_]], self.balances[id_]
+            if stored == balance and guard == kind.guard and _leans(balance) in _MAY[guard]:
                 continue
-            name = " ".join(part for part in (account.code, account.holder, account.awaiting) if part)
+            name = " ".join(filter(None, self.names[id_]))
             if stored != balance:
                 told = f"Account {name} says {pounds(stored)}, but its entries add up to {pounds(balance)}."
                 raise Broken(told, "account_balance")
-            if guard != account.kind.guard:
+            if guard != kind.guard:
                 raise Broken(f"Account {name} is no longer guarded as the chart says.", "account_guard")
             raise Broken(f"Account {name} stands at {pounds(balance)}, which it never may.", "account_negative")
 
+    def _open(self) -> Iterator[tuple[Account, int]]:
+        """Every account that anything stands on."""
+        return ((Account(*self.names[id_]), balance) for id_, balance in self.balances.items() if balance)
+
     def _check_cash(self) -> None:
-        spare = sum(
-            balance
-            for id_, balance in self.balances.items()
-            if balance and (self.accounts[id_].kind.cash or self.accounts[id_].claims_cash)
-        )
+        spare = sum(balance for account, balance in self._open() if account.kind.cash or account.claims_cash)
         if spare < 0:
             raise Broken(f"The money we look after is {pounds(-spare)} short of what it must cover.", "cash_short")
 
     def _lying(self) -> dict[tuple[str, str], int]:
         """What lies on 2100 and 2110, by account code and line."""
         return {
-            self.names[id_][:2]: -balance
-            for id_, balance in self.balances.items()
-            if balance and self.codes[id_] in {"2100", "2110"}
+            (account.code, account.holder): -balance
+            for account, balance in self._open()
+            if account.code in {"2100", "2110"}
         }
 
     def _check_awaiting(self) -> None:
         """What our workers wait for is covered by what that circle owes us."""
         waiting: dict[str, int] = {}
         owing: dict[str, int] = {}
-        for id_, balance in self.balances.items():
-            account = self.accounts[id_]
+        for account, balance in self._open():
             if account.awaiting:
                 waiting[account.awaiting] = waiting.get(account.awaiting, 0) - balance
             if account.code == "1200":
@@ -317,19 +299,22 @@ class _Chain:
 
     async def follow(self, ids: list[int], digests: list[str]) -> None:
         """The links of these entries, as long as they come in the entries' own order."""
-        if not self.straight:
+        upto = await bulk.stretch("entry_chain", self.last, len(ids)) if self.straight else None
+        if upto is None:
+            self._left_out(ids)
             return
-        links, entries, chains = await bulk.columns(("id", "entry_id", "chain"), _CHAINED, self.last)
-        links, entries, chains = links[: len(ids)], entries[: len(ids)], chains[: len(ids)]
+        entries, chains = await bulk.columns(("entry_id", "chain"), _CHAINED, self.last, upto)
         made = []
         for digest in digests[: len(entries)]:
             self.head = ledger.chained(self.head, digest)
             made.append(self.head)
-        self.straight = entries == ids[: len(entries)] and made == chains and not (entries and self.unchained)
-        if entries:
-            self.chained, self.last, self.newest = self.chained + len(entries), links[-1], entries[-1]
-        if len(entries) < len(ids) and self.unchained is None:
-            self.unchained = ids[len(entries)]
+        self.straight = entries == ids[: len(entries)] and made == chains and self.unchained is None
+        self.chained, self.last, self.newest = self.chained + len(entries), upto, entries[-1]
+        self._left_out(ids[len(entries) :])
+
+    def _left_out(self, ids: list[int]) -> None:
+        if ids and self.unchained is None:
+            self.unchained = ids[0]
 
     async def check(self) -> int:
         """How many are chained. Raises Broken where the chain does not hold."""
@@ -351,7 +336,7 @@ class _Chain:
                     raise Broken(f"The chain breaks at entry {row['entry_id']}.", "entry_chain")
                 self.chained += 1
             last = rows[-1]["id"]
-            await rest()
+            await asyncio.sleep(0)
         self.unchained = await fetch_value(
             "SELECT MIN(e.id) FROM entry e WHERE NOT EXISTS (SELECT 1 FROM entry_chain c WHERE c.entry_id = e.id)"
         )
@@ -359,5 +344,5 @@ class _Chain:
 
 
 def _raw(expression: str) -> str:
-    """As it lies there, without the driver's making a number or a moment of it."""
-    return f"+{expression}" if expression.endswith(("_pence", "_id")) and expression != "act_id" else expression
+    """As it lies there: without the plus, SQLite's driver would make a moment of it."""
+    return f"+{expression}" if bound.engine().engine_type == "sqlite" else expression

@@ -25,17 +25,17 @@ _REST = (
     "origin", "CASE WHEN link_id = '' THEN 0 ELSE 1 END", "CASE WHEN funds = '' THEN 0 ELSE 1 END", "schedule_id",
     "contribution_pence", *_STATE,
 )  # fmt: skip
-_LINES = f"SELECT * FROM line l JOIN line_state s ON s.line_id = l.id WHERE l.id > ? ORDER BY l.id LIMIT {_PAGE}"
+_LINES = "line l JOIN line_state s ON s.line_id = l.id WHERE l.id > ? AND l.id <= ? ORDER BY l.id"
 _RATES = "SELECT id, payer_add_bps, worker_deduct_bps, vat_bps FROM schedule"
-_FUNDS = f"SELECT * FROM line_fund WHERE id > ? ORDER BY id LIMIT {_PAGE}"
-_FUNDED = f"SELECT id, funds FROM line WHERE funds <> '' AND id > ? ORDER BY id LIMIT {_PAGE}"
+_FUNDS = "line_fund WHERE id > ? AND id <= ? ORDER BY id"
+_FUNDED = "line WHERE funds <> '' AND id > ? AND id <= ? ORDER BY id"
 # Accounts that stand in for one another within a line: what a payer gave or owes, what a worker has or is to give back,
 # what a linked circle is owed or owes. The bank's two take no part, because what one gives the other has.
 _TOGETHER = {"1100": "2000", "1300": "2200", "1200": "2300", "1010": "1000"}
 
 # What an entry let go (fee, travel, free of commission), whether it undoes another and whether it takes back what was
-# let go; and what it posted, by account code.
-Shape = tuple[tuple[Any, ...], tuple[tuple[str, int], ...]]
+# let go; then the account codes it posted to, and the amounts.
+Shape = tuple[Any, ...]
 
 
 class _Agreed(msgspec.Struct, frozen=True):
@@ -57,15 +57,16 @@ class _Sums(msgspec.Struct):
     taken_back: bool = False
 
     def add(self, shape: Shape) -> None:
-        (fee, travel, free, undoes, takes_back), posted = shape
-        self.fee += fee
-        self.travel += travel
-        self.free += free
-        self.taken_back = self.taken_back or bool(takes_back)
-        for code, amount in posted:
+        fee, travel, free, undoes, takes_back, *posted = shape
+        self.fee += int(fee)
+        self.travel += int(travel)
+        self.free += int(free)
+        self.taken_back = self.taken_back or takes_back
+        many = len(posted) // 2
+        for code, amount in zip(posted[:many], posted[many:], strict=True):
             self.by_code[code] = self.by_code.get(code, 0) - amount
             # The commission as a whole stands on one side of 4000 before the other circle's part is taken off it.
-            if code == chart.COMMISSION.code and (amount > 0) == bool(undoes):
+            if code == chart.COMMISSION.code and (amount > 0) == undoes:
                 self.gross_commission -= amount
 
 
@@ -73,35 +74,34 @@ class Lines:
     """Every line, by what was agreed and which way it went."""
 
     def __init__(self) -> None:
-        # What no line has an entry is given as well: the mark of nothing.
-        self.marks: dict[int | None, str] = {None: ""}
+        # By the line's id as text. An entry of no line covers the mark of nothing.
+        self.marks: dict[str, str] = {"null": ""}
         self.terms: list[_Agreed] = []
-        self.terms_of: dict[int, int] = {}
-        self.path_of: dict[int, int] = {}
+        self.terms_of: dict[str, int] = {}
+        self.path_of: dict[str, int] = {}
         # Each step leads from a path to a longer one; `paths` has where each came from, and by what.
         self._steps: dict[tuple[int, Shape], int] = {}
-        self._paths: list[tuple[int, Shape | None]] = [(0, None)]
+        self._paths: list[tuple[int, Shape]] = [(0, ())]
 
     async def read(self) -> None:
         """Every line as it stands. Raises Broken where one has no state."""
-        known: dict[bytes, int] = {}
-        last = 0
-        while (found := await bulk.columns(("id", ledger.NAMED, _AGREED, _REST), _LINES, last))[0]:
-            for id_, named, agreed, rest in zip(*found, strict=True):
-                self.marks[id_] = ledger.mark_of(named, agreed)
-                key = bytes(agreed) + bytes(rest)
-                terms = known.setdefault(key, len(self.terms))
+        known: dict[tuple[str, str], int] = {}
+        async for after, upto in bulk.stretches("line", _PAGE):
+            for id_, named, agreed, rest in zip(
+                *await bulk.columns(("l.id", ledger.NAMED, _AGREED, _REST), _LINES, after, upto), strict=True
+            ):
+                line = str(id_)
+                self.marks[line] = ledger.sealed(f"[{named},{agreed}]".encode())
+                terms = known.setdefault((agreed, rest), len(self.terms))
                 if terms == len(self.terms):
                     self.terms.append(_agreed(msgspec.json.decode(agreed), msgspec.json.decode(rest)))
-                self.terms_of[id_] = terms
-            last = found[0][-1]
-            await asyncio.sleep(0)
+                self.terms_of[line] = terms
         states = int(await fetch_value("SELECT COUNT(*) FROM line_state") or 0)
         lines = int(await fetch_value("SELECT COUNT(*) FROM line") or 0)
         if not states == lines == len(self.terms_of):
             raise Broken(f"There are {lines} lines and {states} states of lines.", "line_missing")
 
-    def went(self, line: int, shape: Shape) -> None:
+    def went(self, line: str, shape: Shape) -> None:
         """One more entry of this line."""
         step = (self.path_of.get(line, 0), shape)
         path = self._steps.get(step)
@@ -114,8 +114,7 @@ class Lines:
         sums = _Sums()
         while path:
             path, shape = self._paths[path]
-            if shape:
-                sums.add(shape)
+            sums.add(shape)
         return sums
 
     async def check(self, lying: dict[tuple[str, str], int]) -> None:
@@ -141,19 +140,15 @@ class Lines:
 
     async def _check_funds(self) -> None:
         """A line with several funds is paid for by those that its mark covers, to the whole of it."""
-        given: dict[int, list[Fund]] = {}
-        wanted, last = ("id", "line_id", "payer_id", "amount_pence", "CAST(arrears AS INTEGER)"), 0
-        while (found := await bulk.columns(wanted, _FUNDS, last))[0]:
-            for _, line, payer, amount, arrears in zip(*found, strict=True):
-                given.setdefault(line, []).append(Fund(payer, amount, bool(arrears)))
-            last = found[0][-1]
-            await asyncio.sleep(0)
-        marks: dict[int, str] = {}
-        last = 0
-        while (found := await bulk.columns(("id", "funds"), _FUNDED, last))[0]:
-            marks.update(zip(*found, strict=True))
-            last = found[0][-1]
-            await asyncio.sleep(0)
+        given: dict[str, list[Fund]] = {}
+        wanted = ("line_id", "payer_id", "amount_pence", "CAST(arrears AS INTEGER)")
+        async for after, upto in bulk.stretches("line_fund", _PAGE):
+            for line, payer, amount, arrears in zip(*await bulk.columns(wanted, _FUNDS, after, upto), strict=True):
+                given.setdefault(str(line), []).append(Fund(payer, amount, bool(arrears)))
+        marks: dict[str, str] = {}
+        async for after, upto in bulk.stretches("line", _PAGE):
+            ids, funds_ = await bulk.columns(("id", "funds"), _FUNDED, after, upto)
+            marks.update(zip(map(str, ids), funds_, strict=True))
         for line in sorted((given.keys() & self.terms_of.keys()) | marks.keys()):
             funds = given.get(line, [])
             whole = self.terms[self.terms_of[line]].booking.terms.total_pence
@@ -165,16 +160,15 @@ class Lines:
         """What lies on 2100 and 2110 for each line is what its own entries leave there, and there is nothing else."""
         left = [(one.booking.held_pence, one.booking.disputed_pence) for one in self.terms]
         for line, terms in self.terms_of.items():
-            name = str(line)
-            if (lying.pop(("2100", name), 0), lying.pop(("2110", name), 0)) != left[terms]:
+            if (lying.pop(("2100", line), 0), lying.pop(("2110", line), 0)) != left[terms]:
                 told = f"What lies on line {await _reference(line)} is not what its entries leave there."
                 raise Broken(told, "line_held")
         if lying:
             raise Broken("Money is set aside on a line that is not there.", "line_held")
 
 
-async def _reference(line: int) -> str:
-    return str(await fetch_value("SELECT reference FROM line WHERE id = ?", line))
+async def _reference(line: str) -> str:
+    return str(await fetch_value("SELECT reference FROM line WHERE id = ?", int(line)))
 
 
 def _agreed(agreed: list[int], rest: list[Any]) -> _Agreed:
