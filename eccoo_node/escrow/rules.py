@@ -67,7 +67,7 @@ def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
 
-@access.rule("money.see_books", "money.trace")
+@access.rule("money.see_books", "money.trace", "money.trace_line", "money.trace_payer")
 def _reads_books(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can look into the books."
 

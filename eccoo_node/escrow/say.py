@@ -60,6 +60,13 @@ def payer(one: PayerLine) -> str:
     return f"{one.called} ({out_of})" if out_of else one.called
 
 
+def payer_called(one: PayerStatement) -> str:
+    """ "Ada", or "Ada, paid by Fern"."""
+    if one.person_called == one.payer_called:
+        return one.person_called
+    return f"{one.person_called}, paid by {one.payer_called}"
+
+
 def coming(row: Row, *, yours: bool, called: str) -> str:
     """What is set aside for one visit and where it will go."""
     line, when = row.line, day(row.told.at)
