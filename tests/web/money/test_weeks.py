@@ -19,10 +19,10 @@ async def test_each_reads_their_own_weeks(circle: Circle, browser_of: SignIn) ->
     await actions.release(NODE, line, "went")
     ada, wren, tess = [await browser_of(id_) for id_ in (books.person, books.worker, books.treasurer.person_id)]
     said = text(await ada.get("/money/weeks"))
-    assert "This week so far: set aside £120, gone to workers £51." in said
-    assert "This week so far: you earned £51, sent to your bank £0." in text(await wren.get("/money/weeks"))
+    assert "This week so far: set aside £120, to workers £51." in said
+    assert "This week so far: earned £51, sent to you £0." in text(await wren.get("/money/weeks"))
     page = await tess.get("/money/weeks")
-    assert "23 November £120 £51 £0 16 November £0 £0 £0" in text(page)
+    assert "23 Nov £120 £51 £0 16 Nov £0 £0 £0" in text(page)
     assert 'role="img"' in page.text
     assert "you see here how much in each week" in text(
         await (await browser_of(await make.person("Bob"))).get("/money/weeks")
