@@ -47,6 +47,7 @@ def keeps_books(actor: Actor) -> bool:
     "money.refund_left",
     "money.goodwill",
     "money.sweep",
+    "money.own",
     "money.donation",
     "money.interest",
     "money.gateway_top_up",

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import actions, between, chart, queries, rules, say, statements, telling
+from eccoo_node.escrow import actions, between, chart, queries, rules, say, statements, tasks, telling
 from eccoo_node.escrow.forms import TopUpForm
 from eccoo_node.escrow.queries import OwedEntry
 from eccoo_node.escrow.statements import BetweenCircles, Overview, PayerLine
@@ -123,6 +124,7 @@ class MoneyController(Controller):
             worker_coming=followed(worker.coming, for_worker=True) if worker and earned else [],
             worker_past=followed(worker.past, for_worker=True) if worker and earned else [],
             books=_books(await statements.overview(actor)) if rules.keeps_books(actor) else None,
+            tasks=[msgspec.structs.asdict(one) for one in await tasks.for_treasurer(actor)] if rules.keeps_books(actor) else [],
         )  # fmt: skip
 
     @get("/money/circles/{link_id:str}", opt={"action": "money.see_books"})
