@@ -7,6 +7,13 @@ from eccoo_node.escrow.web.tracing import TracingController
 from eccoo_node.escrow.web.weeks import WeeksController
 from eccoo_node.escrow.web.writing import WritingController
 
-CONTROLLERS = [BooksController, MoneyController, SharesController, TracingController, WeeksController, WritingController]
+CONTROLLERS = [
+    BooksController,
+    MoneyController,
+    SharesController,
+    TracingController,
+    WeeksController,
+    WritingController,
+]
 
 __all__ = ["CONTROLLERS", "NAV"]
