@@ -65,9 +65,16 @@ async def stretch(table: str, after: int, many: int) -> int | None:
 
 
 async def stretches(table: str, many: int) -> AsyncIterator[tuple[int, int]]:
-    """The ids of a table in stretches of so many rows, as (after, up to). Between two the node answers whoever waits."""
+    """The ids of a table in stretches of at most so many rows, as (after, up to). Between two the node answers whoever
+    waits."""
+    rows, largest = (await fetch(f"SELECT COUNT(*), COALESCE(MAX(id), 0) FROM {table}"))[0]
+    # Ids without gaps to speak of need not be looked up.
+    close = largest <= 2 * rows + many
     last = 0
-    while (next_ := await stretch(table, last, many)) is not None:
+    while last < largest:
+        next_ = min(last + many, largest) if close else await stretch(table, last, many)
+        if next_ is None:
+            return
         yield last, next_
         last = next_
         await asyncio.sleep(0)

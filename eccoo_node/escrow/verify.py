@@ -12,17 +12,17 @@ went the same way at the same terms are reckoned once: each entry has a shape, e
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from eccoo_node.db import bound, bulk
 from eccoo_node.db.engine import DATABASE_ERRORS
-from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.rows import fetch, fetch_value, marks
 from eccoo_node.db.transaction import snapshot
-from eccoo_node.escrow import ledger, queries
+from eccoo_node.escrow import ledger
 from eccoo_node.escrow.chart import CHART, Account
-from eccoo_node.escrow.ledger import sealed
 from eccoo_node.escrow.verify_lines import Lines
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.money import pounds
@@ -35,7 +35,8 @@ _ENTRIES = "entry WHERE id > ? AND id <= ? ORDER BY id"
 _POSTINGS = "posting WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id, id"
 _ACCOUNTS = "account WHERE id > ? AND id <= ?"
 _CHAINED = "entry_chain WHERE id > ? AND id <= ?"
-_UNDONE = "SELECT fee_pence, travel_pence, free_fee_pence, line_id, reverses_id FROM entry WHERE id = ?"
+_UNDONE = "SELECT id, fee_pence, travel_pence, free_fee_pence, line_id, reverses_id FROM entry"
+_POSTED = "SELECT p.entry_id, a.code, a.holder, a.awaiting, p.amount_pence FROM posting p JOIN account a ON a.id = p.account_id"
 _CHAIN = (
     "SELECT c.id, c.entry_id, c.chain, e.digest FROM entry_chain c LEFT JOIN entry e ON e.id = c.entry_id "
     "WHERE c.id > ? ORDER BY c.id LIMIT 2000"
@@ -157,35 +158,42 @@ class Books:
             raise Broken(f"The entries up to {page.ids[-1]} can’t be read in their order.", "entry_digest")
         self.entries += len(page.ids)
         self.postings += len(page.owners)
-        for id_, content in zip(page.ids, page.contents, strict=True):
-            if not content.endswith(",null]"):
-                await self._mirrors(id_, int(content[content.rindex(",") + 1 : -1]))
+        undoing = [
+            (id_, int(content[content.rindex(",") + 1 : -1]))
+            for id_, content in zip(page.ids, page.contents, strict=True)
+            if not content.endswith(",null]")
+        ]
+        if undoing:
+            await self._mirrors(undoing)
         await self.chain.follow(page.ids, page.digests)
 
     def holds(self, page: _Page) -> bool:
         """Whether every entry of the page balances and is as its digest says; each is added to where it belongs."""
         if not set(map(type, page.amounts)) <= {int} or 0 in page.amounts:
             return False
-        marks, went, balances = self.lines.marks, self.lines.went, self.balances
+        line_marks, went, balances = self.lines.marks, self.lines.went, self.balances
         counts = Counter(page.owners)
-        posted = [f"{self.told[account]}{amount}]" for account, amount in zip(page.accounts, page.amounts, strict=True)]
-        codes = list(map(self.codes.__getitem__, page.accounts))
-        amounts, digests, at = page.amounts, [], 0
+        posted = [
+            f"{told}{amount}]"
+            for told, amount in zip(map(self.told.__getitem__, page.accounts), page.amounts, strict=True)
+        ]
+        codes, amounts = tuple(map(self.codes.__getitem__, page.accounts)), tuple(page.amounts)
+        sealed_, at = [], 0
         for id_, content in zip(page.ids, page.contents, strict=True):
             end = at + counts[id_]
             moved = amounts[at:end]
             # No number has a comma in it, and these five come last.
             head, line, fee, travel, free, undoes = content.rsplit(",", 5)
-            if len(moved) < 2 or sum(moved) != 0 or line not in marks:
+            if len(moved) < 2 or sum(moved) != 0 or line not in line_marks:
                 return False
-            digests.append(sealed(f'[{content},"{marks[line]}",[{",".join(posted[at:end])}]]'.encode()))
+            sealed_.append(f'[{content},"{line_marks[line]}",[{",".join(posted[at:end])}]]')
             if line != "null":
                 taking = '_back"' in head and head.split('"', 6)[5] in _TAKING_BACK
-                went(line, (fee, travel, free, undoes != "null]", taking, *codes[at:end], *moved))
+                went(line, (fee, travel, free, undoes != "null]", taking, codes[at:end], moved))
             at = end
         for account, amount in zip(page.accounts, amounts, strict=True):
             balances[account] += amount
-        return digests == page.digests
+        return [sha256(text.encode()).hexdigest() for text in sealed_] == page.digests
 
     async def _name(self, id_: int) -> None:
         """Raise Broken for the first thing about this entry that is not as it should be."""
@@ -210,21 +218,24 @@ class Books:
         if ledger.digest(values, mark, found) != digest:
             raise Broken(f"Entry {id_}, or the line it belongs to, is not as it was written.", "entry_digest")
 
-    async def _mirrors(self, id_: int, of: int) -> None:
+    async def _mirrors(self, undoing: list[tuple[int, int]]) -> None:
         """An entry that undoes another is its exact opposite, and undoes it once."""
-        mine, theirs = (await fetch(_UNDONE, id_))[0], await fetch(_UNDONE, of)
-        opposite = sorted((*names, -amount) for *names, amount in await queries.postings_of(of))
-        if (
-            not theirs
-            or of in self.undone
-            or of >= id_
-            or [-value for value in tuple(theirs[0])[:3]] != list(tuple(mine)[:3])
-            or theirs[0]["reverses_id"] is not None
-            or theirs[0]["line_id"] != mine["line_id"]
-            or opposite != sorted(await queries.postings_of(id_))
-        ):
-            raise Broken(f"Entry {id_} does not mirror entry {of}, which it undoes.", "entry_mirror")
-        self.undone.add(of)
+        both = sorted({id_ for pair in undoing for id_ in pair})
+        parts = {row[0]: tuple(row)[1:] for row in await fetch(f"{_UNDONE} WHERE id IN ({marks(both)})", *both)}
+        posted: dict[int, list[tuple[Any, ...]]] = {id_: [] for id_ in both}
+        for entry, *names, amount in await fetch(f"{_POSTED} WHERE p.entry_id IN ({marks(both)})", *both):
+            posted[entry].append((*names, amount))
+        for id_, of in undoing:
+            (*mine, line, _), theirs = parts[id_], parts.get(of)
+            if (
+                theirs is None
+                or of in self.undone
+                or of >= id_
+                or theirs != (*(-value for value in mine), line, None)
+                or sorted((*names, -amount) for *names, amount in posted[of]) != sorted(posted[id_])
+            ):
+                raise Broken(f"Entry {id_} does not mirror entry {of}, which it undoes.", "entry_mirror")
+            self.undone.add(of)
 
     async def _check_keys(self) -> None:
         """No two entries have one key. Read along the keys themselves, a stretch at a time."""
@@ -304,10 +315,11 @@ class _Chain:
             self._left_out(ids)
             return
         entries, chains = await bulk.columns(("entry_id", "chain"), _CHAINED, self.last, upto)
-        made = []
+        made, head = [], self.head
         for digest in digests[: len(entries)]:
-            self.head = ledger.chained(self.head, digest)
-            made.append(self.head)
+            head = sha256((head + digest).encode()).hexdigest()
+            made.append(head)
+        self.head = head
         self.straight = entries == ids[: len(entries)] and made == chains and self.unchained is None
         self.chained, self.last, self.newest = self.chained + len(entries), upto, entries[-1]
         self._left_out(ids[len(entries) :])

@@ -35,7 +35,7 @@ _TOGETHER = {"1100": "2000", "1300": "2200", "1200": "2300", "1010": "1000"}
 
 # What an entry let go (fee, travel, free of commission), whether it undoes another and whether it takes back what was
 # let go; then the account codes it posted to, and the amounts.
-Shape = tuple[Any, ...]
+Shape = tuple[str, str, str, bool, bool, tuple[str, ...], tuple[int, ...]]
 
 
 class _Agreed(msgspec.Struct, frozen=True):
@@ -57,13 +57,12 @@ class _Sums(msgspec.Struct):
     taken_back: bool = False
 
     def add(self, shape: Shape) -> None:
-        fee, travel, free, undoes, takes_back, *posted = shape
+        fee, travel, free, undoes, takes_back, codes, amounts = shape
         self.fee += int(fee)
         self.travel += int(travel)
         self.free += int(free)
         self.taken_back = self.taken_back or takes_back
-        many = len(posted) // 2
-        for code, amount in zip(posted[:many], posted[many:], strict=True):
+        for code, amount in zip(codes, amounts, strict=True):
             self.by_code[code] = self.by_code.get(code, 0) - amount
             # The commission as a whole stands on one side of 4000 before the other circle's part is taken off it.
             if code == chart.COMMISSION.code and (amount > 0) == undoes:
@@ -81,7 +80,7 @@ class Lines:
         self.path_of: dict[str, int] = {}
         # Each step leads from a path to a longer one; `paths` has where each came from, and by what.
         self._steps: dict[tuple[int, Shape], int] = {}
-        self._paths: list[tuple[int, Shape]] = [(0, ())]
+        self._paths: list[tuple[int, Shape]] = [(0, ("0", "0", "0", False, False, (), ()))]
 
     async def read(self) -> None:
         """Every line as it stands. Raises Broken where one has no state."""
