@@ -6,15 +6,17 @@ with it. Here SQLite writes a page of rows down as one JSON text, which is read 
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import msgspec
 
 from eccoo_node.db import bound
 from eccoo_node.db.rows import fetch, fetch_value
 
+Item = TypeVar("Item")
 _read = msgspec.json.Decoder(list[Any]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -77,6 +79,14 @@ async def stretches(table: str, many: int) -> AsyncIterator[tuple[int, int]]:
             return
         yield last, next_
         last = next_
+        await asyncio.sleep(0)
+
+
+async def in_turns(items: Iterable[Item], many: int = 5000) -> AsyncIterator[list[Item]]:
+    """So many of them at a time. Between two the node answers whoever waits."""
+    rest = iter(items)
+    while some := list(islice(rest, many)):
+        yield some
         await asyncio.sleep(0)
 
 

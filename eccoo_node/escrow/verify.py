@@ -11,7 +11,6 @@ went the same way at the same terms are reckoned once: each entry has a shape, e
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
@@ -22,7 +21,7 @@ from eccoo_node.db.engine import DATABASE_ERRORS
 from eccoo_node.db.rows import fetch, fetch_value, marks
 from eccoo_node.db.transaction import snapshot
 from eccoo_node.escrow import ledger
-from eccoo_node.escrow.chart import CHART, Account
+from eccoo_node.escrow.chart import CHART, Account, due_from
 from eccoo_node.escrow.verify_lines import Lines
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.money import pounds
@@ -104,10 +103,10 @@ class Books:
             raise Broken(
                 f"Of {total} postings, {total - self.postings} belong to no entry or account.", "posting_orphan"
             )
-        self._check_accounts()
-        self._check_cash()
-        await self.lines.check(self._lying())
-        self._check_awaiting()
+        balances = await self._check_accounts()
+        _check_cash(balances)
+        await self.lines.check({(of.code, of.holder): -n for of, n in balances.items() if of.code in {"2100", "2110"}})
+        _check_awaiting(balances)
         chained = await self.chain.check()
         return {
             "entries": self.entries,
@@ -255,48 +254,42 @@ class Books:
             low = high
             await asyncio.sleep(0)
 
-    def _check_accounts(self) -> None:
-        for id_, (guard, stored) in self.stored.items():
-            kind, balance = CHART[self.codes[id_]], self.balances[id_]
-            if stored == balance and guard == kind.guard and _leans(balance) in _MAY[guard]:
-                continue
-            name = " ".join(filter(None, self.names[id_]))
-            if stored != balance:
-                told = f"Account {name} says {pounds(stored)}, but its entries add up to {pounds(balance)}."
-                raise Broken(told, "account_balance")
-            if guard != kind.guard:
-                raise Broken(f"Account {name} is no longer guarded as the chart says.", "account_guard")
-            raise Broken(f"Account {name} stands at {pounds(balance)}, which it never may.", "account_negative")
+    async def _check_accounts(self) -> dict[Account, int]:
+        """Each account says what its entries add up to, and may stand there; those that anything stands on."""
+        open_: dict[Account, int] = {}
+        async for some in bulk.in_turns(self.stored.items()):
+            for id_, (guard, stored) in some:
+                kind, balance = CHART[self.codes[id_]], self.balances[id_]
+                if balance:
+                    account = Account(*self.names[id_])
+                    open_[account] = open_.get(account, 0) + balance
+                if stored == balance and guard == kind.guard and _leans(balance) in _MAY[guard]:
+                    continue
+                name = " ".join(filter(None, self.names[id_]))
+                if stored != balance:
+                    told = f"Account {name} says {pounds(stored)}, but its entries add up to {pounds(balance)}."
+                    raise Broken(told, "account_balance")
+                if guard != kind.guard:
+                    raise Broken(f"Account {name} is no longer guarded as the chart says.", "account_guard")
+                raise Broken(f"Account {name} stands at {pounds(balance)}, which it never may.", "account_negative")
+        return open_
 
-    def _open(self) -> Iterator[tuple[Account, int]]:
-        """Every account that anything stands on."""
-        return ((Account(*self.names[id_]), balance) for id_, balance in self.balances.items() if balance)
 
-    def _check_cash(self) -> None:
-        spare = sum(balance for account, balance in self._open() if account.kind.cash or account.claims_cash)
-        if spare < 0:
-            raise Broken(f"The money we look after is {pounds(-spare)} short of what it must cover.", "cash_short")
+def _check_cash(balances: dict[Account, int]) -> None:
+    spare = sum(balance for account, balance in balances.items() if account.kind.cash or account.claims_cash)
+    if spare < 0:
+        raise Broken(f"The money we look after is {pounds(-spare)} short of what it must cover.", "cash_short")
 
-    def _lying(self) -> dict[tuple[str, str], int]:
-        """What lies on 2100 and 2110, by account code and line."""
-        return {
-            (account.code, account.holder): -balance
-            for account, balance in self._open()
-            if account.code in {"2100", "2110"}
-        }
 
-    def _check_awaiting(self) -> None:
-        """What our workers wait for is covered by what that circle owes us."""
-        waiting: dict[str, int] = {}
-        owing: dict[str, int] = {}
-        for account, balance in self._open():
-            if account.awaiting:
-                waiting[account.awaiting] = waiting.get(account.awaiting, 0) - balance
-            if account.code == "1200":
-                owing[account.holder] = balance
-        for link_id, pence in waiting.items():
-            if pence > owing.get(link_id, 0):
-                raise Broken(f"Workers wait for more than circle {link_id} owes us.", "awaiting_uncovered")
+def _check_awaiting(balances: dict[Account, int]) -> None:
+    """What our workers wait for is covered by what that circle owes us."""
+    waiting: dict[str, int] = {}
+    for account, balance in balances.items():
+        if account.awaiting:
+            waiting[account.awaiting] = waiting.get(account.awaiting, 0) - balance
+    for link_id, pence in waiting.items():
+        if pence > balances.get(due_from(link_id), 0):
+            raise Broken(f"Workers wait for more than circle {link_id} owes us.", "awaiting_uncovered")
 
 
 class _Chain:

@@ -121,20 +121,20 @@ class Lines:
         await self._check_funds()
         rates = {row[0]: tuple(row)[1:] for row in await fetch(_RATES)}
         held: set[tuple[int, int]] = set()
-        for line, terms in self.terms_of.items():
-            pair = (terms, self.path_of.get(line, 0))
-            if pair in held:
-                continue
-            agreed = self.terms[terms]
-            if not _at_rates(agreed, rates):
-                told = f"Line {await _reference(line)} does not have the rates it was agreed at."
-                raise Broken(told, "line_rates")
-            if wrong := _wrong(agreed.booking, self._sums(pair[1])):
-                told, code = wrong
-                raise Broken(told.format(await _reference(line)), code)
-            held.add(pair)
-            if len(held) % 200 == 0:
-                await asyncio.sleep(0)
+        async for some in bulk.in_turns(self.terms_of.items()):
+            for line, terms in some:
+                path = self.path_of.get(line, 0)
+                if (terms, path) in held:
+                    continue
+                held.add((terms, path))
+                if not _at_rates(self.terms[terms], rates):
+                    told = f"Line {await _reference(line)} does not have the rates it was agreed at."
+                    raise Broken(told, "line_rates")
+                if wrong := _wrong(self.terms[terms].booking, self._sums(path)):
+                    told, code = wrong
+                    raise Broken(told.format(await _reference(line)), code)
+                if len(held) % 200 == 0:
+                    await asyncio.sleep(0)
         await self._check_lying(lying)
 
     async def _check_funds(self) -> None:
@@ -158,10 +158,11 @@ class Lines:
     async def _check_lying(self, lying: dict[tuple[str, str], int]) -> None:
         """What lies on 2100 and 2110 for each line is what its own entries leave there, and there is nothing else."""
         left = [(one.booking.held_pence, one.booking.disputed_pence) for one in self.terms]
-        for line, terms in self.terms_of.items():
-            if (lying.pop(("2100", line), 0), lying.pop(("2110", line), 0)) != left[terms]:
-                told = f"What lies on line {await _reference(line)} is not what its entries leave there."
-                raise Broken(told, "line_held")
+        async for some in bulk.in_turns(self.terms_of.items()):
+            for line, terms in some:
+                if (lying.pop(("2100", line), 0), lying.pop(("2110", line), 0)) != left[terms]:
+                    told = f"What lies on line {await _reference(line)} is not what its entries leave there."
+                    raise Broken(told, "line_held")
         if lying:
             raise Broken("Money is set aside on a line that is not there.", "line_held")
 
