@@ -71,6 +71,7 @@ def _decides_schedule(actor: Actor, thing: Thing) -> bool | str:
 
 @access.rule(
     "money.set_aside",
+    "money.set_aside_many",
     "money.return",
     "money.move",
     "money.release",
