@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import actions, queries
-from eccoo_node.escrow.batch import Asked, Aside, set_aside_many
+from eccoo_node.escrow.batch import Aside, Asked, set_aside_many
 from eccoo_node.escrow.lines import Across, New
 from eccoo_node.escrow.sharing import Fund, Terms
 from eccoo_node.escrow.verify import verify
