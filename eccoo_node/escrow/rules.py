@@ -10,7 +10,7 @@ from eccoo_node.escrow.sharing import Fund, Shares, Terms
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
 
-PUBLIC_FUNDS = frozenset({"local_authority", "direct_payment", "nhs"})
+PUBLIC_FUNDS = frozenset({"council", "local_authority", "direct_payment", "nhs"})
 
 
 def is_public(fund: str) -> bool:
@@ -47,6 +47,7 @@ def keeps_books(actor: Actor) -> bool:
     "money.share_allotted",
     "money.share_withdrawn",
     "money.share_paid",
+    "money.pays_after",
 )
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."

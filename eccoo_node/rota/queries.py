@@ -290,6 +290,7 @@ async def news_to_bring(limit: int = 50) -> list[News]:
         "AND NOT (t.news IN ('gap', 'gap_again', 'offer', 'no_news', 'nobody_near', 'costs_more', 'not_after_all', 'asked') "
         "AND v.state <> 'gap') AND NOT (t.news = 'how_did_it_go' AND v.state <> 'said') "
         "AND NOT (t.news = 'say_how_it_went' AND v.state <> 'planned') "
+        "AND NOT (t.news LIKE 'not_paid_for%' AND v.line <> '') "
         "AND NOT (t.news IN ('coming', 'coming_by_phone', 'not_sure') AND v.ends_at <= ?) "
         f"AND {_STILL_THEIRS} ORDER BY t.at, t.id LIMIT ?",
         clock.now(),
