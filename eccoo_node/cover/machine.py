@@ -281,7 +281,7 @@ async def _news(act: Act, request: Request, state: wire.RequesterState, effect: 
             # A restored node has forgotten the award, and with it whose money this is.
             forgotten = effect.news == "adopted" and visit.line != line
             if forgotten and state.award and not await hold_for(visit.id, await queries.offer(state.award.offer), line):
-                await tell({f.person_id for f in await members.facilitators()}, visit.id, "not_paid_for")
+                await tell({f.person_id for f in await members.facilitators()}, visit.id, "covered_unpaid")
             await _is_coming(act, request, state)
         case "committed":
             await set_request(request.id, state="telling")

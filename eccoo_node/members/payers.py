@@ -29,7 +29,7 @@ async def who_pays(person_ids: Iterable[str]) -> dict[str, list[Pays]]:
     )
     found: dict[str, list[Pays]] = {}
     for row in rows:
-        one = Pays(*tuple(row)[:5], bool(row[5]))
+        one = Pays(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
         # Whoever pays the whole pays alone, and the newest holds.
         if one.share_bps == 10_000:
             found[one.person_id] = [one]

@@ -30,6 +30,7 @@ SENTENCES = {
     "not_paid_for": "The visit{to} {day} is not paid for yet.",
     "not_paid_for_some": "Some visits{to} are not paid for yet, the first of them {day}.",
     "not_paid_for_several": "Visits to several people are not paid for yet, the first of them {day}.",
+    "covered_unpaid": "The visit{to} {day} is not paid for yet. The other circle’s worker comes all the same.",
     "paid_for": "The visit{to} {day} is paid for now.",
     "paid_for_some": "The visits{to} that were not paid for are paid for now.",
     "paid_for_several": "Visits to several people that were not paid for are paid for now.",
@@ -115,6 +116,7 @@ TO_DO = (
     "differ",
     "talk",
     "another_time",
+    "covered_unpaid",
     "not_sure_away",
     "too_late_ring_away",
 )

@@ -113,6 +113,12 @@ def _by_itself(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()
 
 
+@rule("rota.see_unpaid")
+def _see_unpaid(actor: Actor, thing: Thing) -> bool | str:
+    """What is not paid for yet in the whole circle: who keeps its money, and who rings its people."""
+    return actor.wears("treasurer", "facilitator") and not actor.acting_for
+
+
 @rule("rota.mark_told")
 def _mark_told(actor: Actor, thing: Thing) -> bool | str:
     return actor.wears("facilitator")

@@ -13,7 +13,8 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members import queries as members
-from eccoo_node.rota import actions, news, queries, say
+from eccoo_node.rota import actions, news, queries, say, weekly
+from eccoo_node.rota.money_web import WeeklyController
 from eccoo_node.rota.queries import News, ToldRow, Visit
 from eccoo_node.rota.say import Reader
 from eccoo_node.web.ask import AnyRequest
@@ -76,7 +77,15 @@ async def money_of(actor: Actor, reader: Reader, visit: Visit, thing: Thing) -> 
     if not comes and not access.may(actor, "rota.see_money", thing):
         return ""
     line = await escrow.line(visit.line) if visit.line else None
-    return say.money(visit, line, reader, clock.now())
+    ahead = await paid_ahead_at(visit) if say.waits_for_money(visit) else None
+    return say.money(visit, line, reader, clock.now(), ahead)
+
+
+async def paid_ahead_at(visit: Visit) -> datetime | None:
+    """When the money for a visit is set aside; None where the run of its week has been."""
+    if visit.starts_at < await weekly.covered_until(clock.now()):
+        return None
+    return await weekly.runs_at(clock.week_of(visit.starts_at, clock.zone()))
 
 
 class CantCome(msgspec.Struct):
@@ -316,4 +325,4 @@ class NewsController(Controller):
         return redirect(request, "/to-ring", f"Written down: {one.called} knows.")
 
 
-CONTROLLERS = [VisitController, NewsController]
+CONTROLLERS = [VisitController, NewsController, WeeklyController]

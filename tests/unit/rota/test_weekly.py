@@ -89,9 +89,9 @@ async def runs() -> list[tuple[object, ...]]:
 # ---------------------------------------------------------------- when
 
 
-@given(st.datetimes(datetime(2026, 1, 1), datetime(2028, 12, 31)), st.integers(0, 4), st.integers(6, 18))
-def test_the_run_of_a_week_is_at_that_hour_on_the_wall_of_the_week_before(at: datetime, day: int, hour: int) -> None:
-    now = at.replace(tzinfo=UTC)
+@given(st.integers(0, 3 * 365 * 24 * 60), st.integers(0, 4), st.integers(6, 18))
+def test_the_run_of_a_week_is_at_that_hour_on_the_wall_of_the_week_before(minutes: int, day: int, hour: int) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
     this, *after = weeks_due(now, day, hour, LONDON)
     local = now.astimezone(LONDON)
     assert (this.weekday(), timedelta() <= local.date() - this < timedelta(days=7)) == (0, True)
@@ -139,7 +139,7 @@ async def test_this_week_is_paid_for_at_once_and_the_next_in_its_run(node: Node)
     await weekly.pay_due_weeks()
     assert len(await runs()) == 2
     assert await home.lines(await home.plan(8)) == ["unpaid"]
-    assert await home.told() == dict.fromkeys(("Ada", "Fay", "Wren"), ["not_paid_for"])
+    assert await home.told() == {called: ["not_paid_for"] for called in ("Ada", "Fay", "Wren")}
     await verify()
 
 
@@ -191,14 +191,14 @@ async def test_a_run_that_is_cut_off_goes_on_and_one_that_was_missed_is_made_up_
     node.clock.set(MONDAY + timedelta(days=7))
     assert await weekly.begin_week(NODE, week=NEXT)
     after = await weekly.pay_batch(NODE, week=NEXT, after=After())
-    assert after is not None and not after.cannot_be_missed
+    assert after == After(cannot_be_missed=False)
     assert await weekly.pay_batch(NODE, week=NEXT, after=after)
     assert await home.lines(*visits) == ["aside"] * 2 + ["later"] * 5
     assert await weekly.runs_at(NEXT) == THURSDAY
     await weekly.pay_due_weeks()
     assert await home.lines(*visits) == ["aside"] * 5 + ["unpaid"] * 2
     assert await runs() == [("2026-11-30", True, 5, 5 * 2100, 2)]
-    assert await home.told() == dict.fromkeys(("Ada", "Fay", "Wren"), ["not_paid_for_some"])
+    assert await home.told() == {called: ["not_paid_for_some"] for called in ("Ada", "Fay", "Wren")}
     # Something planned in the moment in which the run passed it by is found at the next hour.
     async with write():
         await fetch("UPDATE visit SET unpaid_at = NULL WHERE id = ?", visits[6])
