@@ -161,6 +161,8 @@ async def test_a_batch_on_either_engine_goes_by_its_order_and_is_safe_to_ask_twi
             await set_aside_many(NODE, wrong)
     # A batch that is refused leaves nothing, of none of its lines.
     assert await queries.credit_pence(books.payer) == 9000
+    many = [Asked(New(f"m:{n}", books.payer, books.person, books.worker, 1, 0, None), f"m {n}") for n in range(300)]
+    assert len((await set_aside_many(NODE, many)).done) == 300
     with pytest.raises(Forbidden):
         await set_aside_many(books.treasurer, asked[:1])
     await verify()
