@@ -13,8 +13,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members import queries as members
-from eccoo_node.rota import actions, news, queries, say, weekly
-from eccoo_node.rota.money_web import WeeklyController
+from eccoo_node.rota import actions, news, queries, say, unpaid, weekly
 from eccoo_node.rota.queries import News, ToldRow, Visit
 from eccoo_node.rota.say import Reader
 from eccoo_node.web.ask import AnyRequest
@@ -323,6 +322,23 @@ class NewsController(Controller):
         for waiting in earlier or [one]:
             await actions.mark_told(actor, told_id=waiting.id)
         return redirect(request, "/to-ring", f"Written down: {one.called} knows.")
+
+
+class WeeklyController(Controller):
+    """For the treasurer: what was set aside for next week, and what is not paid for yet."""
+
+    include_in_schema = False
+
+    @get("/money/weekly", opt={"action": "rota.see_unpaid"})
+    async def weekly(self, request: AnyRequest) -> Response[Any]:
+        """When, how many and how much; then what is not paid for yet, by person."""
+        actor, now = actor_of(request), clock.now()
+        access.requires(actor, "rota.see_unpaid", Thing("week"))
+        run, short = await unpaid.last_run(actor), await unpaid.everywhere(actor)
+        return render(
+            request, "money/weekly.html", sentences=say.run(run) if run else [], short=short, words=say.to_ring_about,
+            now=now, next=say.at_time(await weekly.next_run(now), now), many_words=say.missing_in_all(short),
+        )  # fmt: skip
 
 
 CONTROLLERS = [VisitController, NewsController, WeeklyController]
