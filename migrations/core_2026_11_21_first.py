@@ -167,6 +167,15 @@ STATEMENTS = {
   "requests" INTEGER NOT NULL,
   "events" INTEGER NOT NULL
 )""",
+        """CREATE TABLE "weekly_run" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "week" VARCHAR(10) NOT NULL,
+  "began_at" TIMESTAMPTZ NOT NULL,
+  "ended_at" TIMESTAMPTZ,
+  "visits" INTEGER NOT NULL,
+  "aside_pence" INTEGER NOT NULL,
+  "short" INTEGER NOT NULL
+)""",
         """CREATE TABLE "open_request" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "link_id" VARCHAR(36) NOT NULL,
@@ -263,6 +272,7 @@ STATEMENTS = {
   "skills" TEXT NOT NULL,
   "avoids" TEXT NOT NULL,
   "paid" BOOLEAN NOT NULL,
+  "employed" BOOLEAN NOT NULL,
   "covers" BOOLEAN NOT NULL,
   "changed_at" TIMESTAMPTZ NOT NULL,
   CHECK (rate_pence >= 0 AND travel_pence >= 0)
@@ -311,8 +321,13 @@ STATEMENTS = {
   "fund" VARCHAR(24) NOT NULL,
   "said_yes_at" TIMESTAMPTZ,
   "said_yes_via" VARCHAR(16) NOT NULL,
+  "share_bps" INTEGER NOT NULL,
+  "arrears" BOOLEAN NOT NULL,
+  "arrears_decision" VARCHAR(36) NOT NULL,
   "from_at" TIMESTAMPTZ NOT NULL,
-  "ended_at" TIMESTAMPTZ
+  "ended_at" TIMESTAMPTZ,
+  CHECK (share_bps BETWEEN 1 AND 10000),
+  CHECK (arrears = FALSE OR arrears_decision <> '')
 )""",
         """CREATE TABLE "session" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -578,6 +593,8 @@ STATEMENTS = {
   "cover_name" VARCHAR(80) NOT NULL,
   "cover_circle" VARCHAR(120) NOT NULL,
   "settles_at" TIMESTAMPTZ,
+  "trial" BOOLEAN NOT NULL,
+  "unpaid_at" TIMESTAMPTZ,
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('planned', 'gap', 'covered', 'said', 'settled', 'stopped')),
   CHECK (ends_at > starts_at),
@@ -867,8 +884,10 @@ STATEMENTS = {
         """CREATE INDEX "told_by_visit_id_at" ON "told" ("visit_id", "at")""",
         """CREATE INDEX "visit_by_person_id_starts_at" ON "visit" ("person_id", "starts_at")""",
         """CREATE INDEX "visit_by_settles_at_where" ON "visit" ("settles_at") WHERE state = 'said'""",
+        """CREATE INDEX "visit_by_starts_at_where" ON "visit" ("starts_at") WHERE line = '' AND rate_pence > 0 AND cover_circle = '' AND state IN ('planned', 'said', 'settled')""",
         """CREATE INDEX "visit_by_team_id_starts_at" ON "visit" ("team_id", "starts_at")""",
         """CREATE INDEX "visit_by_worker_id_starts_at" ON "visit" ("worker_id", "starts_at")""",
+        """CREATE UNIQUE INDEX "weekly_run_one_week" ON "weekly_run" ("week")""",
         """CREATE UNIQUE INDEX "worker_one_person_id" ON "worker" ("person_id")""",
         """CREATE INDEX "worker_slot_by_offer_id" ON "worker_slot" ("offer_id")""",
         """CREATE UNIQUE INDEX "worker_slot_one_worker_id_slot_at" ON "worker_slot" ("worker_id", "slot_at")""",
@@ -1073,6 +1092,15 @@ STATEMENTS = {
   "requests" INTEGER NOT NULL,
   "events" INTEGER NOT NULL
 )""",
+        """CREATE TABLE "weekly_run" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "week" VARCHAR(10) NOT NULL,
+  "began_at" TIMESTAMPTZ NOT NULL,
+  "ended_at" TIMESTAMPTZ,
+  "visits" INTEGER NOT NULL,
+  "aside_pence" BIGINT NOT NULL,
+  "short" INTEGER NOT NULL
+)""",
         """CREATE TABLE "open_request" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "link_id" VARCHAR(36) NOT NULL,
@@ -1169,6 +1197,7 @@ STATEMENTS = {
   "skills" TEXT NOT NULL,
   "avoids" TEXT NOT NULL,
   "paid" BOOLEAN NOT NULL,
+  "employed" BOOLEAN NOT NULL,
   "covers" BOOLEAN NOT NULL,
   "changed_at" TIMESTAMPTZ NOT NULL,
   CHECK (rate_pence >= 0 AND travel_pence >= 0)
@@ -1217,8 +1246,13 @@ STATEMENTS = {
   "fund" VARCHAR(24) NOT NULL,
   "said_yes_at" TIMESTAMPTZ,
   "said_yes_via" VARCHAR(16) NOT NULL,
+  "share_bps" INTEGER NOT NULL,
+  "arrears" BOOLEAN NOT NULL,
+  "arrears_decision" VARCHAR(36) NOT NULL,
   "from_at" TIMESTAMPTZ NOT NULL,
-  "ended_at" TIMESTAMPTZ
+  "ended_at" TIMESTAMPTZ,
+  CHECK (share_bps BETWEEN 1 AND 10000),
+  CHECK (arrears = FALSE OR arrears_decision <> '')
 )""",
         """CREATE TABLE "session" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -1484,6 +1518,8 @@ STATEMENTS = {
   "cover_name" VARCHAR(80) NOT NULL,
   "cover_circle" VARCHAR(120) NOT NULL,
   "settles_at" TIMESTAMPTZ,
+  "trial" BOOLEAN NOT NULL,
+  "unpaid_at" TIMESTAMPTZ,
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('planned', 'gap', 'covered', 'said', 'settled', 'stopped')),
   CHECK (ends_at > starts_at),
@@ -1773,8 +1809,10 @@ STATEMENTS = {
         """CREATE INDEX "told_by_visit_id_at" ON "told" ("visit_id", "at")""",
         """CREATE INDEX "visit_by_person_id_starts_at" ON "visit" ("person_id", "starts_at")""",
         """CREATE INDEX "visit_by_settles_at_where" ON "visit" ("settles_at") WHERE state = 'said'""",
+        """CREATE INDEX "visit_by_starts_at_where" ON "visit" ("starts_at") WHERE line = '' AND rate_pence > 0 AND cover_circle = '' AND state IN ('planned', 'said', 'settled')""",
         """CREATE INDEX "visit_by_team_id_starts_at" ON "visit" ("team_id", "starts_at")""",
         """CREATE INDEX "visit_by_worker_id_starts_at" ON "visit" ("worker_id", "starts_at")""",
+        """CREATE UNIQUE INDEX "weekly_run_one_week" ON "weekly_run" ("week")""",
         """CREATE UNIQUE INDEX "worker_one_person_id" ON "worker" ("person_id")""",
         """CREATE INDEX "worker_slot_by_offer_id" ON "worker_slot" ("offer_id")""",
         """CREATE UNIQUE INDEX "worker_slot_one_worker_id_slot_at" ON "worker_slot" ("worker_id", "slot_at")""",

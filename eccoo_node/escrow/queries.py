@@ -21,6 +21,10 @@ class Schedule(msgspec.Struct, frozen=True):
     cancelled_bears: bool
     vat_bps: int
 
+    def price(self, fee_pence: int, travel_pence: int, *, employed: bool = False) -> int:
+        """What is set aside for a visit of ours: with what the payer adds on top."""
+        return Terms(fee_pence, travel_pence, 0 if employed else self.payer_add_bps).total_pence
+
 
 class Decided(msgspec.Struct, frozen=True):
     """What the circle takes from a moment on, and the decision it rests on. `standing`: now, to_come or before."""
@@ -71,7 +75,7 @@ async def take_home(fee_pence: int) -> int:
 
 async def price(fee_pence: int, travel_pence: int = 0) -> int:
     """What is set aside for a fee and travel agreed now: with what the payer adds on top."""
-    return Terms(fee_pence, travel_pence, payer_add_bps=(await schedule_now()).payer_add_bps).total_pence
+    return (await schedule_now()).price(fee_pence, travel_pence)
 
 
 async def credit_pence(payer_id: str) -> int:

@@ -21,7 +21,7 @@ FRONT_LIMIT = figures.declare(
     )
 )  # fmt: skip
 
-PUBLIC_FUNDS = frozenset({"local_authority", "direct_payment", "nhs"})
+PUBLIC_FUNDS = frozenset({"council", "local_authority", "direct_payment", "nhs"})
 
 
 def is_public(fund: str) -> bool:
@@ -63,6 +63,7 @@ def keeps_books(actor: Actor) -> bool:
     "money.circle_paid",
     "money.paid_circle",
     "money.front",
+    "money.pays_after",
 )
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
@@ -87,6 +88,7 @@ def _decides_schedule(actor: Actor, thing: Thing) -> bool | str:
 
 @access.rule(
     "money.set_aside",
+    "money.set_aside_many",
     "money.return",
     "money.move",
     "money.release",

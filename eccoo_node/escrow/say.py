@@ -50,7 +50,13 @@ def shares(one: Decided) -> list[str]:
 
 def fund(code: str) -> str:
     """Out of what someone pays, where that is worth saying."""
-    named = {"own": "", "direct_payment": "direct payment", "local_authority": "the council", "nhs": "NHS budget"}
+    named = {
+        "own": "",
+        "direct_payment": "direct payment",
+        "local_authority": "the council",
+        "council": "the council",
+        "nhs": "NHS budget",
+    }
     return named.get(code, code.replace("_", " "))
 
 

@@ -13,12 +13,14 @@ from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import price_pence
 from eccoo_node.members import queries as members
 from eccoo_node.record.door import Act, door
-from eccoo_node.rota import queries
+from eccoo_node.rota import paying, queries
+from eccoo_node.rota.paying import ToPay
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.rules import ASKED_AGAIN, ASKED_AROUND, late, settles_at
 from eccoo_node.rota.tables import Absence, Said
 from eccoo_node.rota.tables import Visit as VisitRow
 from eccoo_node.rota.telling import team_around, tell
+from eccoo_node.rota.weekly import covered_until
 
 LONGEST = timedelta(hours=24)
 
@@ -57,11 +59,14 @@ async def plan_visit(
     ends_at: datetime,
     what: str,
     cannot_be_missed: bool = False,
+    trial: bool = False,
 ) -> str:
-    """Plan one visit and set its money aside; the visit's id. A volunteer's costs nothing.
+    """Plan one visit; the visit's id. Its money is set aside at once where the week it lies in has had its run, or for
+    a trial; else it waits for the run of its week. A volunteer's costs nothing.
 
     Raises Invalid for impossible times, Conflict("no_terms") where rate and notice are not agreed. Too little credit
-    does not stop the visit: it stands as not paid for yet, and those concerned are told.
+    does not stop the visit: it stands as not paid for yet, and those concerned are told. A trial is paid ahead always:
+    Conflict("not_enough") where the credit is short.
     """
     team = await members.team_of(person_id)
     paid = await members.paid_workers_of(team)
@@ -78,7 +83,7 @@ async def plan_visit(
         starts_at=starts_at, ends_at=ends_at, what=what, address=facts[0] if facts else "",
         cannot_be_missed=cannot_be_missed, rate_pence=priced.rate_pence,
         fee_pence=price_pence(priced.rate_pence, clock.minutes_between(starts_at, ends_at)),
-        travel_pence=priced.travel_pence, cancel_hours=priced.cancel_hours, cancel_bps=priced.cancel_bps,
+        travel_pence=priced.travel_pence, cancel_hours=priced.cancel_hours, cancel_bps=priced.cancel_bps, trial=trial,
         created_at=clock.now(),
     )  # fmt: skip
     await insert(row)
@@ -86,37 +91,26 @@ async def plan_visit(
     act.about(visit_id)
     await act.tell("visit.planned", "visit", visit_id)
     if priced.rate_pence:
-        await pay_ahead(act, await queries.visit(visit_id))
+        if trial or starts_at < await covered_until(clock.now()):
+            await _pay_ahead(row)
         await jobs.add("rota.ask_worker", visit_id, run_at=ends_at + ASKED_AGAIN, visit=visit_id)
     return visit_id
 
 
-async def pay_ahead(act: Act, visit: Visit) -> bool:
-    """Set the money for a visit aside; False, and everyone concerned is told, when the payer's credit is short."""
-    line = f"visit:{visit.id}"
-    held = visit.payer_id is not None and await escrow.set_aside(
-        NODE,
-        line,
-        visit.payer_id,
-        visit.person_id,
-        visit.worker_id or "",
-        visit.fee_pence,
-        visit.travel_pence,
-        f"set_aside:{line}",
-    )
-    if held:
-        await set_fields(visit.id, line=line)
-    else:
-        people = {visit.person_id, visit.worker_id or visit.person_id}
-        people |= {f.person_id for f in await members.facilitators()}
-        people |= {p for p in [await _payer_person(visit.payer_id)] if p}
-        await tell(people, visit.id, "not_paid_for")
-    return held
-
-
-async def _payer_person(payer_id: str | None) -> str | None:
-    row = await fetch_one("SELECT payer_person_id FROM payer WHERE id = ?", payer_id) if payer_id else None
-    return row[0] if row else None
+async def _pay_ahead(visit: VisitRow) -> None:
+    """Set the money for a visit aside now; where the credit is short it stands as not paid for yet, and those concerned
+    are told. Raises Conflict for a trial, which is paid ahead or not agreed."""
+    one = ToPay(
+        visit.id, visit.person_id, visit.worker_id, visit.payer_id or "", visit.starts_at, visit.fee_pence,
+        visit.travel_pence, visit.state, None,
+    )  # fmt: skip
+    if (await paying.pay([one])).paid:
+        return
+    if visit.trial:
+        raise Conflict(
+            "A first visit by someone new is paid ahead, and there is not enough paid in for it yet.", "not_enough"
+        )
+    await paying.mark_unpaid([one])
 
 
 async def set_fields(visit_id: str, **values: object) -> None:
@@ -294,7 +288,9 @@ async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> Non
     if visit.worker_id and visit.line and not visit.cover_circle:
         length = clock.minutes_between(visit.starts_at, visit.ends_at)
         part = None if minutes == length else price_pence(visit.rate_pence, minutes)
-        await escrow.release(NODE, visit.line, f"release:{visit.line}", part_pence=part)
+        given = await escrow.release(NODE, visit.line, f"release:{visit.line}", part_pence=part)
+        if given.returned_pence:
+            await jobs.add("rota.pay_again", visit.person_id, person=visit.person_id)
         await tell({visit.worker_id}, visit.id, "released")
     await act.tell("visit.settled", "visit", visit.id, minutes=minutes, how=how)
 

@@ -28,6 +28,12 @@ SENTENCES = {
     "nobody_came": "Nobody came{to} {day}, because nobody was found.",
     "stopped": "The visit{to} {day} does not take place.",
     "not_paid_for": "The visit{to} {day} is not paid for yet.",
+    "not_paid_for_some": "Some visits{to} are not paid for yet, the first of them {day}.",
+    "not_paid_for_several": "Visits to several people are not paid for yet, the first of them {day}.",
+    "covered_unpaid": "The visit{to} {day} is not paid for yet. The other circle’s worker comes all the same.",
+    "paid_for": "The visit{to} {day} is paid for now.",
+    "paid_for_some": "The visits{to} that were not paid for are paid for now.",
+    "paid_for_several": "Visits to several people that were not paid for are paid for now.",
     "how_did_it_go": "Did {who} come{to} {day}?",
     "no_answer": "No one answered {who} at {whose} door {day}.",
     "something_wrong": "{Person} said that something was not right with the visit {day}.",
@@ -110,10 +116,12 @@ TO_DO = (
     "differ",
     "talk",
     "another_time",
-    "not_paid_for",
+    "covered_unpaid",
     "not_sure_away",
     "too_late_ring_away",
 )
+# What stands on its own pages for as long as it is so.
+NOT_PAID = frozenset({"not_paid_for", "not_paid_for_some", "not_paid_for_several"})
 # Whom else was asked, what they said, and what it may cost: not for someone who is paid in that team.
 OF_COVER = frozenset(
     {"asked", "offer", "nobody_near", "costs_more", "someone_else", "filled", "closed", "no_news", "not_after_all"}

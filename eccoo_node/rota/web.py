@@ -13,7 +13,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members import queries as members
-from eccoo_node.rota import actions, news, queries, say
+from eccoo_node.rota import actions, news, queries, say, unpaid, weekly
 from eccoo_node.rota.queries import News, ToldRow, Visit
 from eccoo_node.rota.say import Reader
 from eccoo_node.web.ask import AnyRequest
@@ -76,7 +76,15 @@ async def money_of(actor: Actor, reader: Reader, visit: Visit, thing: Thing) -> 
     if not comes and not access.may(actor, "rota.see_money", thing):
         return ""
     line = await escrow.line(visit.line) if visit.line else None
-    return say.money(visit, line, reader, clock.now())
+    ahead = await paid_ahead_at(visit) if say.waits_for_money(visit) else None
+    return say.money(visit, line, reader, clock.now(), ahead)
+
+
+async def paid_ahead_at(visit: Visit) -> datetime | None:
+    """When the money for a visit is set aside; None where the run of its week has been."""
+    if visit.starts_at < await weekly.covered_until(clock.now()):
+        return None
+    return await weekly.runs_at(clock.week_of(visit.starts_at, clock.zone()))
 
 
 class CantCome(msgspec.Struct):
@@ -316,4 +324,21 @@ class NewsController(Controller):
         return redirect(request, "/to-ring", f"Written down: {one.called} knows.")
 
 
-CONTROLLERS = [VisitController, NewsController]
+class WeeklyController(Controller):
+    """For the treasurer: what was set aside for next week, and what is not paid for yet."""
+
+    include_in_schema = False
+
+    @get("/money/weekly", opt={"action": "rota.see_unpaid"})
+    async def weekly(self, request: AnyRequest) -> Response[Any]:
+        """When, how many and how much; then what is not paid for yet, by person."""
+        actor, now = actor_of(request), clock.now()
+        access.requires(actor, "rota.see_unpaid", Thing("week"))
+        run, short = await unpaid.last_run(actor), await unpaid.everywhere(actor)
+        return render(
+            request, "money/weekly.html", sentences=say.run(run) if run else [], short=short, words=say.to_ring_about,
+            now=now, next=say.at_time(await weekly.next_run(now), now), many_words=say.missing_in_all(short),
+        )  # fmt: skip
+
+
+CONTROLLERS = [VisitController, NewsController, WeeklyController]

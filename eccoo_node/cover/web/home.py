@@ -16,10 +16,11 @@ from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
 from eccoo_node.rota import news as news_of
 from eccoo_node.rota import queries as rota
-from eccoo_node.rota import say
+from eccoo_node.rota import say, unpaid
 from eccoo_node.rota.queries import News, Visit
 from eccoo_node.rota.rules import SEEING_COVER
 from eccoo_node.rota.say import Reader
+from eccoo_node.rota.unpaid import NotPaid
 from eccoo_node.rota.web import Bring, for_others, reader_of, show, to_bring
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of
@@ -261,17 +262,27 @@ async def for_payer(searches: dict[str, lists.Search], reader: Reader, now: date
     return found
 
 
+def unpaid_item(one: NotPaid, reader: Reader, now: datetime) -> Item:
+    """What is not paid for yet, for whom it is for and whoever pays."""
+    words = say.what_is_missing(one, reader)
+    if one.mine_pence:
+        return Item(2, say.not_paid(one, reader, now), words, "/money", "See how to pay in", "waiting")
+    path = f"/visits/{one.first.id}"
+    return Item(6, say.not_paid(one, reader, now), words, path, "See the visit", "waiting", tells=True)
+
+
 class Desk(msgspec.Struct, frozen=True):
-    """What a facilitator does today: whom to tell, where nobody is coming, what was said."""
+    """What a facilitator does today: whom to tell, where nobody is coming, what is not paid for yet, what was said."""
 
     bring: list[Bring]
     more: bool
     gaps: list[tuple[str, str, bool]]
+    unpaid: list[tuple[str, str]]
     to_do: list[tuple[str, str]]
 
     @property
     def quiet(self) -> bool:
-        return not (self.bring or self.gaps or self.to_do)
+        return not (self.bring or self.gaps or self.unpaid or self.to_do)
 
 
 async def for_facilitator(actor: Actor, reader: Reader, now: datetime) -> Desk:
@@ -287,10 +298,11 @@ async def for_facilitator(actor: Actor, reader: Reader, now: datetime) -> Desk:
     # What the list of gaps says already is not said twice.
     open_ = [n for n in told if n.news in news_of.TO_DO and not (n.news == "not_sure" and n.visit_id in unsure)]
     to_do = [(news_of.sentence(n, beside, now), news_of.path(n)) for n in open_]
-    return Desk(bring[:3], len(bring) > 3, lines, list(dict.fromkeys(to_do)))
+    short = [(say.to_ring_about(one, now), f"/visits/{one.first.id}") for one in await unpaid.everywhere(actor)]
+    return Desk(bring[:3], len(bring) > 3, lines, short, list(dict.fromkeys(to_do)))
 
 
-async def news_lines(reader: Reader, now: datetime, says: Says) -> list[tuple[str, str, datetime]]:
+async def news_lines(reader: Reader, now: datetime, says: Says, *, helps: bool) -> list[tuple[str, str, datetime]]:
     """What one was told lately, in words, that does not stand on the page already; the newest first, each once.
 
     Whoever speaks for someone reads of the visits to that person alone, and of who was asked only with a say in it.
@@ -302,6 +314,7 @@ async def news_lines(reader: Reader, now: datetime, says: Says) -> list[tuple[st
     rows = [
         n for n in newest.values()
         if n.news not in _SAID_ALREADY and n.news not in news_of.TO_DO
+        and not (n.news in news_of.NOT_PAID and (helps or reader.is_you(n.visit_person_id)))
         and (reader.mode != "speaks" or n.visit_person_id == reader.id) and (says.cover or n.news not in news_of.OF_COVER)
     ]  # fmt: skip
     away = {}
@@ -324,6 +337,8 @@ class HomeController(Controller):
         to_pay = {s.visit_id: s for s in await lists.searches_to_pay(reader.id)} if says.pays else {}
         items = [item for item, _ in await waiting({reader.id: says}, reader, now, to_pay)]
         items += await for_payer(to_pay, reader, now)
+        if says.pays:
+            items += [unpaid_item(one, reader, now) for one in await unpaid.for_reader(reader.id)]
         if not actor.acting_for:
             items += await for_speaker(actor, reader, now, to_pay)
         if reader.writes or (not actor.acting_for and actor.wears("worker", "volunteer")):
@@ -344,7 +359,7 @@ class HomeController(Controller):
         )
         return await show(
             request, "cover/home.html", first=items[0] if items else None, items=items[1:], entries=entries, desk=desk,
-            news=await news_lines(reader, now, says), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
+            news=await news_lines(reader, now, says, helps=desk is not None), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
             greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now),
             own_team=own_team, whose=say.whose(reader.called) if actor.acting_for else "Your",
             books=actor.wears("treasurer") and not actor.acting_for, node=actor.wears("admin") and not actor.acting_for,
