@@ -116,8 +116,8 @@ def standard_18(order: Order, *, multi: bool = False) -> bytes:
     ours = order.ours
     if ours is None or not ours.service_user:
         raise Conflict(
-            "For a Bacs file write down the circle’s account and its service user number first. "
-            "It holds from the next batch on; for this one take the list.",
+            "For a Bacs file write down the circle’s account and its Bacs user number first. "
+            "It counts from the next batch on; for this one take the list.",
             "no_service_user",
         )
     user, serial = _digits(ours.service_user, 6), f"{order.number % 1_000_000:06}"
@@ -179,7 +179,7 @@ def credit_transfer(order: Order) -> bytes:
     ours = order.ours
     if ours is None:
         raise Conflict(
-            "For this file write down the circle’s account first. It holds from the next batch on.", "no_account"
+            "For this file write down the circle’s account first. It counts from the next batch on.", "no_account"
         )
     id_, total, count = order.id.replace("-", ""), _pounds(order.total_pence), str(len(order.lines))
     sums = _tag("NbOfTxs", count) + _tag("CtrlSum", total)

@@ -234,8 +234,22 @@ async def in_transit(actor: Actor) -> list[InTransit]:
     )
     found = []
     for row in rows:
-        *values, pay_on, filed_at = tuple(row)
-        found.append(InTransit(*values, pay_on=date.fromisoformat(pay_on), filed_at=as_time(filed_at) or clock.now()))
+        filed_at = as_time(row[10]) or clock.now()
+        found.append(
+            InTransit(
+                row[0],
+                row[1],
+                row[2],
+                row[3],
+                row[4],
+                row[5],
+                row[6],
+                row[7],
+                row[8],
+                date.fromisoformat(row[9]),
+                filed_at,
+            )
+        )
     return found
 
 

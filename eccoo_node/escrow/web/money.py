@@ -16,6 +16,7 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import parse_pounds, pounds
+from eccoo_node.members.rules import own_words
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
@@ -109,6 +110,7 @@ class MoneyController(Controller):
             worker_coming=_listed(worker.coming, say.for_worker) if worker and earned else [],
             worker_past=_listed(worker.past, say.for_worker) if worker and earned else [],
             books=_books(await statements.overview(actor)) if rules.keeps_books(actor) else None,
+            own_words=own_words(actor, subject),
         )  # fmt: skip
 
     @get("/money/circles/{link_id:str}", opt={"action": "money.see_books"})

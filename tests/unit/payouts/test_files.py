@@ -112,8 +112,8 @@ def test_a_file_that_lacks_something_is_refused() -> None:
     line = Line("Wren", "203040", "12349876", 5100, "R 1-1")
     order = Order("0198", 7, AT, date(2026, 11, 24), (line,))
     for form, said in (
-        ("bacs", "service user number"),
-        ("bacs-multi", "service user number"),
+        ("bacs", "Bacs user number"),
+        ("bacs-multi", "Bacs user number"),
         ("pain", "account first"),
     ):
         with pytest.raises(Conflict, match=said):
