@@ -41,6 +41,7 @@ from eccoo_node.kernel.settings import Settings
 from eccoo_node.links import identity
 from eccoo_node.links import names as link_names
 from eccoo_node.members.sign_in import resume
+from eccoo_node.payouts import todo as payout_todo
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.rota import lines as rota_lines
 from eccoo_node.rota import payout_news
@@ -64,7 +65,7 @@ DOMAINS = (
     "members", "governance", "agreements", "escrow", "payouts", "links", "teams", "rota", "cover", "federating", "admin",
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
-WORKING = (cover_letters, cover_lines, link_names, payout_news, pulls, rota_lines, sender)
+WORKING = (cover_letters, cover_lines, link_names, payout_news, payout_todo, pulls, rota_lines, sender)
 MAX_API_BODY = 1024 * 1024
 
 Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]

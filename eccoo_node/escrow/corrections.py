@@ -87,7 +87,7 @@ async def _was_cancelled(line_id: int) -> bool:
 # An entry of these kinds can be undone by its mirror. A dispute is ended by resolving it instead.
 _CAN_BE_UNDONE = (
     "top_up", "set_aside", "returned", "released", "cancelled", "owed", "received", "matched", "sent_back", "bounced",
-    "paid_owing", "refunded", "refund_left", "goodwill", "swept", "donated", "interest", "by_card", "card_paid",
+    "paid_owing", "refunded", "refund_left", "goodwill", "swept", "donated", "own", "interest", "by_card", "card_paid",
     "finders_fee", "written_off", "applied", "allotted", "withdrawn", "share_paid",
 )  # fmt: skip
 

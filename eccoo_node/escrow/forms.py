@@ -30,6 +30,7 @@ class WritingForm(msgspec.Struct):
     payer: str = ""
     receipt: str = ""
     refund: str = ""
+    circle: str = ""
     fee: Annotated[str, msgspec.Meta(max_length=20)] = ""
     purpose: Annotated[str, msgspec.Meta(max_length=64)] = ""
     because: Annotated[str, msgspec.Meta(max_length=500)] = ""

@@ -341,9 +341,13 @@ def _owed_entry(row: Any, found: Booking | None, given: Shares) -> OwedEntry:
 
 
 async def owed_by_link() -> dict[str, tuple[int, int, int, int]]:
-    """For each circle that owes or is owed: what we owe and for how many visits, what they owe and for how many."""
+    """For each circle that owes or is owed: what we owe and for how many visits, what they owe and for how many.
+
+    Once some of it was paid or set off it is no longer for so many visits, and the number is 0.
+    """
     rows = await fetch(
-        "SELECT a.holder, a.code, a.balance_pence, COUNT(DISTINCT e.line_id) AS visits FROM account a "
+        "SELECT a.holder, a.code, a.balance_pence, CASE WHEN COUNT(e.line_id) < COUNT(*) THEN 0 "
+        "ELSE COUNT(DISTINCT e.line_id) END AS visits FROM account a "
         "JOIN posting p ON p.account_id = a.id JOIN entry e ON e.id = p.entry_id "
         "WHERE a.code IN ('1200', '2300') AND a.balance_pence <> 0 GROUP BY a.holder, a.code, a.balance_pence"
     )

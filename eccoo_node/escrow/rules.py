@@ -7,8 +7,19 @@ import msgspec
 from eccoo_node.escrow import chart
 from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.sharing import Fund, Shares, Terms
+from eccoo_node.governance import figures
+from eccoo_node.governance.figures import Figure
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.money import MAX_PENCE
+
+FRONT_LIMIT = figures.declare(
+    Figure(
+        name="front_limit", kind="pence", first=0, least=0, most=MAX_PENCE,
+        title="The most that we put up for another circle",
+        words="Out of the circle’s own money, so that our workers need not wait until that circle has paid.",
+    )
+)  # fmt: skip
 
 PUBLIC_FUNDS = frozenset({"local_authority", "direct_payment", "nhs"})
 
@@ -36,6 +47,7 @@ def keeps_books(actor: Actor) -> bool:
     "money.refund_left",
     "money.goodwill",
     "money.sweep",
+    "money.own",
     "money.donation",
     "money.interest",
     "money.gateway_top_up",
@@ -47,12 +59,16 @@ def keeps_books(actor: Actor) -> bool:
     "money.share_allotted",
     "money.share_withdrawn",
     "money.share_paid",
+    "money.set_off",
+    "money.circle_paid",
+    "money.paid_circle",
+    "money.front",
 )
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
 
-@access.rule("money.see_books", "money.trace")
+@access.rule("money.see_books", "money.trace", "money.trace_line", "money.trace_payer")
 def _reads_books(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can look into the books."
 

@@ -60,6 +60,13 @@ def payer(one: PayerLine) -> str:
     return f"{one.called} ({out_of})" if out_of else one.called
 
 
+def payer_called(one: PayerStatement) -> str:
+    """ "Ada", or "Ada, paid by Fern"."""
+    if one.person_called == one.payer_called:
+        return one.person_called
+    return f"{one.person_called}, paid by {one.payer_called}"
+
+
 def coming(row: Row, *, yours: bool, called: str) -> str:
     """What is set aside for one visit and where it will go."""
     line, when = row.line, day(row.told.at)
@@ -116,10 +123,12 @@ def worker_sentences(one: WorkerStatement) -> list[str]:
 def owed(one: BetweenCircles) -> list[str]:
     """What lies between us and another circle, one sentence each way."""
     said = []
-    if one.we_owe_pence:
-        said.append(f"We owe {one.name} {pounds(one.we_owe_pence)} for {visits(one.for_visits)}")
-    if one.they_owe_pence:
-        said.append(f"{one.name} owes us {pounds(one.they_owe_pence)} for {visits(one.for_their_visits)}")
+    for pence, number, who in (
+        (one.we_owe_pence, one.for_visits, f"We owe {one.name}"),
+        (one.they_owe_pence, one.for_their_visits, f"{one.name} owes us"),
+    ):
+        if pence:
+            said.append(f"{who} {pounds(pence)}" + (f" for {visits(number)}" if number else ""))
     return said
 
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, marks
+from eccoo_node.db.rows import fetch, fetch_one, marks
 from eccoo_node.escrow import queries, telling
 from eccoo_node.escrow.ledger import spare_cash
 from eccoo_node.escrow.queries import Booking, LineState
 from eccoo_node.escrow.telling import Told
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import NotFound
 
 # A page shows the newest of these; the rest stands in the books.
 SHOWN = 40
@@ -168,6 +169,18 @@ async def payer_statements(actor: Actor) -> list[PayerStatement]:
             PayerStatement(id_, person, payer_person, called, payer_called, fund, credit.get(id_, 0), coming, past)
         )
     return found
+
+
+async def of_payer(actor: Actor, payer_id: str) -> PayerStatement:
+    """One payer's money as the treasurer reads it. Raises NotFound, and Forbidden for anyone else."""
+    access.requires(actor, "money.trace_payer", Thing("payer", payer_id))
+    row = await fetch_one(f"{_PAYER} WHERE y.id = ?", payer_id)
+    if row is None:
+        raise NotFound("There is no such payer.", "no_payer")
+    coming, past = _split(await _rows(actor, await queries.newest_bookings("l.payer_id", [payer_id], SHOWN)))
+    id_, person, payer_person, called, payer_called, fund = tuple(row)
+    credit = await queries.credit_pence(id_)
+    return PayerStatement(id_, person, payer_person, called, payer_called, fund, credit, coming, past)
 
 
 def _thing(row: object) -> Thing:

@@ -106,6 +106,8 @@ SHOWN = 30
 async def _batches(where: str, *params: Any) -> list[Batch]:
     """Batches with their payments, and whether each needs a second yes. Four statements."""
     rows = await fetch(f"{_BATCH} WHERE {where}", *params)
+    if not rows:
+        return []
     by_batch: dict[str, list[Payment]] = {row[0]: [] for row in rows}
     for row in await fetch(f"{_PAYMENT} WHERE m.batch_id IN ({marks(list(by_batch))}) ORDER BY m.n", *by_batch):
         by_batch[row[1]].append(Payment(*row))
@@ -140,6 +142,16 @@ async def batches(actor: Actor) -> list[Batch]:
     access.requires(actor, "payouts.see", Thing("batch"))
     found = await _batches(f"b.number > (SELECT COALESCE(MAX(number), 0) FROM payout_batch) - {SHOWN}")
     return [_short(one) for one in sorted(found, key=lambda one: -one.number)]
+
+
+async def open_batches(actor: Actor) -> list[Batch]:
+    """Batches that are not over yet, the oldest first. Raises Forbidden for anyone but the treasurer."""
+    access.requires(actor, "payouts.see", Thing("batch"))
+    found = await _batches(
+        "b.ended_at IS NULL AND (b.filed_at IS NULL OR EXISTS "
+        "(SELECT 1 FROM payout_payment s WHERE s.batch_id = b.id AND s.state = 'sent')) ORDER BY b.number"
+    )
+    return [_short(one) for one in found]
 
 
 async def find_batch(batch_id: str, *, lock: bool = False) -> Batch:

@@ -2,8 +2,10 @@
 
 from eccoo_node.escrow.web.money import NAV, MoneyController
 from eccoo_node.escrow.web.shares import SharesController
+from eccoo_node.escrow.web.tracing import TracingController
+from eccoo_node.escrow.web.weeks import WeeksController
 from eccoo_node.escrow.web.writing import WritingController
 
-CONTROLLERS = [MoneyController, SharesController, WritingController]
+CONTROLLERS = [MoneyController, SharesController, TracingController, WeeksController, WritingController]
 
 __all__ = ["CONTROLLERS", "NAV"]

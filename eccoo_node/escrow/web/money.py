@@ -1,16 +1,17 @@
 """The money pages: a payer's and a worker's own, and the treasurer's."""
 
-from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import actions, chart, queries, rules, say, statements, telling
+from eccoo_node.escrow import actions, between, chart, queries, rules, say, statements, tasks, telling
 from eccoo_node.escrow.forms import TopUpForm
 from eccoo_node.escrow.queries import OwedEntry
-from eccoo_node.escrow.statements import BetweenCircles, Overview, PayerLine, Row
+from eccoo_node.escrow.statements import BetweenCircles, Overview, PayerLine
 from eccoo_node.escrow.telling import Told
+from eccoo_node.escrow.web.tracing import followed
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
@@ -23,10 +24,6 @@ from eccoo_node.web.guards import actor_of, session_of
 from eccoo_node.web.page import Page, redirect, render
 from eccoo_node.web.sessions import SessionActor
 from eccoo_node.web.site import NavItem
-
-
-def _listed(rows: list[Row], words: Callable[[Row], str]) -> list[tuple[str, str]]:
-    return [(say.visit(row.told), words(row)) for row in rows]
 
 
 def _books(found: Overview) -> dict[str, Any]:
@@ -50,7 +47,11 @@ def _books(found: Overview) -> dict[str, Any]:
             for sentence in say.owed(one)
         ],
         "payers": [
-            [one.called, say.fund(one.fund), pounds(one.credit_pence), pounds(one.set_aside_pence)]
+            {
+                "path": f"/money/payers/{one.payer_id}",
+                "title": say.payer(one),
+                "words": f"{pounds(one.set_aside_pence)} set aside, {pounds(one.credit_pence)} not",
+            }
             for one in found.payers
         ],
         "trial": [
@@ -80,6 +81,20 @@ def _came_from(entries: list[OwedEntry], told: dict[str, Told], them: str) -> di
     }  # fmt: skip
 
 
+def _acts(one: BetweenCircles) -> list[dict[str, Any]]:
+    """What may be written down now between us and one circle."""
+    both = one.we_owe_pence and one.they_owe_pence
+    found = [
+        ("set-off", f"Set off what each owes, up to {pounds(min(one.we_owe_pence, one.they_owe_pence))}", both),
+        ("paid-circle", f"We have paid {one.name}", one.we_owe_pence),
+        ("circle-paid", f"{one.name} has paid us", one.they_owe_pence),
+        ("put-up", "Pay our workers before it has paid us", one.they_owe_pence),
+    ]
+    return [
+        {"path": f"/money/write/{kind}?circle={one.link_id}", "title": title} for kind, title, there in found if there
+    ]
+
+
 class MoneyController(Controller):
     """Each page asks for the one thing it shows; what a reader may not see is not read."""
 
@@ -96,8 +111,8 @@ class MoneyController(Controller):
                 "whose": "" if one.person_id == subject else one.person_called,
                 "fund": say.fund(one.fund),
                 "sentences": say.payer_sentences(one, yours=not actor.acting_for and one.person_id == subject),
-                "coming": _listed(one.coming, say.to_whom),
-                "past": _listed(one.past, say.to_whom),
+                "coming": followed(one.coming),
+                "past": followed(one.past),
             }
             for one in await statements.payer_statements(actor)
         ]
@@ -107,17 +122,22 @@ class MoneyController(Controller):
             request, "money/index.html", payers=payers, about=session.acting_for_called,
             worker=worker if earned else None,
             worker_sentences=say.worker_sentences(worker) if worker and earned else [],
-            worker_coming=_listed(worker.coming, say.for_worker) if worker and earned else [],
-            worker_past=_listed(worker.past, say.for_worker) if worker and earned else [],
+            worker_coming=followed(worker.coming, for_worker=True) if worker and earned else [],
+            worker_past=followed(worker.past, for_worker=True) if worker and earned else [],
             books=_books(await statements.overview(actor)) if rules.keeps_books(actor) else None,
             own_words=own_words(actor, subject),
+            tasks=[msgspec.structs.asdict(one) for one in await tasks.for_treasurer(actor)] if rules.keeps_books(actor) else [],
         )  # fmt: skip
 
     @get("/money/circles/{link_id:str}", opt={"action": "money.see_books"})
     async def circle(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
         """(w) What we and one circle owe each other, in a sentence."""
         one = await _between(actor_of(request), link_id)
-        return render(request, "money/circle.html", one=one, sentences=say.owed(one))
+        put_up = await between.fronted_pence(link_id)
+        return render(
+            request, "money/circle.html", one=one, sentences=say.owed(one), acts=_acts(one),
+            put_up=pounds(put_up) if put_up else "",
+        )  # fmt: skip
 
     @get("/money/circles/{link_id:str}/where", opt={"action": "money.trace"})
     async def where(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:

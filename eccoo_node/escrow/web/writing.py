@@ -7,7 +7,7 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import queries, say, statements, treasury
+from eccoo_node.escrow import between, queries, say, statements, treasury
 from eccoo_node.escrow.forms import WritingForm
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
@@ -19,11 +19,11 @@ from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
 
-Do = Callable[[Actor, WritingForm, int, str], Awaitable[int]]
+Do = Callable[[Actor, WritingForm, int, str], Awaitable[object]]
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One thing that happens. `asks`: payer, receipt, fee, purpose, because. `because` is what that field is called."""
+    """One thing that happens. `asks`: payer, receipt, refund, circle, fee, purpose, because. `because` is what that field is called."""
 
     title: str
     words: str
@@ -94,6 +94,13 @@ KINDS: dict[str, Kind] = {
         (),
         lambda by, form, pence, key: treasury.sweep(by, pence, key),
     ),
+    "own": Kind(
+        "The circle has money of its own that is not yet in these books",
+        "Such as what it had when they began. It lies in the circle’s own account, not in the one for others’ money.",
+        ("because",),
+        lambda by, form, pence, key: treasury.own_money(by, pence, key, because=form.because),
+        "Where is it from?",
+    ),
     "gift": Kind(
         "Someone gave the circle money",
         "A gift for one purpose is kept apart for it.",
@@ -125,6 +132,31 @@ KINDS: dict[str, Kind] = {
         lambda by, form, pence, key: treasury.finders_fee(by, form.payer, pence, key, agreed=form.because),
         "If they said yes: how, and when?",
     ),
+    "circle-paid": Kind(
+        "Another circle has paid us",
+        "It came into the account in which we look after money. What we put up for it comes back to us first. Then our "
+        "workers have their part, the oldest visit first.",
+        ("circle",),
+        lambda by, form, pence, key: between.circle_paid(by, form.circle, pence, key),
+    ),
+    "paid-circle": Kind(
+        "We have paid another circle",
+        "The bank has sent it what we owed for its workers.",
+        ("circle",),
+        lambda by, form, pence, key: between.paid_circle(by, form.circle, pence, key),
+    ),
+    "set-off": Kind(
+        "What two circles owe each other is set off",
+        "Ring their treasurer first: both circles write the same sum. Only the rest is then paid.",
+        ("circle",),
+        lambda by, form, pence, key: between.set_off(by, form.circle, pence, key),
+    ),
+    "put-up": Kind(
+        "Pay our workers before another circle has paid us",
+        "The circle’s own money stands in, as far as it has decided to. The oldest visit comes first.",
+        ("circle",),
+        lambda by, form, pence, key: between.front(by, form.circle, pence, key),
+    ),
 }
 
 
@@ -142,7 +174,8 @@ class WritingController(Controller):
 
     @get("/money/write/{kind:str}", opt={"action": "money.see_books"})
     async def about(self, request: AnyRequest, kind: FromPath[str]) -> Response[Any]:
-        return render(request, "money/writing.html", **await _facts(request, kind), key=new_id())
+        chosen = request.query_params.get("circle", "")
+        return render(request, "money/writing.html", **await _facts(request, kind), key=new_id(), chosen=chosen)
 
     @post("/money/write/{kind:str}", opt={"action": "money.see_books"})
     async def write(self, request: AnyRequest, kind: FromPath[str]) -> Response[Any]:
@@ -166,11 +199,16 @@ async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
         raise NotFound("There is no such page.", "no_page")
     payers = await statements.payers(actor) if "payer" in kind.asks or "refund" in kind.asks else []
     waiting = await queries.waiting_on("2090" if "receipt" in kind.asks else "2500") if kind.asks else {}
+    circles = await statements.between_circles() if "circle" in kind.asks else []
     words = {one.payer_id: say.payer(one) for one in payers}
     return {
         "name": name,
         "kind": kind,
         "payers": [("", "Choose"), *words.items()],
+        "circles": [
+            ("", "Choose"),
+            *((one.link_id, f"{one.name}: {'; '.join(say.owed(one))}") for one in circles),
+        ],
         "receipts": [("", "Choose"), *((of, f"{pounds(pence)}, still nobody’s") for of, pence in waiting.items())],
         "refunds": [
             ("", "Choose"),
@@ -188,6 +226,7 @@ async def _known(facts: dict[str, Any], form: WritingForm) -> None:
         ("payer", "Choose whose money it is."),
         ("receipt", "Choose which money it was."),
         ("refund", "Choose which refund it was."),
+        ("circle", "Choose which circle."),
     ):
         offered = [value for value, _ in facts[f"{field}s"] if value]
         if field in facts["kind"].asks and getattr(form, field) not in offered:

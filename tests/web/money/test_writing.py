@@ -5,9 +5,14 @@ from html import unescape
 import pytest
 
 from eccoo_node.db.rows import fetch, fetch_value
-from eccoo_node.escrow import queries, treasury
+from eccoo_node.escrow import actions, queries, treasury
+from eccoo_node.escrow.actions import Across
+from eccoo_node.escrow.rules import FRONT_LIMIT
 from eccoo_node.escrow.verify import verify
 from eccoo_node.escrow.web.writing import KINDS
+from eccoo_node.governance.actions import decide_figure
+from eccoo_node.kernel.access import NODE
+from tests.support import make
 from tests.web.money.conftest import Circle, SignIn
 from tests.web.money.test_money_pages import text
 
@@ -22,37 +27,58 @@ EXPECTED = {
     "paid-owing": {"1010": 2500, "1100": -2500},
     "goodwill": {"5100": 2500, "2000": -2500, "1000": 2500, "1010": -2500},
     "swept": {"1000": -2500, "1010": 2500},
+    "own": {"1010": 2500, "3100": -2500},
     "gift": {"1010": 2500, "4200": -2500},
     "interest": {"1010": 2500, "4200": -2500},
     "card": {"1050": 2500, "2000": -2500},
     "card-sent": {"1050": -2500, "1000": 2500, "1010": -50, "5200": 50},
     "finders-fee": {"2000": 2500, "4100": -2500},
+    "circle-paid": {"1000": 2500, "1200": -2500},
+    "paid-circle": {"1000": -2500, "2300": 2500},
+    "set-off": {"1200": -2500, "2300": 2500},
+    "put-up": {"1000": 2500, "1010": -2500},
 }
 
 
-async def _before(circle: Circle) -> None:
-    """Enough of everything for each kind."""
+async def _before(circle: Circle) -> str:
+    """Enough of everything for each kind; the linked circle."""
     books, by = circle.books, circle.books.treasurer
     await treasury.finders_fee(by, books.payer, 5000, "owing")
-    await books.top_up(10_000)
+    await books.top_up(16_000)
     await treasury.receive_unmatched(by, "r1", 5000, "unknown")
     await treasury.refund(by, books.payer, 3000, "refund")
     await treasury.gateway_top_up(by, books.payer, 2500, "card")
     await treasury.finders_fee(by, books.payer, 3000, "own", agreed="Yes")
+    link = await circle.link()
+    await actions.release(NODE, await circle.visit(across=Across(link)), "went")
+    await actions.owe_worker_from(
+        NODE,
+        link,
+        "claim",
+        books.worker,
+        6000,
+        0,
+        payer_add_bps=0,
+        worker_deduct_bps=1500,
+        home_share_bps=5000,
+        key="claim",
+    )
+    await decide_figure(NODE, FRONT_LIMIT, 2500, decision_id=await make.decision())
+    return link
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_each_thing_is_written_once_however_often_it_is_sent(
     circle: Circle, browser_of: SignIn, kind: str
 ) -> None:
-    await _before(circle)
+    link = await _before(circle)
     tess = await browser_of(circle.books.treasurer.person_id)
     before = await queries.trial_balance()
     form = await tess.get(f"/money/write/{kind}")
     assert KINDS[kind].title in text(form)
     filled = {
         "amount": "25", "payer": circle.books.payer, "receipt": "r1", "refund": circle.books.payer, "fee": "0.50",
-        "because": "As agreed on 20 November", "purpose": "",
+        "because": "As agreed on 20 November", "purpose": "", "circle": link,
     }  # fmt: skip
     asked = {"amount", "because", *KINDS[kind].asks}
     sent = await tess.send(f"/money/write/{kind}", {name: value for name, value in filled.items() if name in asked})
@@ -61,6 +87,8 @@ async def test_each_thing_is_written_once_however_often_it_is_sent(
     after = await queries.trial_balance()
     changed = {code: total - before.get(code, 0) for code, total in after.items() if total != before.get(code, 0)}
     assert changed == EXPECTED[kind]
+    if kind == "put-up":
+        assert "£25 of the circle’s own money stands in for it" in text(await tess.get(f"/money/circles/{link}"))
     await verify()
 
 
@@ -74,8 +102,10 @@ async def test_a_sum_or_a_choice_that_is_none_is_said_at_its_place_and_kept(
     assert (page.status_code, "Write the sum in pounds" in page.text) == (422, True)
     assert 'value="a lot"' in page.text
     assert ("Because of Ada" in page.text) == ("because" in KINDS[kind].asks)
-    page = await tess.send(f"/money/write/{kind}", {"amount": "5", "payer": "nobody", "receipt": "r9", "refund": "r9"})
-    if {"payer", "receipt", "refund"} & set(KINDS[kind].asks):
+    page = await tess.send(
+        f"/money/write/{kind}", {"amount": "5", "payer": "nobody", "receipt": "r9", "refund": "r9", "circle": "c9"}
+    )
+    if {"payer", "receipt", "refund", "circle"} & set(KINDS[kind].asks):
         assert (page.status_code, "Choose w" in unescape(page.text)) == (422, True)
         assert await fetch("SELECT id FROM entry") == []
 

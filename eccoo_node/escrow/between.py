@@ -1,0 +1,153 @@
+"""Making even with a linked circle: setting off, paying and being paid, and paying our workers before it has.
+
+What a circle pays us, or what is set off, first brings back what we put up for it out of our own money, and then frees
+our workers' part of the oldest visits. The circles' own shares come last: no one's pay waits for a commission.
+"""
+
+import msgspec
+
+from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.escrow import chart, ledger, queries, rules
+from eccoo_node.escrow.chart import Account
+from eccoo_node.escrow.ledger import Draft
+from eccoo_node.escrow.lines import draft_for
+from eccoo_node.escrow.rules import Leg
+from eccoo_node.governance import queries as governance
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.kernel.money import MAX_PENCE, pounds
+from eccoo_node.record.door import Act, door
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What one worker waits for on one line: on 2200, or on 2210 for travel and expenses."""
+
+    reference: str
+    account: Account
+    amount_pence: int
+
+
+async def fronted_pence(link_id: str) -> int:
+    """What we have put up for a circle out of our own money and not had back."""
+    value = await fetch_value(
+        "SELECT CAST(COALESCE(SUM(p.amount_pence), 0) AS BIGINT) FROM entry e JOIN posting p ON p.entry_id = e.id "
+        "JOIN account a ON a.id = p.account_id WHERE a.code = '1010' AND e.kind IN ('fronted', 'front_back') "
+        "AND e.key LIKE ?",
+        f"{_PREFIX}{link_id}:%",
+    )
+    return -int(value)
+
+
+_PREFIX = "between:"
+
+
+def _key(link_id: str, key: str) -> str:
+    """The entries between us and a circle bear its name in their keys."""
+    return f"{_PREFIX}{link_id}:{key}"
+
+
+async def _waiting(link_id: str) -> list[Waiting]:
+    """What our workers wait for from this circle, the oldest visit first."""
+    rows = await fetch(
+        "SELECT l.reference, a.code, a.holder, CAST(SUM(-p.amount_pence) AS BIGINT) FROM line l "
+        "JOIN entry e ON e.line_id = l.id JOIN posting p ON p.entry_id = e.id JOIN account a ON a.id = p.account_id "
+        "WHERE l.link_id = ? AND l.origin = 'due' AND a.awaiting = ? "
+        "GROUP BY l.id, l.reference, a.code, a.holder HAVING SUM(p.amount_pence) < 0 ORDER BY l.id, a.code",
+        link_id,
+        link_id,
+    )
+    return [Waiting(row[0], Account(row[1], row[2], link_id), int(row[3])) for row in rows]
+
+
+async def _free(act: Act, link_id: str, amount_pence: int, key: str) -> int:
+    """Let our workers have up to this much of what they wait for, oldest visit first; how much it was."""
+    left = amount_pence
+    for one in await _waiting(link_id):
+        if not left:
+            break
+        part = min(left, one.amount_pence)
+        left -= part
+        found = await queries.booking(one.reference, lock=True)
+        code = one.account.code
+        draft = draft_for(found, "ready", f"{key}:{found.id}:{code}", {"line": one.reference, "amount": part})
+        await ledger.post(act, draft, [Leg(one.account, Account(code, one.account.holder), part)])
+        await act.tell("money.ready", "line", one.reference, worker=one.account.holder, amount_pence=part)
+    return amount_pence - left
+
+
+async def _begin(act: Act, link_id: str, amount_pence: int) -> None:
+    act.allow(Thing("link", link_id, link_id=link_id))
+    if type(amount_pence) is not int or not 0 < amount_pence <= MAX_PENCE:
+        raise Invalid(f"Write a sum above £0 and up to {pounds(MAX_PENCE)}.", "bad_amount", field="amount")
+    # Everything here moves the bank or what it must cover, and reads what stands elsewhere.
+    await ledger.lock_bank()
+    await ledger.balance(chart.due_from(link_id), lock=True)
+
+
+async def _came(act: Act, link_id: str, amount_pence: int, key: str) -> None:
+    """So much of what the circle owed us is there: first ours comes back, then our workers' part is theirs."""
+    back = min(amount_pence, await fronted_pence(link_id))
+    if back:
+        body = {"link": link_id, "amount": back}
+        draft = Draft(kind="front_back", key=f"{key}:back", body=body)
+        await ledger.post(act, draft, [Leg(chart.OPERATING, chart.BANK, back)])
+    await _free(act, link_id, amount_pence - back, key)
+
+
+@door("money.set_off")
+async def set_off(act: Act, link_id: str, amount_pence: int, key: str) -> None:
+    """What each circle owes the other is set off, so far (2300 X / 1200 X). Both circles write the same sum."""
+    await _begin(act, link_id, amount_pence)
+    body, key = {"link": link_id, "amount": amount_pence}, _key(link_id, key)
+    if await ledger.already("set_off", key, body):
+        return
+    legs = [Leg(chart.due_to(link_id), chart.due_from(link_id), amount_pence)]
+    await ledger.post(act, Draft(kind="set_off", key=key, body=body), legs)
+    await _came(act, link_id, amount_pence, key)
+    await act.tell("money.set_off", "link", link_id, amount_pence=amount_pence)
+
+
+@door("money.circle_paid")
+async def circle_paid(act: Act, link_id: str, amount_pence: int, key: str) -> None:
+    """A linked circle's money has reached our bank (1000 / 1200 X), and our workers' part of it is ready for them."""
+    await _begin(act, link_id, amount_pence)
+    body, key = {"link": link_id, "amount": amount_pence}, _key(link_id, key)
+    if await ledger.already("circle_paid", key, body):
+        return
+    draft = Draft(kind="circle_paid", key=key, body=body)
+    await ledger.post(act, draft, [Leg(chart.BANK, chart.due_from(link_id), amount_pence)])
+    await _came(act, link_id, amount_pence, key)
+    await act.tell("money.circle_paid", "link", link_id, amount_pence=amount_pence)
+
+
+@door("money.paid_circle")
+async def paid_circle(act: Act, link_id: str, amount_pence: int, key: str) -> None:
+    """Our bank has sent a linked circle what we owed it (2300 X / 1000)."""
+    await _begin(act, link_id, amount_pence)
+    body, key = {"link": link_id, "amount": amount_pence}, _key(link_id, key)
+    if await ledger.already("paid_circle", key, body):
+        return
+    draft = Draft(kind="paid_circle", key=key, body=body)
+    await ledger.post(act, draft, [Leg(chart.due_to(link_id), chart.BANK, amount_pence)])
+    await act.tell("money.paid_circle", "link", link_id, amount_pence=amount_pence)
+
+
+@door("money.front")
+async def front(act: Act, link_id: str, amount_pence: int, key: str) -> None:
+    """Our own money stands in, so that our workers need not wait for a circle (1000 / 1010), the oldest visit first.
+
+    Raises Conflict beyond what they wait for, and beyond what the circle has decided to put up for another.
+    """
+    await _begin(act, link_id, amount_pence)
+    body, key = {"link": link_id, "amount": amount_pence}, _key(link_id, key)
+    if await ledger.already("fronted", key, body):
+        return
+    most = await governance.figure(rules.FRONT_LIMIT)
+    if await fronted_pence(link_id) + amount_pence > most:
+        told = f"The circle has decided to put up at most {pounds(most)} for another circle."
+        raise Conflict(told, "front_limit")
+    draft = Draft(kind="fronted", key=key, body=body)
+    await ledger.post(act, draft, [Leg(chart.BANK, chart.OPERATING, amount_pence)])
+    if await _free(act, link_id, amount_pence, key) < amount_pence:
+        raise Conflict("Our workers do not wait for that much from this circle.", "not_waiting")
+    await act.tell("money.fronted", "link", link_id, amount_pence=amount_pence)

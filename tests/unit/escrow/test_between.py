@@ -1,0 +1,116 @@
+"""Two circles make even, to the penny, and nobody's pay waits longer than it must (money.md A4, A5.7, A5.10)."""
+
+import pytest
+
+from eccoo_node.db.rows import fetch
+from eccoo_node.escrow import chart, ledger, queries, treasury
+from eccoo_node.escrow.actions import Across, owe_worker_from, release
+from eccoo_node.escrow.between import circle_paid, front, fronted_pence, paid_circle, set_off
+from eccoo_node.escrow.rules import FRONT_LIMIT
+from eccoo_node.escrow.verify import verify
+from eccoo_node.governance.actions import decide_figure
+from eccoo_node.kernel.access import NODE, Actor
+from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
+from tests.support import make
+from tests.support.escrow import Books, open_books
+from tests.support.node import Node
+
+BOTH = {"payer_add_bps": 0, "worker_deduct_bps": 1500, "home_share_bps": 5000}
+
+
+async def both_ways(node: Node) -> Books:
+    """We owe Todmorden £55.50 for a visit of £60, and it owes us £37 for one of £40: the rows of money.md A4."""
+    books = await open_books()
+    await books.top_up(6000)
+    assert await books.set_aside("visit:1", 6000, across=Across("tod"))
+    await release(NODE, "visit:1", "went")
+    await owe_worker_from(NODE, "tod", "claim:1", books.worker, 4000, 0, key="claim", **BOTH)
+    return books
+
+
+async def stands(code: str, holder: str = "", awaiting: str = "") -> int:
+    return await ledger.balance(chart.Account(code, holder, awaiting))
+
+
+async def test_set_off_and_paid(node: Node) -> None:
+    books = await both_ways(node)
+    assert (await stands("2300", "tod"), await stands("1200", "tod")) == (-5550, 3700)
+    assert await stands("2200", books.worker, "tod") == -3400
+    for _ in range(2):
+        await set_off(books.treasurer, "tod", 3700, "month")
+        await paid_circle(books.treasurer, "tod", 1850, "month paid")
+    owed = await queries.owed("tod")
+    assert (owed.we_owe_pence, owed.they_owe_pence) == (0, 0)
+    assert await stands("2200", books.worker, "tod") == 0
+    assert await stands("2200", books.worker) == -3400
+    # £60 came in, £18.50 went to Todmorden, £34 is the worker's; £7.50 of commission is the circle's own.
+    assert await queries.trial_balance() == {
+        "1000": 4150, "1200": 0, "2000": 0, "2100": 0, "2200": -3400, "2300": 0, "4000": -750,
+    }  # fmt: skip
+    await treasury.sweep(books.treasurer, 750, "earned")
+    await verify()
+
+
+async def test_they_pay_in_parts_and_workers_come_first(node: Node) -> None:
+    books = await open_books()
+    for number, worker in ((1, books.worker), (2, books.other)):
+        await owe_worker_from(NODE, "tod", f"claim:{number}", worker, 6000, 360, key=f"claim {number}", **BOTH)
+    assert await stands("1200", "tod") == 2 * (6000 + 360 - 450)
+    await circle_paid(books.treasurer, "tod", 5300, "first")
+    assert (await stands("2200", books.worker), await stands("2210", books.worker)) == (-5100, -200)
+    assert await stands("2200", books.other) == 0
+    with pytest.raises(Conflict):
+        await treasury.sweep(books.treasurer, 1, "too early")
+    await circle_paid(books.treasurer, "tod", 5620, "second")
+    assert await stands("2210", books.worker) == await stands("2210", books.other) == -360
+    assert await stands("2200", books.other) == -5100
+    # What is still owed is our own part of the commission; nothing of anybody's pay.
+    assert await stands("1200", "tod") == 900
+    with pytest.raises(Conflict, match="does not owe us that much"):
+        await circle_paid(books.treasurer, "tod", 901, "too much")
+    await circle_paid(books.treasurer, "tod", 900, "third")
+    await treasury.sweep(books.treasurer, 900, "now")
+    await verify()
+
+
+async def test_our_own_money_stands_in_within_what_was_decided(node: Node) -> None:
+    books = await open_books()
+    await owe_worker_from(NODE, "tod", "claim:1", books.worker, 6000, 0, key="claim", **BOTH)
+    with pytest.raises(Conflict, match="at most £0"):
+        await front(books.treasurer, "tod", 1, "early")
+    await decide_figure(NODE, FRONT_LIMIT, 5000, decision_id=await make.decision("Up to £50."))
+    await treasury.donation(books.treasurer, 6000, "gift")
+    for _ in range(2):
+        await front(books.treasurer, "tod", 5000, "friday")
+    with pytest.raises(Conflict, match="at most £50"):
+        await front(books.treasurer, "tod", 100, "more")
+    assert (await stands("2200", books.worker), await stands("2200", books.worker, "tod")) == (-5000, -100)
+    assert (await stands("1000"), await stands("1010"), await fronted_pence("tod")) == (5000, 1000, 5000)
+    await circle_paid(books.treasurer, "tod", 5550, "paid")
+    assert (await stands("2200", books.worker), await stands("2200", books.worker, "tod")) == (-5100, 0)
+    assert (await stands("1000"), await stands("1010"), await fronted_pence("tod")) == (5550, 6000, 0)
+    await verify()
+
+
+async def test_nothing_is_put_up_that_nobody_waits_for(node: Node) -> None:
+    books = await open_books()
+    await decide_figure(NODE, FRONT_LIMIT, 50_000, decision_id=await make.decision())
+    await owe_worker_from(NODE, "tod", "claim:1", books.worker, 1000, 0, key="claim", **BOTH)
+    before = await fetch("SELECT COUNT(*) FROM entry")
+    with pytest.raises(Conflict, match="do not wait"):
+        await front(books.treasurer, "tod", 851, "too much")
+    assert await fetch("SELECT COUNT(*) FROM entry") == before
+
+
+@pytest.mark.parametrize("act", [set_off, circle_paid, paid_circle, front])
+async def test_only_the_treasurer_and_only_a_sum(node: Node, act: object) -> None:
+    books = await open_books()
+    for nobody in (Actor(person_id=books.worker), NODE, Actor()):
+        with pytest.raises(Forbidden):
+            await act(nobody, "tod", 100, "x")  # type: ignore[operator]
+    for pence in (0, -1, 10_000_001, 1.5, True):
+        with pytest.raises(Invalid):
+            await act(books.treasurer, "tod", pence, "x")  # type: ignore[operator]
+    if act is not front:
+        with pytest.raises(Conflict):
+            await act(books.treasurer, "tod", 100, "x")  # type: ignore[operator]
