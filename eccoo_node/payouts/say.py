@@ -69,7 +69,7 @@ def state(one: Batch) -> tuple[str, str]:
         "ready": ("open", "Its file can be made"),
         "sent": ("waiting", "On its way"),
         "over": ("certain", "Done"),
-        "taken_back": ("open", "Taken back"),
+        "taken_back": ("certain", "Taken back"),
     }[one.state]
 
 
@@ -78,11 +78,11 @@ def became(one: Payment) -> tuple[str, str]:
     if one.state == "paid" and not one.amount_pence:
         return "certain", "Nothing to send"
     return {
-        "listed": ("open", "Not sent yet"),
+        "listed": ("waiting", "Not sent yet"),
         "sent": ("waiting", "On its way"),
         "paid": ("certain", f"Paid on {_day(one.paid_on)}"),
         "bounced": ("open", f"Came back on {_day(one.bounced_on)}"),
-        "taken_back": ("open", "Taken back"),
+        "taken_back": ("certain", "Taken back"),
     }[one.state]
 
 

@@ -174,9 +174,10 @@ async def batch_facts(request: AnyRequest, one: Batch) -> dict[str, Any]:
     }
 
 
-def _row(one: Payment) -> list[str]:
-    whole = f"{say.number(one.sort_code)} {one.account_number}" if one.sort_code else one.ending
-    return [one.called, one.name, whole, one.reference, pounds(one.amount_pence)]
+def _row(one: Payment) -> tuple[str, str]:
+    account = f"{say.number(one.sort_code)} {one.account_number}" if one.sort_code else f"account {one.ending}"
+    parts = [f"{pounds(one.amount_pence)} to {one.name}, {account}", say.consists(one)]
+    return one.called, ". ".join(part for part in parts if part)
 
 
 def _card(one: Payment) -> dict[str, Any]:
