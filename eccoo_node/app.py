@@ -41,8 +41,10 @@ from eccoo_node.kernel.settings import Settings
 from eccoo_node.links import identity
 from eccoo_node.links import names as link_names
 from eccoo_node.members.sign_in import resume
+from eccoo_node.payouts import todo as payout_todo
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.rota import lines as rota_lines
+from eccoo_node.rota import payout_news
 from eccoo_node.theming import Themes
 from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.entrance import Entrance
@@ -59,9 +61,11 @@ from eccoo_node.web.site import NavItem, Site
 log = structlog.get_logger("app")
 
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
-DOMAINS = ("members", "governance", "agreements", "escrow", "links", "teams", "rota", "cover", "federating", "admin")
+DOMAINS = (
+    "members", "governance", "agreements", "escrow", "payouts", "links", "teams", "rota", "cover", "federating", "admin",
+)  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
-WORKING = (cover_letters, cover_lines, link_names, pulls, rota_lines, sender)
+WORKING = (cover_letters, cover_lines, link_names, payout_news, payout_todo, pulls, rota_lines, sender)
 MAX_API_BODY = 1024 * 1024
 
 Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]

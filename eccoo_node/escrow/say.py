@@ -113,8 +113,14 @@ def worker_sentences(one: WorkerStatement) -> list[str]:
     said += [
         f"{pounds(pence)} of it comes once {name} has settled with us." for name, pence in sorted(one.awaiting.items())
     ]
+    if one.sent_pence:
+        said.append(f"{pounds(one.sent_pence)} of it is on its way to your bank.")
     if one.paid_pence:
         said.append(f"{pounds(one.paid_pence)} has been paid out to you.")
+    if one.owes_pence:
+        said.append(
+            f"{pounds(one.owes_pence)} is to be given back. Nothing is taken off what you earn without your yes."
+        )
     if one.coming:
         said.append(f"{pounds(one.coming_pence)} more is set aside for you, for {visits(len(one.coming))}.")
     return said

@@ -61,6 +61,11 @@ SENTENCES = {
     "talk": "{Person} would like to talk about the visit {day}.",
     "another_time": "{Person} would like another time for the visit {day}.",
     "differ": "{about} and {person} want different things {day}. {Whose} own choice stands.",
+    # money going out
+    "bank_details": "The bank account that your money goes to was changed. If that was not you, ring us at once.",
+    "payout_back": "A payment to you came back from the bank. Your money is safe. Please look at your bank account here.",
+    "payout_back_ring": "A payment to {about} came back from the bank. Please ring them about their bank account.",
+    "batch_approved": "The payments that waited for a second person have their yes, and can be sent.",
     # in another circle
     "asked_away": "Someone in {there} needs a worker {day}.",
     "chosen": "You are coming to someone in {there} {day}. Please read what you need to know.",
@@ -92,6 +97,10 @@ _PATHS = {
     "someone_else": "/home",
     "filled": "/home",
     "closed": "/home",
+    "bank_details": "/money/where-to",
+    "payout_back": "/money/where-to",
+    "payout_back_ring": "/money/details/{about}",
+    "batch_approved": "/money/payouts/{about}",
     "asked_away": "/requests/{about}",
     "chosen": "/coming/{about}",
     "not_chosen": "/coming/{about}",
@@ -119,6 +128,7 @@ TO_DO = (
     "covered_unpaid",
     "not_sure_away",
     "too_late_ring_away",
+    "payout_back_ring",
 )
 # What stands on its own pages for as long as it is so.
 NOT_PAID = frozenset({"not_paid_for", "not_paid_for_some", "not_paid_for_several"})

@@ -14,6 +14,7 @@ DOMAINS = (
     "governance",
     "agreements",
     "escrow",
+    "payouts",
     "links",
     "teams",
     "rota",

@@ -23,6 +23,7 @@ from eccoo_node.demo import web as demo
 from eccoo_node.demo.cast import HEBDEN, PEOPLE
 from eccoo_node.demo.place import Made, Place
 from eccoo_node.demo.seeding import Seeded
+from eccoo_node.escrow import treasury
 from eccoo_node.escrow.actions import release, set_aside, top_up
 from eccoo_node.escrow.lines import Across
 from eccoo_node.federating.app import FederationApp
@@ -32,6 +33,8 @@ from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members.session_reads import session_actor
 from eccoo_node.members.tables import Face, HatOffer, SafeContact, Session
+from eccoo_node.payouts import actions as payouts
+from eccoo_node.payouts import giving
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota.telling import tell
 from tests.support import make
@@ -87,6 +90,8 @@ SECRETS = {
     "the way in": "Key safe 4711",
     "what must be known": "Salt in the porridge",
     "the words agreed for the phone": "purple heron",
+    "Edith's account number": "71829304",
+    "Wren's account number": "71829315",
     "what is set aside": "£62.80",
     "credit that is not set aside": "£12.34",
     "what we owe another circle": "£71.94",
@@ -345,11 +350,35 @@ class World:
         things["decision_id"] = {"the decision": await fetch_value("SELECT id FROM decision")}
         things["stop"], things["kind"] = {"a later time": "two-days"}, {"a gift": "gift"}
         things["figure"] = {"a number": "weekly_day"}
+        things["reference"] = {"Edith’s visit": "visit:" + self.visits["Edith’s planned"]}
+        await self._payouts()
         for param, known in things.items():
             known["elsewhere"] = self.theirs.get(param, new_id())
         assert (await links.circle(self.pair.link_id)).name == "Todmorden circle"
         coming = await cover_queries.mine(things["offer_id"]["Ilsabet’s coming"])
         assert (coming.state, (coming.told or {})["address"]) == ("coming", "9 Far Side")
+
+    async def _payouts(self) -> None:
+        """Bank accounts, one of which nobody has made sure of; a refund on its way, and one that waits for its file."""
+        own, tess, fay = await self.actor("Edith"), await self.actor("Tess"), await self.actor("Fay")
+        payer, things = await fetch_value("SELECT id FROM payer WHERE person_id = ?", self.people["Edith"]), self.things
+        day = self.node.clock().date()
+        for person, number in (
+            (own, SECRETS["Edith's account number"]),
+            (await self.actor("Wren"), SECRETS["Wren's account number"]),
+        ):
+            await giving.give_details(person, person.person_id, name="E C", sort_code="204060", account_number=number)
+        edith = {"sort_code": "204060", "account_number": SECRETS["Edith's account number"]}
+        await giving.confirm_details(fay, own.person_id, how="paper", **edith)
+        things["batch_id"] = {}
+        for name in ("the batch", "a batch that waits"):
+            await top_up(tess, payer, 321, key=f"for {name}")
+            await treasury.refund(tess, payer, 321, f"refund for {name}")
+            things["batch_id"][name] = await payouts.make_batch(tess, pay_on=day, key=name)
+            if name == "the batch":
+                await payouts.file_batch(tess, things["batch_id"][name])
+        things["bank_file"] = {"the batch’s list": "csv"}
+        things["payment_id"] = {"a payment": await fetch_value("SELECT id FROM payout_payment WHERE state = 'sent'")}
 
     async def _plugin(self) -> None:
         """Gatherings is switched on, and there is one."""

@@ -60,7 +60,11 @@ _SAME_AGAIN = {
     "Harold’s gap to Osric",
 }
 # Reading someone else's record is an act, and leaves its trace in the audit: nowhere else.
-_AUDITED = {"/phone/{person_id}", "/money/circles/{link_id}/where"}
+_AUDITED = {
+    "/phone/{person_id}",
+    "/money/circles/{link_id}/where",
+    "/money/payouts/{batch_id}/file/{bank_file}",
+}
 
 
 def means(path: str, param: str) -> str:

@@ -14,6 +14,9 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
+from eccoo_node.payouts import details
+from eccoo_node.payouts import queries as payouts
+from eccoo_node.payouts import say as payouts_say
 from eccoo_node.rota import news as news_of
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say, unpaid
@@ -271,6 +274,27 @@ def unpaid_item(one: NotPaid, reader: Reader, now: datetime) -> Item:
     return Item(6, say.not_paid(one, reader, now), words, path, "See the visit", "waiting", tells=True)
 
 
+async def for_payouts(actor: Actor) -> list[Item]:
+    """Payments that wait for the reader's own second yes, and bank accounts that somebody has to make sure of."""
+    found = [
+        Item(
+            2, f"{payouts_say.batch(one)}: may it be sent?",
+            f"{one.maker} made this batch.", f"/money/payouts/{one.id}/yes", "Look at it", "waiting",
+        )
+        for one in await payouts.waiting_for(actor)
+    ]  # fmt: skip
+    sure = await details.to_confirm(actor) if actor.wears("facilitator", "treasurer") else []
+    if sure:
+        title = (
+            f"Is this really {say.whose(sure[0].called)} bank account?"
+            if len(sure) == 1
+            else f"{say.count(len(sure)).capitalize()} bank accounts wait for someone to make sure"
+        )
+        path = f"/money/details/{sure[0].person_id}" if len(sure) == 1 else "/money/details"
+        found.append(Item(4, title, "Nobody is paid to a new account before that.", path, "Make sure", "waiting"))
+    return found
+
+
 class Desk(msgspec.Struct, frozen=True):
     """What a facilitator does today: whom to tell, where nobody is coming, what is not paid for yet, what was said."""
 
@@ -341,6 +365,7 @@ class HomeController(Controller):
             items += [unpaid_item(one, reader, now) for one in await unpaid.for_reader(reader.id)]
         if not actor.acting_for:
             items += await for_speaker(actor, reader, now, to_pay)
+            items += await for_payouts(actor)
         if reader.writes or (not actor.acting_for and actor.wears("worker", "volunteer")):
             items += await for_worker(reader, now)
         items.sort(key=lambda item: item.rank)
