@@ -173,6 +173,11 @@ STATEMENTS = {
   "state" VARCHAR(16) NOT NULL,
   "received_at" TIMESTAMPTZ NOT NULL
 )""",
+        """CREATE TABLE "paper_series" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "name" VARCHAR(12) NOT NULL,
+  "last" INTEGER NOT NULL
+)""",
         """CREATE TABLE "plugin_state" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "name" VARCHAR(64) NOT NULL,
@@ -351,6 +356,27 @@ STATEMENTS = {
   "known_by" VARCHAR(24) NOT NULL,
   "said_at" TIMESTAMPTZ NOT NULL,
   "withdraws" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "paper" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "series" VARCHAR(12) NOT NULL,
+  "number" INTEGER NOT NULL,
+  "for_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "person_id" VARCHAR(36) NOT NULL,
+  "payer_id" VARCHAR(36) NOT NULL,
+  "from_day" VARCHAR(10) NOT NULL,
+  "to_day" VARCHAR(10) NOT NULL,
+  "facts" TEXT NOT NULL,
+  "digest" VARCHAR(64) NOT NULL,
+  "owed_pence" INTEGER NOT NULL,
+  "replaces" VARCHAR(36) NOT NULL,
+  "key" VARCHAR(120) NOT NULL,
+  "by_post" BOOLEAN NOT NULL,
+  "made_at" TIMESTAMPTZ NOT NULL,
+  "made_by" VARCHAR(36) NOT NULL,
+  "act_id" VARCHAR(36) NOT NULL,
+  CHECK ("series" IN ('payer', 'invoice', 'worker')),
+  CHECK (number > 0 AND from_day <= to_day)
 )""",
         """CREATE TABLE "decided_figure" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -576,6 +602,17 @@ STATEMENTS = {
   CHECK ("state" IN ('planned', 'gap', 'covered', 'said', 'settled', 'stopped')),
   CHECK (ends_at > starts_at),
   CHECK (fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0)
+)""",
+        """CREATE TABLE "paper_item" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "paper_id" VARCHAR(36) NOT NULL REFERENCES "paper" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "item" VARCHAR(40) NOT NULL,
+  "amount_pence" INTEGER NOT NULL
+)""",
+        """CREATE TABLE "paper_posted" (
+  "paper_id" VARCHAR(36) PRIMARY KEY NOT NULL REFERENCES "paper" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "at" TIMESTAMPTZ NOT NULL,
+  "by" VARCHAR(36) NOT NULL
 )""",
         """CREATE TABLE "line" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -839,6 +876,15 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "nonce_seen_one_link_id_kid_nonce" ON "nonce_seen" ("link_id", "kid", "nonce")""",
         """CREATE INDEX "open_request_by_state_starts_at" ON "open_request" ("state", "starts_at")""",
         """CREATE UNIQUE INDEX "open_request_one_link_id_reference" ON "open_request" ("link_id", "reference")""",
+        """CREATE INDEX "paper_by_for_id" ON "paper" ("for_id")""",
+        """CREATE INDEX "paper_by_payer_id_where" ON "paper" ("payer_id") WHERE payer_id <> ''""",
+        """CREATE INDEX "paper_by_person_id_where" ON "paper" ("person_id") WHERE person_id <> ''""",
+        """CREATE INDEX "paper_item_by_item" ON "paper_item" ("item")""",
+        """CREATE UNIQUE INDEX "paper_item_one_paper_id_item" ON "paper_item" ("paper_id", "item")""",
+        """CREATE UNIQUE INDEX "paper_one_key" ON "paper" ("key")""",
+        """CREATE UNIQUE INDEX "paper_one_replaces_where" ON "paper" ("replaces") WHERE replaces <> ''""",
+        """CREATE UNIQUE INDEX "paper_one_series_number" ON "paper" ("series", "number")""",
+        """CREATE UNIQUE INDEX "paper_series_one_name" ON "paper_series" ("name")""",
         """CREATE INDEX "payer_by_person_id" ON "payer" ("person_id")""",
         """CREATE INDEX "person_by_email" ON "person" ("email")""",
         """CREATE UNIQUE INDEX "plugin_state_one_name" ON "plugin_state" ("name")""",
@@ -894,6 +940,12 @@ STATEMENTS = {
         """CREATE TRIGGER "line_fund_keeps_delete" BEFORE DELETE ON "line_fund" BEGIN SELECT RAISE(ABORT, 'line_fund is append-only'); END""",
         """CREATE TRIGGER "link_alarm_keeps_update" BEFORE UPDATE ON "link_alarm" BEGIN SELECT RAISE(ABORT, 'link_alarm is append-only'); END""",
         """CREATE TRIGGER "link_alarm_keeps_delete" BEFORE DELETE ON "link_alarm" BEGIN SELECT RAISE(ABORT, 'link_alarm is append-only'); END""",
+        """CREATE TRIGGER "paper_keeps_update" BEFORE UPDATE ON "paper" BEGIN SELECT RAISE(ABORT, 'paper is append-only'); END""",
+        """CREATE TRIGGER "paper_keeps_delete" BEFORE DELETE ON "paper" BEGIN SELECT RAISE(ABORT, 'paper is append-only'); END""",
+        """CREATE TRIGGER "paper_item_keeps_update" BEFORE UPDATE ON "paper_item" BEGIN SELECT RAISE(ABORT, 'paper_item is append-only'); END""",
+        """CREATE TRIGGER "paper_item_keeps_delete" BEFORE DELETE ON "paper_item" BEGIN SELECT RAISE(ABORT, 'paper_item is append-only'); END""",
+        """CREATE TRIGGER "paper_posted_keeps_update" BEFORE UPDATE ON "paper_posted" BEGIN SELECT RAISE(ABORT, 'paper_posted is append-only'); END""",
+        """CREATE TRIGGER "paper_posted_keeps_delete" BEFORE DELETE ON "paper_posted" BEGIN SELECT RAISE(ABORT, 'paper_posted is append-only'); END""",
         """CREATE TRIGGER "posting_keeps_update" BEFORE UPDATE ON "posting" BEGIN SELECT RAISE(ABORT, 'posting is append-only'); END""",
         """CREATE TRIGGER "posting_keeps_delete" BEFORE DELETE ON "posting" BEGIN SELECT RAISE(ABORT, 'posting is append-only'); END""",
         """CREATE TRIGGER "said_keeps_update" BEFORE UPDATE ON "said" BEGIN SELECT RAISE(ABORT, 'said is append-only'); END""",
@@ -1070,6 +1122,11 @@ STATEMENTS = {
   "go_no_go_at" TIMESTAMPTZ NOT NULL,
   "state" VARCHAR(16) NOT NULL,
   "received_at" TIMESTAMPTZ NOT NULL
+)""",
+        """CREATE TABLE "paper_series" (
+  "id" SERIAL PRIMARY KEY NOT NULL,
+  "name" VARCHAR(12) NOT NULL,
+  "last" INTEGER NOT NULL
 )""",
         """CREATE TABLE "plugin_state" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -1249,6 +1306,27 @@ STATEMENTS = {
   "known_by" VARCHAR(24) NOT NULL,
   "said_at" TIMESTAMPTZ NOT NULL,
   "withdraws" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "paper" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "series" VARCHAR(12) NOT NULL,
+  "number" INTEGER NOT NULL,
+  "for_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "person_id" VARCHAR(36) NOT NULL,
+  "payer_id" VARCHAR(36) NOT NULL,
+  "from_day" VARCHAR(10) NOT NULL,
+  "to_day" VARCHAR(10) NOT NULL,
+  "facts" TEXT NOT NULL,
+  "digest" VARCHAR(64) NOT NULL,
+  "owed_pence" BIGINT NOT NULL,
+  "replaces" VARCHAR(36) NOT NULL,
+  "key" VARCHAR(120) NOT NULL,
+  "by_post" BOOLEAN NOT NULL,
+  "made_at" TIMESTAMPTZ NOT NULL,
+  "made_by" VARCHAR(36) NOT NULL,
+  "act_id" VARCHAR(36) NOT NULL,
+  CHECK ("series" IN ('payer', 'invoice', 'worker')),
+  CHECK (number > 0 AND from_day <= to_day)
 )""",
         """CREATE TABLE "decided_figure" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -1474,6 +1552,17 @@ STATEMENTS = {
   CHECK ("state" IN ('planned', 'gap', 'covered', 'said', 'settled', 'stopped')),
   CHECK (ends_at > starts_at),
   CHECK (fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0)
+)""",
+        """CREATE TABLE "paper_item" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "paper_id" VARCHAR(36) NOT NULL REFERENCES "paper" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "item" VARCHAR(40) NOT NULL,
+  "amount_pence" BIGINT NOT NULL
+)""",
+        """CREATE TABLE "paper_posted" (
+  "paper_id" VARCHAR(36) PRIMARY KEY NOT NULL REFERENCES "paper" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "at" TIMESTAMPTZ NOT NULL,
+  "by" VARCHAR(36) NOT NULL
 )""",
         """CREATE TABLE "line" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -1737,6 +1826,15 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "nonce_seen_one_link_id_kid_nonce" ON "nonce_seen" ("link_id", "kid", "nonce")""",
         """CREATE INDEX "open_request_by_state_starts_at" ON "open_request" ("state", "starts_at")""",
         """CREATE UNIQUE INDEX "open_request_one_link_id_reference" ON "open_request" ("link_id", "reference")""",
+        """CREATE INDEX "paper_by_for_id" ON "paper" ("for_id")""",
+        """CREATE INDEX "paper_by_payer_id_where" ON "paper" ("payer_id") WHERE payer_id <> ''""",
+        """CREATE INDEX "paper_by_person_id_where" ON "paper" ("person_id") WHERE person_id <> ''""",
+        """CREATE INDEX "paper_item_by_item" ON "paper_item" ("item")""",
+        """CREATE UNIQUE INDEX "paper_item_one_paper_id_item" ON "paper_item" ("paper_id", "item")""",
+        """CREATE UNIQUE INDEX "paper_one_key" ON "paper" ("key")""",
+        """CREATE UNIQUE INDEX "paper_one_replaces_where" ON "paper" ("replaces") WHERE replaces <> ''""",
+        """CREATE UNIQUE INDEX "paper_one_series_number" ON "paper" ("series", "number")""",
+        """CREATE UNIQUE INDEX "paper_series_one_name" ON "paper_series" ("name")""",
         """CREATE INDEX "payer_by_person_id" ON "payer" ("person_id")""",
         """CREATE INDEX "person_by_email" ON "person" ("email")""",
         """CREATE UNIQUE INDEX "plugin_state_one_name" ON "plugin_state" ("name")""",
@@ -1794,6 +1892,12 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "line_fund_keeps_all" BEFORE TRUNCATE ON "line_fund" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "link_alarm_keeps_rows" BEFORE UPDATE OR DELETE ON "link_alarm" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "link_alarm_keeps_all" BEFORE TRUNCATE ON "link_alarm" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "paper_keeps_rows" BEFORE UPDATE OR DELETE ON "paper" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "paper_keeps_all" BEFORE TRUNCATE ON "paper" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "paper_item_keeps_rows" BEFORE UPDATE OR DELETE ON "paper_item" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "paper_item_keeps_all" BEFORE TRUNCATE ON "paper_item" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "paper_posted_keeps_rows" BEFORE UPDATE OR DELETE ON "paper_posted" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "paper_posted_keeps_all" BEFORE TRUNCATE ON "paper_posted" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "posting_keeps_rows" BEFORE UPDATE OR DELETE ON "posting" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "posting_keeps_all" BEFORE TRUNCATE ON "posting" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "said_keeps_rows" BEFORE UPDATE OR DELETE ON "said" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",

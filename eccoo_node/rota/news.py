@@ -55,6 +55,8 @@ SENTENCES = {
     "talk": "{Person} would like to talk about the visit {day}.",
     "another_time": "{Person} would like another time for the visit {day}.",
     "differ": "{about} and {person} want different things {day}. {Whose} own choice stands.",
+    # money, whoever it is about
+    "paper": "There is a new paper about your money. It is yours to read, print and keep.",
     # in another circle
     "asked_away": "Someone in {there} needs a worker {day}.",
     "chosen": "You are coming to someone in {there} {day}. Please read what you need to know.",
@@ -78,6 +80,7 @@ _PATHS = {
     "offer": "/visits/{visit}/choose",
     "nobody_near": "/visits/{visit}/choose",
     "costs_more": "/cover/offers/{about}",
+    "paper": "/papers/{about}",
     "no_news": "/visits/{visit}/choose",
     "not_sure": "/visits/{visit}/choose",
     "claimed_late": "/cover/{about}",

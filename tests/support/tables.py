@@ -18,6 +18,7 @@ DOMAINS = (
     "teams",
     "rota",
     "cover",
+    "papers",
     "federating",
     "admin",
     "web",
