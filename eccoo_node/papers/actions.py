@@ -130,28 +130,28 @@ async def _statement(party: Party, period: Period) -> Made | None:
 
 
 @door("papers.make_invoice")
-async def make_invoice(act: Act, payer_id: str, last: date, *, weeks: int = 1, entry: int = 0) -> str:
-    """What a payer has yet to be asked for of all that was settled by the end of a day; the invoice.
+async def make_invoice(act: Act, payer_id: str, *, entry: int = 0) -> str:
+    """What a payer has yet to be asked for of all that is settled; the invoice. Raises Conflict where that is nothing.
 
-    `entry`: that debt alone, such as a finder's fee, at once.
+    `entry`: that debt alone, such as a finder's fee.
     """
     party = await people.payer(payer_id)
     act.allow(Thing("paper", "", party.person_id, payer_id=party.id))
-    period = Period(date.fromordinal(last.toordinal() - 7 * weeks + 1), last)
-    if not entry:
-        _over(period, "week")
+    today = _today()
     only = frozenset({f"entry:{entry}"}) if entry else frozenset[str]()
-    key = f"invoice:entry:{entry}" if entry else f"invoice:{payer_id}:{last}"
-    period = Period(last, last) if entry else period
+    # Asked twice at once, both wait for the counter, and the second finds that nothing is left to ask for.
+    key = f"invoice:entry:{entry}" if entry else f"invoice:{act.id}"
     return await _write(
-        act, Wanted("invoice", party, period, key), lambda number: _invoice(party, period, number, only=only)
+        act,
+        Wanted("invoice", party, Period(today, today), key),
+        lambda number: _invoice(party, today, number, only=only),
     )
 
 
 async def _invoice(
-    party: Party, period: Period, number: str, *, only: frozenset[str] = frozenset(), without: str = ""
+    party: Party, day: date, number: str, *, only: frozenset[str] = frozenset(), without: str = ""
 ) -> Made | None:
-    found = await invoice.reckon(party.payer_id, party.id, period, only=only, without=without)
+    found = await invoice.reckon(party.payer_id, party.id, day, only=only, without=without)
     if not found.items and not without:
         return None
     return Made(found, invoice.sheet(found, party, number), {one.item: one.amount_pence for one in found.items})
@@ -198,7 +198,7 @@ async def correct(act: Act, paper_id: str, *, because: str) -> str:
             week = await payer.reckon(party.payer_id, party.id, old.period)
             return Made(week, payer.sheet(week, party))
         if old.series == "invoice":
-            return await _invoice(party, old.period, number, only=items, without=old.id)
+            return await _invoice(party, _today(), number, only=items, without=old.id)
         earned, _ = await worker.reckon(party.id, old.period)
         return Made(earned, worker.sheet(earned, party))
 

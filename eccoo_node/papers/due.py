@@ -83,8 +83,7 @@ async def statement(payload: dict[str, Any]) -> datetime | None:
 
 @job("papers.invoice")
 async def invoice(payload: dict[str, Any]) -> datetime | None:
-    last = date.fromisoformat(payload["last"])
-    await _unless_empty(actions.make_invoice(NODE, payload["payer"], last, weeks=payload["weeks"]))
+    await _unless_empty(actions.make_invoice(NODE, payload["payer"]))
     return None
 
 
@@ -99,8 +98,7 @@ async def finders_fee(happened: Happened) -> None:
     """A finder's fee that is owed is invoiced at once; one that came out of what was there is on the statement."""
     entry = int(happened.subject_id)
     if payer := await actions.payer_of_debt(entry):
-        today = rules.local_day(happened.at, clock.zone())
-        await _unless_empty(actions.make_invoice(NODE, payer, today, entry=entry))
+        await _unless_empty(actions.make_invoice(NODE, payer, entry=entry))
 
 
 async def _unless_empty(making: Any) -> None:

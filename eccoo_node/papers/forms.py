@@ -7,10 +7,10 @@ import msgspec
 
 
 class WeekForm(msgspec.Struct):
-    """Whose statement or invoice, and of which week: any day of it."""
+    """Whose statement or invoice. Of a statement also of which week: any day of it."""
 
     payer: str
-    week: date
+    week: date | None = None
     SAY: ClassVar[dict[str, str]] = {
         "payer": "Choose whose paper it is.",
         "week": "Write a day of that week, such as 18 November 2026.",

@@ -2,7 +2,7 @@
 has asked for, so that what was put right since stands on the next one.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -13,11 +13,11 @@ from eccoo_node.escrow.sharing import Shares
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.circle import circle
 from eccoo_node.kernel.money import percent
+from eccoo_node.members.say import say_date
 from eccoo_node.papers import visits
 from eccoo_node.papers.payer import letterhead, something_wrong
 from eccoo_node.papers.people import Party
-from eccoo_node.papers.rules import Period
-from eccoo_node.papers.sheet import Block, Row, Sheet, days, sum_of
+from eccoo_node.papers.sheet import Block, Row, Sheet, sum_of
 
 FINDERS = "Finder’s fee, for going on without the circle"
 BOUNCED = "A payment that did not go through"
@@ -37,7 +37,7 @@ class Item(msgspec.Struct, frozen=True):
 class Invoice(msgspec.Struct, frozen=True):
     """The figures of an invoice."""
 
-    period: Period
+    day: date
     items: list[Item]
 
     @property
@@ -50,13 +50,14 @@ class Invoice(msgspec.Struct, frozen=True):
 
 
 async def reckon(
-    payer_id: str, reader: str, period: Period, *, only: frozenset[str] = frozenset(), without: str = ""
+    payer_id: str, reader: str, day: date, *, only: frozenset[str] = frozenset(), without: str = ""
 ) -> Invoice:
-    """What this payer has yet to be asked for, of all that is settled by the end of the period.
+    """What this payer has yet to be asked for, of all that is settled now.
 
     `only` these items, and as if the paper `without` had never been: for putting that one right.
     """
-    end = _end(period, now=bool(only))
+    # With all that has been written down by now.
+    end = clock.now() + timedelta(seconds=1)
     asked = await _asked(payer_id, without)
     lines = await periods.histories(await periods.lines_in_arrears(payer_id), end)
     funds = await periods.funds_of(sorted(lines))
@@ -73,13 +74,8 @@ async def reckon(
     went = await visits.of_lines([lines[id_].booking for id_ in settled], reader)
     for id_, owing in settled.items():
         found.append(_of_visit(lines[id_], went[id_], owing, asked.get(f"line:{id_}", 0), shared=id_ in funds))
-    found += await _debts(payer_id, period, asked, now=bool(only))
-    return Invoice(period, [item for item in found if not only or item.item in only])
-
-
-def _end(period: Period, *, now: bool) -> datetime:
-    """Up to when: the end of its days, or with all that has been written down by now."""
-    return clock.now() + timedelta(seconds=1) if now else period.bounds(clock.zone())[1]
+    found += await _debts(payer_id, end, asked)
+    return Invoice(day, [item for item in found if not only or item.item in only])
 
 
 async def _asked(payer_id: str, without: str) -> dict[str, int]:
@@ -98,7 +94,10 @@ def _of_visit(history: History, went: visits.Went, owing: int, asked: int, *, sh
     for step in history.steps:
         given = Shares(**{n: getattr(given, n) + getattr(step.given, n) for n in Shares.__struct_fields__})
     note = visits.reckoned(line, went, given, back_pence=0, apart_pence=history.apart_pence, worker=False)
-    vat = given.vat_pence + given.contribution_vat_pence
+    # The tax within what is taken off the worker is the worker's; with several payers each has a part of the rest.
+    vat, cost = given.contribution_vat_pence, given.fee_pence + given.contribution_pence + given.travel_pence
+    if shared and cost > 0:
+        vat = vat * owing // cost
     if asked:
         note = f"{sum_of(asked)} was asked for before; {sum_of(owing)} is right."
         vat = 0
@@ -108,9 +107,8 @@ def _of_visit(history: History, went: visits.Went, owing: int, asked: int, *, sh
     return Item(f"line:{line.id}", words, note, owing - asked, vat, line.terms.vat_bps if vat else 0)
 
 
-async def _debts(payer_id: str, period: Period, asked: dict[str, int], *, now: bool) -> list[Item]:
+async def _debts(payer_id: str, end: datetime, asked: dict[str, int]) -> list[Item]:
     """Finder's fees and payments that bounced, less what was undone of each."""
-    end = _end(period, now=now)
     owing: dict[int, tuple[str, int]] = {}
     for move in await periods.moves(payer_id, ["1100"], None, end):
         kind = move.undone or move.kind
@@ -134,7 +132,7 @@ def sheet(invoice: Invoice, party: Party, number: str) -> Sheet:
     vat_rates = {item.vat_bps for item in invoice.items if item.vat_bps}
     vat = [
         Row(
-            f"VAT at {percent(bps)}, within what the circle takes",
+            f"VAT at {percent(bps)}, within what you add for the circle",
             sum_of(sum(item.vat_pence for item in invoice.items if item.vat_bps == bps)),
         )
         for bps in sorted(vat_rates)
@@ -154,7 +152,7 @@ def sheet(invoice: Invoice, party: Party, number: str) -> Sheet:
         circle=letterhead(),
         to=[party.full_name, *party.address.splitlines()],
         facts=[
-            ("For what was settled up to", days(Period(invoice.period.last, invoice.period.last))),
+            ("For what was settled by", say_date(invoice.day)),
             *([] if party.own else [("For the support of", party.person_called)]),
         ],
         lead=[f"{sum_of(total)} is to be paid." if asks else f"{sum_of(-total)} is to your credit."],

@@ -119,7 +119,8 @@ async def _make(request: AnyRequest, what: str, facts: dict[str, Any]) -> str:
     form = read_form(request, WeekForm)
     if form.payer not in {value for value, _ in facts["payers"] if value}:
         raise Invalid("Choose whose paper it is.", "no_payer", field="payer")
-    week = rules.week(form.week)
-    if what == "statement":
-        return await actions.make_statement(actor, form.payer, week.first)
-    return await actions.make_invoice(actor, form.payer, week.last)
+    if what == "invoice":
+        return await actions.make_invoice(actor, form.payer)
+    if form.week is None:
+        raise Invalid(WeekForm.SAY["week"], "no_week", field="week")
+    return await actions.make_statement(actor, form.payer, rules.week(form.week).first)

@@ -29,7 +29,9 @@ class Circle(msgspec.Struct, frozen=True):
     team: str
     node: Node
 
-    async def visit(self, day: int = 0, *, fee_pence: int = 6000, travel_pence: int = 0, minutes: int = 120, **more: object) -> str:
+    async def visit(
+        self, day: int = 0, *, fee_pence: int = 6000, travel_pence: int = 0, minutes: int = 120, **more: object
+    ) -> str:
         """A visit so many days after Monday at 9, its money set aside; the reference of its line."""
         books, starts = self.books, MONDAY + DAY * day + timedelta(hours=1)
         row = Visit(

@@ -19,7 +19,9 @@ WEEK = date(2026, 11, 23)
 async def test_a_week_is_told_visit_by_visit_and_adds_up(circle: Circle) -> None:
     keeper, payer = circle.books.treasurer, circle.books.payer
     await circle.books.top_up(50_000)
-    whole, short, wrong, off, coming = [await circle.visit(day, travel_pence=360 * (day == 0)) for day in (0, 1, 2, 3, 9)]
+    whole, short, wrong, off, _coming = [
+        await circle.visit(day, travel_pence=360 * (day == 0)) for day in (0, 1, 2, 3, 9)
+    ]
     circle.on(3)
     await circle.went(whole)
     await circle.said(short, 90)
@@ -27,7 +29,7 @@ async def test_a_week_is_told_visit_by_visit_and_adds_up(circle: Circle) -> None
     await corrections.dispute(NODE, wrong, "wrong", fee_pence=2000)
     await escrow.return_line(NODE, off, "off")
     await treasury.refund(keeper, payer, 1000, "refund")
-    with pytest.raises(Invalid, match="not over yet. It can be made from 30 November 2026 on"):
+    with pytest.raises(Invalid, match=r"not over yet\. It can be made from 30 November 2026 on"):
         await actions.make_statement(keeper, payer, WEEK)
     circle.on(7)
     await circle.books.top_up(777)
@@ -64,7 +66,11 @@ async def test_a_week_is_told_visit_by_visit_and_adds_up(circle: Circle) -> None
     assert visits.rows[2].note.endswith("£21.50 is in question and waits.")
     assert visits.rows[3] == Row("Thursday 26 November, 9am to 11am: Wren", "£0.00", "£64.50 came back to you.")
     assert lying.rows == [
-        Row("Wednesday 25 November, 9am to 11am: Wren", "£21.50", "In question: it waits until it is clear what happened."),
+        Row(
+            "Wednesday 25 November, 9am to 11am: Wren",
+            "£21.50",
+            "In question: it waits until it is clear what happened.",
+        ),
         Row("Wednesday 2 December, 9am to 11am: Wren", "£64.50"),
     ]
 
