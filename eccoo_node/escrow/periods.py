@@ -205,15 +205,22 @@ _DEBTS = "('bounced', 'finders_fee')"
 
 
 async def paid_by(payer_ids: Sequence[str]) -> dict[str, int]:
-    """What each payer has paid of what they owed: everything that made it less but what visits and debts gave back."""
+    """What each payer has paid of what they owed, less what came back to them as credit for a visit they had paid."""
     rows = await fetch(
         "SELECT a.holder, CAST(SUM(-p.amount_pence) AS BIGINT) FROM account a JOIN posting p ON p.account_id = a.id "
         "JOIN entry e ON e.id = p.entry_id LEFT JOIN entry u ON u.id = e.reverses_id "
         f"WHERE a.code = '1100' AND a.holder IN ({marks(payer_ids)}) AND e.line_id IS NULL "
-        f"AND COALESCE(u.kind, e.kind) NOT IN {_DEBTS} GROUP BY a.holder",
-        *payer_ids,
-    )
-    return {row[0]: int(row[1]) for row in rows}
+        f"AND COALESCE(u.kind, e.kind) NOT IN {_DEBTS} GROUP BY a.holder "
+        "UNION ALL SELECT a.holder, CAST(SUM(p.amount_pence) AS BIGINT) FROM account a JOIN posting p ON p.account_id = a.id "
+        f"JOIN entry e ON e.id = p.entry_id WHERE a.code = '2000' AND a.holder IN ({marks(payer_ids)}) "
+        "AND EXISTS (SELECT 1 FROM entry o JOIN posting q ON q.entry_id = o.id JOIN account d ON d.id = q.account_id "
+        "WHERE o.line_id = e.line_id AND d.code = '1100' AND d.holder = a.holder) GROUP BY a.holder",
+        *payer_ids, *payer_ids,
+    )  # fmt: skip
+    found: dict[str, int] = {}
+    for holder, pence in rows:
+        found[holder] = found.get(holder, 0) + int(pence)
+    return found
 
 
 async def chain_head() -> tuple[str, int]:
