@@ -5,12 +5,14 @@ them together are what stands there at the end, to the penny.
 """
 
 from collections.abc import Mapping
+from itertools import groupby
 
 import msgspec
 
 from eccoo_node.escrow import periods, sharing
 from eccoo_node.escrow.periods import History, Move
 from eccoo_node.escrow.say import fund as say_fund
+from eccoo_node.escrow.say import visits as say_visits
 from eccoo_node.escrow.sharing import Shares
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.circle import circle
@@ -266,8 +268,23 @@ def _title(one: Visited) -> str:
 
 def _account(title: str, account: Account, period: Period) -> Block:
     rows = [Row(f"At the start, {day(period.first)}", sum_of(account.opening_pence))]
-    rows += [Row(f"{move.day}: {move.words}", sum_of(move.amount_pence)) for move in account.moves]
+    rows += [Row(f"{day_}: {words}", sum_of(pence)) for day_, words, pence in _gathered(account.moves)]
     return Block(title, rows=rows, total=Row(f"At the end, {day(period.last)}", sum_of(account.closing_pence)))
+
+
+def _gathered(moves: list[Moved]) -> list[tuple[str, str, int]]:
+    """What was set aside for several visits on one day is one row: each of them stands below, once it is settled or
+    while it still lies there."""
+    found: list[tuple[str, str, int]] = []
+    for (on, aside), same in groupby(
+        moves, key=lambda move: (move.day, move.kind == "set_aside" and move.amount_pence < 0)
+    ):
+        several = list(same)
+        if aside and len(several) > 1:
+            found.append((on, f"Set aside for {say_visits(len(several))}", sum(move.amount_pence for move in several)))
+        else:
+            found += [(on, move.words, move.amount_pence) for move in several]
+    return found
 
 
 def letterhead() -> list[str]:

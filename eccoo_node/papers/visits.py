@@ -86,14 +86,15 @@ def reckoned(line: Booking, went: Went, given: Shares, *, back_pence: int, apart
         said.append(f"The fee is {sum_of(given.fee_pence)}")
     circles = "the circles" if line.link_id else "the circle"
     if given.fee_pence and not terms.employed:
-        you = "you have" if worker else f"{went.who or 'the worker'} has"
-        share = f"{sum_of(given.commission_pence)} ({percent(terms.worker_deduct_bps)}) goes to {circles}"
-        said.append(f"Of it {you} {sum_of(given.worker_pence)}, and {share}")
-        top = f"{sum_of(given.contribution_pence)} ({percent(terms.payer_add_bps)}) on top for {circles}"
+        you = "You have" if worker else f"{went.who or 'The worker'} has"
+        share = f", {circles} {'has' if circles == 'the circle' else 'have'} {sum_of(given.commission_pence)}"
+        share = f"{share} ({percent(terms.worker_deduct_bps)})" if terms.worker_deduct_bps else ""
+        said.append(f"{you} {sum_of(given.worker_pence)} of it{share}")
+        top = f"{sum_of(given.contribution_pence)} ({percent(terms.payer_add_bps)}) for {circles}"
         if terms.payer_add_bps:
             said.append(f"{'Whoever pays adds' if worker else 'You add'} {top}")
     if given.travel_pence:
-        said.append(f"Travel and expenses are {sum_of(given.travel_pence)}")
+        said.append(f"Travel and expenses: {sum_of(given.travel_pence)}")
     if back_pence and not worker:
         said.append(f"{sum_of(back_pence)} came back to you")
     if apart_pence:

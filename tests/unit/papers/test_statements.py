@@ -44,7 +44,7 @@ async def test_a_week_is_told_visit_by_visit_and_adds_up(circle: Circle) -> None
     assert account.rows[:3] == [
         Row("At the start, Monday 23 November", "£0.00"),
         Row("Mon 23 Nov: You paid in", "£500.00"),
-        Row("Mon 23 Nov: Set aside for Monday 23 November, 9am to 11am: Wren", "−£68.10"),
+        Row("Mon 23 Nov: Set aside for five visits", "−£326.10"),
     ]
     assert Row(f"Thu 26 Nov: Came back from {tuesday}", "£16.13") in account.rows
     assert account.total == Row("At the end, Sunday 29 November", "£244.53")
@@ -53,14 +53,14 @@ async def test_a_week_is_told_visit_by_visit_and_adds_up(circle: Circle) -> None
         Row(
             "Monday 23 November, 9am to 11am: Wren",
             "£68.10",
-            "120 minutes at £30 an hour: £60.00. Of it Wren has £51.00, and £9.00 (15%) goes to the circle. "
-            "You add £4.50 (7.5%) on top for the circle. Travel and expenses are £3.60.",
+            "120 minutes at £30 an hour: £60.00. Wren has £51.00 of it, the circle has £9.00 (15%). "
+            "You add £4.50 (7.5%) for the circle. Travel and expenses: £3.60.",
         ),
         Row(
             tuesday,
             "£48.37",
-            "90 minutes at £30 an hour: £45.00. Of it Wren has £38.25, and £6.75 (15%) goes to the circle. "
-            "You add £3.37 (7.5%) on top for the circle. £16.13 came back to you.",
+            "90 minutes at £30 an hour: £45.00. Wren has £38.25 of it, the circle has £6.75 (15%). "
+            "You add £3.37 (7.5%) for the circle. £16.13 came back to you.",
         ),
     ]
     assert visits.rows[2].note.endswith("£21.50 is in question and waits.")
