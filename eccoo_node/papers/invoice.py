@@ -9,6 +9,7 @@ import msgspec
 from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import periods, sharing
 from eccoo_node.escrow.periods import History
+from eccoo_node.escrow.rules import is_public
 from eccoo_node.escrow.sharing import Shares
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.circle import circle
@@ -150,7 +151,8 @@ def sheet(invoice: Invoice, party: Party, number: str) -> Sheet:
     return Sheet(
         title="Invoice" if asks else "Credit",
         circle=letterhead(),
-        to=[party.full_name, *party.address.splitlines()],
+        # Where an office pays, its address belongs on it; where someone lives stands only on the list of what to post.
+        to=[party.full_name, *(party.address.splitlines() if is_public(party.fund) else ())],
         facts=[
             ("For what was settled by", say_date(invoice.day)),
             *([] if party.own else [("For the support of", party.person_called)]),

@@ -60,7 +60,13 @@ _SAME_AGAIN = {
     "Harold’s gap to Osric",
 }
 # Reading someone else's record is an act, and leaves its trace in the audit: nowhere else.
-_AUDITED = {"/phone/{person_id}", "/money/circles/{link_id}/where"}
+_AUDITED = {
+    "/phone/{person_id}",
+    "/money/circles/{link_id}/where",
+    "/papers/{paper_id}",
+    "/papers/{paper_id}/pdf",
+    "/papers/{paper_id}/csv",
+}
 
 
 def means(path: str, param: str) -> str:
