@@ -65,17 +65,26 @@ async def begin() -> bool:
     return any(rows)
 
 
+async def _lock(series: str) -> int:
+    """The last number of a series, locked until the transaction ends."""
+    asked = f"SELECT last FROM paper_series WHERE name = ?{locking()}"
+    row = await fetch_one(asked, series)
+    if row is None:
+        await begin()
+        row = await fetch_one(asked, series)
+    return int(row[0]) if row else 0
+
+
 async def _write(act: Act, wanted: Wanted, make: Callable[[str], Awaitable[Made | None]]) -> str:
     """Give it the next number and keep it; the id of the paper, or of the one that was made for this before.
 
     The counter is locked until the act ends and goes back with it, so that no number is left out or given twice.
     """
-    await begin()
-    row = await fetch_one(f"SELECT last FROM paper_series WHERE name = ?{locking()}", wanted.series)
+    last = await _lock(wanted.series)
     before = await fetch_one("SELECT id FROM paper WHERE key = ?", wanted.key)
     if before is not None:
         return str(before[0])
-    number = int(row[0]) + 1 if row else 1
+    number = last + 1
     made = await make(rules.called(wanted.series, number))
     if made is None:
         raise Conflict("Nothing moved and nothing stood there in that time, so there is nothing to write.", NOTHING)

@@ -29,7 +29,8 @@ class Party(msgspec.Struct, frozen=True):
     @property
     def by_post(self) -> bool:
         """Whether somebody must bring it to them; whoever has mail or reads the screen is told there."""
-        return self.standing != "died" and self.channel not in {"email", "text"}
+        on_a_screen = self.channel == "text" or (self.channel == "email" and bool(self.email))
+        return self.standing != "died" and not on_a_screen
 
 
 _PERSON = "p.id, p.called, CASE WHEN p.full_name = '' THEN p.called ELSE p.full_name END, p.address, p.channel, p.email, p.standing"

@@ -91,7 +91,7 @@ async def reckon(worker_id: str, period: Period) -> tuple[Earned, list[Did]]:
     effects: dict[int, list[Move]] = {}
     for move in moves:
         effects.setdefault(move.entry_id, []).append(move)
-    whole, parts, quarters = Sums(), dict[tuple[Period, str], Sums](), dict[Period, Sums]()
+    whole, parts, quarters = Sums(), dict[tuple[Period, str, str], Sums](), dict[Period, Sums]()
     for entry_id, own in effects.items():
         booking, step = by_entry.get(entry_id, (None, None))
         sums = _sums(own, step)
@@ -99,14 +99,13 @@ async def reckon(worker_id: str, period: Period) -> tuple[Earned, list[Did]]:
         whole += sums
         quarter = tax_quarter(on)
         quarters[quarter] = quarters.get(quarter, Sums()) + sums
-        payer = payers[booking.id] if booking else ""
-        if payer:
-            at = (tax_month(on), payer)
+        if booking:
+            at = (tax_month(on), *payers[booking.id])
             parts[at] = parts.get(at, Sums()) + sums
     head, entry = await periods.chain_head()
     earned = Earned(
         period, opening, opening + whole.change_pence, whole,
-        [Part(month, payer, sums) for (month, payer), sums in sorted(parts.items())], sorted(quarters.items()), head, entry,
+        [Part(month, payer, sums) for (month, payer, _), sums in sorted(parts.items())], sorted(quarters.items()), head, entry,
     )  # fmt: skip
     went = await visits.of_lines([one.booking for one in lines.values()], worker_id)
     return earned, _did([(by_entry[id_], own) for id_, own in effects.items() if id_ in by_entry], went)
@@ -134,13 +133,15 @@ def _sums(own: list[Move], step: Step | None) -> Sums:
     return Sums(other_pence=change)
 
 
-async def _payers(bookings: Iterable[Booking]) -> dict[int, str]:
-    """Who pays for each line, by name; of a visit elsewhere, the circle that does."""
+async def _payers(bookings: Iterable[Booking]) -> dict[int, tuple[str, str]]:
+    """Who pays for each line, by name and id; of a visit elsewhere, the circle that does."""
     lines = list(bookings)
     circles = await telling.circles(sorted({line.link_id for line in lines if line.origin == "due"}))
     called = await members.payers_called({line.payer_id for line in lines if line.payer_id})
     return {
-        line.id: circles[line.link_id] if line.origin == "due" else called.get(line.payer_id, "Someone")
+        line.id: (circles[line.link_id], line.link_id)
+        if line.origin == "due"
+        else (called.get(line.payer_id, "Someone"), line.payer_id)
         for line in lines
     }
 
@@ -162,13 +163,24 @@ def _did(done: list[tuple[tuple[Booking, Step], list[Move]]], went: dict[int, vi
 
 # ---------------------------------------------------------------- in words
 
-_HEAD = ["", "Fees", "Taken back", "To the circle", "Yours", "Travel and expenses"]
 
-
-def _cells(name: str, sums: Sums) -> list[str]:
+def _head(first: str, late: bool) -> list[str]:
     return [
-        name, sum_of(sums.fees_pence), sum_of(sums.taken_back_pence), sum_of(sums.commission_pence),
-        sum_of(sums.net_pence), sum_of(sums.travel_pence),
+        first,
+        "Fees",
+        *(["Called off late"] if late else []),
+        "Taken back",
+        "To the circle",
+        "Yours",
+        "Travel and expenses",
+    ]
+
+
+def _cells(name: str, sums: Sums, late: bool) -> list[str]:
+    """`late`: also how much of the fees is for visits that were called off too late."""
+    return [
+        name, sum_of(sums.fees_pence), *([sum_of(sums.cancelled_pence)] if late else []), sum_of(sums.taken_back_pence),
+        sum_of(sums.commission_pence), sum_of(sums.net_pence), sum_of(sums.travel_pence),
     ]  # fmt: skip
 
 
@@ -225,21 +237,20 @@ def _year(earned: Earned) -> list[Row]:
 
 
 def _by_quarter(earned: Earned) -> Block:
-    rows = [[*_cells(days(period), sums), sum_of(sums.paid_pence)] for period, sums in earned.quarters]
-    total = [*_cells("The year", earned.whole), sum_of(earned.whole.paid_pence)]
+    late = earned.whole.cancelled_pence > 0
+    rows = [[*_cells(days(period), sums, late), sum_of(sums.paid_pence)] for period, sums in earned.quarters]
+    total = [*_cells("The year", earned.whole, late), sum_of(earned.whole.paid_pence)]
     caption = "By tax quarter"
-    return Block(caption, tables=[Table(caption, ["Quarter", *_HEAD[1:], "Paid out"], rows, total)])
+    return Block(caption, tables=[Table(caption, [*_head("Quarter", late), "Paid out"], rows, total)])
 
 
 def _by_month(earned: Earned) -> Block:
-    tables = []
+    late, tables = earned.whole.cancelled_pence > 0, []
     for month in sorted({part.period for part in earned.parts}):
         own = [part for part in earned.parts if part.period == month]
-        total = sum((part.sums for part in own), Sums())
-        rows = [_cells(part.payer, part.sums) for part in own]
-        tables.append(
-            Table(days(month), ["Who paid", *_HEAD[1:]], rows, _cells("Together", total) if len(own) > 1 else [])
-        )
+        rows = [_cells(part.payer, part.sums, late) for part in own]
+        total = _cells("Together", sum((part.sums for part in own), Sums()), late) if len(own) > 1 else []
+        tables.append(Table(days(month), _head("Who paid", late), rows, total))
     return Block("By month and by who paid", tables=tables)
 
 
