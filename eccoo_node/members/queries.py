@@ -340,6 +340,16 @@ async def _payer(where: str, *params: Any) -> PayerCard | None:
     return PayerCard(*row) if row else None
 
 
+async def payers_called(payer_ids: Iterable[str]) -> dict[str, str]:
+    """What those who pay are called, by payer."""
+    wanted = sorted(payer_ids)
+    rows = await fetch(
+        f"SELECT y.id, p.called FROM payer y JOIN person p ON p.id = y.payer_person_id WHERE y.id IN ({marks(wanted)})",
+        *wanted,
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 async def safe_contacts(person_id: str) -> dict[str, SafeWay]:
     """What is agreed for each channel of which something was said."""
     rows = await fetch(

@@ -66,6 +66,8 @@ SENTENCES = {
     "payout_back": "A payment to you came back from the bank. Your money is safe. Please look at your bank account here.",
     "payout_back_ring": "A payment to {about} came back from the bank. Please ring them about their bank account.",
     "batch_approved": "The payments that waited for a second person have their yes, and can be sent.",
+    # money, whoever it is about
+    "paper": "There is a new paper about your money. It is yours to read, print and keep.",
     # in another circle
     "asked_away": "Someone in {there} needs a worker {day}.",
     "chosen": "You are coming to someone in {there} {day}. Please read what you need to know.",
@@ -89,6 +91,7 @@ _PATHS = {
     "offer": "/visits/{visit}/choose",
     "nobody_near": "/visits/{visit}/choose",
     "costs_more": "/cover/offers/{about}",
+    "paper": "/papers/{about}",
     "no_news": "/visits/{visit}/choose",
     "not_sure": "/visits/{visit}/choose",
     "claimed_late": "/cover/{about}",

@@ -150,6 +150,18 @@ async def said(visit_id: str) -> dict[str, SaidRow]:
     return {row[0]: SaidRow(*row) for row in rows}
 
 
+async def said_minutes(visit_ids: Sequence[str]) -> dict[str, list[int]]:
+    """How long visits were by what either side said, the newest first."""
+    rows = await fetch(
+        f"SELECT visit_id, minutes FROM said WHERE visit_id IN ({marks(visit_ids)}) ORDER BY said_at DESC, id DESC",
+        *visit_ids,
+    )
+    found: dict[str, list[int]] = {}
+    for visit_id, minutes in rows:
+        found.setdefault(visit_id, []).append(minutes)
+    return found
+
+
 class ToldRow(msgspec.Struct, frozen=True):
     """Who was told what, by which way, and whether it has reached them."""
 

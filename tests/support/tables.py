@@ -19,6 +19,7 @@ DOMAINS = (
     "teams",
     "rota",
     "cover",
+    "papers",
     "federating",
     "admin",
     "web",

@@ -26,6 +26,7 @@ from eccoo_node.demo.seeding import Seeded
 from eccoo_node.escrow import treasury
 from eccoo_node.escrow.actions import release, set_aside, top_up
 from eccoo_node.escrow.lines import Across
+from eccoo_node.escrow.treasury import finders_fee
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.ids import new_id
@@ -35,6 +36,7 @@ from eccoo_node.members.session_reads import session_actor
 from eccoo_node.members.tables import Face, HatOffer, SafeContact, Session
 from eccoo_node.payouts import actions as payouts
 from eccoo_node.payouts import giving
+from eccoo_node.papers.actions import make_invoice
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota.telling import tell
 from tests.support import make
@@ -346,6 +348,11 @@ class World:
                 )  # fmt: skip
                 await insert(row)
                 things["role_id"][f"{called}’s to {to}"] = str(row.id)
+        for called in both:
+            payer = await fetch_value("SELECT id FROM payer WHERE person_id = ?", self.people[called])
+            entry = await finders_fee(await self.actor("Tess"), payer, 4321, f"fee {called}")
+            things.setdefault("paper_id", {})[f"{called}’s"] = await make_invoice(NODE, payer, entry=entry)
+        things["what"] = {"a statement": "statement"}
         things["name"], things["id"] = {"gatherings": "gatherings"}, {"a gathering": new_id()}
         things["decision_id"] = {"the decision": await fetch_value("SELECT id FROM decision")}
         things["stop"], things["kind"] = {"a later time": "two-days"}, {"a gift": "gift"}

@@ -64,6 +64,9 @@ _AUDITED = {
     "/phone/{person_id}",
     "/money/circles/{link_id}/where",
     "/money/payouts/{batch_id}/file/{bank_file}",
+    "/papers/{paper_id}",
+    "/papers/{paper_id}/pdf",
+    "/papers/{paper_id}/csv",
 }
 
 
