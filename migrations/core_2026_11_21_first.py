@@ -545,6 +545,8 @@ STATEMENTS = {
   "payer_id" VARCHAR(36) REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "rate_pence" INTEGER NOT NULL,
   "travel_pence" INTEGER NOT NULL,
+  "travel_minutes" INTEGER NOT NULL,
+  "miles" INTEGER NOT NULL,
   "cancel_hours" INTEGER NOT NULL,
   "cancel_bps" INTEGER NOT NULL,
   "person_yes_at" TIMESTAMPTZ,
@@ -555,6 +557,7 @@ STATEMENTS = {
   "worker_yes_by" VARCHAR(36) NOT NULL,
   "from_at" TIMESTAMPTZ,
   "ended_at" TIMESTAMPTZ,
+  CHECK (travel_minutes >= 0 AND miles >= 0),
   CHECK (rate_pence >= 0 AND travel_pence >= 0 AND cancel_bps BETWEEN 0 AND 10000 AND cancel_hours >= 0)
 )""",
         """CREATE TABLE "visit" (
@@ -572,6 +575,9 @@ STATEMENTS = {
   "rate_pence" INTEGER NOT NULL,
   "fee_pence" INTEGER NOT NULL,
   "travel_pence" INTEGER NOT NULL,
+  "travel_minutes" INTEGER NOT NULL,
+  "miles" INTEGER NOT NULL,
+  "mileage_pence" INTEGER NOT NULL,
   "cancel_hours" INTEGER NOT NULL,
   "cancel_bps" INTEGER NOT NULL,
   "line" VARCHAR(64) NOT NULL,
@@ -581,6 +587,7 @@ STATEMENTS = {
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('planned', 'gap', 'covered', 'said', 'settled', 'stopped')),
   CHECK (ends_at > starts_at),
+  CHECK (travel_minutes >= 0 AND miles >= 0 AND mileage_pence >= 0),
   CHECK (fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0)
 )""",
         """CREATE TABLE "line" (
@@ -1451,6 +1458,8 @@ STATEMENTS = {
   "payer_id" VARCHAR(36) REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "rate_pence" BIGINT NOT NULL,
   "travel_pence" BIGINT NOT NULL,
+  "travel_minutes" INTEGER NOT NULL,
+  "miles" INTEGER NOT NULL,
   "cancel_hours" INTEGER NOT NULL,
   "cancel_bps" INTEGER NOT NULL,
   "person_yes_at" TIMESTAMPTZ,
@@ -1461,6 +1470,7 @@ STATEMENTS = {
   "worker_yes_by" VARCHAR(36) NOT NULL,
   "from_at" TIMESTAMPTZ,
   "ended_at" TIMESTAMPTZ,
+  CHECK (travel_minutes >= 0 AND miles >= 0),
   CHECK (rate_pence >= 0 AND travel_pence >= 0 AND cancel_bps BETWEEN 0 AND 10000 AND cancel_hours >= 0)
 )""",
         """CREATE TABLE "visit" (
@@ -1478,6 +1488,9 @@ STATEMENTS = {
   "rate_pence" BIGINT NOT NULL,
   "fee_pence" BIGINT NOT NULL,
   "travel_pence" BIGINT NOT NULL,
+  "travel_minutes" INTEGER NOT NULL,
+  "miles" INTEGER NOT NULL,
+  "mileage_pence" BIGINT NOT NULL,
   "cancel_hours" INTEGER NOT NULL,
   "cancel_bps" INTEGER NOT NULL,
   "line" VARCHAR(64) NOT NULL,
@@ -1487,6 +1500,7 @@ STATEMENTS = {
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('planned', 'gap', 'covered', 'said', 'settled', 'stopped')),
   CHECK (ends_at > starts_at),
+  CHECK (travel_minutes >= 0 AND miles >= 0 AND mileage_pence >= 0),
   CHECK (fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0)
 )""",
         """CREATE TABLE "line" (
