@@ -21,7 +21,7 @@ FRONT_LIMIT = figures.declare(
     )
 )  # fmt: skip
 
-PUBLIC_FUNDS = frozenset({"local_authority", "direct_payment", "nhs"})
+PUBLIC_FUNDS = frozenset({"council", "local_authority", "direct_payment", "nhs"})
 
 
 def is_public(fund: str) -> bool:

@@ -29,6 +29,8 @@ MOVES: dict[tuple[str, str], State] = {
     ("said", "ceiling"): "settled",
     ("said", "wrong"): "questioned",
     ("questioned", "resolve"): "settled",
+    # Only what does not settle itself: someone is in hospital, or has died.
+    ("said", "resolve"): "settled",
 }
 
 
@@ -68,7 +70,7 @@ def _agree(actor: Actor, thing: Thing) -> bool | str:
     return _for_the_person(actor, thing)
 
 
-@access.rule("expenses.say_cost")
+@access.rule("expenses.say_cost", "expenses.ask_more")
 def _say_cost(actor: Actor, thing: Thing) -> bool | str:
     return is_worker(actor, thing) or "Only the one who went can say what it cost."
 

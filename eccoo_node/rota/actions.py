@@ -54,7 +54,7 @@ async def _agreed(person_id: str, worker_id: str) -> Priced:
         worker_id,
     )
     if row:
-        return Priced(*row, mileage_pence=await governance.figure(MILEAGE) if row[5] else 0)
+        return Priced(*row, await governance.figure(MILEAGE) if row[5] else 0)
     row = await fetch_one("SELECT paid, rate_pence, travel_pence FROM worker WHERE person_id = ?", worker_id)
     if row and row[0]:
         raise Conflict("They have not yet agreed on terms.", "no_terms")
@@ -92,8 +92,8 @@ async def plan_visit(
         starts_at=starts_at, ends_at=ends_at, what=what, address=facts[0] if facts else "",
         cannot_be_missed=cannot_be_missed, rate_pence=priced.rate_pence,
         fee_pence=priced.fee(clock.minutes_between(starts_at, ends_at)), travel_pence=priced.travel,
-        travel_minutes=priced.travel_minutes, miles=priced.miles, mileage_pence=priced.mileage_pence, cancel_hours=priced.cancel_hours, cancel_bps=priced.cancel_bps,
-        created_at=clock.now(),
+        travel_minutes=priced.travel_minutes, miles=priced.miles, mileage_pence=priced.mileage_pence,
+        cancel_hours=priced.cancel_hours, cancel_bps=priced.cancel_bps, created_at=clock.now(),
     )  # fmt: skip
     await insert(row)
     visit_id = str(row.id)

@@ -17,6 +17,7 @@ DOMAINS = (
     "links",
     "teams",
     "rota",
+    "expenses",
     "cover",
     "federating",
     "admin",
