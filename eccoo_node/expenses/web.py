@@ -23,7 +23,7 @@ from eccoo_node.web import uploads
 from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
-from eccoo_node.web.page import Page, redirect
+from eccoo_node.web.page import redirect
 
 # The photo as a telephone makes it, and the few fields beside it.
 uploads.takes("/expenses/{id}/cost", MOST_BYTES + 64 * 1024)
@@ -131,7 +131,7 @@ class ExpensesController(Controller):
         return await show(
             request, "expenses/expense.html", one.person_id, one=one, sentence=say.sentence(one, reader, now),
             state=say.state(one, reader), rows=say.rows(one), settles=say.settles(one, now), buys=buys, own=own,
-            about=f"{'You go' if reader.is_you(one.worker_id) else f'{one.worker_called} goes'} for {for_whom}",
+            whom=f"{'You go' if reader.is_you(one.worker_id) else f'{one.worker_called} goes'} for {for_whom}",
             may_answer=access.may(actor, "expenses.answer", one.thing), photo=await queries.has_photo(one.id),
             may_resolve=access.may(actor, "expenses.resolve", one.thing), over=pounds(one.over_pence),
             stuck=one.state == "said" and one.settles_at is None, ceiling=pounds(one.ceiling_pence),
@@ -164,7 +164,7 @@ class ExpensesController(Controller):
         on_paper = actor.person_id != one.worker_id and actor.wears("facilitator")
         return {
             "one": one, "ceiling": pounds(one.ceiling_pence), "has_photo": await queries.has_photo(one.id),
-            "on_paper": on_paper,
+            "on_paper": on_paper, "again": False,
         }  # fmt: skip
 
     @post("/expenses/{expense_id:str}/cost", opt={"action": "expenses.say_cost"})
@@ -182,6 +182,7 @@ class ExpensesController(Controller):
             )
         except _Refused as error:
             context = await around(request, one.person_id) | await self._cost(request, one)
+            context["again"] = bool(ask_of(request).files) and not context["has_photo"]
             return form_error(request, "expenses/cost.html", error, **context)
         notice = f"Thank you. We’re asking {one.person_called}." if pence else "Thank you. All of it goes back."
         return redirect(request, f"/expenses/{expense_id}", reader.read_back(notice))
