@@ -54,7 +54,7 @@ async def _agreed(person_id: str, worker_id: str) -> Priced:
         worker_id,
     )
     if row:
-        return Priced(*row, await governance.figure(MILEAGE) if row[5] else 0)
+        return Priced(*[*row, await governance.figure(MILEAGE) if row[5] else 0])
     row = await fetch_one("SELECT paid, rate_pence, travel_pence FROM worker WHERE person_id = ?", worker_id)
     if row and row[0]:
         raise Conflict("They have not yet agreed on terms.", "no_terms")

@@ -10,12 +10,9 @@ from litestar import Controller, Response, get
 from eccoo_node.cover import lists, queries
 from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.web.week import entry
-from eccoo_node.expenses import queries as expenses
-from eccoo_node.expenses import say as expenses_say
-from eccoo_node.expenses.queries import Expense
+from eccoo_node.expenses.waiting import waiting as waiting_costs
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
-from eccoo_node.kernel.money import pounds
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
 from eccoo_node.rota import news as news_of
@@ -169,31 +166,6 @@ async def for_speaker(actor: Actor, reader: Reader, now: datetime, asked_to_pay:
         msgspec.structs.replace(item, button=f"Speak for {cards[person].called}", speak_for=person)
         for item, person in await waiting(says, Reader(reader.id, reader.called, "speaks"), now, asked_to_pay)
     ]
-
-
-def cost_item(one: Expense, reader: Reader, now: datetime) -> Item:
-    title = f"{one.worker_called}: “{one.purpose}” cost {pounds(one.cost_pence)}. Is that right?"
-    return Item(3, title, expenses_say.settles(one, now), f"/expenses/{one.id}/answer", "Look at the receipt", "waiting")
-
-
-async def for_shopping(actor: Actor, reader: Reader, now: datetime, says: Says) -> list[Item]:
-    """What it cost, to be said by whoever went, and looked at by whoever it is for or who pays."""
-    found = []
-    if says.pays:
-        found += [cost_item(one, reader, now) for one in await expenses.to_answer(reader.id, pays=reader.mode == "self")]
-    if reader.mode != "speaks":
-        found += [
-            Item(6, f"What did “{one.purpose}” for {one.person_called} cost?", f"Up to {pounds(one.ceiling_pence)} is set aside.",
-                 f"/expenses/{one.id}/cost", "Say what it cost", "waiting")
-            for one in await expenses.to_say(reader.id)
-        ]  # fmt: skip
-    if not actor.acting_for:
-        scopes = await members.scopes_by_person(reader.id)
-        for one in await expenses.to_answer_for(sorted(id_ for id_, may in scopes.items() if "money" in may)):
-            if one.worker_id != reader.id and one.payer_person_id != reader.id:
-                item = cost_item(one, reader, now)
-                found.append(msgspec.structs.replace(item, button=f"Speak for {one.person_called}", speak_for=one.person_id))
-    return found
 
 
 async def for_worker(reader: Reader, now: datetime) -> list[Item]:
@@ -353,7 +325,9 @@ class HomeController(Controller):
         to_pay = {s.visit_id: s for s in await lists.searches_to_pay(reader.id)} if says.pays else {}
         items = [item for item, _ in await waiting({reader.id: says}, reader, now, to_pay)]
         items += await for_payer(to_pay, reader, now)
-        items += await for_shopping(actor, reader, now, says)
+        items += [
+            Item(*msgspec.structs.astuple(one)) for one in await waiting_costs(actor, reader, now, pays=says.pays)
+        ]
         if not actor.acting_for:
             items += await for_speaker(actor, reader, now, to_pay)
         if reader.writes or (not actor.acting_for and actor.wears("worker", "volunteer")):

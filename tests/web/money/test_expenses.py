@@ -6,6 +6,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from eccoo_node.agreements.actions import agree_terms
 from eccoo_node.db.engine import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
@@ -198,7 +199,9 @@ async def test_public_money_says_kindly_why_not_and_the_treasurer_what_allows_it
 
 async def test_lists_ask_the_same_few_questions_however_long_they_are(circle: Circle, browser_of: SignIn) -> None:
     await team(circle)
-    readers = [await browser_of(p) for p in (circle.books.person, circle.books.worker, circle.books.treasurer.person_id)]
+    readers = [
+        await browser_of(p) for p in (circle.books.person, circle.books.worker, circle.books.treasurer.person_id)
+    ]
 
     async def counted() -> list[int]:
         found = []
@@ -214,6 +217,32 @@ async def test_lists_ask_the_same_few_questions_however_long_they_are(circle: Ci
         await agreed(circle, 100)
     assert await counted() == one
     assert len(await queries.list_for(await members.actor_for(circle.books.worker))) == 21
+
+
+async def test_both_read_the_way_and_the_miles_before_they_say_yes(circle: Circle, browser_of: SignIn) -> None:
+    books = circle.books
+    offer = await agree_terms(
+        await members.actor_for(books.worker), person_id=books.person, worker_id=books.worker, rate_pence=2000,
+        travel_minutes=18, miles=8, payer_id=books.payer,
+    )  # fmt: skip
+    ada, wren, other = [await browser_of(p) for p in (books.person, books.worker, books.other)]
+    words = (
+        "Rate £20 an hour Time on the way 18 minutes at the same rate: £6 a visit Miles 8 at 45p: £3.60 a visit "
+        "Called off late 50% of the fee, less than 24 hours before"
+    )
+    page = await wren.get("/agreed")
+    assert f"Ada waits for Ada {words}" in text(page)
+    assert acts(page) == []
+    page = await ada.get("/agreed")
+    assert f"Wren waits for your yes {words}" in text(page)
+    assert acts(page) == ["Yes, I agree"]
+    hidden = ada.hidden(f"/agreed/{offer.id}")
+    await other.get("/agreed")
+    assert "£" not in text(other.page)
+    assert (await ada.post(f"/agreed/{offer.id}", hidden)).status_code == 303
+    assert f"Wren you both said yes {words}" in text(await ada.follow())
+    await wren.get("/agreed")
+    assert (await ada.post(f"/agreed/{offer.id}", hidden | {"again": "1"})).status_code == 404
 
 
 @pytest.mark.parametrize("travel", [(18, 8)])
