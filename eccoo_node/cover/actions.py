@@ -279,7 +279,7 @@ async def _take(act: Act, request: Request, visit: Visit, offer: Offer) -> None:
     await step(act, await queries.request(request.id), wire.Cancel("not_needed"))
     await rota.set_fields(
         visit.id, state="planned", worker_id=offer.worker_id, rate_pence=offer.rate_pence,
-        fee_pence=offer.fee_pence, travel_pence=offer.travel_pence,
+        fee_pence=offer.fee_pence, travel_pence=offer.travel_pence, travel_minutes=0, miles=0,
     )  # fmt: skip
     await _close(act, request, "filled", keep=offer.id)
     around = await team_around(visit.person_id, visit.team_id, visit_worker=offer.worker_id)

@@ -4,9 +4,11 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from eccoo_node.agreements.rules import MILEAGE
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, insert
 from eccoo_node.escrow import actions as escrow
+from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
@@ -32,17 +34,29 @@ class Priced(msgspec.Struct, frozen=True):
     travel_pence: int
     cancel_hours: int
     cancel_bps: int
+    travel_minutes: int = 0
+    miles: int = 0
+    mileage_pence: int = 0
+
+    def fee(self, minutes: int) -> int:
+        """For the visit and for the time on the way, each at their rate."""
+        return price_pence(self.rate_pence, minutes) + price_pence(self.rate_pence, self.travel_minutes)
+
+    @property
+    def travel(self) -> int:
+        """What bears no commission: the flat sum, and the miles."""
+        return self.travel_pence + self.miles * self.mileage_pence
 
 
 async def _agreed(person_id: str, worker_id: str) -> Priced:
     row = await fetch_one(
-        "SELECT rate_pence, travel_pence, cancel_hours, cancel_bps FROM terms "
+        "SELECT rate_pence, travel_pence, cancel_hours, cancel_bps, travel_minutes, miles FROM terms "
         "WHERE person_id = ? AND worker_id = ? AND ended_at IS NULL AND from_at IS NOT NULL",
         person_id,
         worker_id,
     )
     if row:
-        return Priced(*row)
+        return Priced(*[*row, await governance.figure(MILEAGE) if row[5] else 0])
     row = await fetch_one("SELECT paid, rate_pence, travel_pence FROM worker WHERE person_id = ?", worker_id)
     if row and row[0]:
         raise Conflict("They have not yet agreed on terms.", "no_terms")
@@ -82,9 +96,9 @@ async def plan_visit(
         team_id=team, person_id=person_id, worker_id=worker_id, payer_id=payer.id if payer else None,
         starts_at=starts_at, ends_at=ends_at, what=what, address=facts[0] if facts else "",
         cannot_be_missed=cannot_be_missed, rate_pence=priced.rate_pence,
-        fee_pence=price_pence(priced.rate_pence, clock.minutes_between(starts_at, ends_at)),
-        travel_pence=priced.travel_pence, cancel_hours=priced.cancel_hours, cancel_bps=priced.cancel_bps, trial=trial,
-        created_at=clock.now(),
+        fee_pence=priced.fee(clock.minutes_between(starts_at, ends_at)), travel_pence=priced.travel,
+        travel_minutes=priced.travel_minutes, miles=priced.miles, mileage_pence=priced.mileage_pence,
+        cancel_hours=priced.cancel_hours, cancel_bps=priced.cancel_bps, trial=trial, created_at=clock.now(),
     )  # fmt: skip
     await insert(row)
     visit_id = str(row.id)
@@ -287,7 +301,7 @@ async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> Non
         await set_fields(visit.id, state="settled")
     if visit.worker_id and visit.line and not visit.cover_circle:
         length = clock.minutes_between(visit.starts_at, visit.ends_at)
-        part = None if minutes == length else price_pence(visit.rate_pence, minutes)
+        part = None if minutes == length else visit.fee_for(minutes)
         given = await escrow.release(NODE, visit.line, f"release:{visit.line}", part_pence=part)
         if given.returned_pence:
             await jobs.add("rota.pay_again", visit.person_id, person=visit.person_id)

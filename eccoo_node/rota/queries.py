@@ -9,6 +9,7 @@ from eccoo_node.db.rows import fetch, fetch_one, fetch_value, locking, marks
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound
+from eccoo_node.kernel.money import price_pence
 from eccoo_node.members import queries as members
 
 
@@ -29,6 +30,9 @@ class Visit(msgspec.Struct, frozen=True):
     rate_pence: int
     fee_pence: int
     travel_pence: int
+    travel_minutes: int
+    miles: int
+    mileage_pence: int
     cancel_hours: int
     cancel_bps: int
     line: str
@@ -45,6 +49,15 @@ class Visit(msgspec.Struct, frozen=True):
         return self.rate_pence > 0
 
     @property
+    def on_the_way_pence(self) -> int:
+        """The part of the fee that is for the time on the way."""
+        return price_pence(self.rate_pence, self.travel_minutes)
+
+    def fee_for(self, minutes: int) -> int:
+        """What is due for a visit of so many minutes: whoever came has come the whole way."""
+        return price_pence(self.rate_pence, minutes) + self.on_the_way_pence if minutes else 0
+
+    @property
     def thing(self) -> Thing:
         return Thing("visit", self.id, self.person_id, self.team_id, self.worker_id or "")
 
@@ -57,7 +70,8 @@ class Visit(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = """v.id, v.team_id, v.person_id, v.worker_id, v.payer_id, v.starts_at, v.ends_at, v.what, v.address,
- v.cannot_be_missed, v.state, v.rate_pence, v.fee_pence, v.travel_pence, v.cancel_hours, v.cancel_bps, v.line,
+ v.cannot_be_missed, v.state, v.rate_pence, v.fee_pence, v.travel_pence, v.travel_minutes,
+ v.miles, v.mileage_pence, v.cancel_hours, v.cancel_bps, v.line,
  v.cover_name, v.cover_circle, v.settles_at, p.called, w.called, p.standing, v.unpaid_at"""
 _FROM = "FROM visit v JOIN person p ON p.id = v.person_id LEFT JOIN person w ON w.id = v.worker_id"
 

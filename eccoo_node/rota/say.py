@@ -292,6 +292,20 @@ def run(one: Run) -> list[str]:
     return [f"{at} {pounds(one.aside_pence)} was set aside for {many} of the week {week}.", *([then] if then else [])]
 
 
+def parts(visit: Visit) -> list[tuple[str, str]]:
+    """What the price of a visit is made of, line by line, where it is more than the visit itself."""
+    if visit.cover_name or not (visit.travel_minutes or visit.miles):
+        return []
+    miles, way = visit.miles * visit.mileage_pence, visit.on_the_way_pence
+    rows = [
+        (f"The visit, {hours_of(visit)}", visit.fee_pence - way),
+        (f"Time on the way, {visit.travel_minutes} minutes", way),
+        (f"{visit.miles} miles at {visit.mileage_pence}p", miles),
+        ("Travel", visit.travel_pence - miles),
+    ]
+    return [(words, pounds(pence)) for words, pence in rows if pence]
+
+
 def settles(visit: Visit, now: datetime) -> str:
     """By when a question settles itself, where it does."""
     if visit.settles_at is None:

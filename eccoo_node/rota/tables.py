@@ -29,7 +29,11 @@ class Visit(Table, tablename="visit"):
     state = word(16, default="planned")
     rate_pence = pence()
     fee_pence = pence()
+    # The fee has the time on the way in it, and the travel the miles: so many minutes and miles, at so much a mile.
     travel_pence = pence()
+    travel_minutes = number()
+    miles = number()
+    mileage_pence = pence()
     cancel_hours = number(24)
     cancel_bps = number(5000)
     # Escrow's name for the line the money for this visit is set aside on; empty when nothing is.
@@ -110,6 +114,7 @@ WITHOUT_MONEY = "line = '' AND rate_pence > 0 AND cover_circle = '' AND state IN
 extras.one_of("visit", "state", STATES)
 extras.one_of("said", "side", ("worker", "person"))
 extras.check("visit", "ends_at > starts_at")
+extras.check("visit", "travel_minutes >= 0 AND miles >= 0 AND mileage_pence >= 0")
 extras.check("visit", "fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0")
 extras.append_only("absence")
 extras.append_only("said")

@@ -18,7 +18,6 @@ from eccoo_node.escrow import payers
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
-from eccoo_node.kernel.money import price_pence
 from eccoo_node.record import events
 from eccoo_node.record.door import Act, door
 from eccoo_node.record.events import Happened
@@ -162,7 +161,7 @@ async def _release_settled(paid: Sequence[ToPay]) -> None:
         whole, said = await queries.visit(visit.id), await queries.said(visit.id)
         length = clock.minutes_between(whole.starts_at, whole.ends_at)
         minutes = next((said[side].minutes for side in ("person", "worker") if side in said), length)
-        part = None if minutes == length else price_pence(whole.rate_pence, minutes)
+        part = None if minutes == length else whole.fee_for(minutes)
         await escrow.release(NODE, visit.reference, f"release:{visit.reference}", part_pence=part)
 
 

@@ -43,6 +43,8 @@ class Ask:
         # What was typed, by field; what is wrong with it, by field. A key of "" is about the whole form.
         self.submitted = False
         self.values: dict[str, list[str]] = {}
+        # Files that came with the form, by field, where its page takes any.
+        self.files: dict[str, bytes] = {}
         self.errors: dict[str, str] = {}
         self.notice = ""
 

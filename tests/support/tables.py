@@ -18,6 +18,7 @@ DOMAINS = (
     "links",
     "teams",
     "rota",
+    "expenses",
     "cover",
     "papers",
     "federating",

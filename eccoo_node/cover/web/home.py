@@ -10,6 +10,7 @@ from litestar import Controller, Response, get
 from eccoo_node.cover import lists, queries
 from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.web.week import entry
+from eccoo_node.expenses.waiting import waiting as waiting_costs
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
 from eccoo_node.members import queries as members
@@ -32,7 +33,7 @@ NEWS_LASTS = timedelta(days=3)
 # News that the page says better by what waits now.
 _SAID_ALREADY = frozenset({
     "gap", "gap_again", "offer", "asked", "how_did_it_go", "say_how_it_went", "costs_more", "no_news", "not_sure", "nobody_near",
-    "asked_away", "chosen", "not_sure_away", "say_how_it_went_away",
+    "expense_new", "expense_cost", "expense_more", "asked_away", "chosen", "not_sure_away", "say_how_it_went_away",
 })  # fmt: skip
 
 
@@ -363,6 +364,9 @@ class HomeController(Controller):
         items += await for_payer(to_pay, reader, now)
         if says.pays:
             items += [unpaid_item(one, reader, now) for one in await unpaid.for_reader(reader.id)]
+        items += [
+            Item(*msgspec.structs.astuple(one)) for one in await waiting_costs(actor, reader, now, pays=says.pays)
+        ]
         if not actor.acting_for:
             items += await for_speaker(actor, reader, now, to_pay)
             items += await for_payouts(actor)

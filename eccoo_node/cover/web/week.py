@@ -198,10 +198,11 @@ class WeekController(Controller):
         may_ask = not comes and access.may(actor, "cover.ask", thing)
         must = await members.must_know(visit.person_id) if comes and not instead and visit.state == "planned" else None
         faces = await members.people({visit.person_id, visit.worker_id or ""})
+        money = await money_of(actor, reader, visit, thing)
         return await show(
             request, "cover/visit.html", visit.person_id, visit=visit, comes=comes, may_ask=may_ask, must=must,
             sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now, answered=spoken), past=visit.starts_at <= now,
-            over=visit.ends_at <= now, money=await money_of(actor, reader, visit, thing),
+            over=visit.ends_at <= now, money=money, parts=say.parts(visit) if money else [],
             settles=say.settles(visit, now) if visit.state == "said" else "",
             told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
             them=faces.get(visit.person_id), who=entry(visit, reader, faces, now).person,
