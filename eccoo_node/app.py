@@ -33,6 +33,7 @@ from eccoo_node.db.migrate import migrate, pending
 from eccoo_node.federating import pulls, sender
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.federating.wire import Wire
+from eccoo_node.hmrc import asking as hmrc_asking
 from eccoo_node.kernel.clock import Clock, clock_bound, offset_clock, zone_bound
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
@@ -59,9 +60,21 @@ from eccoo_node.web.site import NavItem, Site
 log = structlog.get_logger("app")
 
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
-DOMAINS = ("members", "governance", "agreements", "escrow", "links", "teams", "rota", "cover", "federating", "admin")
+DOMAINS = (
+    "members",
+    "governance",
+    "agreements",
+    "escrow",
+    "links",
+    "teams",
+    "rota",
+    "cover",
+    "hmrc",
+    "federating",
+    "admin",
+)
 # Modules whose jobs, listeners and handlers are registered by importing them.
-WORKING = (cover_letters, cover_lines, link_names, pulls, rota_lines, sender)
+WORKING = (cover_letters, cover_lines, hmrc_asking, link_names, pulls, rota_lines, sender)
 MAX_API_BODY = 1024 * 1024
 
 Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]

@@ -173,6 +173,29 @@ STATEMENTS = {
   "state" VARCHAR(16) NOT NULL,
   "received_at" TIMESTAMPTZ NOT NULL
 )""",
+        """CREATE TABLE "tax_operator" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "operator" TEXT NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "tax_report" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "year" INTEGER NOT NULL,
+  "ordinal" INTEGER NOT NULL,
+  "kind" VARCHAR(8) NOT NULL,
+  "message_ref" VARCHAR(170) NOT NULL,
+  "corrects" INTEGER,
+  "reimbursed" BOOLEAN NOT NULL,
+  "operator" TEXT NOT NULL,
+  "operator_doc_type" VARCHAR(8) NOT NULL,
+  "operator_doc_ref" VARCHAR(200) NOT NULL,
+  "operator_corrects_ref" VARCHAR(200) NOT NULL,
+  "made_at" TIMESTAMPTZ NOT NULL,
+  "made_by" VARCHAR(36) NOT NULL,
+  "digest" VARCHAR(64) NOT NULL,
+  CHECK ("kind" IN ('DPI401', 'DPI402', 'DPI403'))
+)""",
         """CREATE TABLE "plugin_state" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "name" VARCHAR(64) NOT NULL,
@@ -352,6 +375,15 @@ STATEMENTS = {
   "said_at" TIMESTAMPTZ NOT NULL,
   "withdraws" VARCHAR(36) NOT NULL
 )""",
+        """CREATE TABLE "tax_details" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "identity" TEXT NOT NULL,
+  "told_at" TIMESTAMPTZ NOT NULL,
+  "told_by" VARCHAR(36) NOT NULL,
+  "via" VARCHAR(16) NOT NULL,
+  "known_by" VARCHAR(24) NOT NULL
+)""",
         """CREATE TABLE "decided_figure" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "name" VARCHAR(40) NOT NULL,
@@ -483,6 +515,27 @@ STATEMENTS = {
   "unsure" BOOLEAN NOT NULL,
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('offered', 'preparing', 'coming', 'said', 'too_late', 'settled', 'taken_back', 'closed'))
+)""",
+        """CREATE TABLE "tax_report_seller" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "report_id" INTEGER NOT NULL REFERENCES "tax_report" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "person_id" VARCHAR(36) NOT NULL,
+  "doc_type" VARCHAR(8) NOT NULL,
+  "doc_ref" VARCHAR(200) NOT NULL,
+  "corrects_ref" VARCHAR(200) NOT NULL,
+  "quarters" TEXT NOT NULL,
+  "identity_hash" VARCHAR(64) NOT NULL,
+  CHECK ("doc_type" IN ('OECD1', 'OECD2', 'OECD3'))
+)""",
+        """CREATE TABLE "tax_report_mark" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "report_id" INTEGER NOT NULL REFERENCES "tax_report" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "outcome" VARCHAR(8) NOT NULL,
+  "reference" VARCHAR(64) NOT NULL,
+  "on_day" VARCHAR(10) NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "by" VARCHAR(36) NOT NULL,
+  CHECK ("outcome" IN ('sent', 'unsent'))
 )""",
         """CREATE TABLE "hat" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -620,6 +673,12 @@ STATEMENTS = {
   "worker_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "slot_at" TIMESTAMPTZ NOT NULL,
   "offer_id" VARCHAR(36) NOT NULL REFERENCES "my_offer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT
+)""",
+        """CREATE TABLE "tax_report_identity" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "seller_id" INTEGER NOT NULL REFERENCES "tax_report_seller" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "salt" VARCHAR(64) NOT NULL,
+  "identity" TEXT NOT NULL
 )""",
         """CREATE TABLE "absence" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -854,6 +913,14 @@ STATEMENTS = {
         """CREATE INDEX "speaks_for_by_speaker_id_where" ON "speaks_for" ("speaker_id") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "speaks_for_one_person_id_speaker_id_scope_where" ON "speaks_for" ("person_id", "speaker_id", "scope") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "standing_wish_one_person_id_where" ON "standing_wish" ("person_id") WHERE ended_at IS NULL""",
+        """CREATE INDEX "tax_details_by_person_id" ON "tax_details" ("person_id")""",
+        """CREATE UNIQUE INDEX "tax_report_identity_one_seller_id" ON "tax_report_identity" ("seller_id")""",
+        """CREATE INDEX "tax_report_mark_by_report_id" ON "tax_report_mark" ("report_id")""",
+        """CREATE UNIQUE INDEX "tax_report_one_message_ref" ON "tax_report" ("message_ref")""",
+        """CREATE UNIQUE INDEX "tax_report_one_year_ordinal" ON "tax_report" ("year", "ordinal")""",
+        """CREATE INDEX "tax_report_seller_by_person_id" ON "tax_report_seller" ("person_id")""",
+        """CREATE INDEX "tax_report_seller_by_report_id" ON "tax_report_seller" ("report_id")""",
+        """CREATE UNIQUE INDEX "tax_report_seller_one_doc_ref" ON "tax_report_seller" ("doc_ref")""",
         """CREATE INDEX "terms_by_worker_id" ON "terms" ("worker_id")""",
         """CREATE UNIQUE INDEX "terms_one_person_id_worker_id_where" ON "terms" ("person_id", "worker_id") WHERE ended_at IS NULL AND from_at IS NOT NULL""",
         """CREATE INDEX "told_by_channel_where" ON "told" ("channel") WHERE told_at IS NULL""",
@@ -900,6 +967,14 @@ STATEMENTS = {
         """CREATE TRIGGER "said_keeps_delete" BEFORE DELETE ON "said" BEGIN SELECT RAISE(ABORT, 'said is append-only'); END""",
         """CREATE TRIGGER "schedule_keeps_update" BEFORE UPDATE ON "schedule" BEGIN SELECT RAISE(ABORT, 'schedule is append-only'); END""",
         """CREATE TRIGGER "schedule_keeps_delete" BEFORE DELETE ON "schedule" BEGIN SELECT RAISE(ABORT, 'schedule is append-only'); END""",
+        """CREATE TRIGGER "tax_operator_keeps_update" BEFORE UPDATE ON "tax_operator" BEGIN SELECT RAISE(ABORT, 'tax_operator is append-only'); END""",
+        """CREATE TRIGGER "tax_operator_keeps_delete" BEFORE DELETE ON "tax_operator" BEGIN SELECT RAISE(ABORT, 'tax_operator is append-only'); END""",
+        """CREATE TRIGGER "tax_report_keeps_update" BEFORE UPDATE ON "tax_report" BEGIN SELECT RAISE(ABORT, 'tax_report is append-only'); END""",
+        """CREATE TRIGGER "tax_report_keeps_delete" BEFORE DELETE ON "tax_report" BEGIN SELECT RAISE(ABORT, 'tax_report is append-only'); END""",
+        """CREATE TRIGGER "tax_report_mark_keeps_update" BEFORE UPDATE ON "tax_report_mark" BEGIN SELECT RAISE(ABORT, 'tax_report_mark is append-only'); END""",
+        """CREATE TRIGGER "tax_report_mark_keeps_delete" BEFORE DELETE ON "tax_report_mark" BEGIN SELECT RAISE(ABORT, 'tax_report_mark is append-only'); END""",
+        """CREATE TRIGGER "tax_report_seller_keeps_update" BEFORE UPDATE ON "tax_report_seller" BEGIN SELECT RAISE(ABORT, 'tax_report_seller is append-only'); END""",
+        """CREATE TRIGGER "tax_report_seller_keeps_delete" BEFORE DELETE ON "tax_report_seller" BEGIN SELECT RAISE(ABORT, 'tax_report_seller is append-only'); END""",
     ],
     "postgres": [
         """CREATE TABLE "job" (
@@ -1070,6 +1145,29 @@ STATEMENTS = {
   "go_no_go_at" TIMESTAMPTZ NOT NULL,
   "state" VARCHAR(16) NOT NULL,
   "received_at" TIMESTAMPTZ NOT NULL
+)""",
+        """CREATE TABLE "tax_operator" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "operator" TEXT NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "tax_report" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "year" INTEGER NOT NULL,
+  "ordinal" INTEGER NOT NULL,
+  "kind" VARCHAR(8) NOT NULL,
+  "message_ref" VARCHAR(170) NOT NULL,
+  "corrects" INTEGER,
+  "reimbursed" BOOLEAN NOT NULL,
+  "operator" TEXT NOT NULL,
+  "operator_doc_type" VARCHAR(8) NOT NULL,
+  "operator_doc_ref" VARCHAR(200) NOT NULL,
+  "operator_corrects_ref" VARCHAR(200) NOT NULL,
+  "made_at" TIMESTAMPTZ NOT NULL,
+  "made_by" VARCHAR(36) NOT NULL,
+  "digest" VARCHAR(64) NOT NULL,
+  CHECK ("kind" IN ('DPI401', 'DPI402', 'DPI403'))
 )""",
         """CREATE TABLE "plugin_state" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -1250,6 +1348,15 @@ STATEMENTS = {
   "said_at" TIMESTAMPTZ NOT NULL,
   "withdraws" VARCHAR(36) NOT NULL
 )""",
+        """CREATE TABLE "tax_details" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "identity" TEXT NOT NULL,
+  "told_at" TIMESTAMPTZ NOT NULL,
+  "told_by" VARCHAR(36) NOT NULL,
+  "via" VARCHAR(16) NOT NULL,
+  "known_by" VARCHAR(24) NOT NULL
+)""",
         """CREATE TABLE "decided_figure" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "name" VARCHAR(40) NOT NULL,
@@ -1381,6 +1488,27 @@ STATEMENTS = {
   "unsure" BOOLEAN NOT NULL,
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('offered', 'preparing', 'coming', 'said', 'too_late', 'settled', 'taken_back', 'closed'))
+)""",
+        """CREATE TABLE "tax_report_seller" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "report_id" BIGINT NOT NULL REFERENCES "tax_report" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "person_id" VARCHAR(36) NOT NULL,
+  "doc_type" VARCHAR(8) NOT NULL,
+  "doc_ref" VARCHAR(200) NOT NULL,
+  "corrects_ref" VARCHAR(200) NOT NULL,
+  "quarters" TEXT NOT NULL,
+  "identity_hash" VARCHAR(64) NOT NULL,
+  CHECK ("doc_type" IN ('OECD1', 'OECD2', 'OECD3'))
+)""",
+        """CREATE TABLE "tax_report_mark" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "report_id" BIGINT NOT NULL REFERENCES "tax_report" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "outcome" VARCHAR(8) NOT NULL,
+  "reference" VARCHAR(64) NOT NULL,
+  "on_day" VARCHAR(10) NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "by" VARCHAR(36) NOT NULL,
+  CHECK ("outcome" IN ('sent', 'unsent'))
 )""",
         """CREATE TABLE "hat" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -1518,6 +1646,12 @@ STATEMENTS = {
   "worker_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "slot_at" TIMESTAMPTZ NOT NULL,
   "offer_id" VARCHAR(36) NOT NULL REFERENCES "my_offer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT
+)""",
+        """CREATE TABLE "tax_report_identity" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "seller_id" BIGINT NOT NULL REFERENCES "tax_report_seller" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "salt" VARCHAR(64) NOT NULL,
+  "identity" TEXT NOT NULL
 )""",
         """CREATE TABLE "absence" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -1752,6 +1886,14 @@ STATEMENTS = {
         """CREATE INDEX "speaks_for_by_speaker_id_where" ON "speaks_for" ("speaker_id") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "speaks_for_one_person_id_speaker_id_scope_where" ON "speaks_for" ("person_id", "speaker_id", "scope") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "standing_wish_one_person_id_where" ON "standing_wish" ("person_id") WHERE ended_at IS NULL""",
+        """CREATE INDEX "tax_details_by_person_id" ON "tax_details" ("person_id")""",
+        """CREATE UNIQUE INDEX "tax_report_identity_one_seller_id" ON "tax_report_identity" ("seller_id")""",
+        """CREATE INDEX "tax_report_mark_by_report_id" ON "tax_report_mark" ("report_id")""",
+        """CREATE UNIQUE INDEX "tax_report_one_message_ref" ON "tax_report" ("message_ref")""",
+        """CREATE UNIQUE INDEX "tax_report_one_year_ordinal" ON "tax_report" ("year", "ordinal")""",
+        """CREATE INDEX "tax_report_seller_by_person_id" ON "tax_report_seller" ("person_id")""",
+        """CREATE INDEX "tax_report_seller_by_report_id" ON "tax_report_seller" ("report_id")""",
+        """CREATE UNIQUE INDEX "tax_report_seller_one_doc_ref" ON "tax_report_seller" ("doc_ref")""",
         """CREATE INDEX "terms_by_worker_id" ON "terms" ("worker_id")""",
         """CREATE UNIQUE INDEX "terms_one_person_id_worker_id_where" ON "terms" ("person_id", "worker_id") WHERE ended_at IS NULL AND from_at IS NOT NULL""",
         """CREATE INDEX "told_by_channel_where" ON "told" ("channel") WHERE told_at IS NULL""",
@@ -1800,5 +1942,13 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "said_keeps_all" BEFORE TRUNCATE ON "said" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "schedule_keeps_rows" BEFORE UPDATE OR DELETE ON "schedule" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "schedule_keeps_all" BEFORE TRUNCATE ON "schedule" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "tax_operator_keeps_rows" BEFORE UPDATE OR DELETE ON "tax_operator" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "tax_operator_keeps_all" BEFORE TRUNCATE ON "tax_operator" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "tax_report_keeps_rows" BEFORE UPDATE OR DELETE ON "tax_report" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "tax_report_keeps_all" BEFORE TRUNCATE ON "tax_report" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "tax_report_mark_keeps_rows" BEFORE UPDATE OR DELETE ON "tax_report_mark" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "tax_report_mark_keeps_all" BEFORE TRUNCATE ON "tax_report_mark" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "tax_report_seller_keeps_rows" BEFORE UPDATE OR DELETE ON "tax_report_seller" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "tax_report_seller_keeps_all" BEFORE TRUNCATE ON "tax_report_seller" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
     ],
 }

@@ -88,7 +88,7 @@ async def export(how: Format, period: Period) -> AsyncIterator[str]:
         after = await _sums(subs, "e.at < ?", period.ends_at) if period.ends_at else await _sums(subs, "1 = 1")
         first = period.first or await _first_day()
         last = period.last or max(first, clock.now().astimezone(clock.zone()).date())
-        writer = {"hledger": _Hledger, "beancount": _Beancount, "csv": _Table}[how]()
+        writer = _WRITERS[how]
         yield "".join(writer.head(first, sorted(subs.values(), key=lambda sub: sub.path)))
         if before:
             yield writer.opening(first, _listed(before))
@@ -230,3 +230,10 @@ class _Table:
 
     def tail(self, day: date, sums: Sequence[tuple[_Sub, int]]) -> Iterator[str]:
         yield ""
+
+
+_WRITERS: dict[Format, _Hledger | _Beancount | _Table] = {
+    "hledger": _Hledger(),
+    "beancount": _Beancount(),
+    "csv": _Table(),
+}

@@ -18,6 +18,7 @@ DOMAINS = (
     "teams",
     "rota",
     "cover",
+    "hmrc",
     "federating",
     "admin",
     "web",
