@@ -34,7 +34,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         "last_name": "Write your last name as it stands in your passport or on your bank card.",
         "address": "Write the number or name of the house, and the street.",
         "town": "Write the town or village.",
-        "birth_date": "Write a day such as 3 May 1987.",
+        "birth_date": "Write a day such as 14 June 1980.",
     }
 
     @property

@@ -138,7 +138,7 @@ def checked(said: Identity, today: date) -> Identity:
 
 def _person(said: Identity, today: date, *, at_home: bool) -> dict[str, object]:
     if said.birth_date is None:
-        raise Invalid("Write the day you were born, such as 3 May 1987.", "no_birth_date", field="birth_date")
+        raise Invalid("Write the day you were born, such as 14 June 1980.", "no_birth_date", field="birth_date")
     if not 14 <= (today - said.birth_date).days / 365.25 <= 110:
         raise Invalid("Please check the year you were born.", "bad_birth_date", field="birth_date")
     number = close(said.tax_number)

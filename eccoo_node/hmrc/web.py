@@ -188,6 +188,7 @@ class ReportController(Controller):
         one, body = await actions.download(actor_of(request), report_id)
         return Response(
             body, media_type="application/xml",
+            status_code=200,
             headers={
                 "content-disposition": f'attachment; filename="hmrc-{one.year}-{one.number}.xml"', "cache-control": "no-store",
             },

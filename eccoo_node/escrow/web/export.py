@@ -46,6 +46,7 @@ class ExportController(Controller):
         name = "-".join(str(part) for part in ("books", form.first, form.last) if part)
         return Response(
             body.encode(), media_type="text/csv" if form.how == "csv" else "text/plain",
+            status_code=200,
             headers={
                 "content-disposition": f'attachment; filename="{name}.{ENDINGS[form.how]}"', "cache-control": "no-store",
             },

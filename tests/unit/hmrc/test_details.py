@@ -39,7 +39,7 @@ SLIPS: list[tuple[Identity, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "field"), SLIPS, ids=lambda one: one if isinstance(one, str) else "")
+@pytest.mark.parametrize("said, field", SLIPS, ids=lambda one: one if isinstance(one, str) else "")
 def test_a_slip_is_named_at_its_place(said: Identity, field: str) -> None:
     with pytest.raises(Invalid) as refused:
         rules.checked(said, TODAY)
@@ -57,7 +57,7 @@ def test_what_is_told_is_kept_as_it_is_written() -> None:
     assert (company.called, company.number, company.vat_number) == ("Holt & Daughters Ltd", "1955839661", "980780684")
     # A name of one word, and one with the joiner that its script needs.
     assert rules.checked(but(WREN, first_names="", last_name="می\u200cنا"), TODAY).called == "می\u200cنا"
-    assert list(rules.countries().items())[0] == ("GB", "United Kingdom")
+    assert next(iter(rules.countries().items())) == ("GB", "United Kingdom")
     assert rules.checked_operator(CIRCLE).operator_id == "XEDPI0000000001"
 
 
