@@ -186,7 +186,8 @@ class Next(msgspec.Struct, frozen=True):
 
 def next_step(one: Standing, now: datetime) -> Next:
     """The one thing to do next."""
-    over = now.astimezone(clock.zone()).date() > date(one.year, 12, 31)
+    year = one.year
+    over = now.astimezone(clock.zone()).date() > date(year, 12, 31)
     if not one.operator:
         return Next(
             "HMRC wants to know who the circle is. You need its platform operator ID and its tax reference.",
@@ -209,17 +210,22 @@ def next_step(one: Standing, now: datetime) -> Next:
             "Something has changed since HMRC was told. A new report tells what is new or puts it right.",
             act=f"/money/report/{one.year}/make", button="Make the next report",
         )  # fmt: skip
+    left = earning_missing(one)
     if one.sent:
-        return Next(f"HMRC has been told about {one.year}. There is nothing more to do.")
-    if earning_missing(one):
-        return Next(
-            "Not everyone who earned has told us what HMRC needs. Ring them first, if there is time.",
-            act=f"/money/report/{one.year}/make", button="Make the report",
-        )  # fmt: skip
-    return Next(
-        f"{one.year} is over. Make the report, and send it by 31 January {one.year + 1}.",
-        act=f"/money/report/{one.year}/make", button="Make the report",
-    )  # fmt: skip
+        if left:
+            return Next(
+                f"HMRC has been told about {year}, but not yet of {listed([worker.called for worker in left])}. Once they have "
+                "told us what it needs, a further report adds them."
+            )
+        return Next(f"HMRC has been told about {year}. There is nothing more to do.")
+    late = now.astimezone(clock.zone()).date() > date(year + 1, 1, 31)
+    due = f"It was due by 31 January {year + 1}, and HMRC may fine a platform for each day. Make it and send it now."
+    if not left:
+        words = due if late else f"{year} is over. Make the report, and send it by 31 January {year + 1}."
+    else:
+        ring = "Not everyone who earned has told us what HMRC needs."
+        words = f"{ring} {due}" if late else f"{ring} Ring them first, if there is time before 31 January {year + 1}."
+    return Next(words, act=f"/money/report/{year}/make", button="Make the report")
 
 
 def earning_missing(one: Standing) -> list[Asked]:

@@ -253,7 +253,8 @@ def _table(one: Standing) -> list[list[str]]:
         whole = total(of)
         rows.append(
             [
-                one.names.get(id_, ""), *(pounds(quarter.net_pence) for quarter in of), pounds(whole.fees_pence),
+                one.names.get(id_, ""), pounds(whole.net_pence), *(pounds(quarter.net_pence) for quarter in of),
+                pounds(whole.fees_pence),
                 pounds(whole.tax_pence), pounds(whole.reimbursed_pence), str(whole.visits),
             ]
         )  # fmt: skip

@@ -26,6 +26,7 @@ from eccoo_node.demo.seeding import Seeded
 from eccoo_node.escrow.actions import release, set_aside, top_up
 from eccoo_node.escrow.lines import Across
 from eccoo_node.federating.app import FederationApp
+from eccoo_node.hmrc import actions as hmrc
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import queries as links
@@ -37,6 +38,7 @@ from eccoo_node.rota.telling import tell
 from tests.support import make
 from tests.support.pair import Pair, PairNode
 from tests.support.plugins import DecidedPlugins, migrations_begun
+from tests.unit.hmrc.said import CIRCLE
 
 THURSDAY = datetime.fromisoformat("2026-11-26T09:00:00+00:00")
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -345,8 +347,11 @@ class World:
         things["decision_id"] = {"the decision": await fetch_value("SELECT id FROM decision")}
         things["stop"], things["kind"] = {"a later time": "two-days"}, {"a gift": "gift"}
         things["figure"] = {"a number": "weekly_day"}
-        things["year"] = {"this year": str(self.node.clock().year)}
-        things["report_id"] = {"a report": "1"}
+        tess, year = await self.actor("Tess"), self.node.clock().year
+        await hmrc.set_operator(tess, CIRCLE)
+        things["year"], self.theirs["year"] = {"": str(year)}, "1999"
+        (report,) = await hmrc.make_report(tess, year - 1)
+        things["report_id"], self.theirs["report_id"] = {"a report": str(report)}, "999999"
         for param, known in things.items():
             known["elsewhere"] = self.theirs.get(param, new_id())
         assert (await links.circle(self.pair.link_id)).name == "Todmorden circle"

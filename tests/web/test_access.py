@@ -60,7 +60,10 @@ _SAME_AGAIN = {
     "Harold’s gap to Osric",
 }
 # Reading someone else's record is an act, and leaves its trace in the audit: nowhere else.
-_AUDITED = {"/phone/{person_id}", "/money/circles/{link_id}/where"}
+_AUDITED = {
+    "/phone/{person_id}", "/money/circles/{link_id}/where", "/money/tax-details", "/money/told-hmrc",
+    "/money/report/{year}/copies/{person_id}",
+}  # fmt: skip
 
 
 def means(path: str, param: str) -> str:

@@ -2,12 +2,14 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 import pytest
 
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
-from eccoo_node.hmrc import actions, queries, rules
+from eccoo_node.hmrc import actions, queries, rules, say, xml
 from eccoo_node.hmrc.forms import Identity
+from eccoo_node.hmrc.reckoning import NOTHING, Quarter
 from eccoo_node.kernel.access import Actor, Hat
 from eccoo_node.kernel.errors import Forbidden, Invalid, NotFound
 from tests.support import make
@@ -141,3 +143,39 @@ def test_the_law_lets_a_platform_do_more_only_after_two_reminders_and_sixty_days
     assert not rules.patience_over(three[:2], first + timedelta(days=400))
     # Brought all at once by a facilitator, it was one asking.
     assert not rules.patience_over([first] * 3, first + timedelta(days=400))
+
+
+def test_the_year_says_what_to_do_next_on_each_day() -> None:
+    """Pure: a standing and a day give one sentence, and a button where there is something to press."""
+    wren = queries.Asked("w", "Wren", None)
+    told = queries.Asked("r", "Robin", datetime(2026, 11, 1, tzinfo=UTC))
+    earned = {"w": (Quarter(5100, 900, 0, 0, 1), *NOTHING[1:]), "r": (Quarter(100), *NOTHING[1:])}
+    made = queries.Report(
+        7, 2026, 1, "DPI401", "", None, True, CIRCLE, xml.Doc("OECD1", "x"), datetime(2027, 1, 3, tzinfo=UTC), ""
+    )
+    sent = msgspec.structs.replace(made, outcome="sent", reference="H", on_day=date(2027, 1, 3))
+    start = queries.Standing(2026, CIRCLE, [told, wren], {}, earned, [], False, True, 0)
+    all_told = msgspec.structs.replace(start, workers=[told])
+
+    def next_(one: queries.Standing, day: date) -> tuple[str, str]:
+        step = say.next_step(one, datetime(day.year, day.month, day.day, 0, 30, tzinfo=UTC))
+        return step.words, step.button
+
+    december, january, february = date(2026, 12, 31), date(2027, 1, 1), date(2027, 2, 1)
+    nobody = msgspec.structs.replace(start, operator=None)
+    assert next_(nobody, december)[1] == "Write down the circle’s details"
+    assert next_(start, december) == ("One person has yet to tell us what HMRC needs.", "")
+    assert next_(all_told, december)[0].startswith("Nothing to do now.")
+    assert next_(start, january)[0].endswith("Ring them first, if there is time before 31 January 2027.")
+    assert next_(all_told, january) == (
+        "2026 is over. Make the report, and send it by 31 January 2027.",
+        "Make the report",
+    )
+    assert next_(all_told, february)[0].startswith("It was due by 31 January 2027")
+    assert next_(msgspec.structs.replace(all_told, reports=[made]), january)[1] == "See report 1"
+    assert next_(msgspec.structs.replace(start, reports=[sent]), january)[0].startswith(
+        "HMRC has been told about 2026, but not yet of Wren."
+    )
+    assert next_(msgspec.structs.replace(all_told, reports=[sent]), january)[1] == ""
+    changed = msgspec.structs.replace(all_told, reports=[sent], differs=True)
+    assert next_(changed, february)[1] == "Make the next report"

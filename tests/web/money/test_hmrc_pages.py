@@ -119,7 +119,7 @@ async def test_a_treasurer_goes_from_the_details_to_the_copies(circle: Circle, b
     assert "In 2026, one worker earned £51 here. Two people have yet to tell us what HMRC needs." in said
     assert "What workers told us, by 31 December 2026 Two people to go 0 of 2 have told us" in said
     assert "Wren Asked on 23 November 2026; a facilitator has yet to tell them" in said
-    assert "Wren £0 £0 £0 £51 £9 £0 £3.60 1" in said
+    assert "Wren £51 £0 £0 £0 £51 £9 £0 £3.60 1" in said
     assert acts(page) == []
     node.clock.set(JANUARY)
     tess = await browser_of(circle.books.treasurer.person_id)
