@@ -70,6 +70,7 @@ class Asked(msgspec.Struct, frozen=True):
     told_at: datetime | None
     asked: tuple[datetime, ...] = ()
     reached: tuple[datetime, ...] = ()
+    died: bool = False
 
 
 # ---------------------------------------------------------------- what workers told
@@ -114,12 +115,13 @@ async def is_paid(person_id: str) -> bool:
 
 
 async def workers(earning: Iterable[str] = ()) -> list[Asked]:
-    """Everyone who is paid here now, and these others, by name. Not those who have died, who can't be asked."""
+    """Everyone who is paid here now, and these others, by name. Of those who have died only the others."""
     now, others = clock.now(), sorted(set(earning))
     rows = await fetch(
-        "SELECT p.id, p.called, (SELECT MAX(d.told_at) FROM tax_details d WHERE d.person_id = p.id) FROM person p "
-        f"WHERE p.standing <> 'died' AND (p.id IN ({marks(others)}) OR p.id IN (SELECT h.person_id FROM hat h "
-        f"LEFT JOIN worker w ON w.person_id = h.person_id WHERE {_PAID})) ORDER BY p.called, p.id",
+        "SELECT p.id, p.called, (SELECT MAX(d.told_at) FROM tax_details d WHERE d.person_id = p.id), "
+        f"p.standing FROM person p WHERE p.id IN ({marks(others)}) OR (p.standing <> 'died' AND p.id IN "
+        f"(SELECT h.person_id FROM hat h LEFT JOIN worker w ON w.person_id = h.person_id WHERE {_PAID})) "
+        "ORDER BY p.called, p.id",
         *others, now, now,
     )  # fmt: skip
     asked: dict[str, list[datetime]] = {}
@@ -131,7 +133,14 @@ async def workers(earning: Iterable[str] = ()) -> list[Asked]:
         if done:
             reached.setdefault(person_id, []).append(as_time(done) or now)
     return [
-        Asked(row[0], row[1], as_time(row[2]), tuple(asked.get(row[0], ())), tuple(reached.get(row[0], ())))
+        Asked(
+            row[0],
+            row[1],
+            as_time(row[2]),
+            tuple(asked.get(row[0], ())),
+            tuple(reached.get(row[0], ())),
+            row[3] == "died",
+        )
         for row in rows
     ]
 

@@ -125,6 +125,8 @@ class Step(msgspec.Struct, frozen=True):
 
 def asked(one: Asked) -> str:
     """Whether and when someone was asked."""
+    if one.died:
+        return "Has died, and is asked no more"
     if not one.asked:
         return "Will be asked today"
     times = count(len(one.asked), "time")
@@ -235,7 +237,7 @@ def earning_missing(one: Standing) -> list[Asked]:
 
 def patience(one: Standing, now: datetime) -> str:
     """What the law lets a platform do about whoever has been asked enough; empty while there is nobody."""
-    names = [worker.called for worker in one.missing if rules.patience_over(worker.reached, now)]
+    names = [worker.called for worker in one.missing if not worker.died and rules.patience_over(worker.reached, now)]
     if not names:
         return ""
     return (

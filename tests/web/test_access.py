@@ -42,6 +42,7 @@ _PARAM = re.compile(r"{(\w+)}")
 _MEANS = {"/cover/": {"offer_id": "cover_offer"}, "/roles/": {"offer_id": "role_id"}}
 _ALONE = {
     "token": {"made up": "x" * 43}, "path": {"made up": "x"}, "after": {"the beginning": "0"}, "rest": {"made up": "x"},
+    "year": {"": "2026"},
 }  # fmt: skip
 # Where nothing but a whole form comes as far as the question who may.
 _FORMS = {

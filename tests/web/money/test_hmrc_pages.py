@@ -15,7 +15,7 @@ from eccoo_node.members import queries as members
 from eccoo_node.members.sign_in import start_writing_down
 from tests.support import make
 from tests.support.node import Node
-from tests.unit.hmrc.said import COMPANY, WREN
+from tests.unit.hmrc.said import CIRCLE, COMPANY, WREN
 from tests.web.money.conftest import Circle, SignIn
 from tests.web.money.test_money_pages import acts, text
 
@@ -191,6 +191,17 @@ async def test_asked_three_times_over_sixty_days_the_treasurer_reads_what_the_la
     said = text(await tess.get("/money/report/2027"))
     assert "Robin and Wren were asked, and reminded twice, over more than 60 days. The law now lets a platform" in said
     assert "Nothing here does either by itself." in said
+    # Whoever has died is asked no more; what they earned can be told without them.
+    await earns(circle, 300)
+    async with write():
+        await fetch("UPDATE person SET standing = 'died' WHERE id = ?", circle.books.worker)
+    await actions.set_operator(circle.books.treasurer, CIRCLE)
+    node.clock.set(JANUARY + timedelta(days=366))
+    tess = await browser_of(circle.books.treasurer.person_id)
+    said = text(await tess.get("/money/report/2027"))
+    assert "Make it without Wren" in said
+    assert "Wren Has died, and is asked no more" in said
+    assert "Robin was asked, and reminded twice" in said
 
 
 async def fetch_done() -> None:
