@@ -34,6 +34,7 @@ from eccoo_node.expenses import lines as expense_lines
 from eccoo_node.federating import pulls, sender
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.federating.wire import Wire
+from eccoo_node.hmrc import asking as hmrc_asking
 from eccoo_node.kernel.circle import circle_bound
 from eccoo_node.kernel.clock import Clock, clock_bound, offset_clock, zone_bound
 from eccoo_node.kernel.errors import Broken
@@ -43,8 +44,8 @@ from eccoo_node.kernel.settings import Settings
 from eccoo_node.links import identity
 from eccoo_node.links import names as link_names
 from eccoo_node.members.sign_in import resume
-from eccoo_node.payouts import todo as payout_todo
 from eccoo_node.papers import due as papers_due
+from eccoo_node.payouts import todo as payout_todo
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.rota import lines as rota_lines
 from eccoo_node.rota import payout_news
@@ -65,10 +66,22 @@ log = structlog.get_logger("app")
 
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
 DOMAINS = (
-    "members", "governance", "agreements", "escrow", "payouts", "links", "teams", "rota", "expenses", "cover", "papers", "federating", "admin",
+    "members", "governance", "agreements", "escrow", "payouts", "links", "teams", "rota", "expenses", "cover", "papers", "hmrc", "federating", "admin",
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
-WORKING = (cover_letters, cover_lines, expense_lines, link_names, papers_due, payout_news, payout_todo, pulls, rota_lines, sender)
+WORKING = (
+    cover_letters,
+    cover_lines,
+    expense_lines,
+    hmrc_asking,
+    link_names,
+    papers_due,
+    payout_news,
+    payout_todo,
+    pulls,
+    rota_lines,
+    sender,
+)
 MAX_API_BODY = 1024 * 1024
 
 Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]

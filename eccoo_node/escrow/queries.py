@@ -177,6 +177,11 @@ async def newest_bookings(column: Literal["l.payer_id", "l.worker_id"], ids: lis
     return [_booking(row) for row in rows]
 
 
+async def bookings_where(where: str, *params: Any) -> list[Booking]:
+    """Lines by a condition on `line l`, oldest first; for other reads of the books."""
+    return [_booking(row) for row in await fetch(f"{_LINE} WHERE {where} ORDER BY l.id", *params)]
+
+
 async def all_bookings() -> dict[int, Booking]:
     """Every line by its id. For `ledger verify`."""
     return {found.id: found for found in map(_booking, await fetch(_LINE))}

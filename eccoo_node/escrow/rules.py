@@ -74,6 +74,11 @@ def _reads_books(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can look into the books."
 
 
+@access.rule("money.export")
+def _takes_books(actor: Actor, thing: Thing) -> bool | str:
+    return actor.is_node() or keeps_books(actor) or "Only the circle’s treasurer can take the books elsewhere."
+
+
 @access.rule("money.see_payer")
 def _reads_of_payer(actor: Actor, thing: Thing) -> bool | str:
     """Whoever pays, whose support it pays for, and whoever speaks for either about money."""

@@ -68,6 +68,9 @@ SENTENCES = {
     "not_sure": "We can’t be sure that someone is coming{to} {day}. Please ring.",
     "gap_again": "{who_then} can’t come{to} {day} after all.",
     "not_after_all": "Someone who offered to come{to} {day} can’t after all. We are still asking.",
+    # what HMRC is told
+    "tax_details": "Can you tell us your tax details? HMRC asks us for them by 31 December.",
+    "tax_copy": "Here is what we told HMRC about what you earned.",
     # for a facilitator
     "talk": "{Person} would like to talk about the visit {day}.",
     "another_time": "{Person} would like another time for the visit {day}.",
@@ -116,6 +119,8 @@ _PATHS = {
     "payout_back": "/money/where-to",
     "payout_back_ring": "/money/details/{about}",
     "batch_approved": "/money/payouts/{about}",
+    "tax_details": "/money/tax-details",
+    "tax_copy": "/money/told-hmrc",
     "asked_away": "/requests/{about}",
     "chosen": "/coming/{about}",
     "not_chosen": "/coming/{about}",

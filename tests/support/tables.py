@@ -21,6 +21,7 @@ DOMAINS = (
     "expenses",
     "cover",
     "papers",
+    "hmrc",
     "federating",
     "admin",
     "web",

@@ -28,20 +28,22 @@ from eccoo_node.escrow.actions import release, set_aside, top_up
 from eccoo_node.escrow.lines import Across
 from eccoo_node.escrow.treasury import finders_fee
 from eccoo_node.federating.app import FederationApp
+from eccoo_node.hmrc import actions as hmrc
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members.session_reads import session_actor
 from eccoo_node.members.tables import Face, HatOffer, SafeContact, Session
+from eccoo_node.papers.actions import make_invoice
 from eccoo_node.payouts import actions as payouts
 from eccoo_node.payouts import giving
-from eccoo_node.papers.actions import make_invoice
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota.telling import tell
 from tests.support import make
 from tests.support.pair import Pair, PairNode
 from tests.support.plugins import DecidedPlugins, migrations_begun
+from tests.unit.hmrc.said import CIRCLE
 
 THURSDAY = datetime.fromisoformat("2026-11-26T09:00:00+00:00")
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -359,6 +361,10 @@ class World:
         things["figure"] = {"a number": "weekly_day"}
         things["reference"] = {"Edith’s visit": "visit:" + self.visits["Edith’s planned"]}
         await self._payouts()
+        tess, year = await self.actor("Tess"), self.node.clock().year
+        await hmrc.set_operator(tess, CIRCLE)
+        (report,) = await hmrc.make_report(tess, year - 1)
+        things["report_id"], self.theirs["report_id"] = {"a report": str(report)}, "999999"
         for param, known in things.items():
             known["elsewhere"] = self.theirs.get(param, new_id())
         assert (await links.circle(self.pair.link_id)).name == "Todmorden circle"
