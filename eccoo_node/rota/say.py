@@ -247,9 +247,8 @@ def not_paid(one: NotPaid, reader: Reader, now: datetime) -> str:
 def what_is_missing(one: NotPaid, reader: Reader) -> str:
     """What the reader can do about it."""
     if one.mine_pence:
-        itself = "it is paid for by itself" if len(one.visits) == 1 else "they are paid for by themselves"
         by = clock.say_day(one.first.starts_at, clock.zone())
-        return f"Please pay in {pounds(one.mine_pence)} more, for {by}. Then {itself}."
+        return f"Please pay in {pounds(one.mine_pence)} more, by {by}. Nothing else is needed."
     told = names(p.called for p in one.pays if p.payer_person_id != reader.id)
     return f"{told} pays, and has been told. Nobody has called it off." if told else "Nobody has called it off."
 

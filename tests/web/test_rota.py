@@ -103,10 +103,10 @@ async def test_a_week_is_days_down_with_whoever_comes(walk: Walk) -> None:
     week = await edith.get("/week")
     assert week.text == (
         "23 to 29 November Your week The week before The week after "
-        "Monday 23 November today S Sol 9am to 10am Breakfast and a wash is coming "
+        "Monday 23 November today S Sol 9am to 10am Breakfast and a wash is coming set aside "
         "Tuesday 24 November No visits Wednesday 25 November No visits "
-        "Thursday 26 November W Wren 9am to 11am Getting up and breakfast is coming "
-        "Friday 27 November W Wren 9am to 10am Breakfast and a wash is coming "
+        "Thursday 26 November W Wren 9am to 11am Getting up and breakfast is coming set aside "
+        "Friday 27 November W Wren 9am to 10am Breakfast and a wash is coming set aside "
         "Saturday 28 November T Tomasz 2pm to 3pm Company is coming Sunday 29 November No visits Your team"
     ).replace("S Sol 9am to 10am", "S Sol 10am to 11am")
     nonsense = await edith.get("/week?from=next")

@@ -376,7 +376,10 @@ class HomeController(Controller):
         visits = await rota.coming_up(reader.id, now, by=own)
         faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})
         searches = await lists.searches_for([reader.id]) if says.cover else {}
-        entries = [(say.of_day(v.starts_at, now), entry(v, reader, faces, now, searches.get(v.id))) for v in visits]
+        entries = [
+            (say.of_day(v.starts_at, now), entry(v, reader, faces, now, searches.get(v.id), _unpaid(v, reader)))
+            for v in visits
+        ]
         teams = (
             []
             if actor.acting_for
@@ -393,6 +396,12 @@ class HomeController(Controller):
             own_team=own_team, whose=say.whose(reader.called) if actor.acting_for else "Your",
             books=actor.wears("treasurer") and not actor.acting_for, node=actor.wears("admin") and not actor.acting_for,
         )  # fmt: skip
+
+
+def _unpaid(visit: Visit, reader: Reader) -> str:
+    """For whoever comes, because they choose whether they do; to the person and whoever pays the page says it above."""
+    short = reader.comes(visit) and say.waits_for_money(visit) and visit.unpaid_at is not None
+    return say.money_state(visit, None) if short else ""
 
 
 def _teams(actor: Actor, teams: list[tuple[str, PersonCard]]) -> list[dict[str, Any]]:

@@ -55,9 +55,7 @@ async def test_a_visit_the_week_and_home_say_plainly_what_is_paid_for(
     assert "£40 more is needed, for two visits. These visits take place all the same." in page
     assert "Ada: two visits, the first on Wednesday at 9am. £40 more is needed. Please ring Ada." in page
     home = text(await ada.get("/home"))
-    assert (
-        "Two visits are not paid for yet Please pay in £40 more, for Wednesday 2 December. Then they are paid" in home
-    )
+    assert "Two visits are not paid for yet Please pay in £40 more, by Wednesday 2 December. Nothing else" in home
     assert "See how to pay in" in home
     assert "Not paid for yet Ada: two visits, the first on Wednesday at 9am." in text(await helper.get("/home"))
     assert "Some visits to Ada are not paid for yet, the first of them on Wednesday at 9am." in text(
