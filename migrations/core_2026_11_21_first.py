@@ -731,7 +731,7 @@ STATEMENTS = {
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('asking', 'wants_payer', 'telling', 'coming', 'ended'))
 )""",
-        """CREATE TABLE "receipt" (
+        """CREATE TABLE "expense_photo" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "expense_id" VARCHAR(36) NOT NULL REFERENCES "expense" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "media_type" VARCHAR(32) NOT NULL,
@@ -863,6 +863,7 @@ STATEMENTS = {
         """CREATE INDEX "expense_by_payer_id" ON "expense" ("payer_id")""",
         """CREATE INDEX "expense_by_person_id_agreed_at" ON "expense" ("person_id", "agreed_at")""",
         """CREATE INDEX "expense_by_worker_id_agreed_at" ON "expense" ("worker_id", "agreed_at")""",
+        """CREATE UNIQUE INDEX "expense_photo_one_expense_id" ON "expense_photo" ("expense_id")""",
         """CREATE UNIQUE INDEX "face_one_person_id" ON "face" ("person_id")""",
         """CREATE INDEX "form_sent_by_sent_at" ON "form_sent" ("sent_at")""",
         """CREATE UNIQUE INDEX "form_sent_one_key" ON "form_sent" ("key")""",
@@ -913,7 +914,6 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "plugin_state_one_name" ON "plugin_state" ("name")""",
         """CREATE INDEX "posting_by_account_id" ON "posting" ("account_id")""",
         """CREATE INDEX "posting_by_entry_id" ON "posting" ("entry_id")""",
-        """CREATE UNIQUE INDEX "receipt_one_expense_id" ON "receipt" ("expense_id")""",
         """CREATE UNIQUE INDEX "safe_contact_one_person_id_channel" ON "safe_contact" ("person_id", "channel")""",
         """CREATE INDEX "said_by_visit_id" ON "said" ("visit_id")""",
         """CREATE INDEX "session_by_person_id" ON "session" ("person_id")""",
@@ -1703,7 +1703,7 @@ STATEMENTS = {
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('asking', 'wants_payer', 'telling', 'coming', 'ended'))
 )""",
-        """CREATE TABLE "receipt" (
+        """CREATE TABLE "expense_photo" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "expense_id" VARCHAR(36) NOT NULL REFERENCES "expense" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "media_type" VARCHAR(32) NOT NULL,
@@ -1835,6 +1835,7 @@ STATEMENTS = {
         """CREATE INDEX "expense_by_payer_id" ON "expense" ("payer_id")""",
         """CREATE INDEX "expense_by_person_id_agreed_at" ON "expense" ("person_id", "agreed_at")""",
         """CREATE INDEX "expense_by_worker_id_agreed_at" ON "expense" ("worker_id", "agreed_at")""",
+        """CREATE UNIQUE INDEX "expense_photo_one_expense_id" ON "expense_photo" ("expense_id")""",
         """CREATE UNIQUE INDEX "face_one_person_id" ON "face" ("person_id")""",
         """CREATE INDEX "form_sent_by_sent_at" ON "form_sent" ("sent_at")""",
         """CREATE UNIQUE INDEX "form_sent_one_key" ON "form_sent" ("key")""",
@@ -1885,7 +1886,6 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "plugin_state_one_name" ON "plugin_state" ("name")""",
         """CREATE INDEX "posting_by_account_id" ON "posting" ("account_id")""",
         """CREATE INDEX "posting_by_entry_id" ON "posting" ("entry_id")""",
-        """CREATE UNIQUE INDEX "receipt_one_expense_id" ON "receipt" ("expense_id")""",
         """CREATE UNIQUE INDEX "safe_contact_one_person_id_channel" ON "safe_contact" ("person_id", "channel")""",
         """CREATE INDEX "said_by_visit_id" ON "said" ("visit_id")""",
         """CREATE INDEX "session_by_person_id" ON "session" ("person_id")""",

@@ -60,7 +60,7 @@ _SAME_AGAIN = {
     "Harold’s gap to Osric",
 }
 # Reading someone else's record is an act, and leaves its trace in the audit: nowhere else.
-_AUDITED = {"/phone/{person_id}", "/money/circles/{link_id}/where"}
+_AUDITED = {"/phone/{person_id}", "/money/circles/{link_id}/where", "/expenses/{expense_id}/receipt"}
 
 
 def means(path: str, param: str) -> str:
@@ -326,7 +326,7 @@ def test_whatever_says_yes_or_no_is_asked_somewhere(walk: Walk) -> None:
     assert set(door.doors()) - rules == set()
     assert pages - rules == {guards.PUBLIC, guards.SIGNED_IN}
     # A list of what may be read asks the one, line by line; a visit's page the other: whether it says where.
-    assert rules - set(door.doors()) - pages == {"money.see_payer", "rota.see_where"}
+    assert rules - set(door.doors()) - pages == {"money.see_payer", "rota.see_where", "expenses.see_own_receipt"}
 
 
 def test_a_tick_at_someone_elses_visit_is_refused_and_changes_nothing(walk: Walk) -> None:
