@@ -162,6 +162,8 @@ def to_whom(row: Row) -> str:
     line = row.line
     if line.state == "returned":
         return f"{pounds(line.returned_pence)} came back"
+    if row.told.bought and line.state == "set_aside":
+        return f"up to {pounds(line.set_aside_pence)}"
     parts = [f"{pounds(line.worker_pence)} to the worker"] if line.worker_pence else []
     if line.circles_pence:
         parts.append(f"{pounds(line.circles_pence)} to the circle{'s' if line.link_id else ''}")
@@ -177,6 +179,8 @@ def for_worker(row: Row) -> str:
     line = row.line
     if line.state == "disputed":
         return f"{pounds(line.worker_pence)} is yours, and part of it is in question"
+    if row.told.bought and line.state == "set_aside":
+        return f"up to {pounds(line.set_aside_pence)}"
     return pounds(line.worker_pence)
 
 

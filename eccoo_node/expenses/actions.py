@@ -11,7 +11,7 @@ from eccoo_node.escrow.rules import is_public
 from eccoo_node.expenses import queries, rules
 from eccoo_node.expenses.queries import Expense
 from eccoo_node.expenses.tables import Expense as ExpenseRow
-from eccoo_node.expenses.tables import PlanAllows, Receipt
+from eccoo_node.expenses.tables import ExpensePhoto, PlanAllows
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
@@ -135,9 +135,9 @@ async def say_cost(
         )  # fmt: skip
     now = clock.now()
     if photo:
-        await fetch("DELETE FROM receipt WHERE expense_id = ?", expense_id)
+        await fetch("DELETE FROM expense_photo WHERE expense_id = ?", expense_id)
         data = base64.b64encode(photo).decode()
-        await insert(Receipt(expense_id=expense_id, media_type="image/webp", data=data, made_at=now))
+        await insert(ExpensePhoto(expense_id=expense_id, media_type="image/webp", data=data, made_at=now))
     person = await members.person(one.person_id)
     at = settles_at(now, clock.zone(), by_post=person.channel == "post")
     shown = "paper" if paper and not photo else "photo"

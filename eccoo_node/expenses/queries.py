@@ -157,12 +157,12 @@ async def receipt(actor: Actor, expense_id: str) -> tuple[str, str] | None:
 
 
 async def photo(expense_id: str) -> tuple[str, str] | None:
-    row = await fetch_one("SELECT media_type, data FROM receipt WHERE expense_id = ?", expense_id)
+    row = await fetch_one("SELECT media_type, data FROM expense_photo WHERE expense_id = ?", expense_id)
     return (row[0], row[1]) if row else None
 
 
 async def has_photo(expense_id: str) -> bool:
-    return await fetch_one("SELECT id FROM receipt WHERE expense_id = ?", expense_id) is not None
+    return await fetch_one("SELECT id FROM expense_photo WHERE expense_id = ?", expense_id) is not None
 
 
 class Pays(msgspec.Struct, frozen=True):

@@ -24,7 +24,8 @@ def sentence(one: Expense, reader: Reader, now: datetime) -> str:
     if one.state == "questioned":
         waits = one.claimed_pence - one.right_pence
         gone = f" {pounds(one.right_pence)} went to {worker}." if one.right_pence else ""
-        return f"{pounds(waits)} waits until you have both been heard.{gone}"
+        both = "you have both" if reader.id in {one.person_id, one.worker_id} else "both have"
+        return f"{pounds(waits)} waits until {both} been heard.{gone}"
     if one.state == "back":
         return f"All {pounds(one.ceiling_pence)} went back. Nothing was paid."
     rest = one.ceiling_pence - one.paid_pence

@@ -50,7 +50,7 @@ class Expense(Table, tablename="expense"):
     ended_at = moment(null=True)
 
 
-class Receipt(Table, tablename="receipt"):
+class ExpensePhoto(Table, tablename="expense_photo"):
     """The photo of a receipt as base64, drawn anew, apart from the rows that every page reads."""
 
     id = key()
@@ -72,7 +72,7 @@ class PlanAllows(Table, tablename="plan_allows"):
     recorded_at = moment()
 
 
-TABLES = [Expense, Receipt, PlanAllows]
+TABLES = [Expense, ExpensePhoto, PlanAllows]
 
 extras.one_of("expense", "state", STATES)
 extras.one_of("expense", "shown", SHOWN)
@@ -83,7 +83,7 @@ extras.index("expense", "person_id", "agreed_at")
 extras.index("expense", "worker_id", "agreed_at")
 extras.index("expense", "payer_id")
 extras.index("expense", "line")
-extras.unique("receipt", "expense_id")
+extras.unique("expense_photo", "expense_id")
 extras.append_only("plan_allows")
 extras.check("plan_allows", "rests_on <> ''")
 extras.index("plan_allows", "payer_id", "recorded_at")

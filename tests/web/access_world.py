@@ -27,6 +27,7 @@ from eccoo_node.escrow import treasury
 from eccoo_node.escrow.actions import release, set_aside, top_up
 from eccoo_node.escrow.lines import Across
 from eccoo_node.escrow.treasury import finders_fee
+from eccoo_node.expenses import actions as expenses
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.hmrc import actions as hmrc
 from eccoo_node.kernel.access import NODE, Actor
@@ -108,6 +109,7 @@ SECRETS = {
     "where Harold lives": "3 Nutclough Lane",
     "the way in to Harold": "Ring twice 9902",
     "who comes to Harold": "Wendell",
+    "what is bought for Edith": "Liver salts",
     "whom one goes to in another circle": "9 Far Side",
 }
 
@@ -338,6 +340,7 @@ class World:
             )
             for called in both
         }
+        await self._bought()
         things["role_id"], things["link_id"] = {}, {"the link": self.pair.link_id}
         # The newest news of a visit is the one that stands.
         self.node.clock.move(timedelta(minutes=1))
@@ -392,6 +395,33 @@ class World:
                 await payouts.file_batch(tess, things["batch_id"][name])
         things["bank_file"] = {"the batch’s list": "csv"}
         things["payment_id"] = {"a payment": await fetch_value("SELECT id FROM payout_payment WHERE state = 'sent'")}
+    async def _bought(self) -> None:
+        """Something was bought for each, and waits for an answer; and someone offers Edith terms."""
+        things, found = self.things, self.things.setdefault("expense_id", {})
+        for called, worker in (("Edith", "Wren"), ("Harold", "Wendell")):
+            own = self.people[called]
+            payer = await fetch_value("SELECT id FROM payer WHERE person_id = ?", own)
+            await top_up(await self.actor("Tess"), payer, 500, key=f"shopping {called}")
+            purpose = SECRETS["what is bought for Edith"] if called == "Edith" else "Stamps"
+            found[f"{called}’s"] = await expenses.agree(
+                await self.actor(called),
+                person_id=own,
+                worker_id=self.people[worker],
+                purpose=purpose,
+                ceiling_pence=500,
+            )
+            await expenses.say_cost(
+                await self.actor(worker), expense_id=found[f"{called}’s"], cost_pence=450, photo=b"drawn"
+            )
+        offer = await agree_terms(
+            await self.actor("Pell"), person_id=self.people["Edith"], worker_id=self.people["Pell"], rate_pence=2900
+        )
+        things["terms_id"] = {"Pell’s offer to Edith": offer.id}
+        async with write():
+            await fetch("UPDATE payer SET fund = 'direct_payment' WHERE person_id = ?", self.people["Harold"])
+        things["payer_id"] = {
+            "Harold’s": await fetch_value("SELECT id FROM payer WHERE person_id = ?", self.people["Harold"])
+        }
 
     async def _plugin(self) -> None:
         """Gatherings is switched on, and there is one."""

@@ -72,6 +72,7 @@ _AUDITED = {
     "/money/told-hmrc",
     "/money/report/{year}/copies/{person_id}",
 }
+_AUDITED = {"/phone/{person_id}", "/money/circles/{link_id}/where", "/expenses/{expense_id}/receipt"}
 
 
 def means(path: str, param: str) -> str:
@@ -337,7 +338,7 @@ def test_whatever_says_yes_or_no_is_asked_somewhere(walk: Walk) -> None:
     assert set(door.doors()) - rules == set()
     assert pages - rules == {guards.PUBLIC, guards.SIGNED_IN}
     # A list of what may be read asks the one, line by line; a visit's page the other: whether it says where.
-    assert rules - set(door.doors()) - pages == {"money.see_payer", "rota.see_where"}
+    assert rules - set(door.doors()) - pages == {"money.see_payer", "rota.see_where", "expenses.see_own_receipt"}
 
 
 def test_a_tick_at_someone_elses_visit_is_refused_and_changes_nothing(walk: Walk) -> None:

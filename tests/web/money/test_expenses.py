@@ -110,7 +110,7 @@ async def test_what_is_no_photo_is_refused_and_nothing_is_kept(circle: Circle, b
     boundary = {"content-type": "multipart/form-data; boundary=b"}
     for body in (b"", b"--b\r\n", b"--b\r\nx\r\n\r\n--b--", b"x" * 100):
         assert (await wren.http.post(path, content=body, headers=boundary)).status_code in {400, 403}
-    assert await fetch_value("SELECT COUNT(*) FROM receipt") == 0
+    assert await fetch_value("SELECT COUNT(*) FROM expense_photo") == 0
     # What is more than was agreed is said, and asked for anew.
     await wren.get(path)
     await upload(wren, path, picture("WEBP"), cost="17.20")
