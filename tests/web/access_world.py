@@ -395,6 +395,7 @@ class World:
                 await payouts.file_batch(tess, things["batch_id"][name])
         things["bank_file"] = {"the batch’s list": "csv"}
         things["payment_id"] = {"a payment": await fetch_value("SELECT id FROM payout_payment WHERE state = 'sent'")}
+
     async def _bought(self) -> None:
         """Something was bought for each, and waits for an answer; and someone offers Edith terms."""
         things, found = self.things, self.things.setdefault("expense_id", {})
