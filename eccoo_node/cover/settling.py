@@ -31,7 +31,8 @@ async def answered(happened: Happened) -> None:
 @events.on("visit.questioned")
 async def questioned(happened: Happened) -> None:
     """The person says that nobody came, or that something was wrong."""
-    await confirm_visit(NODE, visit_id=happened.subject_id, how=happened.payload["answer"], minutes=0)
+    minutes = int(happened.payload["minutes"])
+    await confirm_visit(NODE, visit_id=happened.subject_id, how=happened.payload["answer"], minutes=minutes)
 
 
 @door("cover.confirm_visit")

@@ -25,7 +25,6 @@ def keeps_books(actor: Actor) -> bool:
 
 @access.rule(
     "money.top_up",
-    "money.resolve",
     "money.reverse",
     "money.receive",
     "money.match",
@@ -42,7 +41,6 @@ def keeps_books(actor: Actor) -> bool:
     "money.gateway_paid",
     "money.finders_fee",
     "money.write_off",
-    "money.claw_back",
     "money.share_applied",
     "money.share_allotted",
     "money.share_withdrawn",
@@ -76,6 +74,8 @@ def _decides_schedule(actor: Actor, thing: Thing) -> bool | str:
     "money.release",
     "money.pay_cancelled",
     "money.dispute",
+    "money.resolve",
+    "money.claw_back",
     "money.owe",
     "money.owe_back",
 )

@@ -37,6 +37,15 @@ SENTENCES = {
     "taken_after_all": "The visit{to} {day} is to be paid after all. Its money is set aside again.",
     "released": "The visit{to} {day} is settled, and the money is yours.",
     "say_how_it_went": "How did it go{to_with} {day}?",
+    # the money of a visit
+    "money_question": "Something about the money for the visit{to} {day} is in question. You can answer.",
+    "money_split": "A split is proposed for the part that is in question, of the visit{to} {day}. It needs your yes.",
+    "money_settled": "What was in question about the visit{to} {day} is settled.",
+    "money_to_ring": "Nobody has answered about the money for the visit{to} {day}. Please ring both.",
+    "money_to_decide": "Both have been heard about the money for the visit{to} {day}. Someone has to decide.",
+    "money_waits": "Part of the money for the visit{to} {day} waits. It says nothing about anybody.",
+    "money_goes_on": "The money for the visit{to} {day} does not wait any more.",
+    "pause_ends": "A sum that waits is to be looked at again. It is about the visit{to} {day}.",
     # looking for someone else
     "asked": "Can you come{to} {day}?",
     "offer": "Someone offers to come{to} {day}.",
@@ -73,6 +82,14 @@ SENTENCES = {
 _PATHS = {
     "gap": "/visits/{visit}",
     "how_did_it_go": "/visits/{visit}/answer",
+    "money_question": "/visits/{visit}/money",
+    "money_split": "/visits/{visit}/money",
+    "money_settled": "/visits/{visit}/money",
+    "money_waits": "/visits/{visit}/money",
+    "money_goes_on": "/visits/{visit}/money",
+    "money_to_ring": "/money/questions/{about}",
+    "money_to_decide": "/money/questions/{about}",
+    "pause_ends": "/money/waits",
     "say_how_it_went": "/visits/{visit}/went",
     "asked": "/visits/{visit}/asked",
     "offer": "/visits/{visit}/choose",
@@ -111,6 +128,7 @@ TO_DO = (
     "talk",
     "another_time",
     "not_paid_for",
+    "money_to_ring",
     "not_sure_away",
     "too_late_ring_away",
 )
@@ -119,7 +137,7 @@ OF_COVER = frozenset(
     {"asked", "offer", "nobody_near", "costs_more", "someone_else", "filled", "closed", "no_news", "not_after_all"}
 )
 # What is said to a facilitator in confidence, which may be about the very worker.
-IN_CONFIDENCE = frozenset({"talk", "another_time", "differ", "something_wrong", "please_ask"})
+IN_CONFIDENCE = frozenset({"talk", "another_time", "differ", "something_wrong", "please_ask", "money_to_ring"})
 ABOUT_ELSEWHERE = frozenset(code for code, words in SENTENCES.items() if "there}" in words)
 
 

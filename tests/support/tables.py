@@ -17,6 +17,7 @@ DOMAINS = (
     "links",
     "teams",
     "rota",
+    "disputes",
     "cover",
     "federating",
     "admin",

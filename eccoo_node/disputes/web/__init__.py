@@ -1,0 +1,3 @@
+"""The pages of money that is in question."""
+
+CONTROLLERS: list[type] = []
