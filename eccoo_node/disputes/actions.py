@@ -239,7 +239,7 @@ async def propose(act: Act, *, question_id: str, sum_pence: int, words: str = ""
     await open_one(one)
     if one.stands == "waiting":
         raise Conflict("The visit is not confirmed yet. Once it is, this part waits and can be split.", "not_yet")
-    given = rules.split(sum_pence, one.fee_pence, one.travel_pence)
+    given = rules.split(sum_pence, one.fee_pence, one.travel_pence, field="sum")
     side = _side(act.actor, thing)
     await _write_split(one, side, act.actor.person_id, given)
     await step(

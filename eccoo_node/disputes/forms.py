@@ -29,6 +29,14 @@ class SplitForm(msgspec.Struct):
     SAY: ClassVar[dict[str, str]] = {"amount": "Write a sum, such as 12 or 17.50."}
 
 
+class ProposeForm(msgspec.Struct):
+    """A split that is proposed, where another sum may be on the page."""
+
+    sum: _Sum
+    with_it: _Words = ""
+    SAY: ClassVar[dict[str, str]] = {"sum": "Write a sum, such as 12 or 17.50."}
+
+
 class AgreeForm(msgspec.Struct):
     """Which split was on the page."""
 
@@ -38,6 +46,16 @@ class AgreeForm(msgspec.Struct):
 class WordsForm(msgspec.Struct):
     words: _Words
     SAY: ClassVar[dict[str, str]] = {"words": "Please write a few words."}
+
+
+class NoteForm(msgspec.Struct):
+    note: _Words
+    SAY: ClassVar[dict[str, str]] = {"note": "Please write a few words."}
+
+
+class AsideForm(msgspec.Struct):
+    interest: _Words
+    SAY: ClassVar[dict[str, str]] = {"interest": "Say in a few words what part you have in this."}
 
 
 class PauseForm(msgspec.Struct):

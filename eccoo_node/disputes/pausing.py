@@ -25,6 +25,7 @@ from eccoo_node.rota.telling import tell
 
 LONGEST = timedelta(days=28)
 REMINDED = timedelta(days=2)
+LOOKED_AT = timedelta(days=60)
 
 
 async def leads() -> set[str]:
@@ -89,9 +90,7 @@ async def pause(act: Act, *, line: str, amount_pence: int, until: date, spoke_up
         )  # fmt: skip
     if type(amount_pence) is not int or amount_pence <= 0:
         raise Invalid("Write a sum above £0.", "bad_amount", field="amount")
-    most = pausing.could_give_pence(found)
-    if not (found.held_pence or found.disputed_pence):
-        most = min(most, await pausing.ready_pence(found.worker_id))
+    most = await _most(found)
     if not most:
         raise Conflict("Nothing of this is left to wait: it has been paid out.", "gone")
     if amount_pence > most:
@@ -188,30 +187,44 @@ async def _remind(payload: dict[str, str]) -> datetime | None:
 
 
 class Could(msgspec.Struct, frozen=True):
-    """A line of which something may wait: what it may still give its worker."""
+    """A line of which something may wait: what it has given its worker and not sent, or may still give."""
 
     reference: str
     amount_pence: int
-    worker_called: str
-    person_called: str
-    starts_at: datetime
-    ends_at: datetime
+    visit: Visit
 
 
 @door("safeguarding.look")
-async def look(act: Act, *, visit_id: str) -> Could | None:
-    """What of one visit's money could wait. Reading it is an act; the person is not named in it, so that it never stands
-    among what somebody who speaks for them reads of who looked."""
-    visit = await visits.visit(visit_id)
-    act.allow(Thing("pause", visit.id, visit.person_id, worker_id=visit.worker_id or ""))
-    _unnamed(act)
-    found = await books.find(visit.line) if visit.line else None
-    if found is None or found.origin != "held" or found.link_id:
-        return None
-    return Could(
-        found.reference, pausing.could_give_pence(found), visit.worker_called or "", visit.person_called,
-        visit.starts_at, visit.ends_at,
-    )  # fmt: skip
+async def look(act: Act, *, name: str) -> list[Could]:
+    """The visits of the last two months that somebody of this name made or had, the newest first, as far as their money
+    can still wait. Reading it is an act; nobody is named in it, so that it never stands among what somebody who speaks
+    for them reads of who looked."""
+    act.allow(Thing("pause"))
+    wanted = {card.id for card in await members.find_people(name)} - {act.actor.person_id} if name.strip() else set()
+    found = [
+        visit
+        for visit in await visits.visits(
+            "v.line <> '' AND v.cover_circle = '' AND v.starts_at > ? AND v.starts_at <= ?",
+            clock.now() - LOOKED_AT,
+            clock.now(),
+            limit=2000,
+        )
+        if wanted & {visit.person_id, visit.worker_id} and act.actor.person_id not in {visit.person_id, visit.worker_id}
+    ][-20:]
+    lines = await books.bookings(*[visit.line for visit in found])
+    could = []
+    for visit in reversed(found):
+        amount = await _most(lines[visit.line])
+        if amount:
+            could.append(Could(visit.line, amount, visit))
+    return could
+
+
+async def _most(found: Booking) -> int:
+    most = pausing.could_give_pence(found)
+    if found.held_pence or found.disputed_pence:
+        return most
+    return min(most, await pausing.ready_pence(found.worker_id))
 
 
 async def waiting(actor: Actor) -> list[tuple[Paused, Visit]]:

@@ -116,6 +116,11 @@ async def open_for(person_id: str) -> list[Question]:
     return [_question(row) for row in rows]
 
 
+async def any_open() -> bool:
+    """Whether anything at all is in question."""
+    return await fetch_one("SELECT id FROM money_question WHERE state = 'open' LIMIT 1") is not None
+
+
 async def parties(questions: Sequence[Question]) -> dict[str, frozenset[str]]:
     """Who has a part in each question, by its id: the two sides and the payer, whoever raised it, the team, whoever
     speaks for any of them, and who said so themselves. Four statements, however many questions there are."""
@@ -231,7 +236,8 @@ async def newest_split(question_id: str) -> Split | None:
     if row is None:
         return None
     yes = await fetch("SELECT side FROM split_yes WHERE split_id = ?", row[0])
-    return Split(*row, frozenset(one[0] for one in yes))
+    id_, side, by_id, fee, travel, at = row
+    return Split(id_, side, by_id, fee, travel, at, frozenset(one[0] for one in yes))
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -85,7 +85,7 @@ async def note(act: Act, *, question_id: str, words: str) -> None:
     one = await queries.lock_question(question_id)
     act.allow(await queries.thing(one))
     if not words.strip():
-        raise Invalid("Please write a few words.", "empty", field="words")
+        raise Invalid("Please write a few words.", "empty", field="note")
     await insert(QuestionNote(question_id=one.id, by_id=act.actor.person_id, at=clock.now(), words=words.strip()))
 
 
@@ -96,7 +96,9 @@ async def step_aside(act: Act, *, question_id: str, words: str) -> None:
     act.allow(Thing("question", one.id))
     await actions.open_one(one)
     if not words.strip():
-        raise Invalid("Say in a few words what part you have in this. Neither side reads it.", "empty", field="words")
+        raise Invalid(
+            "Say in a few words what part you have in this. Neither side reads it.", "empty", field="interest"
+        )
     row = Interest(question_id=one.id, person_id=act.actor.person_id, at=clock.now(), words=words.strip())
     if await insert_once(row):
         await actions.step(one.id, role_of(act.actor), act.actor.person_id, "aside")

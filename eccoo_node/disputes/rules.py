@@ -174,11 +174,11 @@ def missing(
     return more
 
 
-def split(sum_pence: int, fee_pence: int, travel_pence: int) -> tuple[int, int]:
+def split(sum_pence: int, fee_pence: int, travel_pence: int, *, field: str = "amount") -> tuple[int, int]:
     """A sum for the worker, as fee and travel in the proportion in which they are in question. Raises Invalid."""
     whole = fee_pence + travel_pence
     if type(sum_pence) is not int or not 0 <= sum_pence <= whole:
-        raise Invalid(f"Write a sum from £0 to {pounds(whole)}.", "bad_amount", field="amount")
+        raise Invalid(f"Write a sum from £0 to {pounds(whole)}.", "bad_amount", field=field)
     fee, travel = share_out(sum_pence, [fee_pence, travel_pence])
     return fee, travel
 

@@ -70,5 +70,5 @@ async def test_what_was_wrong_is_read_back_without_a_promise_to_ring(walk: Walk)
     assert await read(phone, path, f"{path}?said=wrong") == []
     done = await phone.press(await phone.get(path), "Record Edith’s answer", answer="no")
     assert done.text.startswith(
-        "Read this back to Edith: Thank you. The money stays where it is until this is put right."
+        "The visit Read this back to Edith: Thank you. Only the part in question waits."
     )

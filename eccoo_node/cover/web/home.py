@@ -10,6 +10,7 @@ from litestar import Controller, Response, get
 from eccoo_node.cover import lists, queries
 from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.web.week import entry
+from eccoo_node.disputes import queries as questions
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
 from eccoo_node.members import queries as members
@@ -261,6 +262,19 @@ async def for_payer(searches: dict[str, lists.Search], reader: Reader, now: date
     return found
 
 
+async def for_question(reader: Reader, now: datetime) -> list[Item]:
+    """Money of the reader's visits that is in question, and waits for their answer."""
+    return [
+        Item(
+            3, f"Something about the money for the visit {say.on_day(one.starts_at, now)} is in question",
+            "You can say yes to what is proposed, or propose something else.", f"/visits/{one.visit_id}/money",
+            "See what is in question", "waiting",
+        )
+        for one in await questions.open_for(reader.id)
+        if reader.mode != "speaks" or one.worker_id != reader.id
+    ]  # fmt: skip
+
+
 class Desk(msgspec.Struct, frozen=True):
     """What a facilitator does today: whom to tell, where nobody is coming, what was said."""
 
@@ -324,6 +338,8 @@ class HomeController(Controller):
         to_pay = {s.visit_id: s for s in await lists.searches_to_pay(reader.id)} if says.pays else {}
         items = [item for item, _ in await waiting({reader.id: says}, reader, now, to_pay)]
         items += await for_payer(to_pay, reader, now)
+        if own or says.pays:
+            items += await for_question(reader, now)
         if not actor.acting_for:
             items += await for_speaker(actor, reader, now, to_pay)
         if reader.writes or (not actor.acting_for and actor.wears("worker", "volunteer")):
@@ -347,6 +363,8 @@ class HomeController(Controller):
             news=await news_lines(reader, now, says), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
             greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now),
             own_team=own_team, whose=say.whose(reader.called) if actor.acting_for else "Your",
+            helps=bool(not actor.acting_for and actor.wears("treasurer", "convenor", "facilitator") and await questions.any_open()),
+            leads=actor.wears("safeguarding") and not actor.acting_for,
             books=actor.wears("treasurer") and not actor.acting_for, node=actor.wears("admin") and not actor.acting_for,
         )  # fmt: skip
 

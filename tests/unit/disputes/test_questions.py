@@ -135,7 +135,8 @@ async def test_what_is_missing_is_paid_by_the_yes_of_whoever_pays(node: Node) ->
     assert await them.agree("Bill", one)
     assert (await them.sums())["2200"] == -2550 * 2
     line = await books.line(f"visit:{second}:more:{one.id[-8:]}")
-    assert line is not None and line.worker_pence == 1275
+    assert line is not None
+    assert line.worker_pence == 1275
 
 
 async def test_whoever_pays_asks_before_the_visit_is_confirmed_and_that_part_alone_waits(node: Node) -> None:

@@ -146,14 +146,19 @@ async def test_what_the_lead_looked_at_names_nobody_in_the_record_of_who_looked(
     them = await cast(node)
     visit = await them.went()
     lea = await them.be("Lea")
-    found = await pausing.look(lea, visit_id=visit)
-    assert found is not None
-    assert found.amount_pence == 2910
+    assert [(one.reference, one.amount_pence) for one in await pausing.look(lea, name="wren")] == [
+        (f"visit:{visit}", 2910)
+    ]
+    assert await pausing.look(lea, name=" ") == []
     one = await pausing.pause(lea, line=f"visit:{visit}", amount_pence=1, until=day_after(9), spoke_up=False)
     await pausing.end(lea, pause_id=one)
     rows = await fetch("SELECT action, person_id FROM audit WHERE action LIKE 'safeguarding.%' ORDER BY id")
-    assert [tuple(row) for row in rows] == [(f"safeguarding.{act}", "") for act in ("look", "pause", "end")]
-    assert await refused(pausing.look(await them.be("Fay"), visit_id=visit), Forbidden) == "forbidden"
+    assert [tuple(row) for row in rows] == [(f"safeguarding.{act}", "") for act in ("look", "look", "pause", "end")]
+    assert await refused(pausing.look(await them.be("Fay"), name="Wren"), Forbidden) == "forbidden"
     # A lead who is the person, the worker or whoever pays has a part in it.
     await make.hat(them.ids["Ada"], await make.circle(), "safeguarding")
-    assert await refused(pausing.look(await them.be("Ada"), visit_id=visit), Forbidden) == "forbidden"
+    assert await pausing.look(await them.be("Ada"), name="Wren") == []
+    asking = pausing.pause(
+        await them.be("Ada"), line=f"visit:{visit}", amount_pence=1, until=day_after(9), spoke_up=False
+    )
+    assert await refused(asking, Forbidden) == "forbidden"
