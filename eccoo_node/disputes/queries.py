@@ -116,6 +116,34 @@ async def open_for(person_id: str) -> list[Question]:
     return [_question(row) for row in rows]
 
 
+class PaidVisit(msgspec.Struct, frozen=True):
+    """A visit whose money somebody has to do with."""
+
+    id: str
+    person_called: str
+    worker_called: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+async def paid_visits(actor: Actor, since: datetime) -> list[PaidVisit]:
+    """The visits since then whose money the reader has to do with, from either side, the newest first."""
+    subject = actor.acting_for or actor.person_id
+    rows = await fetch(
+        "SELECT v.id, p.called, COALESCE(w.called, ''), v.starts_at, v.ends_at, v.person_id, v.team_id, "
+        "COALESCE(v.worker_id, ''), COALESCE(y.payer_person_id, '') FROM visit v JOIN person p ON p.id = v.person_id "
+        "LEFT JOIN person w ON w.id = v.worker_id LEFT JOIN payer y ON y.id = v.payer_id "
+        "WHERE v.state IN ('said', 'settled') AND v.line <> '' AND v.cover_circle = '' AND v.starts_at > ? "
+        f"AND (v.person_id = ? OR v.worker_id = ? OR y.payer_person_id = ?) ORDER BY v.starts_at DESC, v.id LIMIT {SHOWN}",
+        since, subject, subject, subject,
+    )  # fmt: skip
+    return [
+        PaidVisit(*list(row)[:5])
+        for row in rows
+        if access.may(actor, "disputes.agree", Thing("visit", row[0], row[5], row[6], row[7], row[8]))
+    ]
+
+
 async def any_open() -> bool:
     """Whether anything at all is in question."""
     return await fetch_one("SELECT id FROM money_question WHERE state = 'open' LIMIT 1") is not None

@@ -121,7 +121,9 @@ def split(one: Question, line: Booking, found: Split) -> str:
     worker = who(one, "worker")
     if one.stands == "waiting":
         return ""
-    by = f"{who(one, found.side)} proposes {pounds(found.sum_pence)} of {pounds(one.whole_pence)} for {worker}."
+    by = f"{who(one, found.side)} proposes {pounds(found.sum_pence)} of the {pounds(one.whole_pence)} for {worker}."
+    if one.stands != "more" and not found.sum_pence:
+        by = f"{who(one, found.side)} proposes that all of it goes back."
     comes = outcome(one, line, found)
     if one.stands == "paid":
         if not comes.back_pence:
@@ -130,7 +132,7 @@ def split(one: Question, line: Booking, found: Split) -> str:
     parts = [f"{pounds(comes.worker_pence)} goes to {worker}"] if comes.worker_pence else []
     parts += [f"{pounds(comes.circle_pence)} to the circle"] if comes.circle_pence else []
     parts += [f"{pounds(comes.back_pence)} goes back"] if comes.back_pence else []
-    return f"{by} Then {names(parts)}." if parts else by
+    return f"{by} Then {names(parts)}." if comes.worker_pence or comes.circle_pence else by
 
 
 def waits(one: Question) -> str:
@@ -144,6 +146,14 @@ def waits(one: Question) -> str:
     if turn is None:
         return f"Both have been heard. Someone of the circle decides, by {day(one.next_at)}."
     return f"It waits for {turn}. If nothing comes by {day(one.next_at)}, a facilitator rings."
+
+
+def rest(one: Question) -> str:
+    """What follows when whoever asked lets it rest."""
+    worker = who(one, "worker")
+    if one.stands == "apart":
+        return f"Then it goes to {worker} and the circle, as if nobody had asked."
+    return "Then nothing is in question any more."
 
 
 def ended(one: Question) -> str:
@@ -162,8 +172,8 @@ def paused(until: datetime) -> str:
 def may_decide(found: list[Keeper], second: bool, asked_instead: list[Keeper]) -> str:
     """Who decides; and where nobody is left, who can be asked to find someone."""
     if found:
-        role = "the convenor, because the treasurer has a part in it" if second else "the treasurer"
-        return f"{names([one.called for one in found], 'or')} decides: {role}."
+        role = "convenor, because the treasurer has a part in it" if second else "treasurer"
+        return f"{names([one.called for one in found], 'or')} decides, as {role}."
     other = names([one.called for one in asked_instead], "or")
     return "Everyone who could decide this has a part in it. " + (
         f"{other} can ask someone else of the circle to be its treasurer for this."

@@ -345,6 +345,11 @@ class World:
         things["decision_id"] = {"the decision": await fetch_value("SELECT id FROM decision")}
         things["stop"], things["kind"] = {"a later time": "two-days"}, {"a gift": "gift"}
         things["figure"] = {"a number": "weekly_day"}
+        # Harold says that it was shorter: a part of that visit is in question.
+        harold = await self.actor("Harold")
+        await rota.answer_visit(harold, visit_id=self.visits["Harold’s said"], answer="partly", minutes=60)
+        things["question_id"] = {"Harold’s question": await fetch_value("SELECT id FROM money_question")}
+        things["pause_id"] = {}
         for param, known in things.items():
             known["elsewhere"] = self.theirs.get(param, new_id())
         assert (await links.circle(self.pair.link_id)).name == "Todmorden circle"

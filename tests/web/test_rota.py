@@ -171,7 +171,9 @@ async def test_something_was_wrong_reaches_a_facilitator_and_holds_the_money(wal
     page = await edith.press(page, "Send my answer", answer="wrong")
     assert "Only the part in question waits until you have been heard. Are you in danger? Ring 999" in page.text
     done = await edith.press(page, "Send my answer", words="She was very late")
-    assert done.text.startswith("The visit Thank you. Fay has been told and will ring. Only the part in question waits.")
+    assert done.text.startswith(
+        "The visit Thank you. Fay has been told and will ring. Only the part in question waits."
+    )
     fay = await walk.a.read_as("Fay")
     home = await fay.get("/home")
     assert "Someone needs you Edith said that something was not right with the visit today at 9am." in home.text

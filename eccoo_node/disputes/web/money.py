@@ -1,5 +1,6 @@
 """The page of one visit's money: what is in question, what went at once, what happens next; and saying yes to a split."""
 
+from datetime import timedelta
 from typing import Any
 
 from litestar import Controller, Response, get, post
@@ -9,7 +10,7 @@ from eccoo_node.disputes import actions, pausing, queries, rules, say
 from eccoo_node.disputes.forms import AgreeForm, ProposeForm, RaiseForm, WordsForm
 from eccoo_node.disputes.queries import Question
 from eccoo_node.escrow import queries as books
-from eccoo_node.kernel import access
+from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import parse_pounds, pounds
 from eccoo_node.rota import queries as visits
@@ -22,6 +23,7 @@ from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import Page, redirect
 
 MAY_ASK = {"settled", "said"}
+LOOKED_BACK = timedelta(days=60)
 
 
 def steps_of(one: Question, found: list[queries.Step]) -> list[dict[str, str]]:
@@ -34,11 +36,25 @@ class VisitMoneyController(Controller):
 
     include_in_schema = False
 
+    @get("/money/ask", opt={"action": "signed_in"})
+    async def which(self, request: AnyRequest) -> Response[Any]:
+        """Which visit is it about? Only those whose money the reader has to do with."""
+        found = await queries.paid_visits(actor_of(request), clock.now() - LOOKED_BACK)
+        cards = [
+            {
+                "path": f"/visits/{one.id}/money", "title": clock.say_when(one.starts_at, one.ends_at, clock.zone()),
+                "words": f"{one.worker_called or 'Someone'}, for {one.person_called}",
+            }
+            for one in found
+        ]  # fmt: skip
+        return await show(request, "disputes/which.html", cards=cards)
+
     async def _visit(self, request: AnyRequest, visit_id: str) -> tuple[Visit, Any]:
         """The visit and its thing with the payer, for whoever may read its sums. Raises NotFound."""
         visit = await visits.visit(visit_id)
         thing = await visits.thing_of(visit, payer=True)
-        if not access.may(actor_of(request), "disputes.agree", thing):
+        comes_instead = bool(visit.cover_circle) and rules.side_of(actor_of(request), thing) == "worker"
+        if comes_instead or not access.may(actor_of(request), "disputes.agree", thing):
             raise NotFound()
         return visit, thing
 
