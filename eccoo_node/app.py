@@ -30,6 +30,8 @@ from eccoo_node.cover import lines as cover_lines
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
 from eccoo_node.db.migrate import migrate, pending
+from eccoo_node.disputes import actions as questions
+from eccoo_node.disputes import pausing
 from eccoo_node.federating import pulls, sender
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.federating.wire import Wire
@@ -63,7 +65,7 @@ DOMAINS = (
     "members", "governance", "agreements", "escrow", "links", "teams", "rota", "disputes", "cover", "federating", "admin",
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
-WORKING = (cover_letters, cover_lines, link_names, pulls, rota_lines, sender)
+WORKING = (cover_letters, cover_lines, link_names, pausing, pulls, questions, rota_lines, sender)
 MAX_API_BODY = 1024 * 1024
 
 Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]

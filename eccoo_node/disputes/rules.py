@@ -81,11 +81,6 @@ def _propose(actor: Actor, thing: Thing) -> bool | str:
     return deals_with_money(actor, thing) or _helps(actor, thing)
 
 
-@rule("disputes.see")
-def _see(actor: Actor, thing: Thing) -> bool | str:
-    return deals_with_money(actor, thing) or _helps(actor, thing) is True
-
-
 @rule("disputes.help", "disputes.note")
 def _helps(actor: Actor, thing: Thing) -> bool | str:
     """A facilitator, the treasurer, and the convenor where no treasurer is free. Nobody who has a part in it: is paid from
