@@ -30,6 +30,8 @@ from eccoo_node.cover import lines as cover_lines
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
 from eccoo_node.db.migrate import migrate, pending
+from eccoo_node.disputes import actions as questions
+from eccoo_node.disputes import pausing
 from eccoo_node.expenses import lines as expense_lines
 from eccoo_node.federating import pulls, sender
 from eccoo_node.federating.app import FederationApp
@@ -66,22 +68,14 @@ log = structlog.get_logger("app")
 
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
 DOMAINS = (
-    "members", "governance", "agreements", "escrow", "payouts", "links", "teams", "rota", "expenses", "cover", "papers", "hmrc", "federating", "admin",
+    "members", "governance", "agreements", "escrow", "payouts", "links", "teams", "rota", "expenses", "disputes", "cover",
+    "papers", "hmrc", "federating", "admin",
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
-    cover_letters,
-    cover_lines,
-    expense_lines,
-    hmrc_asking,
-    link_names,
-    papers_due,
-    payout_news,
-    payout_todo,
-    pulls,
-    rota_lines,
-    sender,
-)
+    cover_letters, cover_lines, expense_lines, hmrc_asking, link_names, papers_due, pausing, payout_news, payout_todo,
+    pulls, questions, rota_lines, sender,
+)  # fmt: skip
 MAX_API_BODY = 1024 * 1024
 
 Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]

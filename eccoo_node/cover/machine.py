@@ -216,7 +216,7 @@ async def _ask_how_it_went(act: Act, request: Request, state: wire.RequesterStat
             await rota.worker_said(act, visit, claim.outcome, claim.minutes)
         if spoken:
             # The person spoke first: nothing is left to ask them.
-            how = "said_so" if spoken.answer in {"yes", "partly"} else spoken.answer
+            how = "said_so" if spoken.answer in {"yes", "partly"} or spoken.minutes else spoken.answer
             await rota.stop_asking(visit.id)
             await weigh(act, request, claim, how, spoken.minutes)
 

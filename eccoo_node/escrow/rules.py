@@ -36,7 +36,6 @@ def keeps_books(actor: Actor) -> bool:
 
 @access.rule(
     "money.top_up",
-    "money.resolve",
     "money.reverse",
     "money.receive",
     "money.match",
@@ -54,7 +53,6 @@ def keeps_books(actor: Actor) -> bool:
     "money.gateway_paid",
     "money.finders_fee",
     "money.write_off",
-    "money.claw_back",
     "money.share_applied",
     "money.share_allotted",
     "money.share_withdrawn",
@@ -99,6 +97,8 @@ def _decides_schedule(actor: Actor, thing: Thing) -> bool | str:
     "money.release",
     "money.pay_cancelled",
     "money.dispute",
+    "money.resolve",
+    "money.claw_back",
     "money.owe",
     "money.owe_back",
 )

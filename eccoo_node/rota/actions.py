@@ -15,9 +15,10 @@ from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import price_pence
 from eccoo_node.members import queries as members
 from eccoo_node.record.door import Act, door
-from eccoo_node.rota import paying, queries
+from eccoo_node.rota import paying, queries, questions
 from eccoo_node.rota.paying import ToPay
 from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.questions import Question
 from eccoo_node.rota.rules import ASKED_AGAIN, ASKED_AROUND, late, settles_at
 from eccoo_node.rota.tables import Absence, Said
 from eccoo_node.rota.tables import Visit as VisitRow
@@ -252,11 +253,14 @@ async def worker_said(act: Act, visit: Visit, answer: str, minutes: int) -> None
 
 
 @door("rota.answer")
-async def answer_visit(act: Act, *, visit_id: str, answer: str, minutes: int | None = None, words: str = "") -> str:
+async def answer_visit(
+    act: Act, *, visit_id: str, answer: str, minutes: int | None = None, words: str = "", part: str = ""
+) -> str:
     """The person says whether it went ahead: yes, partly (with minutes), no, or something was wrong.
 
-    Yes and partly settle it; no and wrong keep the money where it is until a facilitator has helped. The person may
-    speak before the worker does. Returns the visit's new state.
+    Where both say the same it is settled. Else only the part in question waits and the rest goes at once: the minutes
+    that did not happen, the travel, or the whole (`part`, of something that was wrong). The person may speak before the
+    worker does. Returns the visit's new state.
     """
     visit = await queries.lock_visit(visit_id)
     act.allow(visit.thing)
@@ -265,26 +269,42 @@ async def answer_visit(act: Act, *, visit_id: str, answer: str, minutes: int | N
     if clock.now() < visit.starts_at:
         raise Conflict("You can answer once the visit has begun.", "too_early")
     length = clock.minutes_between(visit.starts_at, visit.ends_at)
-    if answer == "partly":
-        if minutes is None or not 0 < minutes < length:
-            raise Invalid(
-                f"Write how many minutes they were there, fewer than {length}.", "bad_minutes", field="minutes"
-            )
-    elif answer not in {"yes", "no", "wrong"}:
-        raise Invalid("Choose one answer.", "nothing_chosen", field="answer")
-    spoken = minutes if answer == "partly" and minutes else {"yes": length}.get(answer, 0)
+    if part == "travel" and visit.cover_circle:
+        part = "whole"  # Between circles a question is about the fee; its travel waits with the whole.
+    spoken = spoken_minutes(answer, part, minutes, length)
     await insert(
         Said(visit_id=visit.id, side="person", answer=answer, minutes=spoken, words=words,
              said_by=act.actor.person_id, via=act.actor.via, said_at=clock.now())
     )  # fmt: skip
-    if answer in {"no", "wrong"}:
-        await set_fields(visit.id, state="said", settles_at=None)
-        await jobs.cancel("rota.settle", visit.id)
+    worker = (await queries.said(visit_id)).get("worker")
+    # A worker who says no more than the person does is agreed with; one who has said nothing has yet to be heard.
+    agreed = visit.cover_circle or (worker is not None and worker.minutes <= spoken)
+    if answer == "yes" or (answer == "partly" and agreed):
+        await settle_visit(act, visit, spoken, how="said_so")
+        return "settled"
+    await stop_asking(visit.id)
+    if answer != "partly":
         await tell({f.person_id for f in await members.facilitators()}, visit.id, "something_wrong")
-        await act.tell("visit.questioned", "visit", visit.id, answer=answer)
-        return "said"
-    await settle_visit(act, visit, spoken, how="said_so")
-    return "settled"
+    if not visit.cover_circle:
+        asked = Question(part or ("whole" if answer == "no" else "minutes" if answer == "partly" else ""), spoken)
+        if not await questions.ask(act, visit, asked) and answer == "partly":
+            await settle_visit(act, visit, spoken, how="said_so")
+            return "settled"
+    await act.tell("visit.questioned", "visit", visit.id, answer=answer, minutes=spoken)
+    return "said"
+
+
+def spoken_minutes(answer: str, part: str, minutes: int | None, length: int) -> int:
+    """How long the person says it was. Raises Invalid for no answer, and for minutes that cannot be."""
+    if answer not in {"yes", "partly", "no", "wrong"} or part not in {"", "minutes", "travel", "whole"}:
+        raise Invalid("Choose one answer.", "nothing_chosen", field="answer")
+    if answer == "partly" or (answer == "wrong" and part == "minutes"):
+        if minutes is None or not 0 < minutes < length:
+            raise Invalid(
+                f"Write how many minutes they were there, fewer than {length}.", "bad_minutes", field="minutes"
+            )
+        return minutes
+    return length if answer == "yes" or part == "travel" else 0
 
 
 async def stop_asking(visit_id: str) -> None:
@@ -302,8 +322,9 @@ async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> Non
     if visit.worker_id and visit.line and not visit.cover_circle:
         length = clock.minutes_between(visit.starts_at, visit.ends_at)
         part = None if minutes == length else visit.fee_for(minutes)
-        given = await escrow.release(NODE, visit.line, f"release:{visit.line}", part_pence=part)
-        if given.returned_pence:
+        if not await questions.settle(act, visit, part):
+            await escrow.release(NODE, visit.line, f"release:{visit.line}", part_pence=part)
+        if part is not None:
             await jobs.add("rota.pay_again", visit.person_id, person=visit.person_id)
         await tell({visit.worker_id}, visit.id, "released")
     await act.tell("visit.settled", "visit", visit.id, minutes=minutes, how=how)

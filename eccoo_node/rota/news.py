@@ -54,6 +54,15 @@ SENTENCES = {
     "expense_agreed": "What was in question about a receipt is settled.",
     "expense_wrong": "Something is not right about a receipt. Please ring both.",
     "expense_ask": "Please ask about a receipt. It does not settle itself.",
+    # the money of a visit
+    "money_question": "Something about the money for the visit{to} {day} is in question. You can answer.",
+    "money_split": "A split is proposed for the part that is in question, of the visit{to} {day}. It needs your yes.",
+    "money_settled": "What was in question about the visit{to} {day} is settled.",
+    "money_to_ring": "Nobody has answered about the money for the visit{to} {day}. Please ring both.",
+    "money_to_decide": "Both have been heard about the money for the visit{to} {day}. Someone has to decide.",
+    "money_waits": "Part of the money for the visit{to} {day} waits. It says nothing about anybody.",
+    "money_goes_on": "The money for the visit{to} {day} does not wait any more.",
+    "pause_ends": "A sum that waits is to be looked at again. It is about the visit{to} {day}.",
     # looking for someone else
     "asked": "Can you come{to} {day}?",
     "offer": "Someone offers to come{to} {day}.",
@@ -100,6 +109,14 @@ SENTENCES = {
 _PATHS = {
     "gap": "/visits/{visit}",
     "how_did_it_go": "/visits/{visit}/answer",
+    "money_question": "/visits/{visit}/money",
+    "money_split": "/visits/{visit}/money",
+    "money_settled": "/visits/{visit}/money",
+    "money_waits": "/visits/{visit}/money",
+    "money_goes_on": "/visits/{visit}/money",
+    "money_to_ring": "/money/questions/{about}",
+    "money_to_decide": "/money/questions/{about}",
+    "pause_ends": "/money/waits",
     "say_how_it_went": "/visits/{visit}/went",
     **dict.fromkeys((code for code in SENTENCES if code.startswith("expense_")), "/expenses/{about}"),
     "asked": "/visits/{visit}/asked",
@@ -148,6 +165,7 @@ TO_DO = (
     "covered_unpaid",
     "expense_wrong",
     "expense_ask",
+    "money_to_ring",
     "not_sure_away",
     "too_late_ring_away",
     "payout_back_ring",
@@ -159,7 +177,7 @@ OF_COVER = frozenset(
     {"asked", "offer", "nobody_near", "costs_more", "someone_else", "filled", "closed", "no_news", "not_after_all"}
 )
 # What is said to a facilitator in confidence, which may be about the very worker.
-IN_CONFIDENCE = frozenset({"talk", "another_time", "differ", "something_wrong", "please_ask"})
+IN_CONFIDENCE = frozenset({"talk", "another_time", "differ", "something_wrong", "please_ask", "money_to_ring"})
 ABOUT_ELSEWHERE = frozenset(code for code, words in SENTENCES.items() if "there}" in words)
 
 

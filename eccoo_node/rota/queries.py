@@ -279,7 +279,8 @@ _NEWS = """SELECT t.id, t.person_id, p.called, p.phone, t.channel, t.news, t.abo
 # What family and those who spoke for the person were told stays theirs only while a yes does: it can be withdrawn, and
 # they are not told. What someone is told as a worker, a payer or a facilitator is not touched.
 _TAKEN_BACK = """t.news IN ('gap', 'gap_again', 'nobody_came', 'stopped', 'coming', 'how_did_it_go', 'offer', 'nobody_near', 'no_news',
- 'not_sure', 'not_after_all') AND t.person_id <> v.person_id AND t.person_id <> COALESCE(v.worker_id, '')
+ 'not_sure', 'not_after_all',
+ 'money_question', 'money_split', 'money_settled', 'money_waits', 'money_goes_on') AND t.person_id <> v.person_id AND t.person_id <> COALESCE(v.worker_id, '')
  AND (EXISTS (SELECT 1 FROM hat h WHERE h.person_id = t.person_id AND h.community_id = v.team_id AND h.role = 'family')
  OR EXISTS (SELECT 1 FROM speaks_for f WHERE f.speaker_id = t.person_id AND f.person_id = v.person_id))
  AND NOT EXISTS (SELECT 1 FROM speaks_for f WHERE f.speaker_id = t.person_id AND f.person_id = v.person_id

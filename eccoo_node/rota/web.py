@@ -109,6 +109,7 @@ class Answer(msgspec.Struct):
     answer: Literal["yes", "partly", "no", "wrong"]
     minutes: int | None = None
     words: str = ""
+    part: Literal["", "minutes", "travel", "whole"] = ""
     asked: bool = False
     SAY: ClassVar[dict[str, str]] = {
         "answer": "Choose one answer.",
@@ -245,20 +246,25 @@ class VisitController(Controller):
             if form.answer in {"partly", "wrong"} and not form.asked:
                 return redirect(request, f"/visits/{visit_id}/answer?said={form.answer}")
             said = form.answer if form.asked else ""
-            await actions.answer_visit(
-                actor, visit_id=visit_id, answer=form.answer, minutes=form.minutes, words=form.words
+            state = await actions.answer_visit(
+                actor, visit_id=visit_id, answer=form.answer, minutes=form.minutes, words=form.words, part=form.part
             )
         except (FormError, Invalid) as error:
             context = await around(request, visit.person_id) | await self._answer(request, visit, said)
             return form_error(request, "rota/answer.html", error, **context)
         reader = reader_of(request)
+        back = f"/visits/{visit_id}"
+        if state == "said" and visit.line and not visit.cover_circle:
+            # Whoever may only say how it went is not shown what it costs.
+            thing = await queries.thing_of(visit, payer=True)
+            back += "/money" if access.may(actor, "disputes.agree", thing) else ""
         if form.answer in {"no", "wrong"}:
             rings = await who_rings(request, visit.person_id)
-            money = f"The money stays where it is until {'then' if rings else 'this is put right'}."
-            notice = " ".join(part for part in ("Thank you.", rings, money) if part)
-            return redirect(request, f"/visits/{visit_id}", reader.read_back(notice))
+            notice = " ".join(part for part in ("Thank you.", rings, "Only the part in question waits.") if part)
+            return redirect(request, back, reader.read_back(notice))
         words = {"yes": "yes, as planned", "partly": f"{form.minutes} minutes"}[form.answer]
-        return redirect(request, f"/visits/{visit_id}", reader.read_back(f"Thank you. Your answer is: {words}."))
+        waits = f" The rest waits until {visit.who} has answered." if state == "said" and visit.who else ""
+        return redirect(request, back, reader.read_back(f"Thank you. Your answer is: {words}.{waits}"))
 
 
 class Bring(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ DOMAINS = (
     "teams",
     "rota",
     "expenses",
+    "disputes",
     "cover",
     "papers",
     "hmrc",

@@ -368,6 +368,11 @@ class World:
         await hmrc.set_operator(tess, CIRCLE)
         (report,) = await hmrc.make_report(tess, year - 1)
         things["report_id"], self.theirs["report_id"] = {"a report": str(report)}, "999999"
+        # Harold says that it was shorter: a part of that visit is in question.
+        harold = await self.actor("Harold")
+        await rota.answer_visit(harold, visit_id=self.visits["Harold’s said"], answer="partly", minutes=60)
+        things["question_id"] = {"Harold’s question": await fetch_value("SELECT id FROM money_question")}
+        things["pause_id"] = {}
         for param, known in things.items():
             known["elsewhere"] = self.theirs.get(param, new_id())
         assert (await links.circle(self.pair.link_id)).name == "Todmorden circle"

@@ -10,6 +10,7 @@ from litestar import Controller, Response, get
 from eccoo_node.cover import lists, queries
 from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.web.week import entry
+from eccoo_node.disputes import queries as questions
 from eccoo_node.expenses.waiting import waiting as waiting_costs
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
@@ -296,6 +297,19 @@ async def for_payouts(actor: Actor) -> list[Item]:
     return found
 
 
+async def for_question(reader: Reader, now: datetime) -> list[Item]:
+    """Money of the reader's visits that is in question, and waits for their answer."""
+    return [
+        Item(
+            3, f"Something about the money for the visit {say.on_day(one.starts_at, now)} is in question",
+            "You can say yes to what is proposed, or propose something else.", f"/visits/{one.visit_id}/money",
+            "See what is in question", "waiting",
+        )
+        for one in await questions.open_for(reader.id)
+        if reader.mode != "speaks" or one.worker_id != reader.id
+    ]  # fmt: skip
+
+
 class Desk(msgspec.Struct, frozen=True):
     """What a facilitator does today: whom to tell, where nobody is coming, what is not paid for yet, what was said."""
 
@@ -367,6 +381,8 @@ class HomeController(Controller):
         items += [
             Item(*msgspec.structs.astuple(one)) for one in await waiting_costs(actor, reader, now, pays=says.pays)
         ]
+        if own or says.pays:
+            items += await for_question(reader, now)
         if not actor.acting_for:
             items += await for_speaker(actor, reader, now, to_pay)
             items += await for_payouts(actor)
@@ -394,6 +410,8 @@ class HomeController(Controller):
             news=await news_lines(reader, now, says, helps=desk is not None), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
             greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now),
             own_team=own_team, whose=say.whose(reader.called) if actor.acting_for else "Your",
+            helps=bool(not actor.acting_for and actor.wears("treasurer", "convenor", "facilitator") and await questions.any_open()),
+            leads=actor.wears("safeguarding") and not actor.acting_for,
             books=actor.wears("treasurer") and not actor.acting_for, node=actor.wears("admin") and not actor.acting_for,
         )  # fmt: skip
 

@@ -207,6 +207,8 @@ class WeekController(Controller):
             told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
             them=faces.get(visit.person_id), who=entry(visit, reader, faces, now).person,
             may_answer=access.may(actor, "rota.answer", visit.thing) and not comes,
+            money_page=bool(visit.line) and visit.state in {"said", "settled"} and not visit.cover_circle
+            and access.may(actor, "disputes.agree", thing),
         )  # fmt: skip
 
     async def _elsewhere(self, request: AnyRequest, visit: Visit) -> Response[Any]:
