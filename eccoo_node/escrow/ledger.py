@@ -6,7 +6,7 @@ it, always in the order of `Account`, so that two writers of single entries neve
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -51,19 +51,48 @@ def body_hash(kind: str, body: dict[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode([kind, body], order="deterministic")).hexdigest()
 
 
-def digest(values: Sequence[Any], line_mark: str, found: Sequence[Posting]) -> str:
-    """The digest of an entry with its postings by the accounts' own names, and with the terms of its line.
+_encode = msgspec.json.Encoder().encode
 
-    So a renamed account or a line that was changed shows as well.
+
+def digest(values: Sequence[Any], mark: str, posted: Sequence[Any]) -> str:
+    """The digest of an entry: its columns as they are stored, the mark of its line, and what was posted.
+
+    `values` are those of `COLUMNS`, moments as `moment_text`; `posted` are the postings in the order in which they were
+    written, each as the three names of its account and an amount. So a renamed account or a line that was changed
+    shows as well.
     """
-    told = [value.isoformat() if isinstance(value, datetime) else value for value in values]
-    lines = sorted((account.code, account.holder, account.awaiting, amount) for account, amount in found)
-    return hashlib.sha256(msgspec.json.encode([told, line_mark, lines])).hexdigest()
+    return sealed(_encode((values, mark, posted)))
 
 
-def line_mark(named: Sequence[str], terms: Terms) -> str:
+def sealed(told: bytes) -> str:
+    return hashlib.sha256(told).hexdigest()
+
+
+def told(found: Sequence[Posting]) -> list[Any]:
+    """Postings as `digest` reads them."""
+    return [(msgspec.structs.astuple(account), amount) for account, amount in found]
+
+
+def moment_text(value: datetime) -> str:
+    """A moment as a digest has it, whichever engine keeps it: in UTC, and as SQLite stores it."""
+    return str(value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
+
+
+# The columns of a line that its mark covers: whose it is, and what was agreed.
+NAMED = ("reference", "origin", "payer_id", "person_id", "worker_id", "link_id", "funds")
+AGREED = (
+    "fee_pence", "travel_pence", "payer_add_bps", "worker_deduct_bps", "home_share_bps", "cancelled_bears", "vat_bps",
+    "employed", "arrears",
+)  # fmt: skip
+
+
+def line_mark(named: Sequence[str], terms: Terms, arrears: bool) -> str:
     """Whose line it is and what was agreed, as a digest that every entry of the line covers."""
-    return hashlib.sha256(msgspec.json.encode([named, terms])).hexdigest()
+    agreed = (
+        terms.fee_pence, terms.travel_pence, terms.payer_add_bps, terms.worker_deduct_bps, terms.home_share_bps,
+        int(terms.cancelled_bears), terms.vat_bps, int(terms.employed), int(arrears),
+    )  # fmt: skip
+    return sealed(_encode((named, agreed)))
 
 
 async def already(kind: str, key: str, body: dict[str, Any]) -> int | None:
@@ -109,14 +138,20 @@ _INSERT = (
 _INSERT_POSTINGS = "INSERT INTO posting (entry_id, account_id, amount_pence) VALUES "
 
 
-async def _write(act: Act, draft: Draft, found: list[Posting]) -> Posted:
+def _row(act: Act, draft: Draft, found: Sequence[Posting]) -> tuple[Any, ...]:
+    """The values of `COLUMNS` for an entry written now, and its digest."""
     at = clock.now().replace(microsecond=0)
-    values = (
-        at, (draft.effective_at or at).replace(microsecond=0), draft.kind, draft.key,
-        body_hash(draft.kind, draft.body), act.id, draft.line_id, draft.fee_pence, draft.travel_pence,
-        draft.free_fee_pence, draft.reverses_id,
+    effective_at = (draft.effective_at or at).replace(microsecond=0)
+    rest = (
+        draft.kind, draft.key, body_hash(draft.kind, draft.body), act.id, draft.line_id, draft.fee_pence,
+        draft.travel_pence, draft.free_fee_pence, draft.reverses_id,
     )  # fmt: skip
-    rows = await fetch(_INSERT, *values, digest(values, draft.line_mark, found))
+    values = (moment_text(at), moment_text(effective_at), *rest)
+    return (at, effective_at, *rest, digest(values, draft.line_mark, told(found)))
+
+
+async def _write(act: Act, draft: Draft, found: list[Posting]) -> Posted:
+    rows = await fetch(_INSERT, *_row(act, draft, found))
     if not rows:
         before = await already(draft.kind, draft.key, draft.body)
         if before is None:
@@ -156,18 +191,10 @@ async def post_many(act: Act, drafts: Sequence[tuple[Draft, Sequence[Leg]]]) -> 
     Each balance is changed once, by the sum of them, so none may go where a single entry would have been refused
     halfway: the caller has reckoned that. Raises Conflict where a key was used in the meantime.
     """
-    at = clock.now().replace(microsecond=0)
     postings = [rules.postings(legs) for _, legs in drafts]
     if any(rules.spare_cash_change(found) < 0 for found in postings):
         raise ValueError("entries that spend what is spare are posted one by one")
-    rows = []
-    for (draft, _), found in zip(drafts, postings, strict=True):
-        values = (
-            at, (draft.effective_at or at).replace(microsecond=0), draft.kind, draft.key,
-            body_hash(draft.kind, draft.body), act.id, draft.line_id, draft.fee_pence, draft.travel_pence,
-            draft.free_fee_pence, draft.reverses_id,
-        )  # fmt: skip
-        rows.append((*values, digest(values, draft.line_mark, found)))
+    rows = [_row(act, draft, found) for (draft, _), found in zip(drafts, postings, strict=True)]
     written = await insert_many(
         f"entry ({', '.join(COLUMNS)}, digest)", rows, "ON CONFLICT DO NOTHING RETURNING id, key"
     )
@@ -268,7 +295,7 @@ async def lock_bank() -> None:
 
 
 def chained(head: str, digest_: str) -> str:
-    return hashlib.sha256(f"{head}{digest_}".encode()).hexdigest()
+    return sealed(f"{head}{digest_}".encode())
 
 
 # On PostgreSQL a smaller id may be committed after a larger one, by as many as are under way at once; the chain

@@ -173,7 +173,7 @@ async def open_lines(opening: Sequence[Opening]) -> list[Booking]:
             new.across.link_id if new.across else "", one.terms, one.state, new.arrears, sharing.funds_mark(one.funds),
         ))  # fmt: skip
     await ledger.insert_many(
-        f"line_state (line_id, {', '.join(_STATE)})", [(one.id, *msgspec.structs.astuple(one.state)) for one in found]
+        f"line_state (line_id, {', '.join(STATE)})", [(one.id, *msgspec.structs.astuple(one.state)) for one in found]
     )
     await ledger.insert_many(
         "line_fund (line_id, payer_id, amount_pence, arrears)",
@@ -193,12 +193,12 @@ def draft_for(found: Booking, kind: str, key: str, body: dict[str, Any]) -> Draf
 
 
 # The columns of `line_state` are named as the fields of a State.
-_STATE = tuple(f"{name}" for name in State.__struct_fields__)
+STATE = tuple(f"{name}" for name in State.__struct_fields__)
 
 
 async def keep(found: Booking, state: State) -> None:
     await fetch(
-        f"UPDATE line_state SET {', '.join(f'{name} = ?' for name in _STATE)} WHERE line_id = ?",
+        f"UPDATE line_state SET {', '.join(f'{name} = ?' for name in STATE)} WHERE line_id = ?",
         *msgspec.structs.astuple(state),
         found.id,
     )

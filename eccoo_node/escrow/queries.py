@@ -101,8 +101,10 @@ class Booking(msgspec.Struct, frozen=True):
     @property
     def mark(self) -> str:
         """The digest of everything about it that can't change."""
-        named = (self.reference, self.origin, self.payer_id, self.person_id, self.worker_id, self.link_id)
-        return ledger.line_mark((*named, str(self.arrears), self.funds), self.terms)
+        named = (
+            self.reference, self.origin, self.payer_id, self.person_id, self.worker_id, self.link_id, self.funds
+        )  # fmt: skip
+        return ledger.line_mark(named, self.terms, self.arrears)
 
     @property
     def held_pence(self) -> int:
@@ -180,11 +182,6 @@ async def newest_bookings(column: Literal["l.payer_id", "l.worker_id"], ids: lis
 async def bookings_where(where: str, *params: Any) -> list[Booking]:
     """Lines by a condition on `line l`, oldest first; for other reads of the books."""
     return [_booking(row) for row in await fetch(f"{_LINE} WHERE {where} ORDER BY l.id", *params)]
-
-
-async def all_bookings() -> dict[int, Booking]:
-    """Every line by its id. For `ledger verify`."""
-    return {found.id: found for found in map(_booking, await fetch(_LINE))}
 
 
 class LineState(msgspec.Struct, frozen=True):

@@ -67,6 +67,13 @@ def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
 
+@access.rule("money.add_up")
+def _adds_up(actor: Actor, thing: Thing) -> bool | str:
+    """Who keeps the books, and who looks after the node: a break is for both to see to."""
+    admin = actor.wears("admin") and not actor.acting_for
+    return keeps_books(actor) or admin or "Only the circle’s treasurer or an admin can ask for this."
+
+
 @access.rule("money.see_books", "money.trace", "money.trace_line", "money.trace_payer")
 def _reads_books(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can look into the books."

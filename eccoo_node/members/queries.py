@@ -258,6 +258,13 @@ async def facilitators() -> list[Helper]:
     return [Helper(*row) for row in await fetch(f"{_FACILITATORS} ORDER BY h.from_at, h.id", now, now)]
 
 
+async def admins() -> list[Helper]:
+    """Who looks after the circle's node, the longest-serving first."""
+    now = clock.now()
+    sql = f"{_FACILITATORS} ORDER BY h.from_at, h.id".replace("'facilitator'", "'admin'")
+    return [Helper(*row) for row in await fetch(sql, now, now)]
+
+
 async def treasurers() -> set[str]:
     """Who keeps the circle's books."""
     now = clock.now()

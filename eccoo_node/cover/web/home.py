@@ -11,6 +11,7 @@ from eccoo_node.cover import lists, queries
 from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.web.week import entry
 from eccoo_node.disputes import queries as questions
+from eccoo_node.escrow import checking
 from eccoo_node.expenses.waiting import waiting as waiting_costs
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
@@ -367,6 +368,14 @@ async def news_lines(reader: Reader, now: datetime, says: Says, *, helps: bool) 
     return list(found.values())[:4]
 
 
+async def for_books(actor: Actor) -> list[Item]:
+    """That the books do not add up, for those who see to it."""
+    if not may(actor, "money.add_up", Thing("books")) or not await checking.books_break():
+        return []
+    words = "Nothing is paid out until it is mended. Money can still come in."
+    return [Item(0, "The books don’t add up", words, checking.PAGE, "See what to do", "gap")]
+
+
 class HomeController(Controller):
     @get("/home", opt={"action": "signed_in"})
     async def home(self, request: AnyRequest) -> Response[Any]:
@@ -388,6 +397,7 @@ class HomeController(Controller):
             items += await for_payouts(actor)
         if reader.writes or (not actor.acting_for and actor.wears("worker", "volunteer")):
             items += await for_worker(reader, now)
+        items += await for_books(actor)
         items.sort(key=lambda item: item.rank)
         visits = await rota.coming_up(reader.id, now, by=own)
         faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})
