@@ -59,7 +59,19 @@ from eccoo_node.web.site import NavItem, Site
 log = structlog.get_logger("app")
 
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
-DOMAINS = ("members", "governance", "agreements", "escrow", "links", "teams", "rota", "cover", "federating", "admin")
+DOMAINS = (
+    "members",
+    "governance",
+    "agreements",
+    "escrow",
+    "banking",
+    "links",
+    "teams",
+    "rota",
+    "cover",
+    "federating",
+    "admin",
+)
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (cover_letters, cover_lines, link_names, pulls, rota_lines, sender)
 MAX_API_BODY = 1024 * 1024

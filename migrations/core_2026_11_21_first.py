@@ -100,6 +100,32 @@ STATEMENTS = {
   CHECK ("guard" IN ('debit', 'credit', 'any')),
   CHECK ((guard <> 'credit' OR balance_pence <= 0) AND (guard <> 'debit' OR balance_pence >= 0))
 )""",
+        """CREATE TABLE "bank_account" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "code" VARCHAR(4) NOT NULL,
+  "name" VARCHAR(80) NOT NULL,
+  "sort_code" VARCHAR(6) NOT NULL,
+  "account_number" VARCHAR(8) NOT NULL,
+  "layout" VARCHAR(36) NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL,
+  CHECK ("code" IN ('1000', '1010', '1020')),
+  CHECK (length(sort_code) = 6 AND length(account_number) = 8 AND name <> '')
+)""",
+        """CREATE TABLE "bank_layout" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "title" VARCHAR(60) NOT NULL,
+  "profile" TEXT NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "known_sender" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "sender_mark" VARCHAR(64) NOT NULL,
+  "payer_id" VARCHAR(36) NOT NULL,
+  "said_at" TIMESTAMPTZ NOT NULL,
+  "said_by" VARCHAR(36) NOT NULL
+)""",
         """CREATE TABLE "invite" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "token_hash" VARCHAR(64) NOT NULL,
@@ -374,6 +400,29 @@ STATEMENTS = {
   CHECK (vat_bps BETWEEN 0 AND 10000),
   CHECK (payer_add_bps BETWEEN 0 AND 10000 AND worker_deduct_bps BETWEEN 0 AND 10000)
 )""",
+        """CREATE TABLE "statement_draft" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "account_id" VARCHAR(36) NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "file_name" VARCHAR(120) NOT NULL,
+  "statement" TEXT NOT NULL,
+  "read_at" TIMESTAMPTZ NOT NULL,
+  "read_by" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "statement_import" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "account_id" VARCHAR(36) NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "file_name" VARCHAR(120) NOT NULL,
+  "layout" VARCHAR(36) NOT NULL,
+  "first_on" VARCHAR(10) NOT NULL,
+  "last_on" VARCHAR(10) NOT NULL,
+  "opening_pence" INTEGER,
+  "closing_pence" INTEGER,
+  "lines_read" INTEGER NOT NULL,
+  "lines_new" INTEGER NOT NULL,
+  "gaps" TEXT NOT NULL,
+  "imported_at" TIMESTAMPTZ NOT NULL,
+  "imported_by" VARCHAR(36) NOT NULL
+)""",
         """CREATE TABLE "link_wire" (
   "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -551,6 +600,12 @@ STATEMENTS = {
   "ended_at" TIMESTAMPTZ,
   CHECK (rate_pence >= 0 AND travel_pence >= 0 AND cancel_bps BETWEEN 0 AND 10000 AND cancel_hours >= 0)
 )""",
+        """CREATE TABLE "payer_reference" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "payer_id" VARCHAR(36) NOT NULL REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "reference" VARCHAR(18) NOT NULL,
+  "given_at" TIMESTAMPTZ NOT NULL
+)""",
         """CREATE TABLE "visit" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "team_id" VARCHAR(36) NOT NULL REFERENCES "community" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -604,6 +659,18 @@ STATEMENTS = {
   CHECK (payer_add_bps BETWEEN 0 AND 10000),
   CHECK (worker_deduct_bps BETWEEN 0 AND 10000),
   CHECK (home_share_bps BETWEEN 0 AND 10000)
+)""",
+        """CREATE TABLE "bank_line" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "import_id" VARCHAR(36) NOT NULL REFERENCES "statement_import" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "code" VARCHAR(4) NOT NULL,
+  "mark" VARCHAR(64) NOT NULL,
+  "on_day" VARCHAR(10) NOT NULL,
+  "amount_pence" INTEGER NOT NULL,
+  "balance_pence" INTEGER,
+  "place" INTEGER NOT NULL,
+  "sender_mark" VARCHAR(64) NOT NULL,
+  CHECK ("code" IN ('1000', '1010', '1020'))
 )""",
         """CREATE TABLE "letter_read" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -708,6 +775,10 @@ STATEMENTS = {
   "reverses_id" INTEGER,
   "digest" VARCHAR(64) NOT NULL
 )""",
+        """CREATE TABLE "bank_words" (
+  "line_id" INTEGER PRIMARY KEY NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "text" TEXT NOT NULL
+)""",
         """CREATE TABLE "near_ask" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "request_id" VARCHAR(36) NOT NULL REFERENCES "cover_request" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -771,6 +842,17 @@ STATEMENTS = {
   "entry_id" INTEGER NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "chain" VARCHAR(64) NOT NULL
 )""",
+        """CREATE TABLE "bank_line_end" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "line_id" INTEGER NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "what" VARCHAR(24) NOT NULL,
+  "amount_pence" INTEGER NOT NULL,
+  "entry_id" INTEGER REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "about" VARCHAR(64) NOT NULL,
+  "by_hand" BOOLEAN NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "by" VARCHAR(36) NOT NULL
+)""",
         """CREATE UNIQUE INDEX "absence_one_visit_id_worker_id" ON "absence" ("visit_id", "worker_id")""",
         """CREATE UNIQUE INDEX "account_one_code_holder_awaiting" ON "account" ("code", "holder", "awaiting")""",
         """CREATE UNIQUE INDEX "asked_circle_one_link_id_reference" ON "asked_circle" ("link_id", "reference")""",
@@ -778,6 +860,13 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "attempt_one_key_window" ON "attempt" ("key", "window")""",
         """CREATE UNIQUE INDEX "audit_chain_one_audit_id" ON "audit_chain" ("audit_id")""",
         """CREATE UNIQUE INDEX "audit_text_one_audit_id" ON "audit_text" ("audit_id")""",
+        """CREATE INDEX "bank_account_by_code_recorded_at" ON "bank_account" ("code", "recorded_at")""",
+        """CREATE INDEX "bank_line_by_code_on_day" ON "bank_line" ("code", "on_day")""",
+        """CREATE INDEX "bank_line_by_import_id" ON "bank_line" ("import_id")""",
+        """CREATE INDEX "bank_line_by_sender_mark_where" ON "bank_line" ("sender_mark") WHERE sender_mark <> ''""",
+        """CREATE INDEX "bank_line_end_by_entry_id_where" ON "bank_line_end" ("entry_id") WHERE entry_id IS NOT NULL""",
+        """CREATE INDEX "bank_line_end_by_line_id" ON "bank_line_end" ("line_id")""",
+        """CREATE UNIQUE INDEX "bank_line_one_mark" ON "bank_line" ("mark")""",
         """CREATE INDEX "capacity_by_person_id" ON "capacity" ("person_id")""",
         """CREATE UNIQUE INDEX "care_facts_one_person_id" ON "care_facts" ("person_id")""",
         """CREATE UNIQUE INDEX "community_one_person_id_where" ON "community" ("person_id") WHERE kind = 'team'""",
@@ -807,6 +896,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "invite_one_token_hash" ON "invite" ("token_hash")""",
         """CREATE INDEX "job_by_run_at_where" ON "job" ("run_at") WHERE dead = FALSE""",
         """CREATE UNIQUE INDEX "job_one_kind_key" ON "job" ("kind", "key")""",
+        """CREATE INDEX "known_sender_by_sender_mark" ON "known_sender" ("sender_mark")""",
         """CREATE INDEX "letter_in_by_link_id_subject" ON "letter_in" ("link_id", "subject")""",
         """CREATE UNIQUE INDEX "letter_in_one_link_id_event_id" ON "letter_in" ("link_id", "event_id")""",
         """CREATE UNIQUE INDEX "letter_in_one_link_id_seq" ON "letter_in" ("link_id", "seq")""",
@@ -840,6 +930,8 @@ STATEMENTS = {
         """CREATE INDEX "open_request_by_state_starts_at" ON "open_request" ("state", "starts_at")""",
         """CREATE UNIQUE INDEX "open_request_one_link_id_reference" ON "open_request" ("link_id", "reference")""",
         """CREATE INDEX "payer_by_person_id" ON "payer" ("person_id")""",
+        """CREATE UNIQUE INDEX "payer_reference_one_payer_id" ON "payer_reference" ("payer_id")""",
+        """CREATE UNIQUE INDEX "payer_reference_one_reference" ON "payer_reference" ("reference")""",
         """CREATE INDEX "person_by_email" ON "person" ("email")""",
         """CREATE UNIQUE INDEX "plugin_state_one_name" ON "plugin_state" ("name")""",
         """CREATE INDEX "posting_by_account_id" ON "posting" ("account_id")""",
@@ -854,6 +946,7 @@ STATEMENTS = {
         """CREATE INDEX "speaks_for_by_speaker_id_where" ON "speaks_for" ("speaker_id") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "speaks_for_one_person_id_speaker_id_scope_where" ON "speaks_for" ("person_id", "speaker_id", "scope") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "standing_wish_one_person_id_where" ON "standing_wish" ("person_id") WHERE ended_at IS NULL""",
+        """CREATE INDEX "statement_import_by_account_id" ON "statement_import" ("account_id")""",
         """CREATE INDEX "terms_by_worker_id" ON "terms" ("worker_id")""",
         """CREATE UNIQUE INDEX "terms_one_person_id_worker_id_where" ON "terms" ("person_id", "worker_id") WHERE ended_at IS NULL AND from_at IS NOT NULL""",
         """CREATE INDEX "told_by_channel_where" ON "told" ("channel") WHERE told_at IS NULL""",
@@ -872,6 +965,14 @@ STATEMENTS = {
         """CREATE TRIGGER "audit_keeps_delete" BEFORE DELETE ON "audit" BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END""",
         """CREATE TRIGGER "audit_chain_keeps_update" BEFORE UPDATE ON "audit_chain" BEGIN SELECT RAISE(ABORT, 'audit_chain is append-only'); END""",
         """CREATE TRIGGER "audit_chain_keeps_delete" BEFORE DELETE ON "audit_chain" BEGIN SELECT RAISE(ABORT, 'audit_chain is append-only'); END""",
+        """CREATE TRIGGER "bank_account_keeps_update" BEFORE UPDATE ON "bank_account" BEGIN SELECT RAISE(ABORT, 'bank_account is append-only'); END""",
+        """CREATE TRIGGER "bank_account_keeps_delete" BEFORE DELETE ON "bank_account" BEGIN SELECT RAISE(ABORT, 'bank_account is append-only'); END""",
+        """CREATE TRIGGER "bank_layout_keeps_update" BEFORE UPDATE ON "bank_layout" BEGIN SELECT RAISE(ABORT, 'bank_layout is append-only'); END""",
+        """CREATE TRIGGER "bank_layout_keeps_delete" BEFORE DELETE ON "bank_layout" BEGIN SELECT RAISE(ABORT, 'bank_layout is append-only'); END""",
+        """CREATE TRIGGER "bank_line_keeps_update" BEFORE UPDATE ON "bank_line" BEGIN SELECT RAISE(ABORT, 'bank_line is append-only'); END""",
+        """CREATE TRIGGER "bank_line_keeps_delete" BEFORE DELETE ON "bank_line" BEGIN SELECT RAISE(ABORT, 'bank_line is append-only'); END""",
+        """CREATE TRIGGER "bank_line_end_keeps_update" BEFORE UPDATE ON "bank_line_end" BEGIN SELECT RAISE(ABORT, 'bank_line_end is append-only'); END""",
+        """CREATE TRIGGER "bank_line_end_keeps_delete" BEFORE DELETE ON "bank_line_end" BEGIN SELECT RAISE(ABORT, 'bank_line_end is append-only'); END""",
         """CREATE TRIGGER "consent_keeps_update" BEFORE UPDATE ON "consent" BEGIN SELECT RAISE(ABORT, 'consent is append-only'); END""",
         """CREATE TRIGGER "consent_keeps_delete" BEFORE DELETE ON "consent" BEGIN SELECT RAISE(ABORT, 'consent is append-only'); END""",
         """CREATE TRIGGER "decided_figure_keeps_update" BEFORE UPDATE ON "decided_figure" BEGIN SELECT RAISE(ABORT, 'decided_figure is append-only'); END""",
@@ -884,6 +985,8 @@ STATEMENTS = {
         """CREATE TRIGGER "entry_chain_keeps_delete" BEFORE DELETE ON "entry_chain" BEGIN SELECT RAISE(ABORT, 'entry_chain is append-only'); END""",
         """CREATE TRIGGER "event_keeps_update" BEFORE UPDATE ON "event" BEGIN SELECT RAISE(ABORT, 'event is append-only'); END""",
         """CREATE TRIGGER "event_keeps_delete" BEFORE DELETE ON "event" BEGIN SELECT RAISE(ABORT, 'event is append-only'); END""",
+        """CREATE TRIGGER "known_sender_keeps_update" BEFORE UPDATE ON "known_sender" BEGIN SELECT RAISE(ABORT, 'known_sender is append-only'); END""",
+        """CREATE TRIGGER "known_sender_keeps_delete" BEFORE DELETE ON "known_sender" BEGIN SELECT RAISE(ABORT, 'known_sender is append-only'); END""",
         """CREATE TRIGGER "letter_in_keeps_update" BEFORE UPDATE ON "letter_in" BEGIN SELECT RAISE(ABORT, 'letter_in is append-only'); END""",
         """CREATE TRIGGER "letter_in_keeps_delete" BEFORE DELETE ON "letter_in" BEGIN SELECT RAISE(ABORT, 'letter_in is append-only'); END""",
         """CREATE TRIGGER "letter_seal_keeps_update" BEFORE UPDATE ON "letter_seal" BEGIN SELECT RAISE(ABORT, 'letter_seal is append-only'); END""",
@@ -894,12 +997,16 @@ STATEMENTS = {
         """CREATE TRIGGER "line_fund_keeps_delete" BEFORE DELETE ON "line_fund" BEGIN SELECT RAISE(ABORT, 'line_fund is append-only'); END""",
         """CREATE TRIGGER "link_alarm_keeps_update" BEFORE UPDATE ON "link_alarm" BEGIN SELECT RAISE(ABORT, 'link_alarm is append-only'); END""",
         """CREATE TRIGGER "link_alarm_keeps_delete" BEFORE DELETE ON "link_alarm" BEGIN SELECT RAISE(ABORT, 'link_alarm is append-only'); END""",
+        """CREATE TRIGGER "payer_reference_keeps_update" BEFORE UPDATE ON "payer_reference" BEGIN SELECT RAISE(ABORT, 'payer_reference is append-only'); END""",
+        """CREATE TRIGGER "payer_reference_keeps_delete" BEFORE DELETE ON "payer_reference" BEGIN SELECT RAISE(ABORT, 'payer_reference is append-only'); END""",
         """CREATE TRIGGER "posting_keeps_update" BEFORE UPDATE ON "posting" BEGIN SELECT RAISE(ABORT, 'posting is append-only'); END""",
         """CREATE TRIGGER "posting_keeps_delete" BEFORE DELETE ON "posting" BEGIN SELECT RAISE(ABORT, 'posting is append-only'); END""",
         """CREATE TRIGGER "said_keeps_update" BEFORE UPDATE ON "said" BEGIN SELECT RAISE(ABORT, 'said is append-only'); END""",
         """CREATE TRIGGER "said_keeps_delete" BEFORE DELETE ON "said" BEGIN SELECT RAISE(ABORT, 'said is append-only'); END""",
         """CREATE TRIGGER "schedule_keeps_update" BEFORE UPDATE ON "schedule" BEGIN SELECT RAISE(ABORT, 'schedule is append-only'); END""",
         """CREATE TRIGGER "schedule_keeps_delete" BEFORE DELETE ON "schedule" BEGIN SELECT RAISE(ABORT, 'schedule is append-only'); END""",
+        """CREATE TRIGGER "statement_import_keeps_update" BEFORE UPDATE ON "statement_import" BEGIN SELECT RAISE(ABORT, 'statement_import is append-only'); END""",
+        """CREATE TRIGGER "statement_import_keeps_delete" BEFORE DELETE ON "statement_import" BEGIN SELECT RAISE(ABORT, 'statement_import is append-only'); END""",
     ],
     "postgres": [
         """CREATE TABLE "job" (
@@ -997,6 +1104,32 @@ STATEMENTS = {
   "balance_pence" BIGINT NOT NULL,
   CHECK ("guard" IN ('debit', 'credit', 'any')),
   CHECK ((guard <> 'credit' OR balance_pence <= 0) AND (guard <> 'debit' OR balance_pence >= 0))
+)""",
+        """CREATE TABLE "bank_account" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "code" VARCHAR(4) NOT NULL,
+  "name" VARCHAR(80) NOT NULL,
+  "sort_code" VARCHAR(6) NOT NULL,
+  "account_number" VARCHAR(8) NOT NULL,
+  "layout" VARCHAR(36) NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL,
+  CHECK ("code" IN ('1000', '1010', '1020')),
+  CHECK (length(sort_code) = 6 AND length(account_number) = 8 AND name <> '')
+)""",
+        """CREATE TABLE "bank_layout" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "title" VARCHAR(60) NOT NULL,
+  "profile" TEXT NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "known_sender" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "sender_mark" VARCHAR(64) NOT NULL,
+  "payer_id" VARCHAR(36) NOT NULL,
+  "said_at" TIMESTAMPTZ NOT NULL,
+  "said_by" VARCHAR(36) NOT NULL
 )""",
         """CREATE TABLE "invite" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -1272,6 +1405,29 @@ STATEMENTS = {
   CHECK (vat_bps BETWEEN 0 AND 10000),
   CHECK (payer_add_bps BETWEEN 0 AND 10000 AND worker_deduct_bps BETWEEN 0 AND 10000)
 )""",
+        """CREATE TABLE "statement_draft" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "account_id" VARCHAR(36) NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "file_name" VARCHAR(120) NOT NULL,
+  "statement" TEXT NOT NULL,
+  "read_at" TIMESTAMPTZ NOT NULL,
+  "read_by" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "statement_import" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "account_id" VARCHAR(36) NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "file_name" VARCHAR(120) NOT NULL,
+  "layout" VARCHAR(36) NOT NULL,
+  "first_on" VARCHAR(10) NOT NULL,
+  "last_on" VARCHAR(10) NOT NULL,
+  "opening_pence" BIGINT,
+  "closing_pence" BIGINT,
+  "lines_read" INTEGER NOT NULL,
+  "lines_new" INTEGER NOT NULL,
+  "gaps" TEXT NOT NULL,
+  "imported_at" TIMESTAMPTZ NOT NULL,
+  "imported_by" VARCHAR(36) NOT NULL
+)""",
         """CREATE TABLE "link_wire" (
   "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -1449,6 +1605,12 @@ STATEMENTS = {
   "ended_at" TIMESTAMPTZ,
   CHECK (rate_pence >= 0 AND travel_pence >= 0 AND cancel_bps BETWEEN 0 AND 10000 AND cancel_hours >= 0)
 )""",
+        """CREATE TABLE "payer_reference" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "payer_id" VARCHAR(36) NOT NULL REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "reference" VARCHAR(18) NOT NULL,
+  "given_at" TIMESTAMPTZ NOT NULL
+)""",
         """CREATE TABLE "visit" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "team_id" VARCHAR(36) NOT NULL REFERENCES "community" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -1502,6 +1664,18 @@ STATEMENTS = {
   CHECK (payer_add_bps BETWEEN 0 AND 10000),
   CHECK (worker_deduct_bps BETWEEN 0 AND 10000),
   CHECK (home_share_bps BETWEEN 0 AND 10000)
+)""",
+        """CREATE TABLE "bank_line" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "import_id" VARCHAR(36) NOT NULL REFERENCES "statement_import" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "code" VARCHAR(4) NOT NULL,
+  "mark" VARCHAR(64) NOT NULL,
+  "on_day" VARCHAR(10) NOT NULL,
+  "amount_pence" BIGINT NOT NULL,
+  "balance_pence" BIGINT,
+  "place" INTEGER NOT NULL,
+  "sender_mark" VARCHAR(64) NOT NULL,
+  CHECK ("code" IN ('1000', '1010', '1020'))
 )""",
         """CREATE TABLE "letter_read" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -1606,6 +1780,10 @@ STATEMENTS = {
   "reverses_id" BIGINT,
   "digest" VARCHAR(64) NOT NULL
 )""",
+        """CREATE TABLE "bank_words" (
+  "line_id" BIGINT PRIMARY KEY NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "text" TEXT NOT NULL
+)""",
         """CREATE TABLE "near_ask" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "request_id" VARCHAR(36) NOT NULL REFERENCES "cover_request" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -1669,6 +1847,17 @@ STATEMENTS = {
   "entry_id" BIGINT NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "chain" VARCHAR(64) NOT NULL
 )""",
+        """CREATE TABLE "bank_line_end" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "line_id" BIGINT NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "what" VARCHAR(24) NOT NULL,
+  "amount_pence" BIGINT NOT NULL,
+  "entry_id" BIGINT REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "about" VARCHAR(64) NOT NULL,
+  "by_hand" BOOLEAN NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "by" VARCHAR(36) NOT NULL
+)""",
         """CREATE UNIQUE INDEX "absence_one_visit_id_worker_id" ON "absence" ("visit_id", "worker_id")""",
         """CREATE UNIQUE INDEX "account_one_code_holder_awaiting" ON "account" ("code", "holder", "awaiting")""",
         """CREATE UNIQUE INDEX "asked_circle_one_link_id_reference" ON "asked_circle" ("link_id", "reference")""",
@@ -1676,6 +1865,13 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "attempt_one_key_window" ON "attempt" ("key", "window")""",
         """CREATE UNIQUE INDEX "audit_chain_one_audit_id" ON "audit_chain" ("audit_id")""",
         """CREATE UNIQUE INDEX "audit_text_one_audit_id" ON "audit_text" ("audit_id")""",
+        """CREATE INDEX "bank_account_by_code_recorded_at" ON "bank_account" ("code", "recorded_at")""",
+        """CREATE INDEX "bank_line_by_code_on_day" ON "bank_line" ("code", "on_day")""",
+        """CREATE INDEX "bank_line_by_import_id" ON "bank_line" ("import_id")""",
+        """CREATE INDEX "bank_line_by_sender_mark_where" ON "bank_line" ("sender_mark") WHERE sender_mark <> ''""",
+        """CREATE INDEX "bank_line_end_by_entry_id_where" ON "bank_line_end" ("entry_id") WHERE entry_id IS NOT NULL""",
+        """CREATE INDEX "bank_line_end_by_line_id" ON "bank_line_end" ("line_id")""",
+        """CREATE UNIQUE INDEX "bank_line_one_mark" ON "bank_line" ("mark")""",
         """CREATE INDEX "capacity_by_person_id" ON "capacity" ("person_id")""",
         """CREATE UNIQUE INDEX "care_facts_one_person_id" ON "care_facts" ("person_id")""",
         """CREATE UNIQUE INDEX "community_one_person_id_where" ON "community" ("person_id") WHERE kind = 'team'""",
@@ -1705,6 +1901,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "invite_one_token_hash" ON "invite" ("token_hash")""",
         """CREATE INDEX "job_by_run_at_where" ON "job" ("run_at") WHERE dead = FALSE""",
         """CREATE UNIQUE INDEX "job_one_kind_key" ON "job" ("kind", "key")""",
+        """CREATE INDEX "known_sender_by_sender_mark" ON "known_sender" ("sender_mark")""",
         """CREATE INDEX "letter_in_by_link_id_subject" ON "letter_in" ("link_id", "subject")""",
         """CREATE UNIQUE INDEX "letter_in_one_link_id_event_id" ON "letter_in" ("link_id", "event_id")""",
         """CREATE UNIQUE INDEX "letter_in_one_link_id_seq" ON "letter_in" ("link_id", "seq")""",
@@ -1738,6 +1935,8 @@ STATEMENTS = {
         """CREATE INDEX "open_request_by_state_starts_at" ON "open_request" ("state", "starts_at")""",
         """CREATE UNIQUE INDEX "open_request_one_link_id_reference" ON "open_request" ("link_id", "reference")""",
         """CREATE INDEX "payer_by_person_id" ON "payer" ("person_id")""",
+        """CREATE UNIQUE INDEX "payer_reference_one_payer_id" ON "payer_reference" ("payer_id")""",
+        """CREATE UNIQUE INDEX "payer_reference_one_reference" ON "payer_reference" ("reference")""",
         """CREATE INDEX "person_by_email" ON "person" ("email")""",
         """CREATE UNIQUE INDEX "plugin_state_one_name" ON "plugin_state" ("name")""",
         """CREATE INDEX "posting_by_account_id" ON "posting" ("account_id")""",
@@ -1752,6 +1951,7 @@ STATEMENTS = {
         """CREATE INDEX "speaks_for_by_speaker_id_where" ON "speaks_for" ("speaker_id") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "speaks_for_one_person_id_speaker_id_scope_where" ON "speaks_for" ("person_id", "speaker_id", "scope") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "standing_wish_one_person_id_where" ON "standing_wish" ("person_id") WHERE ended_at IS NULL""",
+        """CREATE INDEX "statement_import_by_account_id" ON "statement_import" ("account_id")""",
         """CREATE INDEX "terms_by_worker_id" ON "terms" ("worker_id")""",
         """CREATE UNIQUE INDEX "terms_one_person_id_worker_id_where" ON "terms" ("person_id", "worker_id") WHERE ended_at IS NULL AND from_at IS NOT NULL""",
         """CREATE INDEX "told_by_channel_where" ON "told" ("channel") WHERE told_at IS NULL""",
@@ -1772,6 +1972,14 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "audit_keeps_all" BEFORE TRUNCATE ON "audit" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "audit_chain_keeps_rows" BEFORE UPDATE OR DELETE ON "audit_chain" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "audit_chain_keeps_all" BEFORE TRUNCATE ON "audit_chain" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_account_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_account" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_account_keeps_all" BEFORE TRUNCATE ON "bank_account" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_layout_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_layout" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_layout_keeps_all" BEFORE TRUNCATE ON "bank_layout" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_line_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_line" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_line_keeps_all" BEFORE TRUNCATE ON "bank_line" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_line_end_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_line_end" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_line_end_keeps_all" BEFORE TRUNCATE ON "bank_line_end" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "consent_keeps_rows" BEFORE UPDATE OR DELETE ON "consent" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "consent_keeps_all" BEFORE TRUNCATE ON "consent" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "decided_figure_keeps_rows" BEFORE UPDATE OR DELETE ON "decided_figure" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
@@ -1784,6 +1992,8 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "entry_chain_keeps_all" BEFORE TRUNCATE ON "entry_chain" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "event_keeps_rows" BEFORE UPDATE OR DELETE ON "event" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "event_keeps_all" BEFORE TRUNCATE ON "event" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "known_sender_keeps_rows" BEFORE UPDATE OR DELETE ON "known_sender" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "known_sender_keeps_all" BEFORE TRUNCATE ON "known_sender" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "letter_in_keeps_rows" BEFORE UPDATE OR DELETE ON "letter_in" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "letter_in_keeps_all" BEFORE TRUNCATE ON "letter_in" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "letter_seal_keeps_rows" BEFORE UPDATE OR DELETE ON "letter_seal" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
@@ -1794,11 +2004,15 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "line_fund_keeps_all" BEFORE TRUNCATE ON "line_fund" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "link_alarm_keeps_rows" BEFORE UPDATE OR DELETE ON "link_alarm" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "link_alarm_keeps_all" BEFORE TRUNCATE ON "link_alarm" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "payer_reference_keeps_rows" BEFORE UPDATE OR DELETE ON "payer_reference" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "payer_reference_keeps_all" BEFORE TRUNCATE ON "payer_reference" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "posting_keeps_rows" BEFORE UPDATE OR DELETE ON "posting" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "posting_keeps_all" BEFORE TRUNCATE ON "posting" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "said_keeps_rows" BEFORE UPDATE OR DELETE ON "said" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "said_keeps_all" BEFORE TRUNCATE ON "said" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "schedule_keeps_rows" BEFORE UPDATE OR DELETE ON "schedule" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "schedule_keeps_all" BEFORE TRUNCATE ON "schedule" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "statement_import_keeps_rows" BEFORE UPDATE OR DELETE ON "statement_import" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "statement_import_keeps_all" BEFORE TRUNCATE ON "statement_import" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
     ],
 }

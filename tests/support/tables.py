@@ -14,6 +14,7 @@ DOMAINS = (
     "governance",
     "agreements",
     "escrow",
+    "banking",
     "links",
     "teams",
     "rota",
