@@ -5,8 +5,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from eccoo_node.banking import leaving, lines
-from eccoo_node.banking.lines import Line
+from eccoo_node.banking import leaving
 from eccoo_node.banking.planning import ByHand, Known, Seen
 from eccoo_node.banking.rules import ACCOUNTS
 from eccoo_node.banking.statements.model import Statement
@@ -16,7 +15,6 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
 
-SHOWN = 60
 _AT_ONCE = 500
 
 
@@ -159,12 +157,17 @@ async def draft(actor: Actor, draft_id: str) -> Draft:
 async def known(code: str, found: Statement, line_marks: Sequence[str]) -> Known:
     """All that is known about the lines of a statement, in a few statements of SQL."""
     return Known(
-        references={row[0]: row[1] for row in await fetch("SELECT reference, payer_id FROM payer_reference")},
+        references=await references(),
         senders=await _senders(),
         seen=await _seen(line_marks),
         by_hand=await _by_hand() if code == "1000" else (),
         waiting=await leaving.waiting(),
     )
+
+
+async def references() -> dict[str, str]:
+    """Every payer by their reference."""
+    return {row[0]: row[1] for row in await fetch("SELECT reference, payer_id FROM payer_reference")}
 
 
 async def _senders() -> dict[str, str]:
@@ -230,104 +233,6 @@ async def before(code: str, sort_code: str, number: str, first_on: date, layout:
         reached = begins[3] + int(moved[0] if moved else 0)
     last = date.fromisoformat(max(row[1] for row in rows))
     return Before(last, frozenset(row[2] for row in rows), reached, overlapped[0] if overlapped else "")
-
-
-# ---------------------------------------------------------------- what is kept
-
-
-class Imported(msgspec.Struct, frozen=True):
-    """One file that was written in the books."""
-
-    id: str
-    code: str
-    file_name: str
-    first_on: date
-    last_on: date
-    closing_pence: int | None
-    lines_read: int
-    lines_new: int
-    gaps: list[str]
-    imported_at: datetime
-    by: str
-
-
-async def imports(actor: Actor) -> list[Imported]:
-    """The newest files that were written in the books, newest first. Raises Forbidden."""
-    access.requires(actor, "banking.see_lines", Thing("statement"))
-    rows = await fetch(
-        "SELECT i.id, a.code, i.file_name, i.first_on, i.last_on, i.closing_pence, i.lines_read, i.lines_new, i.gaps, "
-        "i.imported_at, COALESCE(p.called, '') FROM statement_import i JOIN bank_account a ON a.id = i.account_id "
-        f"LEFT JOIN person p ON p.id = i.imported_by ORDER BY i.imported_at DESC, i.id DESC LIMIT {SHOWN}"
-    )
-    return [
-        Imported(
-            row[0], row[1], row[2], date.fromisoformat(row[3]), date.fromisoformat(row[4]), row[5], row[6], row[7],
-            msgspec.json.decode(row[8], type=list[str]), as_time(row[9]) or clock.now(), row[10],
-        )
-        for row in map(tuple, rows)
-    ]  # fmt: skip
-
-
-class Open(msgspec.Struct, frozen=True):
-    """A line that waits for somebody to say what it was. `left_pence`: how much of it, above 0 for what came in."""
-
-    line: Line
-    left_pence: int
-
-
-async def waiting_lines(actor: Actor) -> list[Open]:
-    """Money that is nobody's yet, and what left the bank unexplained, oldest first. Raises Forbidden."""
-    access.requires(actor, "banking.see_lines", Thing("bank_line"))
-    return await _open("", SHOWN)
-
-
-async def waiting_line(actor: Actor, line_id: int) -> Open:
-    """One of them. Raises NotFound for a line of which everything has been said."""
-    access.requires(actor, "banking.see_lines", Thing("bank_line", str(line_id)))
-    if found := await _open("AND l.id = ?", 1, line_id):
-        return found[0]
-    raise NotFound("There is nothing left to say of this.", "nothing_left")
-
-
-async def _open(more: str, most: int, *params: object) -> list[Open]:
-    """What still lies on the receipt of a line, or a line without an end."""
-    receipt = (
-        "SELECT -a.balance_pence FROM account a WHERE a.code = '2090' AND a.holder = 'bank:' || CAST(l.id AS VARCHAR)"
-    )
-    rows = await fetch(
-        "SELECT * FROM (SELECT l.id, l.code, l.mark, l.on_day, l.amount_pence, COALESCE(w.text, '') AS words, "
-        f"l.sender_mark, COALESCE(({receipt} AND a.awaiting = ''), 0) AS lying, "
-        "(SELECT COUNT(*) FROM bank_line_end x WHERE x.line_id = l.id) AS ended "
-        f"FROM bank_line l LEFT JOIN bank_words w ON w.line_id = l.id WHERE l.amount_pence <> 0 {more}) AS found "
-        f"WHERE lying > 0 OR ended = 0 ORDER BY on_day, id LIMIT {int(most)}",
-        *params,
-    )
-    return [Open(lines.from_row(tuple(row)[:7]), int(row[7]) or row[4]) for row in rows]
-
-
-class Counted(msgspec.Struct, frozen=True):
-    """How much waits, for the treasurer's first page."""
-
-    came_in: int
-    went_out: int
-
-
-async def waiting_count() -> Counted:
-    found = await _open("", 1000)
-    came = sum(1 for one in found if one.line.amount_pence > 0)
-    return Counted(came, len(found) - came)
-
-
-async def payers_of_sender(sender_mark: str) -> list[str]:
-    """Whose this sender's money was before, newest first."""
-    if not sender_mark:
-        return []
-    rows = await fetch(
-        "SELECT x.about FROM bank_line l JOIN bank_line_end x ON x.line_id = l.id WHERE l.sender_mark = ? "
-        "AND x.what IN ('top_up', 'matched') ORDER BY x.id DESC LIMIT 50",
-        sender_mark,
-    )
-    return list(dict.fromkeys(row[0] for row in rows))
 
 
 async def called() -> dict[str, str]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from eccoo_node.banking import actions, arriving, checking, importing, leaving, queries, rules
+from eccoo_node.banking import actions, arriving, checking, importing, kept, leaving, queries, rules
 from eccoo_node.banking.statements.model import Unreadable
 from eccoo_node.db.engine import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
@@ -56,7 +56,7 @@ async def test_a_statement_goes_to_its_payers_and_the_rest_is_nobodys(node: Node
     assert (await bank.imports([*lines, line("2026-11-06", 700, reference)])).lines_new == 1
     assert (await bank.imports(lines[:2])).lines_new == 0
     assert await balances("1000", "2000", "2090") == [24_900, -20_700, -4_200]
-    found = await queries.waiting_lines(bank.books.treasurer)
+    found = await kept.waiting_lines(bank.books.treasurer)
     assert [(one.line.amount_pence, one.left_pence) for one in found] == [(4_200, 4_200), (-900, -900)]
     assert found[0].line.text == "B HILL for wednesday"
     await verify()
@@ -171,13 +171,13 @@ async def test_a_treasurer_says_whose_it_is_whole_or_in_parts_and_the_sender_is_
     whose = await bank.line(10_000)
     entry = await arriving.match(tess, whose, payer, 6_000, "m1")
     assert await arriving.match(tess, whose, payer, 6_000, "m1") == entry
-    assert (await queries.waiting_line(tess, whose)).left_pence == 4_000
+    assert (await kept.waiting_line(tess, whose)).left_pence == 4_000
     with pytest.raises(Conflict):
         await arriving.match(tess, whose, other, 4_001, "m2")
     await arriving.match(tess, whose, other, 3_000, "m3", remember=True)
     await arriving.send_back(tess, whose, "back", because="They sent too much.")
     with pytest.raises(NotFound):
-        await queries.waiting_line(tess, whose)
+        await kept.waiting_line(tess, whose)
     with pytest.raises(Conflict, match="Somebody has already said"):
         await arriving.explain(tess, whose, "gift")
     assert await balances("2000", "2090", "2500") == [-9_000, -500, -1_000]
@@ -191,7 +191,7 @@ async def test_a_treasurer_says_whose_it_is_whole_or_in_parts_and_the_sender_is_
     await arriving.match(tess, await bank.line(90), other, 90, "m5", remember=True)
     await bank.imports([line("2026-11-06", 91, "x", "K HALL")])
     assert (await bank.ends())[-1] == (91, "received", 91)
-    assert await queries.payers_of_sender((await queries.waiting_lines(tess))[-1].line.sender_mark) == [other, payer]
+    assert await kept.payers_of_sender((await kept.waiting_lines(tess))[-1].line.sender_mark) == [other, payer]
     await verify()
 
 
@@ -216,7 +216,7 @@ async def test_what_no_payer_sent_for_visits_is_written_as_what_it_was(node: Nod
             await arriving.explain(tess, whose, what, payer_id=payer if what == "owing" else "", purpose=purpose)
         with pytest.raises(Conflict):
             await arriving.explain(tess, whose, "own" if what != "own" else "by_hand")
-    assert await queries.waiting_lines(tess) == []
+    assert await kept.waiting_lines(tess) == []
     assert await balances("1100", "2090") == [0, 0]
     moved = [now - then for now, then in zip(await balances("1000", "1010", "1020"), first, strict=True)]
     assert moved == {"1000": [66, 3_030, 0], "1010": [0, 3_030, 0], "1020": [0, 1_030, 2_000]}[code]
@@ -238,7 +238,7 @@ async def test_what_left_the_bank_is_a_refund_a_sweep_a_bounce_or_waits(node: No
     await bank.imports(out)
     # Only what names its payer and is theirs to the penny is known by itself.
     assert await balances("2500") == [-5_000]
-    waiting = {one.line.amount_pence: one.line for one in await queries.waiting_lines(tess)}
+    waiting = {one.line.amount_pence: one.line for one in await kept.waiting_lines(tess)}
     assert list(waiting) == [-5_000, -10_000, -700]
     expected, called = await leaving.waiting(), await queries.called()
 
@@ -295,7 +295,7 @@ async def test_our_accounts_are_kept_with_who_wrote_them_and_never_two_in_one(no
         with pytest.raises(Forbidden):
             await actions.read_statement(who, now.id, "x", b"x")
         with pytest.raises(Forbidden):
-            await queries.waiting_lines(who)
+            await kept.waiting_lines(who)
     with pytest.raises(Forbidden):
         await actions.set_account(worker, "1000", account_number="11112222", **facts)
     # No number of an account, and no word of a bank, is in an event or an audit row.
@@ -343,8 +343,8 @@ async def test_what_is_read_of_a_file_is_the_same_number_of_queries_for_any(node
             await checking.look(one.account, one.statement)
         await importing.write_statement(tess, draft)
         with counting_queries() as listed:
-            await queries.waiting_lines(tess)
-            await queries.imports(tess)
+            await kept.waiting_lines(tess)
+            await kept.imports(tess)
         asked.append((len(counted), len(listed)))
     assert asked[0] == asked[1]
 
