@@ -1,4 +1,8 @@
-"""Money that came in and that no reference explained: whose it is, or what it was, as a treasurer says."""
+"""Money that came in and that no reference explained: whose it is, or what it was, as a treasurer says.
+
+A payment to a worker that came back is one more kind of it, joined here once `payouts` stands beside this: what was nobody's
+is taken back like the others, and then `payouts.actions.bounced` is called for the payment.
+"""
 
 from eccoo_node.banking import lines
 from eccoo_node.banking.lines import End, Line

@@ -31,9 +31,14 @@ def spelt(reference: str) -> str:
     return ", ".join(" ".join(part) for part in reference.split("-"))
 
 
-def for_whom(one: HowToPay, subject: str) -> str:
-    """Whose support is paid for, as this reader says it."""
-    return "your support" if one.person_id == subject else f"{one.person_called}’s support"
+def whose_reference(one: HowToPay, subject: str) -> str:
+    """Which reference it is, as this reader says it."""
+    return "Your reference" if one.person_id == subject else f"The reference for {one.person_called}’s support"
+
+
+def wait(number: int) -> str:
+    """ "Four payments wait"."""
+    return f"{payments(number).capitalize()} {'waits' if number == 1 else 'wait'}"
 
 
 def days(found: Statement) -> str:
@@ -46,19 +51,15 @@ def days(found: Statement) -> str:
 def will_be(looked: Looked) -> list[tuple[str, str]]:
     """What a file comes to, before it is written: how many of each kind, and how much."""
 
-    def told(*what: str) -> str:
-        found = looked.of(*what)
-        total = pounds(abs(sum(one.line.amount_pence for one in found)))
-        return f"{total}, {payments(len(found))}" if found else ""
-
-    waits = looked.of("waits")
+    waits, theirs = looked.of("waits"), looked.of("top_up")
     came = [one for one in waits if one.line.amount_pence > 0]
     left = [one for one in waits if one.line.amount_pence < 0]
     return [
-        ("To the payers whose it is", told("top_up")),
-        ("Nobody’s yet", told("received")),
+        ("To the payers whose it is", _sum([one for one in theirs if one.same_entry is None])),
+        ("Written down by hand before", _sum([one for one in theirs if one.same_entry is not None])),
+        ("Nobody’s yet", _sum(looked.of("received"))),
         ("Came in, and waits for you to say what it was", _sum(came)),
-        ("Refunds that have been sent", told("refund_left")),
+        ("Refunds that have been sent", _sum(looked.of("refund_left"))),
         ("Left the bank, and waits for you to say what it was", _sum(left)),
         ("Moved no money", payments(len(looked.of("nothing"))) if looked.of("nothing") else ""),
         ("Written in the books before", payments(len(looked.of("before"))) if looked.of("before") else ""),
@@ -94,7 +95,10 @@ def imported(one: Imported) -> str:
     some = _NUMBERS[one.lines_new] if one.lines_new < len(_NUMBERS) else f"{one.lines_new:,}"
     new = "all of them new" if one.lines_new == one.lines_read else f"{some} of them new"
     by = f" By {one.by}." if one.by else ""
-    return f"{say_date(one.first_on)} to {say_date(one.last_on)}: {payments(one.lines_read)}, {new}.{by}"
+    when = say_date(one.first_on)
+    if one.last_on != one.first_on:
+        when += f" to {say_date(one.last_on)}"
+    return f"{when}: {payments(one.lines_read)}, {new}.{by}"
 
 
 def standing(one: Standing) -> list[str]:
@@ -107,7 +111,7 @@ def standing(one: Standing) -> list[str]:
         more = "more" if one.apart_pence > 0 else "less"
         said.append(
             f"The bank has {pounds(abs(one.apart_pence))} {more} than it should. Either a transfer between our own "
-            "accounts is still to be made, or something has not been written down."
+            "accounts is still to be made, or something was there before the first file."
         )
     return said
 

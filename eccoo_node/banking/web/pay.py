@@ -64,7 +64,7 @@ async def _page(
         since=say_date(account.recorded_at.date()) if account else "",
         payers=[
             {
-                "for_whom": say.for_whom(one, subject),
+                "title": say.whose_reference(one, subject),
                 "reference": one.reference,
                 "spelt": say.spelt(one.reference),
                 "fund": fund(one.fund),

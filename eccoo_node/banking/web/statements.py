@@ -92,7 +92,8 @@ async def _facts(request: AnyRequest) -> dict[str, Any]:
             (f"{say.account(one.code)}: {one.file_name or 'a file'}", say.imported(one), one.gaps)
             for one in await kept.imports(actor)
         ],
-        "waits": len(await kept.waiting_lines(actor)),
+        "waits": say.wait(waiting) if (waiting := len(await kept.waiting_lines(actor))) else "",
+        "one_waits": waiting == 1,
         "troubles": [],
     }
 
@@ -116,7 +117,7 @@ async def _preview(request: AnyRequest, draft_id: str) -> dict[str, Any]:
             for one in twice[: say.SHOWN]
         ],
         "groups": [
-            _group("To the payers whose it is", looked.of("top_up"), called),
+            _group("To the payers whose it is", [one for one in looked.of("top_up") if one.same_entry is None], called),
             _group("Nobody’s yet", looked.of("received"), {}),
             _group("Refunds that have been sent", looked.of("refund_left"), called),
             _group("For you to say what they were", looked.of("waits"), {}),

@@ -60,7 +60,7 @@ async def test_how_to_pay_is_told_to_whoever_pays_and_whoever_helps_them(circle:
     reference = await reference_of(circle)
     said = text(await ada.get("/money/how-to-pay"))
     assert "Name of the account Hebden circle Sort code 08-92-99 Account number 65432101" in said
-    assert f"Your reference for your support {reference} On the phone: {' '.join(reference[:4])}, " in said
+    assert f"Your reference {reference} On the phone: {' '.join(reference[:4])}, " in said
     assert 'href="/money/how-to-pay"' in (await ada.get("/money")).text
     path = f"/money/how-to-pay/{circle.books.payer}"
     fay, mia = await make.person("Fay"), await make.person("Mia")
@@ -135,7 +135,10 @@ async def test_a_statement_goes_from_its_file_into_the_books(circle: Circle, bro
     said = text(page)
     assert acts(page) == ["Write it in the books"]
     assert "march.csv, from 18 November 2026 to 22 November 2026. Nothing is in the books yet." in said
-    assert "To the payers whose it is £125, two payments Nobody’s yet £42, one payment" in said
+    assert (
+        "To the payers whose it is £100, one payment Written down by hand before £25, one payment Nobody’s yet £42"
+        in said
+    )
     assert "Left the bank, and waits for you to say what it was £9, one payment" in said
     assert "It begins at £7 and ends at £165, and that adds up." in said
     assert "You wrote as much down by hand. Is any of it other money? What you don’t tick" in said
@@ -148,7 +151,7 @@ async def test_a_statement_goes_from_its_file_into_the_books(circle: Circle, bro
     assert "Four payments written down." in (await tess.follow()).text
     assert (await tess.get(path)).status_code == 404
     said = text(await tess.get(BANK))
-    assert "2 payments wait for you to say what they were." in said
+    assert "Two payments wait for you to say what they were." in said
     assert "On 22 November 2026 the bank had £165, and the books have £167." in said
     assert "The bank has £7 more than it should." in said
     assert "The circle’s own" not in said.partition("Files that are in the books")[2]
