@@ -68,8 +68,8 @@ log = structlog.get_logger("app")
 
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
 DOMAINS = (
-    "members", "governance", "agreements", "escrow", "payouts", "links", "teams", "rota", "expenses", "disputes", "cover",
-    "papers", "hmrc", "federating", "admin",
+    "members", "governance", "agreements", "escrow", "payouts", "banking", "links", "teams", "rota", "expenses", "disputes",
+    "cover", "papers", "hmrc", "federating", "admin",
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (

@@ -121,6 +121,32 @@ STATEMENTS = {
   "id" INTEGER PRIMARY KEY NOT NULL,
   "name" VARCHAR(8) NOT NULL
 )""",
+        """CREATE TABLE "bank_account" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "code" VARCHAR(4) NOT NULL,
+  "name" VARCHAR(80) NOT NULL,
+  "sort_code" VARCHAR(6) NOT NULL,
+  "account_number" VARCHAR(8) NOT NULL,
+  "layout" VARCHAR(36) NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL,
+  CHECK ("code" IN ('1000', '1010', '1020')),
+  CHECK (length(sort_code) = 6 AND length(account_number) = 8 AND name <> '')
+)""",
+        """CREATE TABLE "bank_layout" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "title" VARCHAR(60) NOT NULL,
+  "profile" TEXT NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "known_sender" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "sender_mark" VARCHAR(64) NOT NULL,
+  "payer_id" VARCHAR(36) NOT NULL,
+  "said_at" TIMESTAMPTZ NOT NULL,
+  "said_by" VARCHAR(36) NOT NULL
+)""",
         """CREATE TABLE "invite" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "token_hash" VARCHAR(64) NOT NULL,
@@ -511,6 +537,29 @@ STATEMENTS = {
   "ended_at" TIMESTAMPTZ,
   CHECK ("bank" IN ('1000', '1010'))
 )""",
+        """CREATE TABLE "statement_draft" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "account_id" VARCHAR(36) NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "file_name" VARCHAR(120) NOT NULL,
+  "statement" TEXT NOT NULL,
+  "read_at" TIMESTAMPTZ NOT NULL,
+  "read_by" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "statement_import" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "account_id" VARCHAR(36) NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "file_name" VARCHAR(120) NOT NULL,
+  "layout" VARCHAR(36) NOT NULL,
+  "first_on" VARCHAR(10) NOT NULL,
+  "last_on" VARCHAR(10) NOT NULL,
+  "opening_pence" INTEGER,
+  "closing_pence" INTEGER,
+  "lines_read" INTEGER NOT NULL,
+  "lines_new" INTEGER NOT NULL,
+  "gaps" TEXT NOT NULL,
+  "imported_at" TIMESTAMPTZ NOT NULL,
+  "imported_by" VARCHAR(36) NOT NULL
+)""",
         """CREATE TABLE "link_wire" (
   "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -712,6 +761,12 @@ STATEMENTS = {
   CHECK (travel_minutes >= 0 AND miles >= 0),
   CHECK (rate_pence >= 0 AND travel_pence >= 0 AND cancel_bps BETWEEN 0 AND 10000 AND cancel_hours >= 0)
 )""",
+        """CREATE TABLE "payer_reference" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "payer_id" VARCHAR(36) NOT NULL REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "reference" VARCHAR(18) NOT NULL,
+  "given_at" TIMESTAMPTZ NOT NULL
+)""",
         """CREATE TABLE "visit" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "team_id" VARCHAR(36) NOT NULL REFERENCES "community" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -875,6 +930,18 @@ STATEMENTS = {
   "form" VARCHAR(16) NOT NULL,
   "digest" VARCHAR(64) NOT NULL
 )""",
+        """CREATE TABLE "bank_line" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "import_id" VARCHAR(36) NOT NULL REFERENCES "statement_import" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "code" VARCHAR(4) NOT NULL,
+  "mark" VARCHAR(64) NOT NULL,
+  "on_day" VARCHAR(10) NOT NULL,
+  "amount_pence" INTEGER NOT NULL,
+  "balance_pence" INTEGER,
+  "place" INTEGER NOT NULL,
+  "sender_mark" VARCHAR(64) NOT NULL,
+  CHECK ("code" IN ('1000', '1010', '1020'))
+)""",
         """CREATE TABLE "letter_read" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "letter_id" INTEGER NOT NULL REFERENCES "letter_in" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -1035,6 +1102,10 @@ STATEMENTS = {
   "ended_by" VARCHAR(36) NOT NULL,
   CHECK (amount_pence > 0 AND until_at > from_at)
 )""",
+        """CREATE TABLE "bank_words" (
+  "line_id" INTEGER PRIMARY KEY NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "text" TEXT NOT NULL
+)""",
         """CREATE TABLE "money_split" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "question_id" VARCHAR(36) NOT NULL REFERENCES "money_question" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -1132,6 +1203,17 @@ STATEMENTS = {
   "entry_id" INTEGER NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "chain" VARCHAR(64) NOT NULL
 )""",
+        """CREATE TABLE "bank_line_end" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "line_id" INTEGER NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "what" VARCHAR(24) NOT NULL,
+  "amount_pence" INTEGER NOT NULL,
+  "entry_id" INTEGER REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "about" VARCHAR(64) NOT NULL,
+  "by_hand" BOOLEAN NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "by" VARCHAR(36) NOT NULL
+)""",
         """CREATE TABLE "split_yes" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "split_id" INTEGER NOT NULL REFERENCES "money_split" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -1147,8 +1229,15 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "attempt_one_key_window" ON "attempt" ("key", "window")""",
         """CREATE UNIQUE INDEX "audit_chain_one_audit_id" ON "audit_chain" ("audit_id")""",
         """CREATE UNIQUE INDEX "audit_text_one_audit_id" ON "audit_text" ("audit_id")""",
+        """CREATE INDEX "bank_account_by_code_recorded_at" ON "bank_account" ("code", "recorded_at")""",
         """CREATE INDEX "bank_details_by_person_id" ON "bank_details" ("person_id")""",
         """CREATE INDEX "bank_details_check_by_details_id" ON "bank_details_check" ("details_id")""",
+        """CREATE INDEX "bank_line_by_code_on_day" ON "bank_line" ("code", "on_day")""",
+        """CREATE INDEX "bank_line_by_import_id" ON "bank_line" ("import_id")""",
+        """CREATE INDEX "bank_line_by_sender_mark_where" ON "bank_line" ("sender_mark") WHERE sender_mark <> ''""",
+        """CREATE INDEX "bank_line_end_by_entry_id_where" ON "bank_line_end" ("entry_id") WHERE entry_id IS NOT NULL""",
+        """CREATE INDEX "bank_line_end_by_line_id" ON "bank_line_end" ("line_id")""",
+        """CREATE UNIQUE INDEX "bank_line_one_mark" ON "bank_line" ("mark")""",
         """CREATE INDEX "capacity_by_person_id" ON "capacity" ("person_id")""",
         """CREATE UNIQUE INDEX "care_facts_one_person_id" ON "care_facts" ("person_id")""",
         """CREATE UNIQUE INDEX "community_one_person_id_where" ON "community" ("person_id") WHERE kind = 'team'""",
@@ -1183,6 +1272,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "invite_one_token_hash" ON "invite" ("token_hash")""",
         """CREATE INDEX "job_by_run_at_where" ON "job" ("run_at") WHERE dead = FALSE""",
         """CREATE UNIQUE INDEX "job_one_kind_key" ON "job" ("kind", "key")""",
+        """CREATE INDEX "known_sender_by_sender_mark" ON "known_sender" ("sender_mark")""",
         """CREATE INDEX "letter_in_by_link_id_subject" ON "letter_in" ("link_id", "subject")""",
         """CREATE UNIQUE INDEX "letter_in_one_link_id_event_id" ON "letter_in" ("link_id", "event_id")""",
         """CREATE UNIQUE INDEX "letter_in_one_link_id_seq" ON "letter_in" ("link_id", "seq")""",
@@ -1231,6 +1321,8 @@ STATEMENTS = {
         """CREATE INDEX "pause_by_worker_id_where" ON "pause" ("worker_id") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "pause_one_line_id_where" ON "pause" ("line_id") WHERE ended_at IS NULL""",
         """CREATE INDEX "payer_by_person_id" ON "payer" ("person_id")""",
+        """CREATE UNIQUE INDEX "payer_reference_one_payer_id" ON "payer_reference" ("payer_id")""",
+        """CREATE UNIQUE INDEX "payer_reference_one_reference" ON "payer_reference" ("reference")""",
         """CREATE UNIQUE INDEX "payout_batch_one_key" ON "payout_batch" ("key")""",
         """CREATE UNIQUE INDEX "payout_batch_one_number" ON "payout_batch" ("number")""",
         """CREATE UNIQUE INDEX "payout_file_one_batch_id_form" ON "payout_file" ("batch_id", "form")""",
@@ -1258,6 +1350,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "speaks_for_one_person_id_speaker_id_scope_where" ON "speaks_for" ("person_id", "speaker_id", "scope") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "split_yes_one_split_id_side" ON "split_yes" ("split_id", "side")""",
         """CREATE UNIQUE INDEX "standing_wish_one_person_id_where" ON "standing_wish" ("person_id") WHERE ended_at IS NULL""",
+        """CREATE INDEX "statement_import_by_account_id" ON "statement_import" ("account_id")""",
         """CREATE INDEX "tax_details_by_person_id" ON "tax_details" ("person_id")""",
         """CREATE UNIQUE INDEX "tax_report_identity_one_seller_id" ON "tax_report_identity" ("seller_id")""",
         """CREATE INDEX "tax_report_mark_by_report_id" ON "tax_report_mark" ("report_id")""",
@@ -1286,10 +1379,18 @@ STATEMENTS = {
         """CREATE TRIGGER "audit_keeps_delete" BEFORE DELETE ON "audit" BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END""",
         """CREATE TRIGGER "audit_chain_keeps_update" BEFORE UPDATE ON "audit_chain" BEGIN SELECT RAISE(ABORT, 'audit_chain is append-only'); END""",
         """CREATE TRIGGER "audit_chain_keeps_delete" BEFORE DELETE ON "audit_chain" BEGIN SELECT RAISE(ABORT, 'audit_chain is append-only'); END""",
+        """CREATE TRIGGER "bank_account_keeps_update" BEFORE UPDATE ON "bank_account" BEGIN SELECT RAISE(ABORT, 'bank_account is append-only'); END""",
+        """CREATE TRIGGER "bank_account_keeps_delete" BEFORE DELETE ON "bank_account" BEGIN SELECT RAISE(ABORT, 'bank_account is append-only'); END""",
         """CREATE TRIGGER "bank_details_keeps_update" BEFORE UPDATE ON "bank_details" BEGIN SELECT RAISE(ABORT, 'bank_details is append-only'); END""",
         """CREATE TRIGGER "bank_details_keeps_delete" BEFORE DELETE ON "bank_details" BEGIN SELECT RAISE(ABORT, 'bank_details is append-only'); END""",
         """CREATE TRIGGER "bank_details_check_keeps_update" BEFORE UPDATE ON "bank_details_check" BEGIN SELECT RAISE(ABORT, 'bank_details_check is append-only'); END""",
         """CREATE TRIGGER "bank_details_check_keeps_delete" BEFORE DELETE ON "bank_details_check" BEGIN SELECT RAISE(ABORT, 'bank_details_check is append-only'); END""",
+        """CREATE TRIGGER "bank_layout_keeps_update" BEFORE UPDATE ON "bank_layout" BEGIN SELECT RAISE(ABORT, 'bank_layout is append-only'); END""",
+        """CREATE TRIGGER "bank_layout_keeps_delete" BEFORE DELETE ON "bank_layout" BEGIN SELECT RAISE(ABORT, 'bank_layout is append-only'); END""",
+        """CREATE TRIGGER "bank_line_keeps_update" BEFORE UPDATE ON "bank_line" BEGIN SELECT RAISE(ABORT, 'bank_line is append-only'); END""",
+        """CREATE TRIGGER "bank_line_keeps_delete" BEFORE DELETE ON "bank_line" BEGIN SELECT RAISE(ABORT, 'bank_line is append-only'); END""",
+        """CREATE TRIGGER "bank_line_end_keeps_update" BEFORE UPDATE ON "bank_line_end" BEGIN SELECT RAISE(ABORT, 'bank_line_end is append-only'); END""",
+        """CREATE TRIGGER "bank_line_end_keeps_delete" BEFORE DELETE ON "bank_line_end" BEGIN SELECT RAISE(ABORT, 'bank_line_end is append-only'); END""",
         """CREATE TRIGGER "books_check_keeps_update" BEFORE UPDATE ON "books_check" BEGIN SELECT RAISE(ABORT, 'books_check is append-only'); END""",
         """CREATE TRIGGER "books_check_keeps_delete" BEFORE DELETE ON "books_check" BEGIN SELECT RAISE(ABORT, 'books_check is append-only'); END""",
         """CREATE TRIGGER "circle_account_keeps_update" BEFORE UPDATE ON "circle_account" BEGIN SELECT RAISE(ABORT, 'circle_account is append-only'); END""",
@@ -1306,6 +1407,8 @@ STATEMENTS = {
         """CREATE TRIGGER "entry_chain_keeps_delete" BEFORE DELETE ON "entry_chain" BEGIN SELECT RAISE(ABORT, 'entry_chain is append-only'); END""",
         """CREATE TRIGGER "event_keeps_update" BEFORE UPDATE ON "event" BEGIN SELECT RAISE(ABORT, 'event is append-only'); END""",
         """CREATE TRIGGER "event_keeps_delete" BEFORE DELETE ON "event" BEGIN SELECT RAISE(ABORT, 'event is append-only'); END""",
+        """CREATE TRIGGER "known_sender_keeps_update" BEFORE UPDATE ON "known_sender" BEGIN SELECT RAISE(ABORT, 'known_sender is append-only'); END""",
+        """CREATE TRIGGER "known_sender_keeps_delete" BEFORE DELETE ON "known_sender" BEGIN SELECT RAISE(ABORT, 'known_sender is append-only'); END""",
         """CREATE TRIGGER "letter_in_keeps_update" BEFORE UPDATE ON "letter_in" BEGIN SELECT RAISE(ABORT, 'letter_in is append-only'); END""",
         """CREATE TRIGGER "letter_in_keeps_delete" BEFORE DELETE ON "letter_in" BEGIN SELECT RAISE(ABORT, 'letter_in is append-only'); END""",
         """CREATE TRIGGER "letter_seal_keeps_update" BEFORE UPDATE ON "letter_seal" BEGIN SELECT RAISE(ABORT, 'letter_seal is append-only'); END""",
@@ -1326,6 +1429,8 @@ STATEMENTS = {
         """CREATE TRIGGER "paper_item_keeps_delete" BEFORE DELETE ON "paper_item" BEGIN SELECT RAISE(ABORT, 'paper_item is append-only'); END""",
         """CREATE TRIGGER "paper_posted_keeps_update" BEFORE UPDATE ON "paper_posted" BEGIN SELECT RAISE(ABORT, 'paper_posted is append-only'); END""",
         """CREATE TRIGGER "paper_posted_keeps_delete" BEFORE DELETE ON "paper_posted" BEGIN SELECT RAISE(ABORT, 'paper_posted is append-only'); END""",
+        """CREATE TRIGGER "payer_reference_keeps_update" BEFORE UPDATE ON "payer_reference" BEGIN SELECT RAISE(ABORT, 'payer_reference is append-only'); END""",
+        """CREATE TRIGGER "payer_reference_keeps_delete" BEFORE DELETE ON "payer_reference" BEGIN SELECT RAISE(ABORT, 'payer_reference is append-only'); END""",
         """CREATE TRIGGER "payout_file_keeps_update" BEFORE UPDATE ON "payout_file" BEGIN SELECT RAISE(ABORT, 'payout_file is append-only'); END""",
         """CREATE TRIGGER "payout_file_keeps_delete" BEFORE DELETE ON "payout_file" BEGIN SELECT RAISE(ABORT, 'payout_file is append-only'); END""",
         """CREATE TRIGGER "payout_left_out_keeps_update" BEFORE UPDATE ON "payout_left_out" BEGIN SELECT RAISE(ABORT, 'payout_left_out is append-only'); END""",
@@ -1344,6 +1449,8 @@ STATEMENTS = {
         """CREATE TRIGGER "schedule_keeps_delete" BEFORE DELETE ON "schedule" BEGIN SELECT RAISE(ABORT, 'schedule is append-only'); END""",
         """CREATE TRIGGER "split_yes_keeps_update" BEFORE UPDATE ON "split_yes" BEGIN SELECT RAISE(ABORT, 'split_yes is append-only'); END""",
         """CREATE TRIGGER "split_yes_keeps_delete" BEFORE DELETE ON "split_yes" BEGIN SELECT RAISE(ABORT, 'split_yes is append-only'); END""",
+        """CREATE TRIGGER "statement_import_keeps_update" BEFORE UPDATE ON "statement_import" BEGIN SELECT RAISE(ABORT, 'statement_import is append-only'); END""",
+        """CREATE TRIGGER "statement_import_keeps_delete" BEFORE DELETE ON "statement_import" BEGIN SELECT RAISE(ABORT, 'statement_import is append-only'); END""",
         """CREATE TRIGGER "tax_operator_keeps_update" BEFORE UPDATE ON "tax_operator" BEGIN SELECT RAISE(ABORT, 'tax_operator is append-only'); END""",
         """CREATE TRIGGER "tax_operator_keeps_delete" BEFORE DELETE ON "tax_operator" BEGIN SELECT RAISE(ABORT, 'tax_operator is append-only'); END""",
         """CREATE TRIGGER "tax_report_keeps_update" BEFORE UPDATE ON "tax_report" BEGIN SELECT RAISE(ABORT, 'tax_report is append-only'); END""",
@@ -1470,6 +1577,32 @@ STATEMENTS = {
         """CREATE TABLE "payout_turn" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "name" VARCHAR(8) NOT NULL
+)""",
+        """CREATE TABLE "bank_account" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "code" VARCHAR(4) NOT NULL,
+  "name" VARCHAR(80) NOT NULL,
+  "sort_code" VARCHAR(6) NOT NULL,
+  "account_number" VARCHAR(8) NOT NULL,
+  "layout" VARCHAR(36) NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL,
+  CHECK ("code" IN ('1000', '1010', '1020')),
+  CHECK (length(sort_code) = 6 AND length(account_number) = 8 AND name <> '')
+)""",
+        """CREATE TABLE "bank_layout" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "title" VARCHAR(60) NOT NULL,
+  "profile" TEXT NOT NULL,
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "known_sender" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "sender_mark" VARCHAR(64) NOT NULL,
+  "payer_id" VARCHAR(36) NOT NULL,
+  "said_at" TIMESTAMPTZ NOT NULL,
+  "said_by" VARCHAR(36) NOT NULL
 )""",
         """CREATE TABLE "invite" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -1861,6 +1994,29 @@ STATEMENTS = {
   "ended_at" TIMESTAMPTZ,
   CHECK ("bank" IN ('1000', '1010'))
 )""",
+        """CREATE TABLE "statement_draft" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "account_id" VARCHAR(36) NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "file_name" VARCHAR(120) NOT NULL,
+  "statement" TEXT NOT NULL,
+  "read_at" TIMESTAMPTZ NOT NULL,
+  "read_by" VARCHAR(36) NOT NULL
+)""",
+        """CREATE TABLE "statement_import" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "account_id" VARCHAR(36) NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "file_name" VARCHAR(120) NOT NULL,
+  "layout" VARCHAR(36) NOT NULL,
+  "first_on" VARCHAR(10) NOT NULL,
+  "last_on" VARCHAR(10) NOT NULL,
+  "opening_pence" BIGINT,
+  "closing_pence" BIGINT,
+  "lines_read" INTEGER NOT NULL,
+  "lines_new" INTEGER NOT NULL,
+  "gaps" TEXT NOT NULL,
+  "imported_at" TIMESTAMPTZ NOT NULL,
+  "imported_by" VARCHAR(36) NOT NULL
+)""",
         """CREATE TABLE "link_wire" (
   "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -2062,6 +2218,12 @@ STATEMENTS = {
   CHECK (travel_minutes >= 0 AND miles >= 0),
   CHECK (rate_pence >= 0 AND travel_pence >= 0 AND cancel_bps BETWEEN 0 AND 10000 AND cancel_hours >= 0)
 )""",
+        """CREATE TABLE "payer_reference" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "payer_id" VARCHAR(36) NOT NULL REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "reference" VARCHAR(18) NOT NULL,
+  "given_at" TIMESTAMPTZ NOT NULL
+)""",
         """CREATE TABLE "visit" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "team_id" VARCHAR(36) NOT NULL REFERENCES "community" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -2225,6 +2387,18 @@ STATEMENTS = {
   "form" VARCHAR(16) NOT NULL,
   "digest" VARCHAR(64) NOT NULL
 )""",
+        """CREATE TABLE "bank_line" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "import_id" VARCHAR(36) NOT NULL REFERENCES "statement_import" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "code" VARCHAR(4) NOT NULL,
+  "mark" VARCHAR(64) NOT NULL,
+  "on_day" VARCHAR(10) NOT NULL,
+  "amount_pence" BIGINT NOT NULL,
+  "balance_pence" BIGINT,
+  "place" INTEGER NOT NULL,
+  "sender_mark" VARCHAR(64) NOT NULL,
+  CHECK ("code" IN ('1000', '1010', '1020'))
+)""",
         """CREATE TABLE "letter_read" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "letter_id" BIGINT NOT NULL REFERENCES "letter_in" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -2385,6 +2559,10 @@ STATEMENTS = {
   "ended_by" VARCHAR(36) NOT NULL,
   CHECK (amount_pence > 0 AND until_at > from_at)
 )""",
+        """CREATE TABLE "bank_words" (
+  "line_id" BIGINT PRIMARY KEY NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "text" TEXT NOT NULL
+)""",
         """CREATE TABLE "money_split" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "question_id" VARCHAR(36) NOT NULL REFERENCES "money_question" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -2482,6 +2660,17 @@ STATEMENTS = {
   "entry_id" BIGINT NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "chain" VARCHAR(64) NOT NULL
 )""",
+        """CREATE TABLE "bank_line_end" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "line_id" BIGINT NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "what" VARCHAR(24) NOT NULL,
+  "amount_pence" BIGINT NOT NULL,
+  "entry_id" BIGINT REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "about" VARCHAR(64) NOT NULL,
+  "by_hand" BOOLEAN NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "by" VARCHAR(36) NOT NULL
+)""",
         """CREATE TABLE "split_yes" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "split_id" BIGINT NOT NULL REFERENCES "money_split" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -2497,8 +2686,15 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "attempt_one_key_window" ON "attempt" ("key", "window")""",
         """CREATE UNIQUE INDEX "audit_chain_one_audit_id" ON "audit_chain" ("audit_id")""",
         """CREATE UNIQUE INDEX "audit_text_one_audit_id" ON "audit_text" ("audit_id")""",
+        """CREATE INDEX "bank_account_by_code_recorded_at" ON "bank_account" ("code", "recorded_at")""",
         """CREATE INDEX "bank_details_by_person_id" ON "bank_details" ("person_id")""",
         """CREATE INDEX "bank_details_check_by_details_id" ON "bank_details_check" ("details_id")""",
+        """CREATE INDEX "bank_line_by_code_on_day" ON "bank_line" ("code", "on_day")""",
+        """CREATE INDEX "bank_line_by_import_id" ON "bank_line" ("import_id")""",
+        """CREATE INDEX "bank_line_by_sender_mark_where" ON "bank_line" ("sender_mark") WHERE sender_mark <> ''""",
+        """CREATE INDEX "bank_line_end_by_entry_id_where" ON "bank_line_end" ("entry_id") WHERE entry_id IS NOT NULL""",
+        """CREATE INDEX "bank_line_end_by_line_id" ON "bank_line_end" ("line_id")""",
+        """CREATE UNIQUE INDEX "bank_line_one_mark" ON "bank_line" ("mark")""",
         """CREATE INDEX "capacity_by_person_id" ON "capacity" ("person_id")""",
         """CREATE UNIQUE INDEX "care_facts_one_person_id" ON "care_facts" ("person_id")""",
         """CREATE UNIQUE INDEX "community_one_person_id_where" ON "community" ("person_id") WHERE kind = 'team'""",
@@ -2533,6 +2729,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "invite_one_token_hash" ON "invite" ("token_hash")""",
         """CREATE INDEX "job_by_run_at_where" ON "job" ("run_at") WHERE dead = FALSE""",
         """CREATE UNIQUE INDEX "job_one_kind_key" ON "job" ("kind", "key")""",
+        """CREATE INDEX "known_sender_by_sender_mark" ON "known_sender" ("sender_mark")""",
         """CREATE INDEX "letter_in_by_link_id_subject" ON "letter_in" ("link_id", "subject")""",
         """CREATE UNIQUE INDEX "letter_in_one_link_id_event_id" ON "letter_in" ("link_id", "event_id")""",
         """CREATE UNIQUE INDEX "letter_in_one_link_id_seq" ON "letter_in" ("link_id", "seq")""",
@@ -2581,6 +2778,8 @@ STATEMENTS = {
         """CREATE INDEX "pause_by_worker_id_where" ON "pause" ("worker_id") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "pause_one_line_id_where" ON "pause" ("line_id") WHERE ended_at IS NULL""",
         """CREATE INDEX "payer_by_person_id" ON "payer" ("person_id")""",
+        """CREATE UNIQUE INDEX "payer_reference_one_payer_id" ON "payer_reference" ("payer_id")""",
+        """CREATE UNIQUE INDEX "payer_reference_one_reference" ON "payer_reference" ("reference")""",
         """CREATE UNIQUE INDEX "payout_batch_one_key" ON "payout_batch" ("key")""",
         """CREATE UNIQUE INDEX "payout_batch_one_number" ON "payout_batch" ("number")""",
         """CREATE UNIQUE INDEX "payout_file_one_batch_id_form" ON "payout_file" ("batch_id", "form")""",
@@ -2608,6 +2807,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "speaks_for_one_person_id_speaker_id_scope_where" ON "speaks_for" ("person_id", "speaker_id", "scope") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "split_yes_one_split_id_side" ON "split_yes" ("split_id", "side")""",
         """CREATE UNIQUE INDEX "standing_wish_one_person_id_where" ON "standing_wish" ("person_id") WHERE ended_at IS NULL""",
+        """CREATE INDEX "statement_import_by_account_id" ON "statement_import" ("account_id")""",
         """CREATE INDEX "tax_details_by_person_id" ON "tax_details" ("person_id")""",
         """CREATE UNIQUE INDEX "tax_report_identity_one_seller_id" ON "tax_report_identity" ("seller_id")""",
         """CREATE INDEX "tax_report_mark_by_report_id" ON "tax_report_mark" ("report_id")""",
@@ -2638,10 +2838,18 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "audit_keeps_all" BEFORE TRUNCATE ON "audit" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "audit_chain_keeps_rows" BEFORE UPDATE OR DELETE ON "audit_chain" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "audit_chain_keeps_all" BEFORE TRUNCATE ON "audit_chain" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_account_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_account" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_account_keeps_all" BEFORE TRUNCATE ON "bank_account" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_details_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_details" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_details_keeps_all" BEFORE TRUNCATE ON "bank_details" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_details_check_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_details_check" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_details_check_keeps_all" BEFORE TRUNCATE ON "bank_details_check" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_layout_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_layout" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_layout_keeps_all" BEFORE TRUNCATE ON "bank_layout" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_line_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_line" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_line_keeps_all" BEFORE TRUNCATE ON "bank_line" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_line_end_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_line_end" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_line_end_keeps_all" BEFORE TRUNCATE ON "bank_line_end" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "books_check_keeps_rows" BEFORE UPDATE OR DELETE ON "books_check" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "books_check_keeps_all" BEFORE TRUNCATE ON "books_check" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "circle_account_keeps_rows" BEFORE UPDATE OR DELETE ON "circle_account" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
@@ -2658,6 +2866,8 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "entry_chain_keeps_all" BEFORE TRUNCATE ON "entry_chain" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "event_keeps_rows" BEFORE UPDATE OR DELETE ON "event" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "event_keeps_all" BEFORE TRUNCATE ON "event" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "known_sender_keeps_rows" BEFORE UPDATE OR DELETE ON "known_sender" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "known_sender_keeps_all" BEFORE TRUNCATE ON "known_sender" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "letter_in_keeps_rows" BEFORE UPDATE OR DELETE ON "letter_in" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "letter_in_keeps_all" BEFORE TRUNCATE ON "letter_in" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "letter_seal_keeps_rows" BEFORE UPDATE OR DELETE ON "letter_seal" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
@@ -2678,6 +2888,8 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "paper_item_keeps_all" BEFORE TRUNCATE ON "paper_item" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "paper_posted_keeps_rows" BEFORE UPDATE OR DELETE ON "paper_posted" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "paper_posted_keeps_all" BEFORE TRUNCATE ON "paper_posted" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "payer_reference_keeps_rows" BEFORE UPDATE OR DELETE ON "payer_reference" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "payer_reference_keeps_all" BEFORE TRUNCATE ON "payer_reference" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "payout_file_keeps_rows" BEFORE UPDATE OR DELETE ON "payout_file" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "payout_file_keeps_all" BEFORE TRUNCATE ON "payout_file" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "payout_left_out_keeps_rows" BEFORE UPDATE OR DELETE ON "payout_left_out" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
@@ -2696,6 +2908,8 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "schedule_keeps_all" BEFORE TRUNCATE ON "schedule" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "split_yes_keeps_rows" BEFORE UPDATE OR DELETE ON "split_yes" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "split_yes_keeps_all" BEFORE TRUNCATE ON "split_yes" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "statement_import_keeps_rows" BEFORE UPDATE OR DELETE ON "statement_import" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "statement_import_keeps_all" BEFORE TRUNCATE ON "statement_import" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "tax_operator_keeps_rows" BEFORE UPDATE OR DELETE ON "tax_operator" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "tax_operator_keeps_all" BEFORE TRUNCATE ON "tax_operator" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "tax_report_keeps_rows" BEFORE UPDATE OR DELETE ON "tax_report" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",

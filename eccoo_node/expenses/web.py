@@ -26,7 +26,7 @@ from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect
 
 # The photo as a telephone makes it, and the few fields beside it.
-uploads.takes("/expenses/{id}/cost", MOST_BYTES + 64 * 1024)
+uploads.takes("/expenses/{id}/cost", MOST_BYTES)
 _NO_PICTURE = "We can’t read this as a photo. Please send a JPEG or PNG, as your phone makes them."
 _Refused = (FormError, Invalid, Conflict)
 
@@ -49,12 +49,12 @@ def _card(one: Expense, reader: Reader) -> dict[str, Any]:
 
 async def _photo(request: AnyRequest) -> bytes:
     """The photo that came with the form, drawn anew; empty where none was chosen."""
-    sent = ask_of(request).files.get("photo", b"")
-    if not sent:
+    sent = uploads.file_of(request, "photo")
+    if sent is None:
         return b""
     try:
         # Beside the loop: a large photo takes a second, in which others read their pages.
-        return await asyncio.to_thread(paper, sent)
+        return await asyncio.to_thread(paper, sent.data)
     except NoPicture:
         raise Invalid(_NO_PICTURE, "no_picture", field="photo") from None
 

@@ -46,6 +46,8 @@ class Ask:
         # Files that came with the form, by field, where its page takes any.
         self.files: dict[str, bytes] = {}
         self.errors: dict[str, str] = {}
+        # Files that came with a form, by field (web/uploads.py).
+        self.files: dict[str, Any] = {}
         self.notice = ""
 
     @property

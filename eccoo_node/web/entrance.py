@@ -86,9 +86,11 @@ class Entrance:
             return
         try:
             body = await _read(receive, headers, most or MAX_BODY)
-            fields = parse_body(body) if not most else None
-            if fields is None:
-                fields, ask.files = uploads.parse(kind.decode("latin-1"), body)
+            if most:
+                fields, ask.files = uploads.parse(body, kind)
+                body = uploads.same_again(fields, ask.files)
+            else:
+                fields = parse_body(body)
         except TooLarge:
             await send_trouble(scope, receive, send, known(413))
             return
@@ -108,12 +110,12 @@ class Entrance:
             async def keep(message: Any) -> None:
                 messages.append(message)
 
-            await self.app(scope, _replay(b"" if most else body), keep)
+            await self.app(scope, _replay(body), keep)
             return messages
 
         try:
             # With what was sent: going back and answering otherwise is a new answer, not the old one once more.
-            told = await self.once.answer(_mark(key, body), effect)
+            told = await self.once.answer(hashlib.sha256(f"{key}:".encode() + body).hexdigest(), effect)
         except Refusal as refused:
             await send_trouble(scope, receive, send, trouble(refused))
             return
@@ -124,12 +126,6 @@ class Entrance:
             ]
         for message in told:
             await send(message)
-
-
-def _mark(key: str, body: bytes) -> str:
-    found = hashlib.sha256(f"{key}:".encode())
-    found.update(body)
-    return found.hexdigest()
 
 
 async def _read(receive: Receive, headers: dict[bytes, bytes], most: int) -> bytes:

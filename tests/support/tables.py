@@ -15,6 +15,7 @@ DOMAINS = (
     "agreements",
     "escrow",
     "payouts",
+    "banking",
     "links",
     "teams",
     "rota",

@@ -14,6 +14,8 @@ import msgspec
 from eccoo_node.admin.actions import enable_plugin
 from eccoo_node.agreements.actions import agree_terms
 from eccoo_node.app import Shell, create_app, domain_parts
+from eccoo_node.banking import actions as banking
+from eccoo_node.banking.importing import write_statement
 from eccoo_node.cover import actions as cover
 from eccoo_node.cover import offering
 from eccoo_node.cover import queries as cover_queries
@@ -44,6 +46,7 @@ from eccoo_node.rota.telling import tell
 from tests.support import make
 from tests.support.pair import Pair, PairNode
 from tests.support.plugins import DecidedPlugins, migrations_begun
+from tests.support.statements import line, starling
 from tests.unit.hmrc.said import CIRCLE
 
 THURSDAY = datetime.fromisoformat("2026-11-26T09:00:00+00:00")
@@ -110,6 +113,7 @@ SECRETS = {
     "the way in to Harold": "Ring twice 9902",
     "who comes to Harold": "Wendell",
     "what is bought for Edith": "Liver salts",
+    "what the bank says of a payment": "PECKET WELL MILL",
     "whom one goes to in another circle": "9 Far Side",
 }
 
@@ -360,6 +364,7 @@ class World:
         things["what"] = {"a statement": "statement"}
         things["name"], things["id"] = {"gatherings": "gatherings"}, {"a gathering": new_id()}
         things["decision_id"] = {"the decision": await fetch_value("SELECT id FROM decision")}
+        await self._bank()
         things["stop"], things["kind"] = {"a later time": "two-days"}, {"a gift": "gift"}
         things["figure"] = {"a number": "weekly_day"}
         things["reference"] = {"Edith’s visit": "visit:" + self.visits["Edith’s planned"]}
@@ -425,8 +430,24 @@ class World:
         things["terms_id"] = {"Pell’s offer to Edith": offer.id}
         async with write():
             await fetch("UPDATE payer SET fund = 'direct_payment' WHERE person_id = ?", self.people["Harold"])
-        things["payer_id"] = {
-            "Harold’s": await fetch_value("SELECT id FROM payer WHERE person_id = ?", self.people["Harold"])
+
+    async def _bank(self) -> None:
+        """Our account, a file that waits, a payment that nobody has explained, and what each payer writes beside theirs."""
+        tess, says = await self.actor("Tess"), SECRETS["what the bank says of a payment"]
+        account = await banking.set_account(
+            tess, "1000", name="Circle", sort_code="990000", account_number="10002000", layout="starling"
+        )
+        await banking.references({})
+        drafts = [
+            await banking.read_statement(tess, account, "", starling([line("2026-11-20", 100 + at, says)]))
+            for at in (0, 1)
+        ]
+        await write_statement(tess, drafts[0])
+        self.things["draft_id"], self.things["code"] = {"a file": drafts[1]}, {"our account": "1000"}
+        self.things["line_id"] = {"a payment": str(await fetch_value("SELECT id FROM bank_line"))}
+        self.things["payer_id"] = {
+            f"{called}’s payer": await fetch_value("SELECT id FROM payer WHERE person_id = ?", self.people[called])
+            for called in ("Edith", "Harold")
         }
 
     async def _plugin(self) -> None:
