@@ -97,7 +97,7 @@ def test_each_leads_to_a_page_and_what_is_over_to_today() -> None:
     paths = {news.path(told(code)) for code in news.SENTENCES}
     assert paths == {
         "/home", "/visits/v1", "/visits/v1/answer", "/visits/v1/went", "/visits/v1/asked", "/visits/v1/choose",
-        "/cover/x1", "/cover/offers/x1", "/requests/x1", "/coming/x1", "/coming/x1/went",
+        "/cover/x1", "/cover/offers/x1", "/requests/x1", "/coming/x1", "/coming/x1/went", "/expenses/x1",
     }  # fmt: skip
 
 
