@@ -17,6 +17,7 @@ from eccoo_node.kernel.paths import DataFolder
 from eccoo_node.kernel.settings import Settings
 from eccoo_node.members import actions, care, queries
 from eccoo_node.rota import actions as rota
+from eccoo_node.rota.weekly import pay_due_weeks
 
 TEAMS = {HEBDEN: 23, "todmorden": 17}
 WORKERS = {HEBDEN: (13, 4), "todmorden": (8, 3)}
@@ -51,7 +52,13 @@ async def seed(folder: DataFolder, settings: Settings, name: str, monday: Monday
         if name == HEBDEN:
             thursday, story = await _edith(hands, people, monday)
             before += story
-        await speak_of(hands, before)
+        await pay_due_weeks()
+        # Everything up to last Thursday, then the hour at which this week was paid for, then the rest of the week.
+        paid_at = monday.at(-4, 9)
+        await speak_of(hands, [visit for visit in before if visit.ends_at < paid_at], unanswered=0)
+        clock.at = paid_at
+        await pay_due_weeks()
+        await speak_of(hands, [visit for visit in before if visit.ends_at >= paid_at])
         clock.at = monday.at(0, 8)
         await jobs.drain(100_000)
         await hands.brings_all_news()

@@ -60,7 +60,13 @@ def shares(one: Decided) -> list[str]:
 
 def fund(code: str) -> str:
     """Out of what someone pays, where that is worth saying."""
-    named = {"own": "", "direct_payment": "direct payment", "local_authority": "the council", "nhs": "NHS budget"}
+    named = {
+        "own": "",
+        "direct_payment": "direct payment",
+        "local_authority": "the council",
+        "council": "the council",
+        "nhs": "NHS budget",
+    }
     return named.get(code, code.replace("_", " "))
 
 
@@ -68,6 +74,13 @@ def payer(one: PayerLine) -> str:
     """ "Ada, paid by Fern (direct payment)"."""
     out_of = fund(one.fund)
     return f"{one.called} ({out_of})" if out_of else one.called
+
+
+def payer_called(one: PayerStatement) -> str:
+    """ "Ada", or "Ada, paid by Fern"."""
+    if one.person_called == one.payer_called:
+        return one.person_called
+    return f"{one.person_called}, paid by {one.payer_called}"
 
 
 def coming(row: Row, *, yours: bool, called: str) -> str:
@@ -114,8 +127,14 @@ def worker_sentences(one: WorkerStatement) -> list[str]:
     said += [
         f"{pounds(pence)} of it comes once {name} has settled with us." for name, pence in sorted(one.awaiting.items())
     ]
+    if one.sent_pence:
+        said.append(f"{pounds(one.sent_pence)} of it is on its way to your bank.")
     if one.paid_pence:
         said.append(f"{pounds(one.paid_pence)} has been paid out to you.")
+    if one.owes_pence:
+        said.append(
+            f"{pounds(one.owes_pence)} is to be given back. Nothing is taken off what you earn without your yes."
+        )
     if one.coming:
         said.append(f"{pounds(one.coming_pence)} more is set aside for you, for {things(one.coming)}.")
     return said

@@ -172,6 +172,15 @@ async def sweep(act: Act, amount_pence: int, key: str) -> int:
     return await _enter(act, "swept", key, {"amount": amount_pence}, Leg(chart.OPERATING, chart.BANK, amount_pence))
 
 
+@door("money.own")
+async def own_money(act: Act, amount_pence: int, key: str, *, because: str) -> int:
+    """What the circle has of its own that these books did not know of, such as when they began (1010 / 3100)."""
+    act.allow(Thing("books"))
+    _check(amount_pence)
+    _reason(act, because, "Say where it is from.")
+    return await _enter(act, "own", key, {"amount": amount_pence}, Leg(chart.OPERATING, chart.RESERVES, amount_pence))
+
+
 @door("money.donation")
 async def donation(act: Act, amount_pence: int, key: str, *, fund: str = "") -> int:
     """A gift (1010 / 4200); one for a purpose is kept apart for it (1020 / 3200), named by `fund`."""

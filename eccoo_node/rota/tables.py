@@ -3,7 +3,7 @@
 from piccolo.table import Table
 
 from eccoo_node.db import extras
-from eccoo_node.db.columns import flag, key, moment, number, pence, prose, ref, word
+from eccoo_node.db.columns import day, flag, key, moment, number, pence, prose, ref, serial, word
 from eccoo_node.members.tables import Community, Payer, Person
 
 # planned: somebody is coming. gap: nobody is. covered: somebody from a linked circle is coming.
@@ -42,6 +42,10 @@ class Visit(Table, tablename="visit"):
     cover_name = word(80)
     cover_circle = word(120)
     settles_at = moment(null=True)
+    # Someone's first visit by someone new: paid ahead at once, or not agreed.
+    trial = flag()
+    # Since when its payer is told that it is not paid for yet; it is so only while there is no line.
+    unpaid_at = moment(null=True)
     created_at = moment()
 
 
@@ -87,7 +91,25 @@ class Told(Table, tablename="told"):
     told_by = word(36)
 
 
-TABLES = [Visit, Absence, Said, Told]
+class WeeklyRun(Table, tablename="weekly_run"):
+    """The money for the visits of one week was set aside: the Monday of that week, when, how many, how much.
+
+    Written before the first visit is tried. From then on a visit planned for that week is paid for as it is planned.
+    """
+
+    id = serial()
+    week = day()
+    began_at = moment()
+    ended_at = moment(null=True)
+    visits = number()
+    aside_pence = pence()
+    short = number()
+
+
+TABLES = [Visit, Absence, Said, Told, WeeklyRun]
+
+# Visits that cost something and have no money set aside.
+WITHOUT_MONEY = "line = '' AND rate_pence > 0 AND cover_circle = '' AND state IN ('planned', 'said', 'settled')"
 
 extras.one_of("visit", "state", STATES)
 extras.one_of("said", "side", ("worker", "person"))
@@ -101,6 +123,8 @@ extras.index("visit", "team_id", "starts_at")
 extras.index("visit", "worker_id", "starts_at")
 extras.index("visit", "person_id", "starts_at")
 extras.index("visit", "settles_at", where="state = 'said'")
+extras.index("visit", "starts_at", where=WITHOUT_MONEY)
+extras.unique("weekly_run", "week")
 extras.index("said", "visit_id")
 extras.index("told", "visit_id", "at")
 extras.index("told", "person_id", "at")

@@ -23,21 +23,28 @@ from eccoo_node.demo import web as demo
 from eccoo_node.demo.cast import HEBDEN, PEOPLE
 from eccoo_node.demo.place import Made, Place
 from eccoo_node.demo.seeding import Seeded
+from eccoo_node.escrow import treasury
 from eccoo_node.escrow.actions import release, set_aside, top_up
 from eccoo_node.escrow.lines import Across
+from eccoo_node.escrow.treasury import finders_fee
 from eccoo_node.expenses import actions as expenses
 from eccoo_node.federating.app import FederationApp
+from eccoo_node.hmrc import actions as hmrc
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members.session_reads import session_actor
 from eccoo_node.members.tables import Face, HatOffer, SafeContact, Session
+from eccoo_node.papers.actions import make_invoice
+from eccoo_node.payouts import actions as payouts
+from eccoo_node.payouts import giving
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota.telling import tell
 from tests.support import make
 from tests.support.pair import Pair, PairNode
 from tests.support.plugins import DecidedPlugins, migrations_begun
+from tests.unit.hmrc.said import CIRCLE
 
 THURSDAY = datetime.fromisoformat("2026-11-26T09:00:00+00:00")
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -88,6 +95,8 @@ SECRETS = {
     "the way in": "Key safe 4711",
     "what must be known": "Salt in the porridge",
     "the words agreed for the phone": "purple heron",
+    "Edith's account number": "71829304",
+    "Wren's account number": "71829315",
     "what is set aside": "£62.80",
     "credit that is not set aside": "£12.34",
     "what we owe another circle": "£71.94",
@@ -344,15 +353,53 @@ class World:
                 )  # fmt: skip
                 await insert(row)
                 things["role_id"][f"{called}’s to {to}"] = str(row.id)
+        for called in both:
+            payer = await fetch_value("SELECT id FROM payer WHERE person_id = ?", self.people[called])
+            entry = await finders_fee(await self.actor("Tess"), payer, 4321, f"fee {called}")
+            things.setdefault("paper_id", {})[f"{called}’s"] = await make_invoice(NODE, payer, entry=entry)
+        things["what"] = {"a statement": "statement"}
         things["name"], things["id"] = {"gatherings": "gatherings"}, {"a gathering": new_id()}
         things["decision_id"] = {"the decision": await fetch_value("SELECT id FROM decision")}
         things["stop"], things["kind"] = {"a later time": "two-days"}, {"a gift": "gift"}
         things["figure"] = {"a number": "weekly_day"}
+        things["reference"] = {"Edith’s visit": "visit:" + self.visits["Edith’s planned"]}
+        await self._payouts()
+        tess, year = await self.actor("Tess"), self.node.clock().year
+        await hmrc.set_operator(tess, CIRCLE)
+        (report,) = await hmrc.make_report(tess, year - 1)
+        things["report_id"], self.theirs["report_id"] = {"a report": str(report)}, "999999"
+        # Harold says that it was shorter: a part of that visit is in question.
+        harold = await self.actor("Harold")
+        await rota.answer_visit(harold, visit_id=self.visits["Harold’s said"], answer="partly", minutes=60)
+        things["question_id"] = {"Harold’s question": await fetch_value("SELECT id FROM money_question")}
+        things["pause_id"] = {}
         for param, known in things.items():
             known["elsewhere"] = self.theirs.get(param, new_id())
         assert (await links.circle(self.pair.link_id)).name == "Todmorden circle"
         coming = await cover_queries.mine(things["offer_id"]["Ilsabet’s coming"])
         assert (coming.state, (coming.told or {})["address"]) == ("coming", "9 Far Side")
+
+    async def _payouts(self) -> None:
+        """Bank accounts, one of which nobody has made sure of; a refund on its way, and one that waits for its file."""
+        own, tess, fay = await self.actor("Edith"), await self.actor("Tess"), await self.actor("Fay")
+        payer, things = await fetch_value("SELECT id FROM payer WHERE person_id = ?", self.people["Edith"]), self.things
+        day = self.node.clock().date()
+        for person, number in (
+            (own, SECRETS["Edith's account number"]),
+            (await self.actor("Wren"), SECRETS["Wren's account number"]),
+        ):
+            await giving.give_details(person, person.person_id, name="E C", sort_code="204060", account_number=number)
+        edith = {"sort_code": "204060", "account_number": SECRETS["Edith's account number"]}
+        await giving.confirm_details(fay, own.person_id, how="paper", **edith)
+        things["batch_id"] = {}
+        for name in ("the batch", "a batch that waits"):
+            await top_up(tess, payer, 321, key=f"for {name}")
+            await treasury.refund(tess, payer, 321, f"refund for {name}")
+            things["batch_id"][name] = await payouts.make_batch(tess, pay_on=day, key=name)
+            if name == "the batch":
+                await payouts.file_batch(tess, things["batch_id"][name])
+        things["bank_file"] = {"the batch’s list": "csv"}
+        things["payment_id"] = {"a payment": await fetch_value("SELECT id FROM payout_payment WHERE state = 'sent'")}
 
     async def _bought(self) -> None:
         """Something was bought for each, and waits for an answer; and someone offers Edith terms."""

@@ -42,6 +42,7 @@ _PARAM = re.compile(r"{(\w+)}")
 _MEANS = {"/cover/": {"offer_id": "cover_offer"}, "/roles/": {"offer_id": "role_id"}}
 _ALONE = {
     "token": {"made up": "x" * 43}, "path": {"made up": "x"}, "after": {"the beginning": "0"}, "rest": {"made up": "x"},
+    "year": {"": "2026"},
 }  # fmt: skip
 # Where nothing but a whole form comes as far as the question who may.
 _FORMS = {
@@ -60,6 +61,17 @@ _SAME_AGAIN = {
     "Harold’s gap to Osric",
 }
 # Reading someone else's record is an act, and leaves its trace in the audit: nowhere else.
+_AUDITED = {
+    "/phone/{person_id}",
+    "/money/circles/{link_id}/where",
+    "/money/payouts/{batch_id}/file/{bank_file}",
+    "/papers/{paper_id}",
+    "/papers/{paper_id}/pdf",
+    "/papers/{paper_id}/csv",
+    "/money/tax-details",
+    "/money/told-hmrc",
+    "/money/report/{year}/copies/{person_id}",
+}
 _AUDITED = {"/phone/{person_id}", "/money/circles/{link_id}/where", "/expenses/{expense_id}/receipt"}
 
 

@@ -1,31 +1,30 @@
 """The money pages: a payer's and a worker's own, and the treasurer's."""
 
-from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import actions, between, chart, queries, rules, say, statements, telling
+from eccoo_node.escrow import actions, between, chart, queries, rules, say, statements, tasks, telling
 from eccoo_node.escrow.forms import TopUpForm
 from eccoo_node.escrow.queries import OwedEntry
-from eccoo_node.escrow.statements import BetweenCircles, Overview, PayerLine, Row
+from eccoo_node.escrow.statements import BetweenCircles, Overview, PayerLine
 from eccoo_node.escrow.telling import Told
+from eccoo_node.escrow.web.books import standing
+from eccoo_node.escrow.web.tracing import followed
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import parse_pounds, pounds
+from eccoo_node.members.rules import own_words
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
 from eccoo_node.web.page import Page, redirect, render
 from eccoo_node.web.sessions import SessionActor
 from eccoo_node.web.site import NavItem
-
-
-def _listed(rows: list[Row], words: Callable[[Row], str]) -> list[tuple[str, str]]:
-    return [(say.visit(row.told), words(row)) for row in rows]
 
 
 def _books(found: Overview) -> dict[str, Any]:
@@ -49,7 +48,11 @@ def _books(found: Overview) -> dict[str, Any]:
             for sentence in say.owed(one)
         ],
         "payers": [
-            [one.called, say.fund(one.fund), pounds(one.credit_pence), pounds(one.set_aside_pence)]
+            {
+                "path": f"/money/payers/{one.payer_id}",
+                "title": say.payer(one),
+                "words": f"{pounds(one.set_aside_pence)} set aside, {pounds(one.credit_pence)} not",
+            }
             for one in found.payers
         ],
         "trial": [
@@ -109,8 +112,8 @@ class MoneyController(Controller):
                 "whose": "" if one.person_id == subject else one.person_called,
                 "fund": say.fund(one.fund),
                 "sentences": say.payer_sentences(one, yours=not actor.acting_for and one.person_id == subject),
-                "coming": _listed(one.coming, say.to_whom),
-                "past": _listed(one.past, say.to_whom),
+                "coming": followed(one.coming),
+                "past": followed(one.past),
             }
             for one in await statements.payer_statements(actor)
         ]
@@ -120,9 +123,12 @@ class MoneyController(Controller):
             request, "money/index.html", payers=payers, about=session.acting_for_called,
             worker=worker if earned else None,
             worker_sentences=say.worker_sentences(worker) if worker and earned else [],
-            worker_coming=_listed(worker.coming, say.for_worker) if worker and earned else [],
-            worker_past=_listed(worker.past, say.for_worker) if worker and earned else [],
+            worker_coming=followed(worker.coming, for_worker=True) if worker and earned else [],
+            worker_past=followed(worker.past, for_worker=True) if worker and earned else [],
             books=_books(await statements.overview(actor)) if rules.keeps_books(actor) else None,
+            own_words=own_words(actor, subject),
+            tasks=[msgspec.structs.asdict(one) for one in await tasks.for_treasurer(actor)] if rules.keeps_books(actor) else [],
+            standing=await standing(actor) if rules.keeps_books(actor) else None,
         )  # fmt: skip
 
     @get("/money/circles/{link_id:str}", opt={"action": "money.see_books"})

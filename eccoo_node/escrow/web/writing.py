@@ -94,6 +94,13 @@ KINDS: dict[str, Kind] = {
         (),
         lambda by, form, pence, key: treasury.sweep(by, pence, key),
     ),
+    "own": Kind(
+        "The circle has money of its own that is not yet in these books",
+        "Such as what it had when they began. It lies in the circle’s own account, not in the one for others’ money.",
+        ("because",),
+        lambda by, form, pence, key: treasury.own_money(by, pence, key, because=form.because),
+        "Where is it from?",
+    ),
     "gift": Kind(
         "Someone gave the circle money",
         "A gift for one purpose is kept apart for it.",

@@ -117,11 +117,12 @@ async def forge(kind: str, postings: Sequence[tuple[Account, int]], **more: Any)
         values = [fields[name] for name in ledger.COLUMNS]
         mark = ""
         if fields["line_id"]:
-            mark = (await queries.all_bookings())[fields["line_id"]].mark
+            reference = await fetch_value("SELECT reference FROM line WHERE id = ?", fields["line_id"])
+            mark = (await queries.booking(reference)).mark
         await fetch(
             f"INSERT INTO entry ({', '.join(ledger.COLUMNS)}, digest) VALUES ({', '.join('?' * 12)})",
             *values,
-            ledger.digest(values, mark, postings),
+            ledger.digest([ledger.moment_text(at)] * 2 + values[2:], mark, ledger.told(postings)),
         )
         entry = await fetch_value("SELECT MAX(id) FROM entry")
         for account, amount in postings:

@@ -1,0 +1,74 @@
+"""Week by week: a picture, and the same as a table beside it."""
+
+from typing import Any
+
+from litestar import Controller, Response, get
+
+from eccoo_node.escrow import rules, weeks
+from eccoo_node.escrow.weeks import Week
+from eccoo_node.kernel.money import pounds
+from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.guards import actor_of, session_of
+from eccoo_node.web.page import render
+
+_HIGH, _GROUND, _WIDE, _FEWEST = 120, 140, 46, 4
+
+
+class WeeksController(Controller):
+    """Each reads their own; the treasurer the whole circle's."""
+
+    include_in_schema = False
+
+    @get("/money/weeks", opt={"action": "signed_in"})
+    async def index(self, request: AnyRequest) -> Response[Any]:
+        """What was set aside, earned and paid, in each of the last weeks."""
+        actor = actor_of(request)
+        parts = []
+        if rules.keeps_books(actor):
+            whole = {"aside": "Set aside", "earned": "Earned", "paid": "Sent out"}
+            parts.append(_part("The whole circle", await weeks.of_the_circle(actor), whole))
+        paid_for = {"aside": "Set aside", "earned": "To workers"}
+        parts.append(_part("What is paid for your support", await weeks.of_payers(actor), paid_for))
+        mine = {"earned": "Earned", "paid": "Sent to you"}
+        parts.append(_part("What you earn", await weeks.of_worker(actor), mine))
+        shown = [part for part in parts if part]
+        return render(request, "money/weeks.html", parts=shown, about=session_of(request).acting_for_called)
+
+
+def _pence(week: Week, kind: str) -> int:
+    return max(0, int(getattr(week, f"{kind}_pence")))
+
+
+def _part(title: str, found: list[Week], kinds: dict[str, str]) -> dict[str, Any] | None:
+    """One picture with its words; None where there is nothing to show."""
+    highest = max((_pence(week, kind) for week in found for kind in kinds), default=0)
+    if not highest:
+        return None
+    begun = next(number for number, week in enumerate(found) if any(_pence(week, kind) for kind in kinds))
+    found = found[min(begun, len(found) - _FEWEST) :]
+    bars, words = [], []
+    wide = 30 // len(kinds)
+    for number, week in enumerate(found):
+        left = number * _WIDE + 8
+        words.append({"x": left + 15, "day": f"{week.monday.day}/{week.monday.month}"})
+        for place, kind in enumerate(kinds):
+            height = round(_pence(week, kind) * _HIGH / highest, 1)
+            x = left + place * wide + 1
+            bars.append({"kind": kind, "x": x, "y": _GROUND - height, "width": wide - 2, "height": height})
+    now = found[-1]
+    said = ", ".join(f"{words_.lower()} {pounds(_pence(now, kind))}" for kind, words_ in kinds.items())
+    return {
+        "title": title,
+        "sentence": f"This week so far: {said}.",
+        "aloud": f"{title}: a bar for each week. The table that follows says the same.",
+        "width": len(found) * _WIDE,
+        "bars": [bar for bar in bars if bar["height"]],
+        "words": words,
+        "key": list(kinds.items()),
+        "head": ["From", *kinds.values()],
+        "table": [
+            [f"{week.monday.day} {week.monday:%b}", *(pounds(int(getattr(week, f"{kind}_pence"))) for kind in kinds)]
+            for week in reversed(found)
+        ],
+        "numbers": list(range(1, len(kinds) + 1)),
+    }
