@@ -134,7 +134,7 @@ async def take_up_answer(act: Act, *, visit_id: str, part: str, minutes: int) ->
         return False
     fee, travel = line.terms.fee_pence, line.terms.travel_pence
     try:
-        sums = rules.in_question(part, visit.rate_pence, fee, travel, minutes=minutes)
+        sums = rules.in_question(part, visit.rate_pence, fee, travel, minutes=minutes, way_pence=visit.on_the_way_pence)
     except Invalid:
         return False
     before = await queries.open_of_visit(visit_id)
@@ -202,11 +202,13 @@ def _sums(visit: Visit, line: Booking, stands: str, part: str, minutes: int | No
     had = line.state.released_fee_pence, line.state.released_travel_pence
     agreed = line.terms.fee_pence, line.terms.travel_pence
     if stands == "more":
-        return rules.missing(part, visit.rate_pence, agreed, had, minutes=minutes)
+        return rules.missing(part, visit.rate_pence, agreed, had, minutes=minutes, way_pence=visit.on_the_way_pence)
     of = agreed if stands == "waiting" else had
     if not sum(of):
         raise Conflict("Nothing was paid for this visit.", "no_money")
-    return rules.in_question(part, visit.rate_pence, *of, minutes=minutes, sum_pence=sum_pence)
+    return rules.in_question(
+        part, visit.rate_pence, *of, minutes=minutes, sum_pence=sum_pence, way_pence=visit.on_the_way_pence
+    )
 
 
 # ---------------------------------------------------------------- between the two

@@ -129,9 +129,19 @@ def _over(actor: Actor, thing: Thing) -> bool | str:
 
 
 def in_question(
-    part: str, rate_pence: int, fee_pence: int, travel_pence: int, *, minutes: int | None = None, sum_pence: int = 0
+    part: str,
+    rate_pence: int,
+    fee_pence: int,
+    travel_pence: int,
+    *,
+    minutes: int | None = None,
+    sum_pence: int = 0,
+    way_pence: int = 0,
 ) -> tuple[int, int]:
-    """The fee and the travel that are in question, of these. Raises Invalid for what says nothing, or too much."""
+    """The fee and the travel that are in question, of these. Raises Invalid for what says nothing, or too much.
+
+    `way_pence` is the part of the fee for the time on the way, which is due to whoever came at all.
+    """
     if part == "whole":
         return fee_pence, travel_pence
     if part == "travel":
@@ -139,7 +149,7 @@ def in_question(
             raise Invalid("Nothing was paid for travel.", "no_travel", field="part")
         return 0, travel_pence
     if part == "minutes":
-        left = max(0, fee_pence - price_pence(rate_pence, minutes)) if minutes else 0
+        left = max(0, fee_pence - price_pence(rate_pence, minutes) - way_pence) if minutes else 0
         if not left:
             raise Invalid("Write how many minutes it was, fewer than were paid for.", "bad_minutes", field="minutes")
         return left, 0
@@ -151,12 +161,18 @@ def in_question(
 
 
 def missing(
-    part: str, rate_pence: int, agreed: tuple[int, int], had: tuple[int, int], *, minutes: int | None = None
+    part: str,
+    rate_pence: int,
+    agreed: tuple[int, int],
+    had: tuple[int, int],
+    *,
+    minutes: int | None = None,
+    way_pence: int = 0,
 ) -> tuple[int, int]:
     """What a worker says was due besides what they have had: fee and travel, within what was agreed. Raises Invalid."""
     fee, travel = agreed
     wanted = {
-        "minutes": (min(fee, price_pence(rate_pence, minutes or 0)), 0),
+        "minutes": (min(fee, price_pence(rate_pence, minutes) + way_pence if minutes else 0), 0),
         "travel": (0, travel),
         "whole": (fee, travel),
     }.get(part)

@@ -12,7 +12,7 @@ from eccoo_node.expenses import queries, rules
 from eccoo_node.expenses.queries import Expense
 from eccoo_node.expenses.tables import Expense as ExpenseRow
 from eccoo_node.expenses.tables import ExpensePhoto, PlanAllows
-from eccoo_node.kernel import access, clock
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import pounds
@@ -265,14 +265,12 @@ async def resolve(act: Act, *, expense_id: str, due_pence: int, because: str) ->
     most = one.claimed_pence - one.right_pence
     if type(due_pence) is not int or not 0 <= due_pence <= most:
         raise Invalid(f"Write a sum from £0 to {pounds(most)}.", "bad_amount", field="due")
-    # Held money moves as the node's own act wherever its rule says so.
     if one.state == "said":
         await escrow.release(NODE, one.line, f"release:{one.line}", travel_pence=due_pence)
         await _settled(act, one, due_pence, "expense_agreed", await _asked(one) | {one.worker_id})
         return
-    who = NODE if access.may(NODE, "money.resolve", Thing("line", one.line)) else act.actor
     await corrections.resolve(
-        who, one.line, f"resolve:{one.line}", fee_pence=0, travel_pence=due_pence, because=because
+        NODE, one.line, f"resolve:{one.line}", fee_pence=0, travel_pence=due_pence, because=because
     )
     await _settled(act, one, one.right_pence + due_pence, "expense_agreed", await _asked(one) | {one.worker_id})
 

@@ -276,7 +276,8 @@ async def test_each_does_only_their_own_part_and_only_they_see_it(shopping: Shop
         assert await queries.receipt(who, id_)
         assert await lists(who)
     assert await looked() == 0
-    for number, who in enumerate((payer, fay, books.treasurer), start=1):
+    on_the_phone = await shopping.fay(books.person)
+    for number, who in enumerate((payer, fay, books.treasurer, on_the_phone), start=1):
         await code(queries.receipt(who, id_), Forbidden)
         assert (await actions.look_at_receipt(who, expense_id=id_))[0] == "image/webp"
         assert await looked() == number

@@ -7,6 +7,7 @@ import pytest
 from eccoo_node.agreements import queries as agreements
 from eccoo_node.agreements.actions import agree_terms
 from eccoo_node.agreements.rules import MILEAGE
+from eccoo_node.disputes import actions as disputes
 from eccoo_node.escrow.verify import verify
 from eccoo_node.governance.actions import decide_figure
 from eccoo_node.kernel.errors import Invalid
@@ -84,3 +85,15 @@ async def test_other_minutes_or_miles_are_other_terms_and_have_bounds(shopping: 
         with pytest.raises(Invalid) as refused:
             await agree_terms(await members.actor_for(books.worker), **both, **(TERMS | {field: value}))  # type: ignore[arg-type]
         assert (refused.value.code, refused.value.field) == ("bad_travel", field)
+
+
+async def test_of_a_shorter_visit_the_way_is_not_in_question(shopping: Shopping, node: Node) -> None:
+    assert disputes
+    visit = await planned(shopping)
+    node.clock.move(timedelta(hours=2))
+    await rota.say_how_it_went(await shopping.wren(), visit_id=visit, answer="as_planned")
+    assert await rota.answer_visit(await shopping.ada(), visit_id=visit, answer="partly", minutes=60) == "said"
+    found = dict(await entries(shopping.books))
+    assert [amount for code, _, _, amount in found["disputed"] if code == "2110"] == [-1000]
+    assert [amount for code, _, _, amount in found["released"] if code == "2210"] == [-360]
+    await verify()

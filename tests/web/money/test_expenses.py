@@ -12,6 +12,7 @@ from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.expenses import actions, queries
 from eccoo_node.members import queries as members
+from eccoo_node.members.sign_in import start_writing_down
 from tests.support import make
 from tests.support.pictures import picture
 from tests.web.client import Reader
@@ -156,6 +157,18 @@ async def test_something_wrong_is_heard_and_settled_by_the_treasurer(circle: Cir
     assert "That you looked is written down." in page.text
     assert "<img" not in page.text[page.text.find("<main") :]
     assert (await helper.get(f"{path}/settle")).status_code == 403
+    # The same facilitator, writing down what Wren says, who has a receipt on paper.
+    second = await agreed(circle)
+    session = await fetch_value("SELECT id FROM session WHERE person_id = ?", fay)
+    await start_writing_down(await members.actor_for(fay), session, books.worker, known_by="face_to_face")
+    page = await helper.get(f"{WHERE}/{second}/cost")
+    assert "I have the receipt on paper before me" in text(page)
+    assert acts(page) == ["Record Wren’s answer"]
+    await upload(helper, f"{WHERE}/{second}/cost", b"", cost="3", paper="yes")
+    assert "Read this back to Wren: Thank you. We’re asking Ada." in text(await helper.follow())
+    assert "A facilitator has seen the receipt on paper." in text(await ada.get(f"{WHERE}/{second}/answer"))
+    async with write():
+        await fetch("UPDATE session SET acting_for = '' WHERE id = ?", session)
     tess = await browser_of(books.treasurer.person_id)
     assert "Shopping on Thursday" in text(await tess.get("/expenses/all"))
     assert acts(await tess.get(path)) == ["Write down what was agreed"]
