@@ -44,7 +44,6 @@ class Ask:
         self.submitted = False
         self.values: dict[str, list[str]] = {}
         # Files that came with the form, by field, where its page takes any.
-        self.files: dict[str, bytes] = {}
         self.errors: dict[str, str] = {}
         # Files that came with a form, by field (web/uploads.py).
         self.files: dict[str, Any] = {}

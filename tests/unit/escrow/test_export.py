@@ -116,10 +116,10 @@ async def test_other_programs_read_it_and_come_to_the_same_totals(node: Node, tm
             code = account.split(":")[1][:4]
             totals[code] = totals.get(code, 0) + round(float(amount) * 100)
         assert {code: total for code, total in totals.items() if total} == trial
-        # What is told to be there is looked at: with a penny more it is refused.
-        beans.write_text(re.sub(r"(balance Assets:1000\S*  \d+\.)\d\d", r"\g<1>99", beans.read_text()))
-        with pytest.raises(AssertionError):
-            bean_check(beans)
+    # What is told to be there is looked at: with a penny more it is refused.
+    beans.write_text(re.sub(r"(balance Assets:1000\S*  \d+\.)\d\d", r"\g<1>99", beans.read_text()))
+    with pytest.raises(AssertionError):
+        bean_check(beans)
 
 
 async def test_empty_books_can_be_taken_too(node: Node, tmp_path: Path) -> None:
