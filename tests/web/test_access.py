@@ -339,6 +339,8 @@ def test_whatever_says_yes_or_no_is_asked_somewhere(walk: Walk) -> None:
     assert pages - rules == {guards.PUBLIC, guards.SIGNED_IN}
     # A list of what may be read asks the one, line by line; a visit's page the other: whether it says where.
     assert rules - set(door.doors()) - pages == {"money.see_payer", "rota.see_where", "expenses.see_own_receipt"}
+    # A list of what may be read asks two of them, line by line; a visit's page the third: whether it says where.
+    assert rules - set(door.doors()) - pages == {"money.see_payer", "papers.see", "rota.see_where"}
 
 
 def test_a_tick_at_someone_elses_visit_is_refused_and_changes_nothing(walk: Walk) -> None:

@@ -77,6 +77,8 @@ async def test_every_page_of_papers_is_whole_on_a_phone_and_prints_on_a4(new_pag
                 cookie = {"name": shell.site.session_cookie, "value": await token_of(who), "url": address}
                 await page.context.add_cookies([cookie])  # type: ignore[list-item]
                 for path in paths:
+                    if width == 1280 and not SHOTS and path not in {f"/papers/{paper}", f"/papers/{year}"}:
+                        continue
                     await page.goto(address + path)
                     name = (
                         path.replace(paper, "S-1").replace(year, "Y-1").strip("/").replace("/", "_").partition("?")[0]
