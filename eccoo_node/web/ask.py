@@ -43,7 +43,6 @@ class Ask:
         # What was typed, by field; what is wrong with it, by field. A key of "" is about the whole form.
         self.submitted = False
         self.values: dict[str, list[str]] = {}
-        # Files that came with the form, by field, where its page takes any.
         self.errors: dict[str, str] = {}
         # Files that came with a form, by field (web/uploads.py).
         self.files: dict[str, Any] = {}

@@ -337,10 +337,9 @@ def test_whatever_says_yes_or_no_is_asked_somewhere(walk: Walk) -> None:
     rules = set(access.actions())
     assert set(door.doors()) - rules == set()
     assert pages - rules == {guards.PUBLIC, guards.SIGNED_IN}
-    # A list of what may be read asks the one, line by line; a visit's page the other: whether it says where.
-    assert rules - set(door.doors()) - pages == {"money.see_payer", "rota.see_where", "expenses.see_own_receipt"}
-    # A list of what may be read asks two of them, line by line; a visit's page the third: whether it says where.
-    assert rules - set(door.doors()) - pages == {"money.see_payer", "papers.see", "rota.see_where"}
+    # Lists of what may be read ask these line by line; a visit's page whether it says where.
+    line_by_line = {"money.see_payer", "papers.see", "expenses.see_own_receipt"}
+    assert rules - set(door.doors()) - pages == {"rota.see_where", *line_by_line}
 
 
 def test_a_tick_at_someone_elses_visit_is_refused_and_changes_nothing(walk: Walk) -> None:
