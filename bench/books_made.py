@@ -61,8 +61,12 @@ class Maker:
         self.head = ""
         self.at = BEGAN
         self.rows: dict[str, list[Sequence[Any]]] = {}
-        self.payers = [f"01900000-0000-7000-8000-{n:012x}" for n in range(PAYERS)]
+        self.payers = [self.payer(n) for n in range(PAYERS)]
         self.workers = [f"01900000-0000-7000-9000-{n:012x}" for n in range(WORKERS)]
+
+    @staticmethod
+    def payer(number: int) -> str:
+        return f"01900000-0000-7000-8000-{number:012x}"
 
     def fill(self, entries: int) -> None:
         """Until there are at least so many entries; then all of it is on the disk."""

@@ -1223,6 +1223,7 @@ STATEMENTS = {
   "at" TIMESTAMPTZ NOT NULL
 )""",
         """CREATE UNIQUE INDEX "absence_one_visit_id_worker_id" ON "absence" ("visit_id", "worker_id")""",
+        """CREATE INDEX "account_by_code_awaiting_balance_pence_where" ON "account" ("code", "awaiting", "balance_pence") WHERE balance_pence <> 0""",
         """CREATE UNIQUE INDEX "account_one_code_holder_awaiting" ON "account" ("code", "holder", "awaiting")""",
         """CREATE UNIQUE INDEX "asked_circle_one_link_id_reference" ON "asked_circle" ("link_id", "reference")""",
         """CREATE UNIQUE INDEX "asked_circle_one_request_id_link_id" ON "asked_circle" ("request_id", "link_id")""",
@@ -2680,6 +2681,7 @@ STATEMENTS = {
   "at" TIMESTAMPTZ NOT NULL
 )""",
         """CREATE UNIQUE INDEX "absence_one_visit_id_worker_id" ON "absence" ("visit_id", "worker_id")""",
+        """CREATE INDEX "account_by_code_awaiting_balance_pence_where" ON "account" ("code", "awaiting", "balance_pence") WHERE balance_pence <> 0""",
         """CREATE UNIQUE INDEX "account_one_code_holder_awaiting" ON "account" ("code", "holder", "awaiting")""",
         """CREATE UNIQUE INDEX "asked_circle_one_link_id_reference" ON "asked_circle" ("link_id", "reference")""",
         """CREATE UNIQUE INDEX "asked_circle_one_request_id_link_id" ON "asked_circle" ("request_id", "link_id")""",

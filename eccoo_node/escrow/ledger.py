@@ -279,7 +279,7 @@ def _quoted(codes: tuple[str, ...]) -> str:
 
 SPARE_CASH = (
     f"SELECT CAST(COALESCE(SUM(balance_pence), 0) AS BIGINT) FROM account WHERE balance_pence <> 0 "
-    f"AND (code IN ({_quoted(_CASH)}) OR (code IN ({_quoted(_CLAIMS)}) AND awaiting = ''))"
+    f"AND code IN ({_quoted(_CASH + _CLAIMS)}) AND (awaiting = '' OR code IN ({_quoted(_CASH)}))"
 )
 
 

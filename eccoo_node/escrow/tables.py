@@ -155,6 +155,8 @@ TABLES = [Schedule, Line, LineFund, LineState, AccountRow, Entry, Posting, Entry
 for _table in ("schedule", "line", "line_fund", "entry", "posting", "entry_chain", "books_check"):
     extras.append_only(_table)
 extras.unique("account", "code", "holder", "awaiting")
+# Of all the accounts there ever were, few have anything on them now: what a sum over accounts reads.
+extras.index("account", "code", "awaiting", "balance_pence", where="balance_pence <> 0")
 extras.unique("entry", "key")
 extras.unique("entry", "reverses_id", where="reverses_id IS NOT NULL")
 extras.unique("entry_chain", "entry_id")
