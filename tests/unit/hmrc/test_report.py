@@ -180,7 +180,7 @@ async def test_what_changes_later_is_put_right_by_a_report_that_names_the_first(
     assert {tuple(row) for row in rows} == {(books.worker, "phone", None), (books.other, "phone", None)}
     # In March the whole of December is taken back from Wren, who has moved; Robin's visit is undone; Sol worked there too.
     node.clock.set(datetime(2027, 3, 3, 9, tzinfo=UTC))
-    await clawback.claw_back(books.treasurer, "visit:late", "back", fee_pence=5000, because="Both agreed")
+    await clawback.claw_back(NODE, "visit:late", "back", fee_pence=5000, because="Both agreed")
     await clawback.owe_back(NODE, "away:1", "back too", fee_pence=4001)
     await agrees_with_the_books(books)
     operator = msgspec.structs.replace(CIRCLE, town="Todmorden")
@@ -226,10 +226,10 @@ async def test_what_is_in_question_and_settled_later_corrects_the_same_quarter(n
     books = await ready(node)
     before = (await queries.quarters(2026))[books.worker]
     node.clock.set(datetime(2027, 2, 3, 9, tzinfo=UTC))
-    await clawback.claw_back(books.treasurer, "visit:4", "back", fee_pence=6000, because="Both agreed")
+    await clawback.claw_back(NODE, "visit:4", "back", fee_pence=6000, because="Both agreed")
     assert (await queries.quarters(2026))[books.worker][3] == Quarter()
     node.clock.set(datetime(2027, 5, 3, 9, tzinfo=UTC))
-    await corrections.resolve(books.treasurer, "visit:4", "settled", fee_pence=4000, because="Both agreed")
+    await corrections.resolve(NODE, "visit:4", "settled", fee_pence=4000, because="Both agreed")
     assert (await queries.quarters(2026))[books.worker] == (*before[:3], Quarter(3300, 584, 116, 0, 1))
     assert (await queries.quarters(2027))[books.worker][1] == Quarter()
     await agrees_with_the_books(books)
