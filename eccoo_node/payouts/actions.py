@@ -173,6 +173,8 @@ async def file_batch(act: Act, batch_id: str) -> None:
     await _may_be_filed(act, found)
     account = await queries.find_account(found.bank)
     now = clock.now().replace(microsecond=0)
+    # The bank's account comes first for whoever locks several: what is given back moves money there.
+    await ledger.lock_bank()
     for one in found.payments:
         if one.kind == "worker":
             await _send(act, one)

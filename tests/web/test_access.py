@@ -64,6 +64,8 @@ _SAME_AGAIN = {
 _AUDITED = {
     "/phone/{person_id}",
     "/money/circles/{link_id}/where",
+    "/money/follow/{reference}",
+    "/money/payers/{payer_id}",
     "/money/payouts/{batch_id}/file/{bank_file}",
     "/papers/{paper_id}",
     "/papers/{paper_id}/pdf",
