@@ -21,34 +21,9 @@ class Schedule(msgspec.Struct, frozen=True):
     cancelled_bears: bool
     vat_bps: int
 
-
-class Decided(msgspec.Struct, frozen=True):
-    """What the circle takes from a moment on, and the decision it rests on. `standing`: now, to_come or before."""
-
-    payer_add_bps: int
-    worker_deduct_bps: int
-    cancelled_bears: bool
-    vat_bps: int
-    valid_from: datetime
-    decision_id: str
-    words: str
-    standing: Literal["now", "to_come", "before"]
-
-
-async def schedules() -> list[Decided]:
-    """Every share that was ever decided, newest first. Anyone in the circle may read them."""
-    rows = await fetch(
-        "SELECT s.payer_add_bps, s.worker_deduct_bps, s.cancelled_bears, s.vat_bps, s.valid_from, s.decision_id, d.words "
-        "FROM schedule s JOIN decision d ON d.id = s.decision_id ORDER BY s.valid_from DESC, s.id DESC"
-    )
-    now, found = clock.now(), []
-    current = False
-    for row in rows:
-        at = as_time(row[4]) or now
-        standing: Literal["now", "to_come", "before"] = "before" if current else "to_come" if at > now else "now"
-        current = current or standing == "now"
-        found.append(Decided(row[0], row[1], bool(row[2]), row[3], at, row[5], row[6], standing))
-    return found
+    def price(self, fee_pence: int, travel_pence: int, *, employed: bool = False) -> int:
+        """What is set aside for a visit of ours: with what the payer adds on top."""
+        return Terms(fee_pence, travel_pence, 0 if employed else self.payer_add_bps).total_pence
 
 
 async def schedule_now() -> Schedule:
@@ -71,7 +46,7 @@ async def take_home(fee_pence: int) -> int:
 
 async def price(fee_pence: int, travel_pence: int = 0) -> int:
     """What is set aside for a fee and travel agreed now: with what the payer adds on top."""
-    return Terms(fee_pence, travel_pence, payer_add_bps=(await schedule_now()).payer_add_bps).total_pence
+    return (await schedule_now()).price(fee_pence, travel_pence)
 
 
 async def credit_pence(payer_id: str) -> int:
@@ -173,6 +148,11 @@ async def newest_bookings(column: Literal["l.payer_id", "l.worker_id"], ids: lis
     """The newest lines of these payers or workers, newest first."""
     rows = await fetch(f"{_LINE} WHERE {column} IN ({marks(ids)}) ORDER BY l.id DESC LIMIT {int(most)}", *ids)
     return [_booking(row) for row in rows]
+
+
+async def bookings_where(where: str, *params: Any) -> list[Booking]:
+    """Lines by a condition on `line l`, oldest first; for other reads of the books."""
+    return [_booking(row) for row in await fetch(f"{_LINE} WHERE {where} ORDER BY l.id", *params)]
 
 
 class LineState(msgspec.Struct, frozen=True):

@@ -43,17 +43,20 @@ class PayerStatement(msgspec.Struct, frozen=True):
 
 
 class WorkerStatement(msgspec.Struct, frozen=True):
-    """What a worker has earned here. `awaiting` is what linked circles have yet to settle, by circle's name."""
+    """What a worker has earned here. `awaiting` is what linked circles have yet to settle, by circle's name; `sent_pence`
+    is on its way to their bank, `owes_pence` is to be given back."""
 
     ready_pence: int
     paid_pence: int
     awaiting: dict[str, int]
     coming: list[Row]
     past: list[Row]
+    sent_pence: int = 0
+    owes_pence: int = 0
 
     @property
     def earned_pence(self) -> int:
-        return self.ready_pence + self.paid_pence + sum(self.awaiting.values())
+        return self.ready_pence + self.sent_pence + self.paid_pence + sum(self.awaiting.values())
 
     @property
     def coming_pence(self) -> int:
@@ -61,7 +64,7 @@ class WorkerStatement(msgspec.Struct, frozen=True):
 
     @property
     def empty(self) -> bool:
-        return not (self.coming or self.past or self.earned_pence)
+        return not (self.coming or self.past or self.earned_pence or self.owes_pence)
 
 
 class PayerLine(msgspec.Struct, frozen=True):
@@ -189,25 +192,32 @@ async def worker_statement(actor: Actor) -> WorkerStatement | None:
     if actor.acting_for or not actor.person_id:
         return None
     me = actor.person_id
-    ready = 0
+    ready = sent = owes = 0
     awaiting: dict[str, int] = {}
     for code, link_id, balance in await fetch(
-        "SELECT code, awaiting, balance_pence FROM account WHERE holder = ? AND code IN ('2200', '2210', '2290')", me
+        "SELECT code, awaiting, balance_pence FROM account WHERE holder = ? AND code IN ('1300', '2200', '2210', '2290')",
+        me,
     ):
         if link_id:
             awaiting[link_id] = awaiting.get(link_id, 0) - balance
-        elif code != "2290":
+        elif code == "1300":
+            owes = balance
+        elif code == "2290":
+            sent = -balance
+        else:
             ready -= balance
     paid = await fetch(
+        # What came back after the bank had paid it stands there on both sides, and was not paid after all.
         "SELECT CAST(COALESCE(SUM(p.amount_pence), 0) AS BIGINT) FROM posting p JOIN account a ON a.id = p.account_id "
-        "WHERE a.holder = ? AND a.code = '2290' AND p.amount_pence > 0",
+        "JOIN entry e ON e.id = p.entry_id WHERE a.holder = ? AND a.code = '2290' "
+        "AND ((p.amount_pence > 0 AND e.kind <> 'payout_bounced') OR (p.amount_pence < 0 AND e.kind = 'payout_bounced'))",
         me,
     )
     names = await telling.circles([link_id for link_id, pence in awaiting.items() if pence])
     coming, past = _split(await _rows(actor, await queries.newest_bookings("l.worker_id", [me], SHOWN)))
     past = [row for row in past if row.line.state == "released"]
     waits = {names[link_id]: pence for link_id, pence in awaiting.items() if pence}
-    return WorkerStatement(ready, int(paid[0][0]), waits, coming, past)
+    return WorkerStatement(ready, int(paid[0][0]), waits, coming, past, sent, owes)
 
 
 async def overview(actor: Actor) -> Overview:

@@ -4,7 +4,7 @@ Reads one moment of the database and holds up nobody: it goes page by page, and 
 Everything here is reckoned anew from entries and postings; nothing is taken from a stored balance or a line's stored
 numbers except to compare it.
 
-Two things make it fast (docs/decisions/00xx-the-books-are-added-up-by-the-column.md). A page is read and compared as
+Two things make it fast (docs/decisions/0024-the-books-are-added-up-by-the-column.md). A page is read and compared as
 whole columns, and only one that does not hold is gone through entry by entry, for the first that is wrong. And lines that
 went the same way at the same terms are reckoned once: each entry has a shape, each line a path of shapes.
 """

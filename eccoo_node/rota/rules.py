@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from eccoo_node.governance import figures
 from eccoo_node.governance.figures import Figure
 from eccoo_node.kernel.access import Actor, Thing, rule
+from eccoo_node.kernel.errors import Invalid
 from eccoo_node.members.rules import yes_to
 
 ASKED_AGAIN = timedelta(hours=24)
@@ -42,6 +43,23 @@ def settles_at(asked_at: datetime, zone: ZoneInfo, *, by_post: bool = False) -> 
 def local(day: date, at: time, zone: ZoneInfo) -> datetime:
     """A time of a local day, as UTC."""
     return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
+
+
+def pays_for_week_at(week: date, day: int, hour: int, zone: ZoneInfo) -> datetime:
+    """When the money for a week is set aside, named by its Monday: on that day and hour of the week before."""
+    return local(week - timedelta(days=7 - day), time(hour), zone)
+
+
+def week_after(week: date) -> date:
+    return week + timedelta(days=7)
+
+
+def weeks_due(now: datetime, day: int, hour: int, zone: ZoneInfo) -> list[date]:
+    """The weeks whose money is to be set aside by now: this one, and from that day and hour on the next."""
+    this = now.astimezone(zone).date()
+    this -= timedelta(days=this.weekday())
+    after = week_after(this)
+    return [this, after] if pays_for_week_at(after, day, hour, zone) <= now else [this]
 
 
 def late(now: datetime, starts_at: datetime, cancel_hours: int) -> bool:
@@ -91,9 +109,15 @@ def _stop(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node() or actor.speaks_as(thing.person_id, "ask_for_cover")
 
 
-@rule("rota.settle", "rota.remind")
+@rule("rota.settle", "rota.remind", "rota.begin_week", "rota.pay_batch", "rota.end_week", "rota.pay_again")
 def _by_itself(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()
+
+
+@rule("rota.see_unpaid")
+def _see_unpaid(actor: Actor, thing: Thing) -> bool | str:
+    """What is not paid for yet in the whole circle: who keeps its money, and who rings its people."""
+    return actor.wears("treasurer", "facilitator") and not actor.acting_for
 
 
 @rule("rota.mark_told")
@@ -148,3 +172,30 @@ def _see_money(actor: Actor, thing: Thing) -> bool | str:
 def _see_where(actor: Actor, thing: Thing) -> bool | str:
     """Whoever may say only how it went, or deals with the money, needs no address for it."""
     return _is_of_the_visit(actor, thing) or bool(_SEES_WHERE & yes_to(actor, thing.person_id, thing.community_id))
+
+
+def check_said(answer: str, minutes: int | None, length: int) -> int:
+    """The minutes that an answer of a worker means. Raises Invalid."""
+    if answer == "shorter":
+        if minutes is None or not 0 < minutes < length:
+            raise Invalid(
+                f"Write how many minutes you were there, fewer than {length}.", "bad_minutes", field="minutes"
+            )
+        return minutes
+    meaning = {"as_planned": length, "no_answer": length, "did_not_go": 0}
+    if answer not in meaning:
+        raise Invalid("Choose how it went.", "nothing_chosen", field="answer")
+    return meaning[answer]
+
+
+def spoken_minutes(answer: str, part: str, minutes: int | None, length: int) -> int:
+    """How long the person says it was. Raises Invalid for no answer, and for minutes that cannot be."""
+    if answer not in {"yes", "partly", "no", "wrong"} or part not in {"", "minutes", "travel", "whole"}:
+        raise Invalid("Choose one answer.", "nothing_chosen", field="answer")
+    if answer == "partly" or (answer == "wrong" and part == "minutes"):
+        if minutes is None or not 0 < minutes < length:
+            raise Invalid(
+                f"Write how many minutes they were there, fewer than {length}.", "bad_minutes", field="minutes"
+            )
+        return minutes
+    return length if answer == "yes" or part == "travel" else 0

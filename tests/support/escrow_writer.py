@@ -52,7 +52,7 @@ class Writer:
             self.made["returned"] += 1
         elif what == "dispute":
             await corrections.dispute(NODE, line, f"wrong {line}")
-            await corrections.resolve(books.treasurer, line, f"agreed {line}", fee_pence=fee // 2, because="Agreed")
+            await corrections.resolve(NODE, line, f"agreed {line}", fee_pence=fee // 2, because="Agreed")
             self.made["disputed"] += 1
             self.made["resolved"] += 1
         elif what == "undo":

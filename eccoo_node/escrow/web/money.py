@@ -18,6 +18,7 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import parse_pounds, pounds
+from eccoo_node.members.rules import own_words
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
@@ -125,6 +126,7 @@ class MoneyController(Controller):
             worker_coming=followed(worker.coming, for_worker=True) if worker and earned else [],
             worker_past=followed(worker.past, for_worker=True) if worker and earned else [],
             books=_books(await statements.overview(actor)) if rules.keeps_books(actor) else None,
+            own_words=own_words(actor, subject),
             tasks=[msgspec.structs.asdict(one) for one in await tasks.for_treasurer(actor)] if rules.keeps_books(actor) else [],
             standing=await standing(actor) if rules.keeps_books(actor) else None,
         )  # fmt: skip

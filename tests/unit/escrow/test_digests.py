@@ -25,8 +25,8 @@ words = st.one_of(
     st.text(st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), min_size=1, max_size=20),
 )
 moments = st.datetimes(
-    datetime(1, 1, 3),  # noqa: DTZ001 the strategy puts the zone on
-    datetime(9999, 12, 29),
+    datetime(1, 1, 3),  # noqa: DTZ001
+    datetime(9999, 12, 29),  # noqa: DTZ001
     timezones=st.integers(-14, 14).map(lambda h: timezone(timedelta(hours=h))),
 )
 entries = st.lists(st.tuples(words, words, st.integers(1, 10**12), st.none() | moments), min_size=1, max_size=5)

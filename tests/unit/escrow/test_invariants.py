@@ -201,7 +201,7 @@ class Play(Treasurer):
         if line is None:
             return
         fee, travel = of(line.disputed_fee, fee_part) or 0, of(line.disputed_travel, travel_part) or 0
-        key, reference, by = self.key(), line.reference, self.books.treasurer
+        key, reference, by = self.key(), line.reference, NODE
 
         def call(more: int) -> Any:
             return corrections.resolve(
@@ -220,7 +220,7 @@ class Play(Treasurer):
         if line is None:
             return
         fee, travel = of(line.paid_fee, fee_part) or 0, of(line.paid_travel, travel_part) or 0
-        key, reference, by = self.key(), line.reference, self.books.treasurer
+        key, reference, by = self.key(), line.reference, NODE
 
         def call(more: int) -> Any:
             return claw_back(by, reference, key, fee_pence=fee + more, travel_pence=travel, because="Both agreed")

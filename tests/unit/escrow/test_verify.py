@@ -68,9 +68,7 @@ async def unguard() -> None:
     """Take away every trigger, unique index, CHECK and reference that stands between raw SQL and the books."""
     if bound.engine().engine_type == "sqlite":
         with closing(sqlite3.connect(bound.engine().path, isolation_level=None)) as raw:
-            listed = (
-                "SELECT type, name FROM sqlite_master WHERE type = 'trigger' OR (type = 'index' AND name LIKE '%one%')"
-            )
+            listed = "SELECT type, name FROM sqlite_master WHERE type = 'trigger' OR (type = 'index' AND name LIKE '%_one_%' AND sql <> '')"
             for kind, name in raw.execute(listed).fetchall():
                 raw.execute(f"DROP {kind} {name}")
         return

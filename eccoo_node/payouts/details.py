@@ -1,0 +1,98 @@
+"""Reads of where someone's money goes. Whole account numbers are for the person and whoever wrote them down; doors that
+take them from here show them to nobody."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from eccoo_node.db.rows import as_time, fetch, marks
+from eccoo_node.kernel import access, clock
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.payouts import rules
+
+
+class Details(msgspec.Struct, frozen=True):
+    """Someone's bank details as they stand. `whole` is empty for whoever may not read it."""
+
+    id: str
+    person_id: str
+    name: str
+    sort_code: str
+    account_number: str
+    given_by: str
+    given_via: str
+    given_at: datetime
+    outcome: str
+    how: str
+    checked_at: datetime | None
+
+    @property
+    def sure(self) -> bool:
+        return self.outcome == "confirmed"
+
+    @property
+    def ending(self) -> str:
+        return rules.ending(self.account_number)
+
+
+_DETAILS = (
+    "SELECT d.id, d.person_id, d.name, d.sort_code, d.account_number, d.given_by, d.given_via, d.given_at, "
+    "COALESCE(c.outcome, ''), COALESCE(c.how, ''), c.checked_at FROM bank_details d LEFT JOIN bank_details_check c "
+    "ON c.id = (SELECT MAX(k.id) FROM bank_details_check k WHERE k.details_id = d.id)"
+)
+# Ids are made in the order of time, so the greatest is the newest.
+_NEWEST = "d.id = (SELECT MAX(n.id) FROM bank_details n WHERE n.person_id = d.person_id)"
+
+
+def _details(row: Any) -> Details:
+    values = list(row)
+    values[7], values[10] = as_time(row[7]) or clock.now(), as_time(row[10])
+    return Details(*values)
+
+
+async def current_details(people: Iterable[str]) -> dict[str, Details]:
+    """What holds now, by person, whole: for doors, which show it to nobody."""
+    ids = sorted(set(people))
+    rows = await fetch(f"{_DETAILS} WHERE d.person_id IN ({marks(ids)}) AND {_NEWEST}", *ids)
+    return {found.person_id: found for found in map(_details, rows)}
+
+
+async def details_of(actor: Actor, person_id: str) -> Details | None:
+    """Someone's own details: whole for themselves and for whoever wrote them down, else only how the number ends."""
+    access.requires(actor, "payouts.see_details", Thing("bank_details", "", person_id))
+    found = (await current_details([person_id])).get(person_id)
+    if found is None or actor.person_id in {person_id, found.given_by}:
+        return found
+    return msgspec.structs.replace(found, sort_code="", account_number=f"??????{found.account_number[-2:]}")
+
+
+class ToConfirm(msgspec.Struct, frozen=True):
+    """Details that nobody has made sure of yet, or to which a payment did not arrive."""
+
+    person_id: str
+    called: str
+    phone: str
+    ending: str
+    name: str
+    came_back: bool
+    given_at: datetime
+    thing: Thing
+
+
+async def to_confirm(actor: Actor) -> list[ToConfirm]:
+    """What waits for this actor to make sure of, the oldest first. Raises Forbidden for whoever never does."""
+    access.requires(actor, "payouts.confirm_details", Thing("bank_details"))
+    rows = await fetch(
+        f"SELECT f.*, p.called, p.phone FROM ({_DETAILS} WHERE {_NEWEST}) f JOIN person p ON p.id = f.person_id "
+        "WHERE p.standing <> 'died' ORDER BY f.given_at, f.id"
+    )
+    found = []
+    for row in rows:
+        one = _details(list(row)[:11])
+        thing = Thing("bank_details", one.id, one.person_id, worker_id=one.given_by)
+        if not one.sure and access.may(actor, "payouts.confirm_details", thing):
+            back = one.outcome == "bounced"
+            found.append(ToConfirm(one.person_id, row[11], row[12], one.ending, one.name, back, one.given_at, thing))
+    return found

@@ -1,0 +1,138 @@
+"""The doors of where money goes: someone's bank details, the circle's own account, and a yes to giving back bit by bit."""
+
+from eccoo_node.db.rows import fetch, insert, insert_once
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.kernel.money import MAX_PENCE, pounds
+from eccoo_node.members import queries as members
+from eccoo_node.payouts import rules
+from eccoo_node.payouts.details import current_details
+from eccoo_node.payouts.ready import Bank
+from eccoo_node.payouts.tables import BANKS, BankDetails, CircleAccount, DetailsCheck, RecoveryYes
+from eccoo_node.record.door import Act, door
+
+
+@door("payouts.give_details")
+async def give_details(act: Act, person_id: str, *, name: str, sort_code: str, account_number: str) -> str:
+    """Say where one's money goes; what looks odd about it, or nothing. The same again changes nothing.
+
+    Nothing is paid there until somebody else has made sure of it. They are told of the change as they like to be told.
+    """
+    act.allow(Thing("bank_details", "", person_id))
+    if (await members.person(person_id)).standing == "died":
+        raise Conflict("This person has died.", "has_died")
+    read = (rules.read_name(name), rules.read_sort_code(sort_code), rules.read_account_number(account_number))
+    before = (await current_details([person_id])).get(person_id)
+    if before and (before.name, before.sort_code, before.account_number) == read and before.outcome != "bounced":
+        act.about(before.id)
+        return rules.doubt(*read[1:])
+    row = BankDetails(
+        person_id=person_id, name=read[0], sort_code=read[1], account_number=read[2], given_by=act.actor.person_id,
+        given_via=act.actor.via, known_by=act.actor.known_by, given_at=clock.now(),
+    )  # fmt: skip
+    await insert(row)
+    act.about(str(row.id))
+    await act.tell("payouts.details_given", "person", person_id, by=act.actor.person_id)
+    return rules.doubt(*read[1:])
+
+
+@door("payouts.confirm_details")
+async def confirm_details(act: Act, person_id: str, *, how: str, sort_code: str, account_number: str) -> None:
+    """Somebody else has rung the number we know, or seen it on paper with the person there, and writes what they heard.
+
+    It must be what stands here; so nobody has to be shown it.
+    """
+    found = (await current_details([person_id])).get(person_id)
+    thing = Thing("bank_details", found.id if found else "", person_id, worker_id=found.given_by if found else "")
+    act.allow(thing)
+    if found is None:
+        raise NotFound("They have given us no bank details.", "no_details")
+    if how not in rules.HOW_SURE:
+        raise Invalid("Choose how you know.", "bad_how", field="how")
+    if how == "rang" and not (await members.person(person_id)).phone:
+        raise Invalid("We know no number of theirs. See it on paper, face to face.", "no_phone", field="how")
+    heard = (rules.read_sort_code(sort_code), rules.read_account_number(account_number))
+    if heard != (found.sort_code, found.account_number):
+        raise Invalid(
+            "This is not what we have. Ask them to read it again; if it has changed, they give it to us anew.",
+            "not_the_same",
+            field="account_number",
+        )
+    if found.sure:
+        return
+    await insert(
+        DetailsCheck(
+            details_id=found.id, outcome="confirmed", how=how, checked_by=act.actor.person_id, checked_at=clock.now()
+        )
+    )
+    await act.tell("payouts.details_confirmed", "person", person_id, by=act.actor.person_id)
+
+
+@door("payouts.set_account")
+async def set_account(
+    act: Act, bank: Bank, *, name: str, sort_code: str, account_number: str, service_user: str = ""
+) -> None:
+    """Write down the account of ours that money leaves, and the number under which we send Bacs files, if we have one.
+
+    It holds for the files that are made from now on.
+    """
+    act.allow(Thing("circle_account", bank))
+    if bank not in BANKS:
+        raise Invalid("Choose one of these.", "bad_bank", field="bank")
+    await insert(
+        CircleAccount(
+            bank=bank, name=rules.read_name(name), sort_code=rules.read_sort_code(sort_code),
+            account_number=rules.read_account_number(account_number),
+            service_user=rules.read_service_user(service_user), given_by=act.actor.person_id, given_at=clock.now(),
+        )
+    )  # fmt: skip
+    await act.tell("payouts.account_set", "circle_account", bank)
+
+
+# ---------------------------------------------------------------- giving back
+
+
+@door("payouts.agree_recovery")
+async def agree_recovery(act: Act, worker_id: str, *, most_pence: int) -> str:
+    """A worker's yes to at most so much of each payout going towards what they are to give back; its id.
+
+    A new yes takes the place of the one before. Never without theirs, and never more than this.
+    """
+    act.allow(Thing("recovery", "", worker_id))
+    if type(most_pence) is not int or not 0 < most_pence <= MAX_PENCE:
+        raise Invalid(f"Write a sum above £0 and up to {pounds(MAX_PENCE)}.", "bad_amount", field="most")
+    now = clock.now()
+    await _end(act, worker_id)
+    row = RecoveryYes(
+        worker_id=worker_id, most_pence=most_pence, words=words_of_yes(most_pence), said_at=now, said_via=act.actor.via,
+        known_by=act.actor.known_by, recorded_by=act.actor.person_id, ended_at=None,
+    )  # fmt: skip
+    if not await insert_once(row):
+        raise Conflict("This was said already. Please look again.", "said_already")
+    act.about(str(row.id))
+    await act.tell("payouts.recovery_agreed", "person", worker_id)
+    return str(row.id)
+
+
+def words_of_yes(most_pence: int) -> str:
+    """The very words that are agreed to."""
+    return (
+        f"Until I have given back what I owe the circle, up to {pounds(most_pence)} of each payout of mine goes towards it. "
+        "I can take this back at any time."
+    )
+
+
+@door("payouts.stop_recovery")
+async def stop_recovery(act: Act, worker_id: str) -> None:
+    """They take their yes back. What has no file yet is not taken."""
+    act.allow(Thing("recovery", "", worker_id))
+    await _end(act, worker_id)
+    await act.tell("payouts.recovery_stopped", "person", worker_id)
+
+
+async def _end(act: Act, worker_id: str) -> None:
+    await fetch(
+        "UPDATE recovery_yes SET ended_at = ?, ended_by = ? WHERE worker_id = ? AND ended_at IS NULL",
+        clock.now(), act.actor.person_id, worker_id,
+    )  # fmt: skip

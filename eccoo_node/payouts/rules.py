@@ -1,0 +1,194 @@
+"""Who may send money where, what an account number looks like, and what words a bank can read. Pure."""
+
+import re
+import unicodedata
+from datetime import date, timedelta
+
+from eccoo_node.escrow.rules import keeps_books
+from eccoo_node.governance import figures
+from eccoo_node.governance.figures import Figure
+from eccoo_node.kernel import access
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import Invalid
+from eccoo_node.kernel.money import MAX_PENCE
+from eccoo_node.members.rules import as_self, own_words
+
+PAYOUT_ALONE = figures.declare(
+    Figure(
+        name="payout_alone",
+        title="What one person may pay out alone",
+        words="What leaves the bank within a week beyond this needs the yes of a second person.",
+        kind="pence",
+        first=50_000,
+        least=0,
+        most=MAX_PENCE,
+    )
+)
+# What is sent on one person's word within so long counts together, so that a large sum is not sent as many small ones.
+COUNTS_TOGETHER = timedelta(days=7)
+LATEST = timedelta(days=31)
+HOW_SURE = ("rang", "paper")
+REFERENCE = 18
+
+
+# ---------------------------------------------------------------- who may
+
+
+@access.rule("payouts.give_details", "payouts.see_details", "payouts.agree_recovery", "payouts.stop_recovery")
+def _own(actor: Actor, thing: Thing) -> bool | str:
+    return own_words(actor, thing.person_id) or "Only they themselves say where their money goes."
+
+
+@access.rule("payouts.confirm_details")
+def _confirms(actor: Actor, thing: Thing) -> bool | str:
+    """`thing.worker_id` is whoever wrote the details down: two people see to it."""
+    if not (as_self(actor) and actor.wears("treasurer", "facilitator")):
+        return "The treasurer or a facilitator makes sure of bank details."
+    if actor.person_id in {thing.person_id, thing.worker_id}:
+        return "Someone else makes sure of these: two people see to each change."
+    return True
+
+
+@access.rule(
+    "payouts.make_batch",
+    "payouts.take_back",
+    "payouts.file",
+    "payouts.take_file",
+    "payouts.confirm_paid",
+    "payouts.confirm_batch",
+    "payouts.bounced",
+    "payouts.set_account",
+)
+def _sends(actor: Actor, thing: Thing) -> bool | str:
+    return keeps_books(actor) or "Only the circle’s treasurer sends money out."
+
+
+@access.rule("payouts.see")
+def _sees(actor: Actor, thing: Thing) -> bool | str:
+    return actor.is_node() or keeps_books(actor) or "Only the circle’s treasurer sees what is paid out."
+
+
+def may_be_second(actor: Actor) -> bool:
+    return actor.via == "screen" and as_self(actor) and actor.wears("treasurer", "convenor", "facilitator")
+
+
+@access.rule("payouts.approve")
+def _approves(actor: Actor, thing: Thing) -> bool | str:
+    """`thing.worker_id` made the batch, `thing.paid_workers` are paid by it."""
+    if not may_be_second(actor):
+        return "The second yes is a treasurer’s, a convenor’s or a facilitator’s, on their own screen."
+    if actor.person_id == thing.worker_id:
+        return "You made this one. The second yes is somebody else’s."
+    if actor.person_id in thing.paid_workers:
+        return "You are paid by this one. The second yes is somebody else’s."
+    return True
+
+
+# ---------------------------------------------------------------- what an account looks like
+
+
+def read_sort_code(text: str) -> str:
+    """ "12-34-56" or "12 34 56" is 123456. Raises Invalid."""
+    digits = re.sub(r"[\s\u2010-\u2015-]", "", text)
+    if not (len(digits) == 6 and digits.isascii() and digits.isdigit()):
+        raise Invalid("Write the six digits of the sort code, such as 12-34-56.", "bad_sort_code", field="sort_code")
+    return digits
+
+
+def read_account_number(text: str) -> str:
+    """Eight digits. Raises Invalid."""
+    digits = re.sub(r"\s", "", text)
+    if not (len(digits) == 8 and digits.isascii() and digits.isdigit()):
+        raise Invalid(
+            "Write the eight digits of the account number. If it has only seven, put a 0 in front.",
+            "bad_account_number",
+            field="account_number",
+        )
+    return digits
+
+
+def read_name(text: str) -> str:
+    """The name on an account, of which a bank must be able to read something. Raises Invalid."""
+    name = " ".join(text.split())
+    if any(unicodedata.category(c).startswith("C") for c in name) or len(name) > 70:
+        raise Invalid("Write the name as it stands on the bank card.", "bad_name", field="name")
+    if not any(c.isalpha() for c in plain(name, 70)):
+        raise Invalid("Write the name on the account, in the letters A to Z.", "bad_name", field="name")
+    return name
+
+
+def read_service_user(text: str) -> str:
+    """Six digits, or nothing. Raises Invalid."""
+    digits = text.strip()
+    if digits and not (len(digits) == 6 and digits.isascii() and digits.isdigit()):
+        raise Invalid("It has six digits. Leave it empty if you have none.", "bad_service_user", field="service_user")
+    return digits
+
+
+def doubt(sort_code: str, account_number: str) -> str:
+    """What looks odd about details that have the right shape, in a sentence; nothing where nothing does. Never a no."""
+    whole = sort_code + account_number
+    if len(set(account_number)) == 1 or len(set(sort_code)) == 1 or account_number in {"12345678", "87654321"}:
+        return "This does not look like an account number. Please look at it again."
+    if account_number.startswith(sort_code):
+        return "The account number begins like the sort code. Please look at it again."
+    return "" if len(set(whole)) > 2 else "There are few different digits in this. Please look at it again."
+
+
+def ending(account_number: str) -> str:
+    """All that most people read of an account number."""
+    return f"ends in {account_number[-2:]}" if account_number else ""
+
+
+# A reason may be read by others than the one it was told to: an account number has no place in it.
+_NUMBER = re.compile(r"\d(?:[\s\-\u2010-\u2015]*\d){5,}")
+
+
+def without_numbers(text: str) -> str:
+    return _NUMBER.sub("…", text.strip())
+
+
+# ---------------------------------------------------------------- what a bank can read
+
+_LETTERS = str.maketrans({
+    "Ø": "O", "Ł": "L", "Æ": "AE", "Œ": "OE", "Đ": "D", "Ð": "D", "Þ": "TH", "’": "", "‘": "", "'": "", "`": "",
+})  # fmt: skip
+_NOT_BACS = re.compile(r"[^A-Z0-9.&/ -]")
+
+
+def plain(text: str, most: int = REFERENCE) -> str:
+    """Text in the characters that Bacs takes: A to Z, digits, and . & / - between them.
+
+    It begins with a letter or a digit, so that no program that opens a list of payments takes it for a sum to work out.
+    """
+    upper = unicodedata.normalize("NFKD", text.upper().translate(_LETTERS))
+    bare = "".join(c for c in upper.translate(_LETTERS) if not unicodedata.combining(c))
+    words = " ".join(_NOT_BACS.sub(" ", bare).split())
+    return words.lstrip(".&/ -")[:most].rstrip()
+
+
+def reference(circle: str, number: int, n: int) -> str:
+    """What stands on the bank statement of whoever is paid: the circle, the batch and the line. 18 characters at most."""
+    code = f"{number}-{n}"
+    return f"{plain(circle, REFERENCE - 1 - len(code))} {code}".strip()
+
+
+# ---------------------------------------------------------------- how much, and when
+
+
+def recovered(pay_pence: int, owes_pence: int, most_pence: int) -> int:
+    """How much of a payout goes towards what a worker is to give back, by their yes. Travel money is never touched."""
+    return max(0, min(pay_pence, owes_pence, most_pence))
+
+
+def next_working_day(day: date) -> date:
+    """The day itself, or the Monday after a weekend."""
+    return day + timedelta(days=max(0, 7 - day.weekday()) if day.weekday() >= 5 else 0)
+
+
+def check_pay_on(day: date, today: date) -> None:
+    """Raise Invalid for a day on which no bank pays, or one too far off."""
+    if day < today or day > today + LATEST:
+        raise Invalid("Choose a day from today to a month from now.", "bad_pay_on", field="pay_on")
+    if day.weekday() >= 5:
+        raise Invalid("Banks pay on working days. Choose one.", "bad_pay_on", field="pay_on")

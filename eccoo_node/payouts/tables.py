@@ -1,0 +1,169 @@
+"""Rows of where money goes and of what was sent there. No row of bank details is ever changed or taken out."""
+
+from piccolo.table import Table
+
+from eccoo_node.db import extras
+from eccoo_node.db.columns import day, key, moment, number, pence, prose, ref, serial, word
+from eccoo_node.members.tables import Person
+
+# The accounts of ours that money leaves: what we look after for others, and the circle's own.
+BANKS = ("1000", "1010")
+KINDS = ("worker", "refund", "share")
+STATES = ("listed", "sent", "paid", "bounced", "taken_back")
+
+
+class BankDetails(Table, tablename="bank_details"):
+    """Where someone's money goes. The newest row of a person holds; a change is a new row."""
+
+    id = key()
+    person_id = ref(Person)
+    name = word(70)
+    sort_code = word(6)
+    account_number = word(8)
+    given_by = word(36)
+    given_via = word(16)
+    known_by = word(24)
+    given_at = moment()
+
+
+class DetailsCheck(Table, tablename="bank_details_check"):
+    """Somebody made sure that details are that person's own, or a payment to them came back. The newest row holds."""
+
+    id = serial()
+    details_id = ref(BankDetails)
+    outcome = word(16)
+    how = word(16)
+    checked_by = word(36)
+    checked_at = moment()
+
+
+class CircleAccount(Table, tablename="circle_account"):
+    """An account of the circle's own that money leaves, as its bank knows it. A change is a new row."""
+
+    id = serial()
+    bank = word(4)
+    name = word(70)
+    sort_code = word(6)
+    account_number = word(8)
+    # The number under which the circle, or its bureau, sends Bacs files; empty where it has none.
+    service_user = word(6)
+    given_by = word(36)
+    given_at = moment()
+
+
+class RecoveryYes(Table, tablename="recovery_yes"):
+    """A worker's yes to so much of each payout going towards what they are to give back. It can be withdrawn."""
+
+    id = key()
+    worker_id = ref(Person)
+    most_pence = pence()
+    words = prose()
+    said_at = moment()
+    said_via = word(16)
+    known_by = word(24)
+    recorded_by = word(36)
+    ended_at = moment(null=True)
+    ended_by = word(36)
+
+
+class Batch(Table, tablename="payout_batch"):
+    """Payments that go to the bank together, in one file. What is in it never changes."""
+
+    id = key()
+    number = number()
+    bank = word(4)
+    key = word(200)
+    body_hash = word(64)
+    pay_on = day()
+    made_by = word(36)
+    made_at = moment()
+    approved_by = word(36)
+    approved_at = moment(null=True)
+    filed_by = word(36)
+    filed_at = moment(null=True)
+    account_id = ref(CircleAccount, null=True)
+    ended_by = word(36)
+    ended_at = moment(null=True)
+
+
+class Payment(Table, tablename="payout_payment"):
+    """One line of a batch: to whom, how much, and what it consists of."""
+
+    id = key()
+    batch_id = ref(Batch)
+    n = number()
+    kind = word(8)
+    # Whose account in the books: a worker's, a payer's or a member's id.
+    holder = word(64)
+    person_id = ref(Person)
+    details_id = ref(BankDetails)
+    pay_pence = pence()
+    expenses_pence = pence()
+    recovered_pence = pence()
+    amount_pence = pence()
+    yes_id = ref(RecoveryYes, null=True)
+    reference = word(18)
+    state = word(16)
+    paid_on = day()
+    paid_key = word(200)
+    bounced_on = day()
+    bounced_key = word(200)
+
+
+class LeftOut(Table, tablename="payout_left_out"):
+    """Someone who had money ready and is not in a batch, and why."""
+
+    id = serial()
+    batch_id = ref(Batch)
+    kind = word(8)
+    holder = word(64)
+    person_id = word(36)
+    amount_pence = pence()
+    reason = word(24)
+    words = prose()
+
+
+class FileMade(Table, tablename="payout_file"):
+    """What a file of a batch was when it was first made, so that the same is given out ever after."""
+
+    id = serial()
+    batch_id = ref(Batch)
+    form = word(16)
+    digest = word(64)
+
+
+class Turn(Table, tablename="payout_turn"):
+    """One row: whoever makes, sends or settles a batch has it in hand, so that two never count the same money."""
+
+    id = serial()
+    name = word(8)
+
+
+TABLES = [BankDetails, DetailsCheck, CircleAccount, RecoveryYes, Batch, Payment, LeftOut, FileMade, Turn]
+
+for _table in ("bank_details", "bank_details_check", "circle_account", "payout_left_out", "payout_file"):
+    extras.append_only(_table)
+extras.index("bank_details", "person_id")
+extras.index("bank_details_check", "details_id")
+extras.check("bank_details", "length(sort_code) = 6 AND length(account_number) = 8 AND name <> ''")
+extras.one_of("bank_details_check", "outcome", ("confirmed", "bounced"))
+extras.one_of("circle_account", "bank", BANKS)
+extras.unique("recovery_yes", "worker_id", where="ended_at IS NULL")
+extras.check("recovery_yes", "most_pence > 0 AND words <> ''")
+extras.unique("payout_batch", "key")
+extras.unique("payout_batch", "number")
+extras.one_of("payout_batch", "bank", BANKS)
+extras.index("payout_payment", "batch_id")
+extras.index("payout_payment", "state")
+extras.one_of("payout_payment", "kind", KINDS)
+extras.one_of("payout_payment", "state", STATES)
+# Nobody's money lies in two batches that have no file yet.
+extras.unique("payout_payment", "kind", "holder", where="state = 'listed'")
+extras.check(
+    "payout_payment",
+    "amount_pence = pay_pence + expenses_pence - recovered_pence AND amount_pence >= 0 AND pay_pence >= 0 "
+    "AND expenses_pence >= 0 AND recovered_pence >= 0 AND recovered_pence <= pay_pence",
+)
+extras.index("payout_left_out", "batch_id")
+extras.unique("payout_file", "batch_id", "form")
+extras.unique("payout_turn", "name")

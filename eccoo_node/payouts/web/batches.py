@@ -1,0 +1,193 @@
+"""What is ready to be paid out, and the making of a batch of it."""
+
+from datetime import date
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.params import FromPath, FromQuery
+
+from eccoo_node.escrow.checking import books_break
+from eccoo_node.kernel import access, clock
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.kernel.ids import new_id
+from eccoo_node.kernel.money import pounds
+from eccoo_node.members.say import say_date
+from eccoo_node.payouts import actions, giving, queries, rules, say
+from eccoo_node.payouts.forms import BatchForm, DetailsForm
+from eccoo_node.payouts.queries import Batch, Payment
+from eccoo_node.payouts.ready import Bank, Ready, ready
+from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.forms import FormError, form_error, read_form
+from eccoo_node.web.guards import actor_of
+from eccoo_node.web.page import redirect, render
+
+OWN = "own"
+
+
+def _bank(source: str) -> Bank:
+    return "1010" if source == OWN else "1000"
+
+
+def today() -> date:
+    return clock.now().astimezone(clock.zone()).date()
+
+
+def _waits(one: Ready) -> dict[str, str]:
+    return {
+        "called": one.called or "Money that nobody knew",
+        "words": f"{pounds(one.amount_pence)}. {say.REASONS[one.reason]}",
+        "path": f"/money/details/{one.person_id}" if one.reason in say.MENDED else "",
+    }
+
+
+class BatchesController(Controller):
+    """The treasurer's; the second yes is somebody else's."""
+
+    include_in_schema = False
+
+    @get("/money/payouts", opt={"action": "payouts.see"})
+    async def index(self, request: AnyRequest) -> Response[Any]:
+        """What is ready, what can't go yet, and the batches that were made."""
+        actor = actor_of(request)
+        access.requires(actor, "payouts.see", Thing("batch"))
+        found, shares = await ready("1000"), await ready("1010")
+        cards = [
+            {"path": f"/money/payouts/{one.id}", "title": f"Batch {one.number}: {say.batch(one)}",
+             "words": f"Made by {one.maker} on {clock.say_day(one.made_at, clock.zone())}", "state": say.state(one)}
+            for one in await queries.batches(actor)
+        ]  # fmt: skip
+        able = [one for one in found if not one.reason]
+        return render(
+            request, "payouts/index.html", said=say.ready(found), broken=bool(await books_break()), cards=cards,
+            rows=[(one.called, pounds(one.amount_pence)) for one in able],
+            shares=say.ready(shares) if any(not one.reason for one in shares) else "",
+            waits=[_waits(one) for one in [*found, *shares] if one.reason],
+        )  # fmt: skip
+
+    @get("/money/payouts/new", opt={"action": "payouts.make_batch"})
+    async def about_making(self, request: AnyRequest, source: FromQuery[str] = "") -> Response[Any]:
+        """Who is paid?"""
+        facts = await _choices(request, source)
+        return render(request, "payouts/new.html", **facts, key=new_id())
+
+    @post("/money/payouts/new", opt={"action": "payouts.make_batch"})
+    async def make(self, request: AnyRequest, source: FromQuery[str] = "") -> Response[Any]:
+        facts = await _choices(request, source)
+        try:
+            form = read_form(request, BatchForm)
+            now = {value for value, *_ in facts["who"]}
+            # Whoever came to be ready since the page was shown is left for the next one.
+            left = dict.fromkeys(now - set(form.who), form.because)
+            left |= dict.fromkeys(now - set(form.asked) - set(form.who), "Not ready when this was chosen")
+            made = await actions.make_batch(
+                actor_of(request), bank=_bank(source), pay_on=form.pay_on, leave_out=left, key=f"batch:{form.key}"
+            )
+        except (FormError, Invalid, Conflict) as error:
+            return form_error(request, "payouts/new.html", error, **facts, key=new_id())
+        return redirect(request, f"/money/payouts/{made}")
+
+    @get("/money/payouts/{batch_id:str}", opt={"action": "payouts.see"})
+    async def show(self, request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
+        """One batch, how it stands, and what comes next."""
+        actor = actor_of(request)
+        access.requires(actor, "payouts.see", Thing("batch", batch_id))
+        one = await queries.batch(actor, batch_id)
+        account = await queries.find_account(one.bank)
+        return render(
+            request, "payouts/batch.html", **await batch_facts(request, one), may_approve=access.may(
+                actor, "payouts.approve", one.thing
+            ), ours=account, service_user=bool(account and account.service_user), source=OWN if one.bank == "1010" else "",
+        )  # fmt: skip
+
+    @get("/money/payouts/{batch_id:str}/yes", opt={"action": "payouts.approve"})
+    async def about_approving(self, request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
+        """May this be sent? For a second person."""
+        actor = actor_of(request)
+        one = await queries.batch(actor, batch_id)
+        access.requires(actor, "payouts.approve", one.thing)
+        return render(request, "payouts/approve.html", **await batch_facts(request, one))
+
+    @post("/money/payouts/{batch_id:str}/yes", opt={"action": "payouts.approve"})
+    async def approve(self, request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
+        await actions.approve(actor_of(request), batch_id)
+        return redirect(request, "/home", "Your yes is written down. The treasurer can send it now.")
+
+    @post("/money/payouts/{batch_id:str}/make", opt={"action": "payouts.file"})
+    async def file(self, request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
+        await actions.file_batch(actor_of(request), batch_id)
+        return redirect(request, f"/money/payouts/{batch_id}", "The file is made. Take it to the bank.")
+
+    @post("/money/payouts/{batch_id:str}/back", opt={"action": "payouts.take_back"})
+    async def take_back(self, request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
+        await actions.take_back(actor_of(request), batch_id)
+        return redirect(request, "/money/payouts", "The batch is taken back. Nothing had moved.")
+
+    @get("/money/our-account", opt={"action": "payouts.set_account"})
+    async def our_account(self, request: AnyRequest, source: FromQuery[str] = "") -> Response[Any]:
+        """The account that money leaves."""
+        return render(request, "payouts/our_account.html", **await _account(request, source))
+
+    @post("/money/our-account", opt={"action": "payouts.set_account"})
+    async def set_account(self, request: AnyRequest, source: FromQuery[str] = "") -> Response[Any]:
+        facts = await _account(request, source)
+        try:
+            form = read_form(request, DetailsForm)
+            await giving.set_account(
+                actor_of(request), _bank(source), name=form.name, sort_code=form.sort_code,
+                account_number=form.account_number, service_user=form.service_user,
+            )  # fmt: skip
+        except (FormError, Invalid) as error:
+            return form_error(request, "payouts/our_account.html", error, **facts)
+        return redirect(request, "/money/payouts", "It is written down. It counts for the files made from now on.")
+
+
+async def _choices(request: AnyRequest, source: str) -> dict[str, Any]:
+    access.requires(actor_of(request), "payouts.make_batch", Thing("batch"))
+    able = [one for one in await ready(_bank(source)) if not one.reason]
+    return {
+        "source": source,
+        "who": [(one.key, f"{one.called}: {pounds(one.amount_pence)}", _hint(one)) for one in able],
+        "chosen": [one.key for one in able],
+        "pay_on": say_date(rules.next_working_day(today())),
+        "total": say.ready(able),
+    }
+
+
+def _hint(one: Ready) -> str:
+    ending = f"Account {one.details.ending}" if one.details else ""
+    return ". ".join(part for part in (ending, say.consists(one)) if part)
+
+
+async def batch_facts(request: AnyRequest, one: Batch) -> dict[str, Any]:
+    """What both who make a batch and who give it their second yes see of it."""
+    out = [(row.called or "Nobody’s", say.out(row)) for row in await queries.left_out(actor_of(request), one.id)]
+    return {
+        "one": one,
+        "about": f"Batch {one.number}",
+        "said": f"{say.batch(one)}, to be paid on {say.weekday(one.pay_on)}.",
+        "made": f"{one.maker} made it on {clock.say_day(one.made_at, clock.zone())}.",
+        "state": say.state(one),
+        "body": [_row(payment) for payment in one.payments],
+        "cards": [_card(payment) for payment in one.payments],
+        "out": out,
+    }
+
+
+def _row(one: Payment) -> tuple[str, str]:
+    account = f"{say.number(one.sort_code)} {one.account_number}" if one.sort_code else f"account {one.ending}"
+    parts = [f"{pounds(one.amount_pence)} to {one.name}, {account}", say.consists(one)]
+    return one.called, ". ".join(part for part in parts if part)
+
+
+def _card(one: Payment) -> dict[str, Any]:
+    words = [f"Account {one.ending}", f"“{one.reference}” on their statement", say.consists(one)]
+    return {
+        "path": f"/money/payments/{one.id}", "title": f"{one.called}: {pounds(one.amount_pence)}",
+        "words": ". ".join(part for part in words if part), "state": say.became(one),
+    }  # fmt: skip
+
+
+async def _account(request: AnyRequest, source: str) -> dict[str, Any]:
+    found = await queries.account(actor_of(request), _bank(source))
+    return {"source": source, "found": found, "sort_code": say.number(found.sort_code) if found else ""}
