@@ -63,6 +63,7 @@ _SAME_AGAIN = {
 # Reading someone else's record is an act, and leaves its trace in the audit: nowhere else.
 _AUDITED = {
     "/phone/{person_id}",
+    "/expenses/{expense_id}/receipt",
     "/money/circles/{link_id}/where",
     "/money/follow/{reference}",
     "/money/payers/{payer_id}",
@@ -74,7 +75,6 @@ _AUDITED = {
     "/money/told-hmrc",
     "/money/report/{year}/copies/{person_id}",
 }
-_AUDITED = {"/phone/{person_id}", "/money/circles/{link_id}/where", "/expenses/{expense_id}/receipt"}
 
 
 def means(path: str, param: str) -> str:
