@@ -1958,7 +1958,7 @@ STATEMENTS = {
         """CREATE TABLE "decided_figure" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "name" VARCHAR(40) NOT NULL,
-  "value" BIGINT NOT NULL,
+  "value" INTEGER NOT NULL,
   "valid_from" TIMESTAMPTZ NOT NULL,
   "decision_id" VARCHAR(36) NOT NULL REFERENCES "decision" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "recorded_by" VARCHAR(36) NOT NULL,

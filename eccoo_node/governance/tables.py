@@ -3,7 +3,7 @@
 from piccolo.table import Table
 
 from eccoo_node.db import extras
-from eccoo_node.db.columns import day, key, moment, pence, prose, ref, serial, word
+from eccoo_node.db.columns import day, key, moment, number, prose, ref, serial, word
 
 
 class Decision(Table, tablename="decision"):
@@ -24,7 +24,7 @@ class DecidedFigure(Table, tablename="decided_figure"):
 
     id = serial()
     name = word(40)
-    value = pence()
+    value = number()
     valid_from = moment()
     decision_id = ref(Decision)
     recorded_by = word(36)

@@ -39,7 +39,7 @@ def codes_in(source: str) -> set[str]:
 def test_every_code_that_is_told_has_a_sentence_and_no_sentence_is_left_over() -> None:
     told_codes: set[str] = set()
     for path in python_files():
-        if any(f"/{domain}/" in str(path) for domain in ("rota", "cover", "papers", "disputes")):
+        if any(f"/{domain}/" in str(path) for domain in ("rota", "cover", "papers", "disputes", "hmrc", "payouts")):
             told_codes |= codes_in(path.read_text())
     # Handed on by name, as what an outcome means (offering._STATES, cover.talk).
     # Told to one or both sides of a question (disputes.actions.tell_sides).
@@ -106,6 +106,7 @@ def test_each_leads_to_a_page_and_what_is_over_to_today() -> None:
         "/home", "/visits/v1", "/visits/v1/answer", "/visits/v1/went", "/visits/v1/asked", "/visits/v1/choose",
         "/cover/x1", "/cover/offers/x1", "/requests/x1", "/coming/x1", "/coming/x1/went", "/expenses/x1",
         "/papers/x1", "/visits/v1/money", "/money/questions/x1", "/money/waits",
+        "/money/where-to", "/money/details/x1", "/money/payouts/x1", "/money/tax-details", "/money/told-hmrc",
     }  # fmt: skip
 
 
