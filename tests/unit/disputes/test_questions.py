@@ -44,7 +44,7 @@ async def test_only_the_part_in_question_waits_and_the_worker_can_say_that_is_ri
         ("theirs", "asked_minutes"), ("node", "apart"), ("node", "let_go"), ("worker", "agreed"), ("node", "moved_apart"),
     ]  # fmt: skip
     # Ongoing care is never touched by it.
-    assert (await visits.visit(await them.visit(days=4))).line
+    assert (await visits.visit(await them.visit(days=2))).line
 
 
 @pytest.mark.parametrize(
