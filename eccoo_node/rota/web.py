@@ -344,6 +344,7 @@ class WeeklyController(Controller):
         return render(
             request, "money/weekly.html", sentences=say.run(run) if run else [], short=short, words=say.to_ring_about,
             now=now, next=say.at_time(await weekly.next_run(now), now), many_words=say.missing_in_all(short),
+            keeps=actor.wears("treasurer"),
         )  # fmt: skip
 
 
