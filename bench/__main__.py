@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import federation, ledger, pages, starting, town
+from bench import books, federation, ledger, pages, starting, town
 from bench.figures import show, table, write
 
 HERE = Path(__file__).resolve().parent
@@ -20,6 +20,7 @@ def main() -> int:
             {"page.week": ("/week", made.cookie), "page.cover": (f"/cover/{made.request}", made.cookie)},
         )
     figures += ledger.measure()
+    figures += books.measure()
     figures += federation.measure()
     write(figures, HERE / "results.json")
     show(figures, HERE.parent / "docs" / "performance.md")

@@ -30,9 +30,14 @@ from eccoo_node.cover import lines as cover_lines
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeEngine, engine_for
 from eccoo_node.db.migrate import migrate, pending
+from eccoo_node.disputes import actions as questions
+from eccoo_node.disputes import pausing
+from eccoo_node.expenses import lines as expense_lines
 from eccoo_node.federating import pulls, sender
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.federating.wire import Wire
+from eccoo_node.hmrc import asking as hmrc_asking
+from eccoo_node.kernel.circle import circle_bound
 from eccoo_node.kernel.clock import Clock, clock_bound, offset_clock, zone_bound
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
@@ -41,6 +46,7 @@ from eccoo_node.kernel.settings import Settings
 from eccoo_node.links import identity
 from eccoo_node.links import names as link_names
 from eccoo_node.members.sign_in import resume
+from eccoo_node.papers import due as papers_due
 from eccoo_node.payouts import todo as payout_todo
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.rota import lines as rota_lines
@@ -62,10 +68,14 @@ log = structlog.get_logger("app")
 
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
 DOMAINS = (
-    "members", "governance", "agreements", "escrow", "payouts", "links", "teams", "rota", "cover", "federating", "admin",
+    "members", "governance", "agreements", "escrow", "payouts", "banking", "links", "teams", "rota", "expenses", "disputes",
+    "cover", "papers", "hmrc", "federating", "admin",
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
-WORKING = (cover_letters, cover_lines, link_names, payout_news, payout_todo, pulls, rota_lines, sender)
+WORKING = (
+    cover_letters, cover_lines, expense_lines, hmrc_asking, link_names, papers_due, pausing, payout_news, payout_todo,
+    pulls, questions, rota_lines, sender,
+)  # fmt: skip
 MAX_API_BODY = 1024 * 1024
 
 Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -185,6 +195,7 @@ class Shell:
             stack.enter_context(bound.bound(self.engine))
             stack.enter_context(post_bound(self.mailer))
             stack.enter_context(zone_bound(self.site.settings.zone))
+            stack.enter_context(circle_bound(self.site.settings.circle))
             if self.clock is not None:
                 stack.enter_context(clock_bound(self.clock))
             for binding in self.bindings:

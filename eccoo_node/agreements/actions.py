@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from eccoo_node.agreements.rules import side_of
+from eccoo_node.agreements.rules import MOST_MILES, MOST_TRAVEL_MINUTES, side_of
 from eccoo_node.agreements.tables import Consent, Terms
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert, locking
 from eccoo_node.kernel import clock
@@ -32,6 +32,8 @@ class _Wanted(msgspec.Struct, frozen=True):
     payer_id: str | None
     rate_pence: int
     travel_pence: int
+    travel_minutes: int
+    miles: int
     cancel_hours: int
     cancel_bps: int
 
@@ -55,12 +57,15 @@ async def agree_terms(
     rate_pence: int,
     payer_id: str = "",
     travel_pence: int = 0,
+    travel_minutes: int = 0,
+    miles: int = 0,
     cancel_hours: int = 24,
     cancel_bps: int = 5000,
 ) -> Agreed:
     """Say yes to these terms for one's own side. In force once the other side has said yes to the very same.
 
-    Called once by each side, in either order. A yes to other numbers is a new offer and leaves what is in force alone
+    Of each visit its worker has the fee, `travel_pence`, their rate for `travel_minutes`, and for each of `miles` what the
+    circle pays for a mile. Called once by each side, in either order. A yes to other numbers is a new offer and leaves what is in force alone
     until it is met; an older offer of the same side ends.
     """
     thing = Thing("terms", "", person_id, worker_id=worker_id)
@@ -68,6 +73,11 @@ async def agree_terms(
     side = side_of(act.actor, thing)
     if not (0 <= rate_pence <= MAX_PENCE and 0 <= travel_pence <= MAX_PENCE):
         raise Invalid("Write the rate in pounds and pence, such as 20 or 17.50.", "bad_rate", field="rate")
+    if not (0 <= travel_minutes <= MOST_TRAVEL_MINUTES and 0 <= miles <= MOST_MILES):
+        raise Invalid(
+            f"Travel is at most {MOST_TRAVEL_MINUTES} minutes and {MOST_MILES} miles for a visit.", "bad_travel",
+            field="travel_minutes" if not 0 <= travel_minutes <= MOST_TRAVEL_MINUTES else "miles",
+        )  # fmt: skip
     if not (0 <= cancel_hours <= 14 * 24 and 0 <= cancel_bps <= 10_000):
         raise Invalid("Notice is at most two weeks, and at most the whole fee.", "bad_notice", field="cancel_hours")
     if len(await members.people([person_id, worker_id])) != 2:
@@ -77,14 +87,16 @@ async def agree_terms(
         raise NotFound()
     # Both sides may say yes at the same moment; the second must see the first one's row.
     await fetch(f"SELECT id FROM person WHERE id = ?{locking()}", person_id)
-    wanted = _Wanted(person_id, worker_id, payer_id or None, rate_pence, travel_pence, cancel_hours, cancel_bps)
+    wanted = _Wanted(
+        person_id, worker_id, payer_id or None, rate_pence, travel_pence, travel_minutes, miles, cancel_hours, cancel_bps
+    )  # fmt: skip
     rows = await fetch(
-        "SELECT id, payer_id, rate_pence, travel_pence, cancel_hours, cancel_bps, person_yes_at, worker_yes_at, "
-        "from_at FROM terms WHERE person_id = ? AND worker_id = ? AND ended_at IS NULL",
+        "SELECT id, payer_id, rate_pence, travel_pence, travel_minutes, miles, cancel_hours, cancel_bps, person_yes_at, "
+        "worker_yes_at, from_at FROM terms WHERE person_id = ? AND worker_id = ? AND ended_at IS NULL",
         person_id,
         worker_id,
     )
-    same = next((row for row in rows if tuple(row)[1:6] == msgspec.structs.astuple(wanted)[2:]), None)
+    same = next((row for row in rows if tuple(row)[1:8] == msgspec.structs.astuple(wanted)[2:]), None)
     if same and (same["from_at"] or same[f"{side}_yes_at"]):
         act.about(same["id"])
         return Agreed(same["id"], bool(same["from_at"]))

@@ -17,6 +17,8 @@ class TermsCard(msgspec.Struct, frozen=True):
     payer_id: str
     rate_pence: int
     travel_pence: int
+    travel_minutes: int
+    miles: int
     cancel_hours: int
     cancel_bps: int
     person_yes_at: datetime | None
@@ -37,8 +39,8 @@ class ConsentCard(msgspec.Struct, frozen=True):
     said_at: datetime
 
 
-_TERMS = """t.id, t.person_id, t.worker_id, t.payer_id, t.rate_pence, t.travel_pence, t.cancel_hours, t.cancel_bps,
- t.person_yes_at, t.worker_yes_at, t.from_at"""
+_TERMS = """t.id, t.person_id, t.worker_id, t.payer_id, t.rate_pence, t.travel_pence, t.travel_minutes, t.miles,
+ t.cancel_hours, t.cancel_bps, t.person_yes_at, t.worker_yes_at, t.from_at"""
 
 
 def _terms(row: Any) -> TermsCard:

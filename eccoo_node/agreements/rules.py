@@ -1,7 +1,18 @@
 """The rules of agreeing: whose yes counts for whose side, and that nobody says both."""
 
+from eccoo_node.governance import figures
+from eccoo_node.governance.figures import Figure
 from eccoo_node.kernel.access import Actor, Thing, rule
 from eccoo_node.members.rules import own_words
+
+MOST_TRAVEL_MINUTES = 240
+MOST_MILES = 200
+MILEAGE = figures.declare(
+    Figure(
+        name="mileage_pence", kind="pence", first=45, least=0, most=200, title="What we pay for a mile",
+        words="For visits planned from then on. It bears no commission. A worker’s own tax office has its own rate for it.",
+    )
+)  # fmt: skip
 
 
 @rule("agreements.agree_terms", "agreements.end_terms")

@@ -34,7 +34,10 @@ class Terms(Table, tablename="terms"):
     worker_id = ref(Person)
     payer_id = ref(Payer, null=True)
     rate_pence = pence()
+    # For each visit: a flat sum, minutes on the way at their rate, and miles at what the circle pays for a mile.
     travel_pence = pence()
+    travel_minutes = number()
+    miles = number()
     # Cancelled later than this many hours before, the worker is owed this share of the fee.
     cancel_hours = number(24)
     cancel_bps = number(5000)
@@ -57,4 +60,5 @@ extras.index("consent", "person_id")
 extras.unique("consent", "withdraws", where="withdraws <> ''")
 extras.index("terms", "worker_id")
 extras.unique("terms", "person_id", "worker_id", where="ended_at IS NULL AND from_at IS NOT NULL")
+extras.check("terms", "travel_minutes >= 0 AND miles >= 0")
 extras.check("terms", "rate_pence >= 0 AND travel_pence >= 0 AND cancel_bps BETWEEN 0 AND 10000 AND cancel_hours >= 0")

@@ -30,6 +30,7 @@ from eccoo_node.members import queries as members
 from eccoo_node.members import workers
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import queries as rota_queries
+from eccoo_node.rota.paying import more_is_needed
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.telling import team_around, tell
 
@@ -217,9 +218,11 @@ async def choose(act: Act, *, offer_id: str, words: str) -> Outcome:
             act.actor, person_id=visit.person_id, kind="cover.choose", words=words, subject_kind="cover_offer",
             subject_id=offer.id, scope="choose_who_comes",
         )  # fmt: skip
-    more = offer.total_pence - await aside_pence(visit)
-    credit = await money.credit_pence(visit.payer_id) if visit.payer_id else 0
-    if more > credit or (more > 0 and not act.actor.speaks_as(thing.payer_id, "money")):
+    aside = await aside_pence(visit)
+    # What waits for the run of its week is agreed already, at the price it was planned at.
+    agreed = aside or await money.price(visit.fee_pence, visit.travel_pence)
+    dearer = offer.total_pence > agreed and not act.actor.speaks_as(thing.payer_id, "money")
+    if dearer or await more_is_needed(visit.person_id, offer.total_pence, aside):
         await set_request(request.id, state="wants_payer", chosen_offer=offer.id)
         await tell({thing.payer_id} if thing.payer_id else set(), visit.id, "costs_more", about=offer.id)
         return "wants_payer"
@@ -247,8 +250,7 @@ async def pay_more(act: Act, *, offer_id: str, words: str) -> Outcome:
         raise Conflict(CLOSED, "offer_closed")
     if offer.state != "live" or offer.hold_until <= clock.now():
         raise Conflict(CLOSED, "offer_closed")
-    credit = await money.credit_pence(visit.payer_id) if visit.payer_id else 0
-    if offer.total_pence - await aside_pence(visit) > credit:
+    if await more_is_needed(visit.person_id, offer.total_pence, await aside_pence(visit)):
         raise Conflict("There is not enough paid in for this yet.", "not_enough")
     await give_consent(
         act.actor, person_id=thing.payer_id, kind="cover.pay_more", words=words, subject_kind="cover_offer",
@@ -277,7 +279,7 @@ async def _take(act: Act, request: Request, visit: Visit, offer: Offer) -> None:
     await step(act, await queries.request(request.id), wire.Cancel("not_needed"))
     await rota.set_fields(
         visit.id, state="planned", worker_id=offer.worker_id, rate_pence=offer.rate_pence,
-        fee_pence=offer.fee_pence, travel_pence=offer.travel_pence,
+        fee_pence=offer.fee_pence, travel_pence=offer.travel_pence, travel_minutes=0, miles=0,
     )  # fmt: skip
     await _close(act, request, "filled", keep=offer.id)
     around = await team_around(visit.person_id, visit.team_id, visit_worker=offer.worker_id)

@@ -32,6 +32,7 @@ from eccoo_node.members import queries as members
 from eccoo_node.members.cards import Helper
 from eccoo_node.record.door import Act
 from eccoo_node.rota import actions as rota
+from eccoo_node.rota import paying
 from eccoo_node.rota import queries as rota_queries
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.telling import team_around, tell
@@ -114,13 +115,12 @@ async def hold_for(visit_id: str, offer: Offer, line: str) -> bool:
 async def _move(visit: Visit, line: str, worker_id: str, fee: int, travel: int, across: Across | None) -> bool:
     key = f"move:{line}"
     if visit.line:
-        held = await escrow.move_line(NODE, visit.line, line, worker_id, fee, travel, key, across=across)
-    elif visit.payer_id:
-        held = await escrow.set_aside(
-            NODE, line, visit.payer_id, visit.person_id, worker_id, fee, travel, key, across=across
-        )
+        held = await escrow.move_line(
+            NODE, visit.line, line, worker_id, fee, travel, key, across=across,
+            employed=await paying.is_employed(worker_id, across),
+        )  # fmt: skip
     else:
-        held = False
+        held = await paying.set_aside_for(visit.person_id, line, worker_id, fee, travel, key, across)
     if held:
         await rota.set_fields(visit.id, line=line)
     return held
@@ -216,7 +216,7 @@ async def _ask_how_it_went(act: Act, request: Request, state: wire.RequesterStat
             await rota.worker_said(act, visit, claim.outcome, claim.minutes)
         if spoken:
             # The person spoke first: nothing is left to ask them.
-            how = "said_so" if spoken.answer in {"yes", "partly"} else spoken.answer
+            how = "said_so" if spoken.answer in {"yes", "partly"} or spoken.minutes else spoken.answer
             await rota.stop_asking(visit.id)
             await weigh(act, request, claim, how, spoken.minutes)
 
@@ -281,7 +281,7 @@ async def _news(act: Act, request: Request, state: wire.RequesterState, effect: 
             # A restored node has forgotten the award, and with it whose money this is.
             forgotten = effect.news == "adopted" and visit.line != line
             if forgotten and state.award and not await hold_for(visit.id, await queries.offer(state.award.offer), line):
-                await tell({f.person_id for f in await members.facilitators()}, visit.id, "not_paid_for")
+                await tell({f.person_id for f in await members.facilitators()}, visit.id, "covered_unpaid")
             await _is_coming(act, request, state)
         case "committed":
             await set_request(request.id, state="telling")

@@ -30,8 +30,10 @@ async def answered(happened: Happened) -> None:
 
 @events.on("visit.questioned")
 async def questioned(happened: Happened) -> None:
-    """The person says that nobody came, or that something was wrong."""
-    await confirm_visit(NODE, visit_id=happened.subject_id, how=happened.payload["answer"], minutes=0)
+    """The person says that nobody came, or that something was wrong, perhaps with how long of it was as it should be."""
+    minutes = int(happened.payload["minutes"])
+    how = "said_so" if minutes else happened.payload["answer"]
+    await confirm_visit(NODE, visit_id=happened.subject_id, how=how, minutes=minutes)
 
 
 @door("cover.confirm_visit")

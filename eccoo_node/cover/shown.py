@@ -50,7 +50,7 @@ def open_question(
         ends_at=wire_time(visit.ends_at),
         needs=needs,
         skills=tuple(sorted(codes.skills)),
-        fee_pence=visit.fee_pence,
+        fee_pence=visit.fee_pence - visit.on_the_way_pence,
         travel=bodies.Travel(kind="fixed", most_pence=visit.travel_pence) if visit.travel_pence else bodies.Travel(),
         cancellation=bodies.Cancellation(notice_hours=visit.cancel_hours, pay_bps=visit.cancel_bps),
         schedule=bodies.Schedule(worker_deduct_bps=schedule.worker_deduct_bps, payer_add_bps=schedule.payer_add_bps),

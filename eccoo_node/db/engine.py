@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -257,7 +258,7 @@ class NodeSQLite(SQLiteEngine):
 @lru_cache(maxsize=2048)
 def _numbered(sql: str) -> str:
     """`?` placeholders as PostgreSQL's `$1`. Our SQL has no question mark inside a string."""
-    numbers = iter(range(1, 1000))
+    numbers = count(1)
     return re.sub(r"\?", lambda _: f"${next(numbers)}", sql)
 
 

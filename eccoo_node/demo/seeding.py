@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import msgspec
 
+from eccoo_node.banking import actions as banking
 from eccoo_node.db import jobs
 from eccoo_node.db.transaction import write
 from eccoo_node.demo.acts import CircleHands, Monday, MovedClock
@@ -12,11 +13,13 @@ from eccoo_node.demo.names import Names
 from eccoo_node.demo.teams import Planned, Teams, speak_of
 from eccoo_node.escrow import actions as escrow
 from eccoo_node.hosting.beginning import begin
+from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.clock import clock_bound
 from eccoo_node.kernel.paths import DataFolder
 from eccoo_node.kernel.settings import Settings
 from eccoo_node.members import actions, care, queries
 from eccoo_node.rota import actions as rota
+from eccoo_node.rota.weekly import pay_due_weeks
 
 TEAMS = {HEBDEN: 23, "todmorden": 17}
 WORKERS = {HEBDEN: (13, 4), "todmorden": (8, 3)}
@@ -38,6 +41,7 @@ async def seed(folder: DataFolder, settings: Settings, name: str, monday: Monday
     with clock_bound(clock):
         hands, people = await _staff(folder, settings, name, clock)
         treasurer = await hands.own(people[STAFF[name][1]])
+        await _accounts(treasurer, name)
         names = Names(0 if name == HEBDEN else 1, PLACES[name], {s.called for p in PEOPLE.values() for s in p.values()})
         teams = Teams(hands, names, OUTWARD[name], monday, seed=len(name))
         clock.at = monday.at(-17, 10)
@@ -51,7 +55,13 @@ async def seed(folder: DataFolder, settings: Settings, name: str, monday: Monday
         if name == HEBDEN:
             thursday, story = await _edith(hands, people, monday)
             before += story
-        await speak_of(hands, before)
+        await pay_due_weeks()
+        # Everything up to last Thursday, then the hour at which this week was paid for, then the rest of the week.
+        paid_at = monday.at(-4, 9)
+        await speak_of(hands, [visit for visit in before if visit.ends_at < paid_at], unanswered=0)
+        clock.at = paid_at
+        await pay_due_weeks()
+        await speak_of(hands, [visit for visit in before if visit.ends_at >= paid_at])
         clock.at = monday.at(0, 8)
         await jobs.drain(100_000)
         await hands.brings_all_news()
@@ -88,6 +98,15 @@ async def _staff(
     for key in (helper, treasurer, admin):
         await hands.shows_face(people[key], key)
     return hands, people
+
+
+async def _accounts(treasurer: Actor, name: str) -> None:
+    """Two accounts at a bank that does not exist (no sort code begins with 99), with files as Starling has them."""
+    whose = f"{PLACES[name]} care circle"
+    for code, number in (("1000", "10002000"), ("1010", "10101010")):
+        await banking.set_account(
+            treasurer, code, name=whose, sort_code="99-00-00", account_number=number, layout="starling"
+        )
 
 
 async def _cast_works(hands: CircleHands, people: dict[str, str], name: str, monday: Monday) -> None:

@@ -10,9 +10,15 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Broken
+from eccoo_node.members import queries as members
+from eccoo_node.members.mail import news_for
+from eccoo_node.record.door import Act, door
 
 _AT = time(3, 30)
+# Where whoever looks after the books or the node reads how they stand.
+PAGE = "/money/books"
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -23,18 +29,48 @@ class Checked(msgspec.Struct, frozen=True):
     entries: int
 
 
-async def check() -> Checked:
-    """Add the books up and keep what came of it. A node that finds a break says so from now on, until one finds none."""
+async def add_up() -> dict[str, int]:
+    """As `verify`, and what came of it is kept. Raises Broken at the first thing that does not hold.
+
+    Not inside `write()`: it takes as long as the books are, and holds up no writer.
+    """
     try:
-        counts, broken = await verify(), ""
+        counts = await verify()
     except Broken as found:
-        counts, broken = {}, str(found)
-    now = clock.now()
+        await _keep(found.sentence, 0)
+        raise
+    await _keep("", counts["entries"])
+    return counts
+
+
+async def check() -> Checked:
+    """As `add_up`, without raising: a node that finds a break says so from now on, until one finds none."""
+    try:
+        counts, broken = await add_up(), ""
+    except Broken as found:
+        counts, broken = {}, found.sentence
+    return Checked(clock.now(), broken, counts.get("entries", 0))
+
+
+async def _keep(broken: str, entries: int) -> None:
     async with write():
-        await fetch(
-            "INSERT INTO books_check (at, broken, entries) VALUES (?, ?, ?)", now, broken, counts.get("entries", 0)
-        )
-    return Checked(now, broken, counts.get("entries", 0))
+        before = await books_break()
+        await fetch("INSERT INTO books_check (at, broken, entries) VALUES (?, ?, ?)", clock.now(), broken, entries)
+        if broken and not before:
+            for person_id in sorted(await members.treasurers() | {one.person_id for one in await members.admins()}):
+                await news_for(person_id, PAGE)
+
+
+@door("money.add_up")
+async def ask_to_add_up(act: Act) -> None:
+    """Whether this person may have the books added up now. Who asks then calls `check`, once this is written down."""
+    act.allow(Thing("books"))
+
+
+async def add_up_now(actor: Actor) -> Checked:
+    """Someone wants to know now how the books stand."""
+    await ask_to_add_up(actor)
+    return await check()
 
 
 async def last_check() -> Checked | None:

@@ -18,14 +18,21 @@ from eccoo_node.record.door import Act, door
 
 @door("money.dispute")
 async def dispute(
-    act: Act, line: str, key: str, *, fee_pence: int | None = None, travel_pence: int | None = None
+    act: Act,
+    line: str,
+    key: str,
+    *,
+    fee_pence: int | None = None,
+    travel_pence: int | None = None,
+    due_fee_pence: int | None = None,
 ) -> Shares:
     """Set apart only what is in question (2100 / 2110) and let the rest go at once; what was let go.
 
-    Without sums the whole line is in question. Nothing of it moves until `resolve`.
+    Without sums the whole line is in question. Nothing of it moves until `resolve`. `due_fee_pence`: both say that so
+    much of the rest was due and no more; what is neither due nor in question goes back.
     """
     found = await lines.own(act, line)
-    body = {"line": line, "fee": fee_pence, "travel": travel_pence}
+    body = {"line": line, "fee": fee_pence, "travel": travel_pence, "due": due_fee_pence}
     if await ledger.already("disputed", key, body):
         rest = await ledger.already("released", f"{key}:rest", {"line": line})
         return await queries.entry_shares(found, rest) if rest else Shares()
@@ -46,7 +53,9 @@ async def dispute(
     if not found.held_pence:
         return Shares()
     rest_draft = lines.draft_for(found, "released", f"{key}:rest", {"line": line})
-    return await lines.let_go(act, found, rest_draft, *sharing.left(found.terms, found.state))
+    rest_fee, rest_travel = sharing.left(found.terms, found.state)
+    due = rest_fee if due_fee_pence is None else min(due_fee_pence, rest_fee)
+    return await lines.let_go(act, found, rest_draft, due, rest_travel)
 
 
 @door("money.resolve")

@@ -1,7 +1,7 @@
 """What a treasurer fills in."""
 
 from datetime import date
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -49,3 +49,12 @@ class TopUpForm(msgspec.Struct):
         "amount": "Write how much came in, such as 100 or 17.50.",
         "note": "Please make this shorter: at most 140 letters.",
     }
+
+
+class ExportForm(msgspec.Struct):
+    """In which form, and of which days, the books are taken elsewhere."""
+
+    how: Literal["hledger", "beancount", "csv"]
+    first: date | None = None
+    last: date | None = None
+    SAY: ClassVar[dict[str, str]] = {"how": "Choose which program it is for."}

@@ -8,7 +8,7 @@ import msgspec
 from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import chart, ledger, queries, rules, sharing
 from eccoo_node.escrow.ledger import Draft
-from eccoo_node.escrow.queries import Booking
+from eccoo_node.escrow.queries import Booking, Schedule
 from eccoo_node.escrow.rules import Leg
 from eccoo_node.escrow.sharing import Fund, Shares, State, Terms
 from eccoo_node.kernel import clock
@@ -76,16 +76,21 @@ class New(msgspec.Struct, frozen=True):
 
 async def terms_now(new: New) -> tuple[Terms, int]:
     """The terms that a booking made now freezes, and the schedule they come from."""
-    now, across = await queries.schedule_now(), new.across
+    now = await queries.schedule_now()
+    return terms_by(now, new), now.id
+
+
+def terms_by(now: Schedule, new: New) -> Terms:
+    """The terms that a booking freezes while this schedule holds."""
+    across = new.across
     add = across.payer_add_bps if across and across.payer_add_bps is not None else now.payer_add_bps
     deduct = across.worker_deduct_bps if across and across.worker_deduct_bps is not None else now.worker_deduct_bps
     if new.employed:
         add = deduct = 0
-    terms = Terms(
+    return Terms(
         new.fee_pence, new.travel_pence, add, deduct, across is not None, across.home_share_bps if across else 0,
         now.cancelled_bears, vat_bps=now.vat_bps, employed=new.employed,
     )  # fmt: skip
-    return terms, now.id
 
 
 async def credits_of(new: New) -> dict[str, int]:
@@ -117,55 +122,69 @@ def of_one_fund(new: New) -> New:
     return msgspec.structs.replace(new, payer_id=new.funds[0].payer_id, arrears=new.funds[0].arrears, funds=())
 
 
+class Opening(msgspec.Struct, frozen=True):
+    """A line that is about to be written, with where it stands from the first."""
+
+    new: New
+    origin: str
+    terms: Terms
+    schedule_id: int | None
+    state: State
+    funds: Sequence[Fund] = ()
+
+
 async def open_line(
     new: New, origin: str, terms: Terms, schedule_id: int | None, state: State, funds: Sequence[Fund] = ()
 ) -> Booking:
     """Write a line and where it stands. Raises Conflict when its reference was used before."""
-    link_id = new.across.link_id if new.across else ""
-    columns = {
-        "reference": new.reference,
-        "origin": origin,
-        "payer_id": new.payer_id,
-        "person_id": new.person_id,
-        "worker_id": new.worker_id,
-        "link_id": link_id,
-        "fee_pence": terms.fee_pence,
-        "contribution_pence": terms.contribution_pence,
-        "travel_pence": terms.travel_pence,
-        "schedule_id": schedule_id,
-        "payer_add_bps": terms.payer_add_bps,
-        "worker_deduct_bps": terms.worker_deduct_bps,
-        "home_share_bps": terms.home_share_bps,
-        "cancelled_bears": terms.cancelled_bears,
-        "vat_bps": terms.vat_bps,
-        "employed": terms.employed,
-        "arrears": new.arrears,
-        "funds": sharing.funds_mark(funds),
-        "made_at": clock.now(),
-    }
-    rows = await fetch(
-        f"INSERT INTO line ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
-        "ON CONFLICT DO NOTHING RETURNING id",
-        *columns.values(),
+    [found] = await open_lines([Opening(new, origin, terms, schedule_id, state, funds)])
+    return found
+
+
+_LINE = (
+    "reference", "origin", "payer_id", "person_id", "worker_id", "link_id", "fee_pence", "contribution_pence",
+    "travel_pence", "schedule_id", "payer_add_bps", "worker_deduct_bps", "home_share_bps", "cancelled_bears", "vat_bps",
+    "employed", "arrears", "funds", "made_at",
+)  # fmt: skip
+
+
+async def open_lines(opening: Sequence[Opening]) -> list[Booking]:
+    """The same for several, in their order. Raises Conflict, and writes none, when one was used before."""
+    now, rows = clock.now(), []
+    for one in opening:
+        new, terms = one.new, one.terms
+        rows.append((
+            new.reference, one.origin, new.payer_id, new.person_id, new.worker_id,
+            new.across.link_id if new.across else "", terms.fee_pence, terms.contribution_pence, terms.travel_pence,
+            one.schedule_id, terms.payer_add_bps, terms.worker_deduct_bps, terms.home_share_bps, terms.cancelled_bears,
+            terms.vat_bps, terms.employed, new.arrears, sharing.funds_mark(one.funds), now,
+        ))  # fmt: skip
+    written = await ledger.insert_many(
+        f"line ({', '.join(_LINE)})", rows, "ON CONFLICT DO NOTHING RETURNING id, reference"
     )
-    if not rows:
+    if len(written) != len(opening):
         raise Conflict("Money was already set aside under this reference.", "line_taken")
-    line_id = int(rows[0][0])
-    await fetch(
-        f"INSERT INTO line_state (line_id, {', '.join(_STATE)}) VALUES (?, {', '.join('?' * len(_STATE))})",
-        line_id,
-        *msgspec.structs.astuple(state),
+    ids = {row["reference"]: int(row["id"]) for row in written}
+    found = []
+    for one in opening:
+        new = one.new
+        found.append(Booking(
+            ids[new.reference], new.reference, one.origin, new.payer_id, new.person_id, new.worker_id,
+            new.across.link_id if new.across else "", one.terms, one.state, new.arrears, sharing.funds_mark(one.funds),
+        ))  # fmt: skip
+    await ledger.insert_many(
+        f"line_state (line_id, {', '.join(STATE)})", [(one.id, *msgspec.structs.astuple(one.state)) for one in found]
     )
-    if len(funds) > 1:
-        for fund in funds:
-            await fetch(
-                "INSERT INTO line_fund (line_id, payer_id, amount_pence, arrears) VALUES (?, ?, ?, ?)",
-                line_id, fund.payer_id, fund.amount_pence, fund.arrears,
-            )  # fmt: skip
-    return Booking(
-        line_id, new.reference, origin, new.payer_id, new.person_id, new.worker_id, link_id, terms, state,
-        new.arrears, sharing.funds_mark(funds),
-    )  # fmt: skip
+    await ledger.insert_many(
+        "line_fund (line_id, payer_id, amount_pence, arrears)",
+        [
+            (ids[one.new.reference], fund.payer_id, fund.amount_pence, fund.arrears)
+            for one in opening
+            if len(one.funds) > 1
+            for fund in one.funds
+        ],
+    )
+    return found
 
 
 def draft_for(found: Booking, kind: str, key: str, body: dict[str, Any]) -> Draft:
@@ -174,12 +193,12 @@ def draft_for(found: Booking, kind: str, key: str, body: dict[str, Any]) -> Draf
 
 
 # The columns of `line_state` are named as the fields of a State.
-_STATE = tuple(f"{name}" for name in State.__struct_fields__)
+STATE = tuple(f"{name}" for name in State.__struct_fields__)
 
 
 async def keep(found: Booking, state: State) -> None:
     await fetch(
-        f"UPDATE line_state SET {', '.join(f'{name} = ?' for name in _STATE)} WHERE line_id = ?",
+        f"UPDATE line_state SET {', '.join(f'{name} = ?' for name in STATE)} WHERE line_id = ?",
         *msgspec.structs.astuple(state),
         found.id,
     )

@@ -21,6 +21,10 @@ class Schedule(msgspec.Struct, frozen=True):
     cancelled_bears: bool
     vat_bps: int
 
+    def price(self, fee_pence: int, travel_pence: int, *, employed: bool = False) -> int:
+        """What is set aside for a visit of ours: with what the payer adds on top."""
+        return Terms(fee_pence, travel_pence, 0 if employed else self.payer_add_bps).total_pence
+
 
 class Decided(msgspec.Struct, frozen=True):
     """What the circle takes from a moment on, and the decision it rests on. `standing`: now, to_come or before."""
@@ -71,7 +75,7 @@ async def take_home(fee_pence: int) -> int:
 
 async def price(fee_pence: int, travel_pence: int = 0) -> int:
     """What is set aside for a fee and travel agreed now: with what the payer adds on top."""
-    return Terms(fee_pence, travel_pence, payer_add_bps=(await schedule_now()).payer_add_bps).total_pence
+    return (await schedule_now()).price(fee_pence, travel_pence)
 
 
 async def credit_pence(payer_id: str) -> int:
@@ -97,8 +101,10 @@ class Booking(msgspec.Struct, frozen=True):
     @property
     def mark(self) -> str:
         """The digest of everything about it that can't change."""
-        named = (self.reference, self.origin, self.payer_id, self.person_id, self.worker_id, self.link_id)
-        return ledger.line_mark((*named, str(self.arrears), self.funds), self.terms)
+        named = (
+            self.reference, self.origin, self.payer_id, self.person_id, self.worker_id, self.link_id, self.funds
+        )  # fmt: skip
+        return ledger.line_mark(named, self.terms, self.arrears)
 
     @property
     def held_pence(self) -> int:
@@ -173,9 +179,9 @@ async def newest_bookings(column: Literal["l.payer_id", "l.worker_id"], ids: lis
     return [_booking(row) for row in rows]
 
 
-async def all_bookings() -> dict[int, Booking]:
-    """Every line by its id. For `ledger verify`."""
-    return {found.id: found for found in map(_booking, await fetch(_LINE))}
+async def bookings_where(where: str, *params: Any) -> list[Booking]:
+    """Lines by a condition on `line l`, oldest first; for other reads of the books."""
+    return [_booking(row) for row in await fetch(f"{_LINE} WHERE {where} ORDER BY l.id", *params)]
 
 
 class LineState(msgspec.Struct, frozen=True):
@@ -358,10 +364,20 @@ async def owed_by_link() -> dict[str, tuple[int, int, int, int]]:
     return found
 
 
+_USED = " UNION ALL ".join(f"SELECT '{code}' AS code" for code in chart.CHART)
+_TRIAL = (
+    "SELECT u.code, (SELECT CAST(COALESCE(SUM(a.balance_pence), 0) AS BIGINT) FROM account a WHERE a.code = u.code "
+    f"AND a.balance_pence <> 0) FROM ({_USED}) AS u WHERE EXISTS (SELECT 1 FROM account b WHERE b.code = u.code) "
+    "ORDER BY u.code"
+)
+
+
 async def trial_balance() -> dict[str, int]:
-    """The balance of each account of the chart, debit positive. They add up to 0."""
-    rows = await fetch("SELECT code, CAST(SUM(balance_pence) AS BIGINT) FROM account GROUP BY code ORDER BY code")
-    return {code: int(total) for code, total in rows}
+    """The balance of each account of the chart that was ever used, debit positive. They add up to 0.
+
+    Takes as long as there are accounts with something on them, however many there have been.
+    """
+    return {code: int(total) for code, total in await fetch(_TRIAL)}
 
 
 async def postings_of(entry_id: int) -> list[tuple[str, str, str, int]]:

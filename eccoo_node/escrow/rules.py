@@ -21,7 +21,7 @@ FRONT_LIMIT = figures.declare(
     )
 )  # fmt: skip
 
-PUBLIC_FUNDS = frozenset({"local_authority", "direct_payment", "nhs"})
+PUBLIC_FUNDS = frozenset({"council", "local_authority", "direct_payment", "nhs"})
 
 
 def is_public(fund: str) -> bool:
@@ -36,7 +36,6 @@ def keeps_books(actor: Actor) -> bool:
 
 @access.rule(
     "money.top_up",
-    "money.resolve",
     "money.reverse",
     "money.receive",
     "money.match",
@@ -54,7 +53,6 @@ def keeps_books(actor: Actor) -> bool:
     "money.gateway_paid",
     "money.finders_fee",
     "money.write_off",
-    "money.claw_back",
     "money.share_applied",
     "money.share_allotted",
     "money.share_withdrawn",
@@ -63,14 +61,27 @@ def keeps_books(actor: Actor) -> bool:
     "money.circle_paid",
     "money.paid_circle",
     "money.front",
+    "money.pays_after",
 )
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
 
+@access.rule("money.add_up")
+def _adds_up(actor: Actor, thing: Thing) -> bool | str:
+    """Who keeps the books, and who looks after the node: a break is for both to see to."""
+    admin = actor.wears("admin") and not actor.acting_for
+    return keeps_books(actor) or admin or "Only the circle’s treasurer or an admin can ask for this."
+
+
 @access.rule("money.see_books", "money.trace", "money.trace_line", "money.trace_payer")
 def _reads_books(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can look into the books."
+
+
+@access.rule("money.export")
+def _takes_books(actor: Actor, thing: Thing) -> bool | str:
+    return actor.is_node() or keeps_books(actor) or "Only the circle’s treasurer can take the books elsewhere."
 
 
 @access.rule("money.see_payer")
@@ -87,11 +98,14 @@ def _decides_schedule(actor: Actor, thing: Thing) -> bool | str:
 
 @access.rule(
     "money.set_aside",
+    "money.set_aside_many",
     "money.return",
     "money.move",
     "money.release",
     "money.pay_cancelled",
     "money.dispute",
+    "money.resolve",
+    "money.claw_back",
     "money.owe",
     "money.owe_back",
 )

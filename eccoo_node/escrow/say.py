@@ -1,5 +1,6 @@
 """The sentences in which pages speak of money. Pure: the same line and reader, the same words."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from eccoo_node.escrow.queries import Decided, OwedEntry
@@ -16,6 +17,15 @@ def visits(number: int) -> str:
     """ "one visit", "three visits", "12 visits"."""
     said = _NUMBERS[number] if number < len(_NUMBERS) else str(number)
     return f"{said} visit{'' if number == 1 else 's'}"
+
+
+def things(rows: Sequence[Row]) -> str:
+    """ "three visits", and what is bought beside them: "one visit and one thing to buy"."""
+    bought = sum(row.told.bought for row in rows)
+    of_visits, named = len(rows) - bought, _NUMBERS[bought] if bought < len(_NUMBERS) else str(bought)
+    parts = [visits(of_visits)] if of_visits else []
+    parts += [f"{named} thing{'' if bought == 1 else 's'} to buy"] if bought else []
+    return " and ".join(parts)
 
 
 def day(at: datetime | None) -> str:
@@ -50,7 +60,13 @@ def shares(one: Decided) -> list[str]:
 
 def fund(code: str) -> str:
     """Out of what someone pays, where that is worth saying."""
-    named = {"own": "", "direct_payment": "direct payment", "local_authority": "the council", "nhs": "NHS budget"}
+    named = {
+        "own": "",
+        "direct_payment": "direct payment",
+        "local_authority": "the council",
+        "council": "the council",
+        "nhs": "NHS budget",
+    }
     return named.get(code, code.replace("_", " "))
 
 
@@ -70,6 +86,10 @@ def payer_called(one: PayerStatement) -> str:
 def coming(row: Row, *, yours: bool, called: str) -> str:
     """What is set aside for one visit and where it will go."""
     line, when = row.line, day(row.told.at)
+    if row.told.bought:
+        when = f"“{row.told.words}”"
+        if line.state != "disputed":
+            return f"Up to {pounds(line.set_aside_pence)} is set aside for {when}. What it cost goes to the worker, and the rest back."
     if line.state == "disputed":
         return f"{pounds(line.disputed_pence)} of {when} waits until it is clear what happened."
     says = "you say" if yours else f"{called} says"
@@ -86,7 +106,7 @@ def payer_sentences(one: PayerStatement, *, yours: bool) -> list[str]:
     said = []
     if len(waiting) > 1:
         total = sum(row.line.set_aside_pence for row in waiting)
-        said.append(f"{pounds(total)} is set aside for {visits(len(waiting))}.")
+        said.append(f"{pounds(total)} is set aside for {things(waiting)}.")
     said += [coming(row, yours=yours, called=one.person_called) for row in waiting[:1]]
     said += [coming(row, yours=yours, called=one.person_called) for row in one.coming if row.line.state == "disputed"]
     also = "more " if one.coming else ""
@@ -116,7 +136,7 @@ def worker_sentences(one: WorkerStatement) -> list[str]:
             f"{pounds(one.owes_pence)} is to be given back. Nothing is taken off what you earn without your yes."
         )
     if one.coming:
-        said.append(f"{pounds(one.coming_pence)} more is set aside for you, for {visits(len(one.coming))}.")
+        said.append(f"{pounds(one.coming_pence)} more is set aside for you, for {things(one.coming)}.")
     return said
 
 
@@ -142,6 +162,8 @@ def to_whom(row: Row) -> str:
     line = row.line
     if line.state == "returned":
         return f"{pounds(line.returned_pence)} came back"
+    if row.told.bought and line.state == "set_aside":
+        return f"up to {pounds(line.set_aside_pence)}"
     parts = [f"{pounds(line.worker_pence)} to the worker"] if line.worker_pence else []
     if line.circles_pence:
         parts.append(f"{pounds(line.circles_pence)} to the circle{'s' if line.link_id else ''}")
@@ -157,6 +179,8 @@ def for_worker(row: Row) -> str:
     line = row.line
     if line.state == "disputed":
         return f"{pounds(line.worker_pence)} is yours, and part of it is in question"
+    if row.told.bought and line.state == "set_aside":
+        return f"up to {pounds(line.set_aside_pence)}"
     return pounds(line.worker_pence)
 
 

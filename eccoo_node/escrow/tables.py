@@ -4,7 +4,7 @@ from piccolo.columns import BigInt
 from piccolo.table import Table
 
 from eccoo_node.db import extras
-from eccoo_node.db.columns import flag, moment, number, pence, prose, ref, serial, word
+from eccoo_node.db.columns import flag, key, moment, number, pence, prose, ref, serial, word
 from eccoo_node.governance.tables import Decision
 
 
@@ -134,11 +134,29 @@ class BooksCheck(Table, tablename="books_check"):
     entries = number()
 
 
-TABLES = [Schedule, Line, LineFund, LineState, AccountRow, Entry, Posting, EntryChain, BooksCheck]
+class Pause(Table, tablename="pause"):
+    """So much of what a line gives its worker is not paid out before a day. It moves nothing in the books."""
+
+    id = key()
+    line_id = ref(Line)
+    worker_id = word(36)
+    amount_pence = pence()
+    # The worker's own yes, where it was they who spoke up: how and when it was said.
+    worker_yes = prose()
+    set_by = word(36)
+    from_at = moment()
+    until_at = moment()
+    ended_at = moment(null=True)
+    ended_by = word(36)
+
+
+TABLES = [Schedule, Line, LineFund, LineState, AccountRow, Entry, Posting, EntryChain, BooksCheck, Pause]
 
 for _table in ("schedule", "line", "line_fund", "entry", "posting", "entry_chain", "books_check"):
     extras.append_only(_table)
 extras.unique("account", "code", "holder", "awaiting")
+# Of all the accounts there ever were, few have anything on them now: what a sum over accounts reads.
+extras.index("account", "code", "awaiting", "balance_pence", where="balance_pence <> 0")
 extras.unique("entry", "key")
 extras.unique("entry", "reverses_id", where="reverses_id IS NOT NULL")
 extras.unique("entry_chain", "entry_id")
@@ -149,6 +167,9 @@ extras.index("line", "worker_id")
 extras.index("line", "link_id", where="link_id <> ''")
 extras.unique("line_fund", "line_id", "payer_id")
 extras.check("line_fund", "amount_pence > 0")
+extras.index("pause", "worker_id", where="ended_at IS NULL")
+extras.unique("pause", "line_id", where="ended_at IS NULL")
+extras.check("pause", "amount_pence > 0 AND until_at > from_at")
 extras.index("posting", "entry_id")
 extras.index("posting", "account_id")
 extras.check("posting", "amount_pence <> 0")

@@ -13,12 +13,16 @@ from eccoo_node.kernel.access import Actor
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What a line is for: "Thursday 26 November, 9am to 11am". `who` and `path` only where the reader may know."""
+    """What a line is for: "Thursday 26 November, 9am to 11am". `who` and `path` only where the reader may know.
+
+    `bought`: it is for something that a worker buys, and not for a visit.
+    """
 
     words: str
     at: datetime | None = None
     who: str = ""
     path: str = ""
+    bought: bool = False
 
 
 Teller = Callable[[Actor, Sequence[str]], Awaitable[dict[str, Told]]]

@@ -5,6 +5,7 @@ not asked here: an account that may not go below nothing refuses by itself, and 
 use money that is looked after for someone else.
 """
 
+from datetime import datetime
 from typing import Any
 
 from eccoo_node.db.rows import fetch_one
@@ -39,8 +40,12 @@ async def _payer(payer_id: str) -> tuple[str, bool]:
     return row[0], row[1] == "died"
 
 
-async def _enter(act: Act, kind: str, key: str, body: dict[str, Any], *legs: Leg) -> int:
-    posted = await ledger.post(act, Draft(kind=kind, key=key, body=body), [leg for leg in legs if leg.amount_pence])
+async def _enter(
+    act: Act, kind: str, key: str, body: dict[str, Any], *legs: Leg, effective_at: datetime | None = None
+) -> int:
+    """`effective_at`: the bank's own day, of what a statement says."""
+    draft = Draft(kind=kind, key=key, body=body, effective_at=effective_at)
+    posted = await ledger.post(act, draft, [leg for leg in legs if leg.amount_pence])
     if posted.fresh:
         await act.tell(f"money.{kind}", "entry", str(posted.entry_id))
     return posted.entry_id
@@ -50,12 +55,15 @@ async def _enter(act: Act, kind: str, key: str, body: dict[str, Any], *legs: Leg
 
 
 @door("money.receive")
-async def receive_unmatched(act: Act, receipt: str, amount_pence: int, key: str) -> int:
+async def receive_unmatched(
+    act: Act, receipt: str, amount_pence: int, key: str, *, effective_at: datetime | None = None
+) -> int:
     """Money is in the bank and nobody knows yet whose it is (1000 / 2090). `receipt` names it; the entry."""
     act.allow(Thing("receipt", receipt))
     _check(amount_pence)
     body = {"receipt": receipt, "amount": amount_pence}
-    return await _enter(act, "received", key, body, Leg(chart.BANK, chart.unmatched(receipt), amount_pence))
+    leg = Leg(chart.BANK, chart.unmatched(receipt), amount_pence)
+    return await _enter(act, "received", key, body, leg, effective_at=effective_at)
 
 
 @door("money.match")
@@ -81,7 +89,7 @@ async def send_back(act: Act, receipt: str, amount_pence: int, key: str, *, beca
 
 
 @door("money.bounce")
-async def bounce(act: Act, payer_id: str, amount_pence: int, key: str) -> int:
+async def bounce(act: Act, payer_id: str, amount_pence: int, key: str, *, effective_at: datetime | None = None) -> int:
     """The bank took back what a payer had sent (2000 / 1000 as far as their credit lasts).
 
     The payer owes us the rest (1100), and the circle's own money stands in for it, so that nobody else's does.
@@ -100,7 +108,7 @@ async def bounce(act: Act, payer_id: str, amount_pence: int, key: str) -> int:
         act, "bounced", key, body,
         Leg(chart.credit(payer_id), chart.BANK, taken),
         Leg(chart.receivable(payer_id), chart.BANK, owing),
-        Leg(chart.BANK, chart.OPERATING, owing),
+        Leg(chart.BANK, chart.OPERATING, owing), effective_at=effective_at,
     )  # fmt: skip
 
 
@@ -136,12 +144,13 @@ async def refund(act: Act, payer_id: str, amount_pence: int, key: str, *, becaus
 
 
 @door("money.refund_left")
-async def refund_left(act: Act, of: str, amount_pence: int, key: str) -> int:
+async def refund_left(act: Act, of: str, amount_pence: int, key: str, *, effective_at: datetime | None = None) -> int:
     """The bank has sent it (2500 / 1000). `of`: the payer or the receipt."""
     act.allow(Thing("refund", of))
     _check(amount_pence)
     body = {"of": of, "amount": amount_pence}
-    return await _enter(act, "refund_left", key, body, Leg(chart.refunds(of), chart.BANK, amount_pence))
+    leg = Leg(chart.refunds(of), chart.BANK, amount_pence)
+    return await _enter(act, "refund_left", key, body, leg, effective_at=effective_at)
 
 
 @door("money.goodwill")
@@ -162,14 +171,15 @@ async def goodwill(act: Act, payer_id: str, amount_pence: int, key: str, *, beca
 
 
 @door("money.sweep")
-async def sweep(act: Act, amount_pence: int, key: str) -> int:
+async def sweep(act: Act, amount_pence: int, key: str, *, effective_at: datetime | None = None) -> int:
     """What the circle has earned leaves the account in which it looks after others' money (1010 / 1000).
 
     Refused beyond what is spare: also for the commission on work that another circle has yet to pay.
     """
     act.allow(Thing("books"))
     _check(amount_pence)
-    return await _enter(act, "swept", key, {"amount": amount_pence}, Leg(chart.OPERATING, chart.BANK, amount_pence))
+    leg = Leg(chart.OPERATING, chart.BANK, amount_pence)
+    return await _enter(act, "swept", key, {"amount": amount_pence}, leg, effective_at=effective_at)
 
 
 @door("money.own")

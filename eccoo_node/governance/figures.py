@@ -11,7 +11,7 @@ import msgspec
 from eccoo_node.kernel.errors import Invalid
 from eccoo_node.kernel.money import parse_pounds, pounds
 
-Kind = Literal["pence", "weekday", "hour", "number"]
+Kind = Literal["pence", "weekday", "hour", "number", "whether"]
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -34,11 +34,13 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
             return WEEKDAYS[value]
         if self.kind == "hour":
             return say_hour(value)
+        if self.kind == "whether":
+            return "Yes" if value else "No"
         return str(value)
 
     def choices(self) -> list[tuple[str, str]]:
         """What may be chosen, for a figure that is chosen from few; empty for one that is typed."""
-        if self.kind not in {"weekday", "hour"}:
+        if self.kind not in {"weekday", "hour", "whether"}:
             return []
         return [(str(value), self.say(value)) for value in range(self.least, self.most + 1)]
 

@@ -82,6 +82,7 @@ class Thing(msgspec.Struct, frozen=True):
     payer_id: str = ""
     link_id: str = ""
     paid_workers: frozenset[str] = frozenset()  # of that team, when the rule needs them
+    parties: frozenset[str] = frozenset()  # whoever has a part in it, when the rule needs them
 
 
 Rule = Callable[[Actor, Thing], bool | str]

@@ -1,6 +1,6 @@
 """What is done about someone's support: reaching them safely, their standing wish, what must be known, who pays."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -149,32 +149,80 @@ async def set_payer(
     Someone else pays only by their own yes: `payer_said` is how it was said. The one before ends and keeps its books.
     """
     act.allow(Thing("payer", "", person_id))
-    who = payer_person_id or person_id
-    if fund not in FUNDS:
+    [payer_id] = await _let_pay(act, person_id, [Part(payer_person_id, fund, payer_said=payer_said)])
+    act.about(payer_id)
+    return payer_id
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One of those who pay for someone's support: who, out of what, which part of each visit, and how they said yes."""
+
+    payer_person_id: str = ""
+    fund: str = "own"
+    share_bps: int = 10_000
+    payer_said: str = ""
+
+
+@door("members.share_payers")
+async def share_payers(act: Act, *, person_id: str, parts: Sequence[Part]) -> list[str]:
+    """Several pay for someone's support, each their part of what a visit costs; their ids, in this order.
+
+    As `set_payer` for each. The parts add up to the whole. Money that is set aside already stays as it was agreed.
+    """
+    act.allow(Thing("payer", "", person_id))
+    return await _let_pay(act, person_id, parts)
+
+
+async def _let_pay(act: Act, person_id: str, parts: Sequence[Part]) -> list[str]:
+    """These pay from now on, and nobody else; whoever paid already keeps their books."""
+    if sum(part.share_bps for part in parts) != 10_000 or min(part.share_bps for part in parts) < 1:
+        raise Invalid("The parts add up to the whole of a visit.", "bad_share", field="share")
+    if len({(part.payer_person_id or person_id, part.fund) for part in parts}) < len(parts):
+        raise Invalid("Name each of those who pay once.", "named_twice", field="share")
+    now = clock.now()
+    live = {
+        (row["payer_person_id"], row["fund"]): (row["id"], row["share_bps"])
+        for row in await fetch(
+            "SELECT id, payer_person_id, fund, share_bps FROM payer WHERE person_id = ? AND ended_at IS NULL", person_id
+        )
+    }
+    ids = []
+    for part in parts:
+        who = part.payer_person_id or person_id
+        said = await _yes_of(act, person_id, who, part)
+        same = live.pop((who, part.fund), None)
+        if same is not None:
+            ids.append(same[0])
+            if same[1] != part.share_bps:
+                await fetch("UPDATE payer SET share_bps = ? WHERE id = ?", part.share_bps, same[0])
+            continue
+        row = Payer(
+            person_id=person_id, payer_person_id=who, fund=part.fund, share_bps=part.share_bps, said_yes_at=now,
+            said_yes_via=said, from_at=now,
+        )  # fmt: skip
+        await insert(row)
+        ids.append(str(row.id))
+        await act.tell("payer.set", "person", person_id, payer=str(row.id))
+    for payer_id, _ in live.values():
+        await fetch("UPDATE payer SET ended_at = ? WHERE id = ?", now, payer_id)
+    if len(parts) > 1:
+        await act.tell("payer.shared", "person", person_id)
+    return ids
+
+
+async def _yes_of(act: Act, person_id: str, who: str, part: Part) -> str:
+    """How this payer said yes. Raises Invalid without one."""
+    if part.fund not in FUNDS:
         raise Invalid("Choose what it is paid from.", "bad_fund", field="fund")
     if who == person_id:
         said = how_said(act.actor)
     elif who == act.actor.person_id:
         said = "screen"
-    elif payer_said in HOW_SAID and payer_said != "screen" and act.actor.wears("facilitator"):
-        said = payer_said
+    elif part.payer_said in HOW_SAID and part.payer_said != "screen" and act.actor.wears("facilitator"):
+        said = part.payer_said
     else:
         sentence = "Someone else pays only by their own yes. Say how they gave it."
         raise Invalid(sentence, "no_payer_yes", field="payer_said")
     if await fetch_value("SELECT id FROM person WHERE id = ?", who) is None:
         raise NotFound()
-    now = clock.now()
-    same = await fetch_value(
-        "SELECT id FROM payer WHERE person_id = ? AND payer_person_id = ? AND fund = ? AND ended_at IS NULL",
-        person_id,
-        who,
-        fund,
-    )
-    if same:
-        return str(same)
-    await fetch("UPDATE payer SET ended_at = ? WHERE person_id = ? AND ended_at IS NULL", now, person_id)
-    row = Payer(person_id=person_id, payer_person_id=who, fund=fund, said_yes_at=now, said_yes_via=said, from_at=now)
-    await insert(row)
-    act.about(str(row.id))
-    await act.tell("payer.set", "person", person_id, payer=str(row.id))
-    return str(row.id)
+    return said

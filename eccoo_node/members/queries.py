@@ -258,6 +258,13 @@ async def facilitators() -> list[Helper]:
     return [Helper(*row) for row in await fetch(f"{_FACILITATORS} ORDER BY h.from_at, h.id", now, now)]
 
 
+async def admins() -> list[Helper]:
+    """Who looks after the circle's node, the longest-serving first."""
+    now = clock.now()
+    sql = f"{_FACILITATORS} ORDER BY h.from_at, h.id".replace("'facilitator'", "'admin'")
+    return [Helper(*row) for row in await fetch(sql, now, now)]
+
+
 async def treasurers() -> set[str]:
     """Who keeps the circle's books."""
     now = clock.now()
@@ -338,6 +345,16 @@ async def _payer(where: str, *params: Any) -> PayerCard | None:
         *params,
     )
     return PayerCard(*row) if row else None
+
+
+async def payers_called(payer_ids: Iterable[str]) -> dict[str, str]:
+    """What those who pay are called, by payer."""
+    wanted = sorted(payer_ids)
+    rows = await fetch(
+        f"SELECT y.id, p.called FROM payer y JOIN person p ON p.id = y.payer_person_id WHERE y.id IN ({marks(wanted)})",
+        *wanted,
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 async def safe_contacts(person_id: str) -> dict[str, SafeWay]:

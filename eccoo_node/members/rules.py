@@ -274,6 +274,12 @@ def _set_paid(actor: Actor, thing: Thing) -> bool | str:
     return actor.wears("facilitator", "admin") and actor.person_id != thing.person_id
 
 
+@rule("members.set_employed")
+def _set_employed(actor: Actor, thing: Thing) -> bool | str:
+    """A wage is the circle's to pay, so who keeps its money or its machine says so; never of oneself."""
+    return actor.wears("treasurer", "admin") and actor.person_id != thing.person_id and not actor.acting_for
+
+
 @rule("members.record_check", "members.end_check", "members.record_safety_review")
 def _record_check(actor: Actor, thing: Thing) -> bool | str:
     """Seen by a named checker, and nobody checks themselves."""
@@ -287,7 +293,7 @@ def _lapse_check(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()
 
 
-@rule("members.set_payer")
+@rule("members.set_payer", "members.share_payers")
 def _set_payer(actor: Actor, thing: Thing) -> bool | str:
     return actor.speaks_as(thing.person_id, "money")
 

@@ -182,6 +182,8 @@ class Worker(Table, tablename="worker"):
     # Coded facts they would rather not meet, as JSON: "smoke", "pets".
     avoids = prose("[]")
     paid = flag(True)
+    # The circle pays them a wage, so what is paid for their visits is the circle's.
+    employed = flag()
     covers = flag(True)
     changed_at = moment()
 
@@ -239,6 +241,11 @@ class Payer(Table, tablename="payer"):
     # The payer's own yes, where somebody else pays.
     said_yes_at = moment(null=True)
     said_yes_via = word(16)
+    # What part of each visit they pay, where several do; those who pay alone pay the whole.
+    share_bps = number(10_000)
+    # They pay after the visit, and the circle's own money stands in until then; by which decision.
+    arrears = flag()
+    arrears_decision = word(36)
     from_at = moment()
     ended_at = moment(null=True)
 
@@ -326,6 +333,8 @@ extras.index("speaks_for", "speaker_id", where="ended_at IS NULL")
 extras.index("hat_offer", "person_id", where="closed_at IS NULL")
 extras.index("capacity", "person_id")
 extras.index("payer", "person_id")
+extras.check("payer", "share_bps BETWEEN 1 AND 10000")
+extras.check("payer", "arrears = FALSE OR arrears_decision <> ''")
 extras.index("session", "person_id")
 extras.check("free_time", "weekday BETWEEN 0 AND 6")
 extras.check("free_time", "from_minute >= 0 AND to_minute <= 1440 AND from_minute < to_minute")

@@ -46,12 +46,13 @@ async def set_worker_profile(
     places = [place for place in (read_outward(text) for text in goes_to) if place]
     if await fetch_value("SELECT id FROM person WHERE id = ?", person_id) is None:
         raise NotFound()
-    paid = await fetch_value("SELECT paid FROM worker WHERE person_id = ?", person_id)
+    before = await fetch_one("SELECT paid, employed FROM worker WHERE person_id = ?", person_id)
     row = Worker(
         person_id=person_id, words=read_words(words, "words"), languages=languages.strip()[:200],
         gender=gender.strip()[:16], rate_pence=rate_pence, travel_pence=travel_pence,
         goes_to=read_codes(places, "goes_to"), skills=read_codes(skills, "skills"),
-        avoids=read_codes(avoids, "avoids"), paid=paid is None or bool(paid), covers=covers, changed_at=clock.now(),
+        avoids=read_codes(avoids, "avoids"), paid=before is None or bool(before[0]),
+        employed=before is not None and bool(before[1]), covers=covers, changed_at=clock.now(),
     )  # fmt: skip
     await fetch("DELETE FROM worker WHERE person_id = ?", person_id)
     await insert(row)
@@ -63,6 +64,15 @@ async def set_paid(act: Act, person_id: str, paid: bool) -> None:
     """Write down that someone gives support unpaid, or is paid after all."""
     act.allow(Thing("worker", person_id, person_id, worker_id=person_id))
     if not await fetch("UPDATE worker SET paid = ? WHERE person_id = ? RETURNING id", paid, person_id):
+        raise NotFound()
+    await act.tell("worker.changed", "person", person_id)
+
+
+@door("members.set_employed")
+async def set_employed(act: Act, person_id: str, employed: bool) -> None:
+    """Write down that the circle pays someone a wage, or does no longer. Holds for money set aside from now on."""
+    act.allow(Thing("worker", person_id, person_id, worker_id=person_id))
+    if not await fetch("UPDATE worker SET employed = ? WHERE person_id = ? RETURNING id", employed, person_id):
         raise NotFound()
     await act.tell("worker.changed", "person", person_id)
 

@@ -7,6 +7,7 @@ about a second, because a chain head locked inside every act would make all writ
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -87,19 +88,33 @@ async def note(
 ) -> None:
     """Write one row, inside the act's transaction."""
     salt = secrets.token_hex(16) if text else ""
-    at = clock.now().replace(microsecond=0)
-    values = (
-        at, act_id, action, outcome, code, actor.person_id, actor.link_id, actor.acting_for, actor.via, actor.known_by,
-        thing.person_id, thing.kind, thing.id, _hash_text(salt, text) if text else "",
-    )  # fmt: skip
-    columns = ", ".join(f'"{name}"' for name in _FIELDS)
-    rows = await fetch(
-        f'INSERT INTO audit ({columns}, "digest") VALUES ({", ".join("?" * 15)}) RETURNING id',
-        *values,
-        _digest(values),
-    )
+    values = _values(actor, act_id, action, thing, outcome, code, _hash_text(salt, text) if text else "")
+    rows = await fetch(f"{_INSERT} {_ROW} RETURNING id", *values, _digest(values))
     if text:
         await fetch("INSERT INTO audit_text (audit_id, salt, text) VALUES (?, ?, ?)", rows[0][0], salt, text)
+
+
+async def note_many(actor: Actor, act_id: str, action: str, things: Sequence[Thing]) -> None:
+    """The same for several things of one act that was done, in few statements, where no words belong to them."""
+    for start in range(0, len(things), _MANY):
+        told = [_values(actor, act_id, action, thing, "done", "", "") for thing in things[start : start + _MANY]]
+        params = [value for values in told for value in (*values, _digest(values))]
+        await fetch(f"{_INSERT} {', '.join([_ROW] * len(told))}", *params)
+
+
+_INSERT = "INSERT INTO audit ({}) VALUES".format(", ".join(f'"{name}"' for name in (*_FIELDS, "digest")))
+_ROW = f"({', '.join('?' * 15)})"
+# Rows in one statement.
+_MANY = 200
+
+
+def _values(
+    actor: Actor, act_id: str, action: str, thing: Thing, outcome: str, code: str, text_hash: str
+) -> tuple[Any, ...]:
+    return (
+        clock.now().replace(microsecond=0), act_id, action, outcome, code, actor.person_id, actor.link_id,
+        actor.acting_for, actor.via, actor.known_by, thing.person_id, thing.kind, thing.id, text_hash,
+    )  # fmt: skip
 
 
 # On PostgreSQL a row that was numbered earlier may be committed later than its neighbours. So far back the chain still

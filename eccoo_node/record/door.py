@@ -112,7 +112,11 @@ async def _once(act: Act, function: Callable[..., Awaitable[R]], *args: Any, **k
         result = await function(act, *args, **kwargs)
         if not act.things:
             raise RuntimeError(f"the door {act.action} never asked for permission")
-        for thing in dict.fromkeys(act.things):
+        things = list(dict.fromkeys(act.things))
+        if len(things) > 1 and not act.text:
+            await audit.note_many(act.actor, act.id, act.action, things)
+            return result
+        for thing in things:
             await audit.note(act.actor, act.id, act.action, thing, text=act.text)
         return result
 

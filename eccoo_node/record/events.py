@@ -3,7 +3,7 @@
 This is how a lower domain tells a higher one without importing it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,8 @@ class Happened(msgspec.Struct, frozen=True):
 
 
 Listener = Callable[[Happened], Awaitable[None]]
+# Events in one statement.
+_MANY = 200
 _LISTENERS: dict[str, list[str]] = {}
 
 
@@ -69,19 +71,31 @@ def on(*kinds: str) -> Callable[[Listener], Listener]:
 
 async def tell(act_id: str, kind: str, subject_kind: str, subject_id: str, /, **payload: Any) -> int:
     """Write an event and a job for each listener, inside the act's transaction; the event's id."""
-    rows = await fetch(
-        "INSERT INTO event (at, act_id, kind, subject_kind, subject_id, payload) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
-        clock.now(),
-        act_id,
-        kind,
-        subject_kind,
-        subject_id,
-        msgspec.json.encode(payload).decode(),
-    )
-    id_ = int(rows[0][0])
-    for name in _LISTENERS.get(kind, ()):
-        await jobs.add(name, str(id_), event=id_)
+    [id_] = await tell_many(act_id, kind, subject_kind, [(subject_id, payload)])
     return id_
+
+
+async def tell_many(
+    act_id: str, kind: str, subject_kind: str, subjects: Sequence[tuple[str, dict[str, Any]]]
+) -> list[int]:
+    """The same for several subjects, each with its payload, in few statements; their ids, the earliest first."""
+    now, ids = clock.now(), []
+    for start in range(0, len(subjects), _MANY):
+        some = subjects[start : start + _MANY]
+        rows = await fetch(
+            "INSERT INTO event (at, act_id, kind, subject_kind, subject_id, payload) VALUES "
+            f"{', '.join(['(?, ?, ?, ?, ?, ?)'] * len(some))} RETURNING id",
+            *(
+                value
+                for subject_id, payload in some
+                for value in (now, act_id, kind, subject_kind, subject_id, msgspec.json.encode(payload).decode())
+            ),
+        )
+        ids += sorted(int(row[0]) for row in rows)
+    for id_ in ids:
+        for name in _LISTENERS.get(kind, ()):
+            await jobs.add(name, str(id_), event=id_)
+    return ids
 
 
 async def get(event_id: int) -> Happened | None:

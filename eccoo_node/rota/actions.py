@@ -4,21 +4,26 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from eccoo_node.agreements.rules import MILEAGE
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, insert
 from eccoo_node.escrow import actions as escrow
+from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import price_pence
 from eccoo_node.members import queries as members
 from eccoo_node.record.door import Act, door
-from eccoo_node.rota import queries
+from eccoo_node.rota import paying, queries, questions
+from eccoo_node.rota.paying import ToPay
 from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.questions import Question
 from eccoo_node.rota.rules import ASKED_AGAIN, ASKED_AROUND, late, settles_at
 from eccoo_node.rota.tables import Absence, Said
 from eccoo_node.rota.tables import Visit as VisitRow
 from eccoo_node.rota.telling import team_around, tell
+from eccoo_node.rota.weekly import covered_until
 
 LONGEST = timedelta(hours=24)
 
@@ -30,17 +35,29 @@ class Priced(msgspec.Struct, frozen=True):
     travel_pence: int
     cancel_hours: int
     cancel_bps: int
+    travel_minutes: int = 0
+    miles: int = 0
+    mileage_pence: int = 0
+
+    def fee(self, minutes: int) -> int:
+        """For the visit and for the time on the way, each at their rate."""
+        return price_pence(self.rate_pence, minutes) + price_pence(self.rate_pence, self.travel_minutes)
+
+    @property
+    def travel(self) -> int:
+        """What bears no commission: the flat sum, and the miles."""
+        return self.travel_pence + self.miles * self.mileage_pence
 
 
 async def _agreed(person_id: str, worker_id: str) -> Priced:
     row = await fetch_one(
-        "SELECT rate_pence, travel_pence, cancel_hours, cancel_bps FROM terms "
+        "SELECT rate_pence, travel_pence, cancel_hours, cancel_bps, travel_minutes, miles FROM terms "
         "WHERE person_id = ? AND worker_id = ? AND ended_at IS NULL AND from_at IS NOT NULL",
         person_id,
         worker_id,
     )
     if row:
-        return Priced(*row)
+        return Priced(*[*row, await governance.figure(MILEAGE) if row[5] else 0])
     row = await fetch_one("SELECT paid, rate_pence, travel_pence FROM worker WHERE person_id = ?", worker_id)
     if row and row[0]:
         raise Conflict("They have not yet agreed on terms.", "no_terms")
@@ -57,11 +74,14 @@ async def plan_visit(
     ends_at: datetime,
     what: str,
     cannot_be_missed: bool = False,
+    trial: bool = False,
 ) -> str:
-    """Plan one visit and set its money aside; the visit's id. A volunteer's costs nothing.
+    """Plan one visit; the visit's id. Its money is set aside at once where the week it lies in has had its run, or for
+    a trial; else it waits for the run of its week. A volunteer's costs nothing.
 
     Raises Invalid for impossible times, Conflict("no_terms") where rate and notice are not agreed. Too little credit
-    does not stop the visit: it stands as not paid for yet, and those concerned are told.
+    does not stop the visit: it stands as not paid for yet, and those concerned are told. A trial is paid ahead always:
+    Conflict("not_enough") where the credit is short.
     """
     team = await members.team_of(person_id)
     paid = await members.paid_workers_of(team)
@@ -77,46 +97,35 @@ async def plan_visit(
         team_id=team, person_id=person_id, worker_id=worker_id, payer_id=payer.id if payer else None,
         starts_at=starts_at, ends_at=ends_at, what=what, address=facts[0] if facts else "",
         cannot_be_missed=cannot_be_missed, rate_pence=priced.rate_pence,
-        fee_pence=price_pence(priced.rate_pence, clock.minutes_between(starts_at, ends_at)),
-        travel_pence=priced.travel_pence, cancel_hours=priced.cancel_hours, cancel_bps=priced.cancel_bps,
-        created_at=clock.now(),
+        fee_pence=priced.fee(clock.minutes_between(starts_at, ends_at)), travel_pence=priced.travel,
+        travel_minutes=priced.travel_minutes, miles=priced.miles, mileage_pence=priced.mileage_pence,
+        cancel_hours=priced.cancel_hours, cancel_bps=priced.cancel_bps, trial=trial, created_at=clock.now(),
     )  # fmt: skip
     await insert(row)
     visit_id = str(row.id)
     act.about(visit_id)
     await act.tell("visit.planned", "visit", visit_id)
     if priced.rate_pence:
-        await pay_ahead(act, await queries.visit(visit_id))
+        if trial or starts_at < await covered_until(clock.now()):
+            await _pay_ahead(row)
         await jobs.add("rota.ask_worker", visit_id, run_at=ends_at + ASKED_AGAIN, visit=visit_id)
     return visit_id
 
 
-async def pay_ahead(act: Act, visit: Visit) -> bool:
-    """Set the money for a visit aside; False, and everyone concerned is told, when the payer's credit is short."""
-    line = f"visit:{visit.id}"
-    held = visit.payer_id is not None and await escrow.set_aside(
-        NODE,
-        line,
-        visit.payer_id,
-        visit.person_id,
-        visit.worker_id or "",
-        visit.fee_pence,
-        visit.travel_pence,
-        f"set_aside:{line}",
-    )
-    if held:
-        await set_fields(visit.id, line=line)
-    else:
-        people = {visit.person_id, visit.worker_id or visit.person_id}
-        people |= {f.person_id for f in await members.facilitators()}
-        people |= {p for p in [await _payer_person(visit.payer_id)] if p}
-        await tell(people, visit.id, "not_paid_for")
-    return held
-
-
-async def _payer_person(payer_id: str | None) -> str | None:
-    row = await fetch_one("SELECT payer_person_id FROM payer WHERE id = ?", payer_id) if payer_id else None
-    return row[0] if row else None
+async def _pay_ahead(visit: VisitRow) -> None:
+    """Set the money for a visit aside now; where the credit is short it stands as not paid for yet, and those concerned
+    are told. Raises Conflict for a trial, which is paid ahead or not agreed."""
+    one = ToPay(
+        visit.id, visit.person_id, visit.worker_id, visit.payer_id or "", visit.starts_at, visit.fee_pence,
+        visit.travel_pence, visit.state, None,
+    )  # fmt: skip
+    if (await paying.pay([one])).paid:
+        return
+    if visit.trial:
+        raise Conflict(
+            "A first visit by someone new is paid ahead, and there is not enough paid in for it yet.", "not_enough"
+        )
+    await paying.mark_unpaid([one])
 
 
 async def set_fields(visit_id: str, **values: object) -> None:
@@ -244,11 +253,14 @@ async def worker_said(act: Act, visit: Visit, answer: str, minutes: int) -> None
 
 
 @door("rota.answer")
-async def answer_visit(act: Act, *, visit_id: str, answer: str, minutes: int | None = None, words: str = "") -> str:
+async def answer_visit(
+    act: Act, *, visit_id: str, answer: str, minutes: int | None = None, words: str = "", part: str = ""
+) -> str:
     """The person says whether it went ahead: yes, partly (with minutes), no, or something was wrong.
 
-    Yes and partly settle it; no and wrong keep the money where it is until a facilitator has helped. The person may
-    speak before the worker does. Returns the visit's new state.
+    Where both say the same it is settled. Else only the part in question waits and the rest goes at once: the minutes
+    that did not happen, the travel, or the whole (`part`, of something that was wrong). The person may speak before the
+    worker does. Returns the visit's new state.
     """
     visit = await queries.lock_visit(visit_id)
     act.allow(visit.thing)
@@ -257,26 +269,42 @@ async def answer_visit(act: Act, *, visit_id: str, answer: str, minutes: int | N
     if clock.now() < visit.starts_at:
         raise Conflict("You can answer once the visit has begun.", "too_early")
     length = clock.minutes_between(visit.starts_at, visit.ends_at)
-    if answer == "partly":
-        if minutes is None or not 0 < minutes < length:
-            raise Invalid(
-                f"Write how many minutes they were there, fewer than {length}.", "bad_minutes", field="minutes"
-            )
-    elif answer not in {"yes", "no", "wrong"}:
-        raise Invalid("Choose one answer.", "nothing_chosen", field="answer")
-    spoken = minutes if answer == "partly" and minutes else {"yes": length}.get(answer, 0)
+    if part == "travel" and visit.cover_circle:
+        part = "whole"  # Between circles a question is about the fee; its travel waits with the whole.
+    spoken = spoken_minutes(answer, part, minutes, length)
     await insert(
         Said(visit_id=visit.id, side="person", answer=answer, minutes=spoken, words=words,
              said_by=act.actor.person_id, via=act.actor.via, said_at=clock.now())
     )  # fmt: skip
-    if answer in {"no", "wrong"}:
-        await set_fields(visit.id, state="said", settles_at=None)
-        await jobs.cancel("rota.settle", visit.id)
+    worker = (await queries.said(visit_id)).get("worker")
+    # A worker who says no more than the person does is agreed with; one who has said nothing has yet to be heard.
+    agreed = visit.cover_circle or (worker is not None and worker.minutes <= spoken)
+    if answer == "yes" or (answer == "partly" and agreed):
+        await settle_visit(act, visit, spoken, how="said_so")
+        return "settled"
+    await stop_asking(visit.id)
+    if answer != "partly":
         await tell({f.person_id for f in await members.facilitators()}, visit.id, "something_wrong")
-        await act.tell("visit.questioned", "visit", visit.id, answer=answer)
-        return "said"
-    await settle_visit(act, visit, spoken, how="said_so")
-    return "settled"
+    if not visit.cover_circle:
+        asked = Question(part or ("whole" if answer == "no" else "minutes" if answer == "partly" else ""), spoken)
+        if not await questions.ask(act, visit, asked) and answer == "partly":
+            await settle_visit(act, visit, spoken, how="said_so")
+            return "settled"
+    await act.tell("visit.questioned", "visit", visit.id, answer=answer, minutes=spoken)
+    return "said"
+
+
+def spoken_minutes(answer: str, part: str, minutes: int | None, length: int) -> int:
+    """How long the person says it was. Raises Invalid for no answer, and for minutes that cannot be."""
+    if answer not in {"yes", "partly", "no", "wrong"} or part not in {"", "minutes", "travel", "whole"}:
+        raise Invalid("Choose one answer.", "nothing_chosen", field="answer")
+    if answer == "partly" or (answer == "wrong" and part == "minutes"):
+        if minutes is None or not 0 < minutes < length:
+            raise Invalid(
+                f"Write how many minutes they were there, fewer than {length}.", "bad_minutes", field="minutes"
+            )
+        return minutes
+    return length if answer == "yes" or part == "travel" else 0
 
 
 async def stop_asking(visit_id: str) -> None:
@@ -293,8 +321,11 @@ async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> Non
         await set_fields(visit.id, state="settled")
     if visit.worker_id and visit.line and not visit.cover_circle:
         length = clock.minutes_between(visit.starts_at, visit.ends_at)
-        part = None if minutes == length else price_pence(visit.rate_pence, minutes)
-        await escrow.release(NODE, visit.line, f"release:{visit.line}", part_pence=part)
+        part = None if minutes == length else visit.fee_for(minutes)
+        if not await questions.settle(act, visit, part):
+            await escrow.release(NODE, visit.line, f"release:{visit.line}", part_pence=part)
+        if part is not None:
+            await jobs.add("rota.pay_again", visit.person_id, person=visit.person_id)
         await tell({visit.worker_id}, visit.id, "released")
     await act.tell("visit.settled", "visit", visit.id, minutes=minutes, how=how)
 

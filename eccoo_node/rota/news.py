@@ -28,6 +28,12 @@ SENTENCES = {
     "nobody_came": "Nobody came{to} {day}, because nobody was found.",
     "stopped": "The visit{to} {day} does not take place.",
     "not_paid_for": "The visit{to} {day} is not paid for yet.",
+    "not_paid_for_some": "Some visits{to} are not paid for yet, the first of them {day}.",
+    "not_paid_for_several": "Visits to several people are not paid for yet, the first of them {day}.",
+    "covered_unpaid": "The visit{to} {day} is not paid for yet. The other circle’s worker comes all the same.",
+    "paid_for": "The visit{to} {day} is paid for now.",
+    "paid_for_some": "The visits{to} that were not paid for are paid for now.",
+    "paid_for_several": "Visits to several people that were not paid for are paid for now.",
     "how_did_it_go": "Did {who} come{to} {day}?",
     "no_answer": "No one answered {who} at {whose} door {day}.",
     "something_wrong": "{Person} said that something was not right with the visit {day}.",
@@ -37,6 +43,26 @@ SENTENCES = {
     "taken_after_all": "The visit{to} {day} is to be paid after all. Its money is set aside again.",
     "released": "The visit{to} {day} is settled, and the money is yours.",
     "say_how_it_went": "How did it go{to_with} {day}?",
+    # what is bought for someone
+    "expense_new": "Money is set aside for something you are asked to buy.",
+    "expense_cost": "You can see what something cost, and say whether that is right.",
+    "expense_more": "Something cost more than was agreed. That needs a yes.",
+    "expense_nothing": "Nothing was spent. The money that was set aside is back.",
+    "expense_back": "Nobody said what it cost, so the money that was set aside has gone back.",
+    "expense_paid": "What you paid for is settled, and the money is yours.",
+    "expense_waits": "Something about a receipt is in question. Someone from the circle will ring you.",
+    "expense_agreed": "What was in question about a receipt is settled.",
+    "expense_wrong": "Something is not right about a receipt. Please ring both.",
+    "expense_ask": "Please ask about a receipt. It does not settle itself.",
+    # the money of a visit
+    "money_question": "Something about the money for the visit{to} {day} is in question. You can answer.",
+    "money_split": "A split is proposed for the part that is in question, of the visit{to} {day}. It needs your yes.",
+    "money_settled": "What was in question about the visit{to} {day} is settled.",
+    "money_to_ring": "Nobody has answered about the money for the visit{to} {day}. Please ring both.",
+    "money_to_decide": "Both have been heard about the money for the visit{to} {day}. Someone has to decide.",
+    "money_waits": "Part of the money for the visit{to} {day} waits. It says nothing about anybody.",
+    "money_goes_on": "The money for the visit{to} {day} does not wait any more.",
+    "pause_ends": "A sum that waits is to be looked at again. It is about the visit{to} {day}.",
     # looking for someone else
     "asked": "Can you come{to} {day}?",
     "offer": "Someone offers to come{to} {day}.",
@@ -51,6 +77,9 @@ SENTENCES = {
     "not_sure": "We can’t be sure that someone is coming{to} {day}. Please ring.",
     "gap_again": "{who_then} can’t come{to} {day} after all.",
     "not_after_all": "Someone who offered to come{to} {day} can’t after all. We are still asking.",
+    # what HMRC is told
+    "tax_details": "Can you tell us your tax details? HMRC asks us for them by 31 December.",
+    "tax_copy": "Here is what we told HMRC about what you earned.",
     # for a facilitator
     "talk": "{Person} would like to talk about the visit {day}.",
     "another_time": "{Person} would like another time for the visit {day}.",
@@ -60,6 +89,8 @@ SENTENCES = {
     "payout_back": "A payment to you came back from the bank. Your money is safe. Please look at your bank account here.",
     "payout_back_ring": "A payment to {about} came back from the bank. Please ring them about their bank account.",
     "batch_approved": "The payments that waited for a second person have their yes, and can be sent.",
+    # money, whoever it is about
+    "paper": "There is a new paper about your money. It is yours to read, print and keep.",
     # in another circle
     "asked_away": "Someone in {there} needs a worker {day}.",
     "chosen": "You are coming to someone in {there} {day}. Please read what you need to know.",
@@ -78,11 +109,21 @@ SENTENCES = {
 _PATHS = {
     "gap": "/visits/{visit}",
     "how_did_it_go": "/visits/{visit}/answer",
+    "money_question": "/visits/{visit}/money",
+    "money_split": "/visits/{visit}/money",
+    "money_settled": "/visits/{visit}/money",
+    "money_waits": "/visits/{visit}/money",
+    "money_goes_on": "/visits/{visit}/money",
+    "money_to_ring": "/money/questions/{about}",
+    "money_to_decide": "/money/questions/{about}",
+    "pause_ends": "/money/waits",
     "say_how_it_went": "/visits/{visit}/went",
+    **dict.fromkeys((code for code in SENTENCES if code.startswith("expense_")), "/expenses/{about}"),
     "asked": "/visits/{visit}/asked",
     "offer": "/visits/{visit}/choose",
     "nobody_near": "/visits/{visit}/choose",
     "costs_more": "/cover/offers/{about}",
+    "paper": "/papers/{about}",
     "no_news": "/visits/{visit}/choose",
     "not_sure": "/visits/{visit}/choose",
     "claimed_late": "/cover/{about}",
@@ -95,6 +136,8 @@ _PATHS = {
     "payout_back": "/money/where-to",
     "payout_back_ring": "/money/details/{about}",
     "batch_approved": "/money/payouts/{about}",
+    "tax_details": "/money/tax-details",
+    "tax_copy": "/money/told-hmrc",
     "asked_away": "/requests/{about}",
     "chosen": "/coming/{about}",
     "not_chosen": "/coming/{about}",
@@ -119,17 +162,22 @@ TO_DO = (
     "differ",
     "talk",
     "another_time",
-    "not_paid_for",
+    "covered_unpaid",
+    "expense_wrong",
+    "expense_ask",
+    "money_to_ring",
     "not_sure_away",
     "too_late_ring_away",
     "payout_back_ring",
 )
+# What stands on its own pages for as long as it is so.
+NOT_PAID = frozenset({"not_paid_for", "not_paid_for_some", "not_paid_for_several"})
 # Whom else was asked, what they said, and what it may cost: not for someone who is paid in that team.
 OF_COVER = frozenset(
     {"asked", "offer", "nobody_near", "costs_more", "someone_else", "filled", "closed", "no_news", "not_after_all"}
 )
 # What is said to a facilitator in confidence, which may be about the very worker.
-IN_CONFIDENCE = frozenset({"talk", "another_time", "differ", "something_wrong", "please_ask"})
+IN_CONFIDENCE = frozenset({"talk", "another_time", "differ", "something_wrong", "please_ask", "money_to_ring"})
 ABOUT_ELSEWHERE = frozenset(code for code, words in SENTENCES.items() if "there}" in words)
 
 

@@ -9,6 +9,7 @@ from eccoo_node.db.rows import fetch, fetch_one, fetch_value, locking, marks
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound
+from eccoo_node.kernel.money import price_pence
 from eccoo_node.members import queries as members
 
 
@@ -29,6 +30,9 @@ class Visit(msgspec.Struct, frozen=True):
     rate_pence: int
     fee_pence: int
     travel_pence: int
+    travel_minutes: int
+    miles: int
+    mileage_pence: int
     cancel_hours: int
     cancel_bps: int
     line: str
@@ -38,10 +42,20 @@ class Visit(msgspec.Struct, frozen=True):
     person_called: str
     worker_called: str | None
     standing: str
+    unpaid_at: datetime | None
 
     @property
     def paid(self) -> bool:
         return self.rate_pence > 0
+
+    @property
+    def on_the_way_pence(self) -> int:
+        """The part of the fee that is for the time on the way."""
+        return price_pence(self.rate_pence, self.travel_minutes)
+
+    def fee_for(self, minutes: int) -> int:
+        """What is due for a visit of so many minutes: whoever came has come the whole way."""
+        return price_pence(self.rate_pence, minutes) + self.on_the_way_pence if minutes else 0
 
     @property
     def thing(self) -> Thing:
@@ -56,8 +70,9 @@ class Visit(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = """v.id, v.team_id, v.person_id, v.worker_id, v.payer_id, v.starts_at, v.ends_at, v.what, v.address,
- v.cannot_be_missed, v.state, v.rate_pence, v.fee_pence, v.travel_pence, v.cancel_hours, v.cancel_bps, v.line,
- v.cover_name, v.cover_circle, v.settles_at, p.called, w.called, p.standing"""
+ v.cannot_be_missed, v.state, v.rate_pence, v.fee_pence, v.travel_pence, v.travel_minutes,
+ v.miles, v.mileage_pence, v.cancel_hours, v.cancel_bps, v.line,
+ v.cover_name, v.cover_circle, v.settles_at, p.called, w.called, p.standing, v.unpaid_at"""
 _FROM = "FROM visit v JOIN person p ON p.id = v.person_id LEFT JOIN person w ON w.id = v.worker_id"
 
 
@@ -147,6 +162,18 @@ async def said(visit_id: str) -> dict[str, SaidRow]:
         visit_id,
     )
     return {row[0]: SaidRow(*row) for row in rows}
+
+
+async def said_minutes(visit_ids: Sequence[str]) -> dict[str, list[int]]:
+    """How long visits were by what either side said, the newest first."""
+    rows = await fetch(
+        f"SELECT visit_id, minutes FROM said WHERE visit_id IN ({marks(visit_ids)}) ORDER BY said_at DESC, id DESC",
+        *visit_ids,
+    )
+    found: dict[str, list[int]] = {}
+    for visit_id, minutes in rows:
+        found.setdefault(visit_id, []).append(minutes)
+    return found
 
 
 class ToldRow(msgspec.Struct, frozen=True):
@@ -252,7 +279,8 @@ _NEWS = """SELECT t.id, t.person_id, p.called, p.phone, t.channel, t.news, t.abo
 # What family and those who spoke for the person were told stays theirs only while a yes does: it can be withdrawn, and
 # they are not told. What someone is told as a worker, a payer or a facilitator is not touched.
 _TAKEN_BACK = """t.news IN ('gap', 'gap_again', 'nobody_came', 'stopped', 'coming', 'how_did_it_go', 'offer', 'nobody_near', 'no_news',
- 'not_sure', 'not_after_all') AND t.person_id <> v.person_id AND t.person_id <> COALESCE(v.worker_id, '')
+ 'not_sure', 'not_after_all',
+ 'money_question', 'money_split', 'money_settled', 'money_waits', 'money_goes_on') AND t.person_id <> v.person_id AND t.person_id <> COALESCE(v.worker_id, '')
  AND (EXISTS (SELECT 1 FROM hat h WHERE h.person_id = t.person_id AND h.community_id = v.team_id AND h.role = 'family')
  OR EXISTS (SELECT 1 FROM speaks_for f WHERE f.speaker_id = t.person_id AND f.person_id = v.person_id))
  AND NOT EXISTS (SELECT 1 FROM speaks_for f WHERE f.speaker_id = t.person_id AND f.person_id = v.person_id
@@ -290,6 +318,7 @@ async def news_to_bring(limit: int = 50) -> list[News]:
         "AND NOT (t.news IN ('gap', 'gap_again', 'offer', 'no_news', 'nobody_near', 'costs_more', 'not_after_all', 'asked') "
         "AND v.state <> 'gap') AND NOT (t.news = 'how_did_it_go' AND v.state <> 'said') "
         "AND NOT (t.news = 'say_how_it_went' AND v.state <> 'planned') "
+        "AND NOT (t.news LIKE 'not_paid_for%' AND v.line <> '') "
         "AND NOT (t.news IN ('coming', 'coming_by_phone', 'not_sure') AND v.ends_at <= ?) "
         f"AND {_STILL_THEIRS} ORDER BY t.at, t.id LIMIT ?",
         clock.now(),

@@ -44,6 +44,23 @@ def local(day: date, at: time, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
 
 
+def pays_for_week_at(week: date, day: int, hour: int, zone: ZoneInfo) -> datetime:
+    """When the money for a week is set aside, named by its Monday: on that day and hour of the week before."""
+    return local(week - timedelta(days=7 - day), time(hour), zone)
+
+
+def week_after(week: date) -> date:
+    return week + timedelta(days=7)
+
+
+def weeks_due(now: datetime, day: int, hour: int, zone: ZoneInfo) -> list[date]:
+    """The weeks whose money is to be set aside by now: this one, and from that day and hour on the next."""
+    this = now.astimezone(zone).date()
+    this -= timedelta(days=this.weekday())
+    after = week_after(this)
+    return [this, after] if pays_for_week_at(after, day, hour, zone) <= now else [this]
+
+
 def late(now: datetime, starts_at: datetime, cancel_hours: int) -> bool:
     """Whether it is so late that the agreed cancellation terms apply."""
     return now + timedelta(hours=cancel_hours) > starts_at
@@ -91,9 +108,15 @@ def _stop(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node() or actor.speaks_as(thing.person_id, "ask_for_cover")
 
 
-@rule("rota.settle", "rota.remind")
+@rule("rota.settle", "rota.remind", "rota.begin_week", "rota.pay_batch", "rota.end_week", "rota.pay_again")
 def _by_itself(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()
+
+
+@rule("rota.see_unpaid")
+def _see_unpaid(actor: Actor, thing: Thing) -> bool | str:
+    """What is not paid for yet in the whole circle: who keeps its money, and who rings its people."""
+    return actor.wears("treasurer", "facilitator") and not actor.acting_for
 
 
 @rule("rota.mark_told")

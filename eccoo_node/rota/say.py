@@ -4,8 +4,8 @@ Pure: given the same visit, reader and moment it says the same. A page is read b
 speaks for them, or by a facilitator who reads it aloud to them; `Reader` knows which, and so who "you" is.
 """
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -14,6 +14,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.money import pounds
 from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.unpaid import NotPaid, Run
 
 # The shapes of `m.state`: certain ●, waiting ○, open ◌, and over, which needs no colour.
 State = tuple[str, str]
@@ -176,8 +177,40 @@ def sentence(visit: Visit, reader: Reader, now: datetime) -> str:
     return f"The visit {on_day(visit.starts_at, now)} does not take place."
 
 
-def money(visit: Visit, line: LineState | None, reader: Reader, now: datetime) -> str:
-    """What is set aside and where it goes, as one or two sentences; nothing for a visit that costs nothing."""
+def waits_for_money(visit: Visit) -> bool:
+    """Whether a visit that costs something has nothing set aside for it, and someone is to come or has come."""
+    return visit.paid and not visit.line and not visit.cover_circle and visit.state in {"planned", "said", "settled"}
+
+
+def money_state(visit: Visit, ahead: datetime | None) -> str:
+    """The same in two words, for a list: nothing for a visit that costs nothing, or is over."""
+    if waits_for_money(visit):
+        if visit.unpaid_at is not None or ahead is None:
+            return "not paid for yet"
+        return f"paid ahead {clock.say_day(ahead, clock.zone())}"
+    return "set aside" if visit.line and visit.state in {"planned", "covered", "said"} else ""
+
+
+def _not_yet(visit: Visit, reader: Reader, now: datetime, ahead: datetime | None) -> str:
+    if visit.unpaid_at is None and ahead is not None:
+        if ahead > now:
+            return f"Nothing is set aside for it yet. It is paid ahead on {clock.say_day(ahead, clock.zone())}."
+        return "Nothing is set aside for it yet. That is done within the hour."
+    said = "This visit is not paid for yet. Whoever pays has been told."
+    if visit.starts_at <= now:
+        return (
+            f"{said} {'You are paid' if reader.comes(visit) else 'The worker is paid'} as soon as the money is there."
+        )
+    if reader.comes(visit):
+        return f"{said} You choose whether you come."
+    return f"{said} {visit.who or 'The worker'} knows. It is not called off."
+
+
+def money(visit: Visit, line: LineState | None, reader: Reader, now: datetime, ahead: datetime | None = None) -> str:
+    """What is set aside and where it goes, as one or two sentences; nothing for a visit that costs nothing.
+
+    `ahead`: when the money for its week is set aside, where that has not been yet.
+    """
     if not visit.paid:
         return ""
     day = of_day(visit.starts_at, now)
@@ -185,6 +218,8 @@ def money(visit: Visit, line: LineState | None, reader: Reader, now: datetime) -
     worker = "you" if comes else visit.who or "the worker"
     across = bool(line and line.link_id)
     circles = "the two circles" if across else "the circle"
+    if waits_for_money(visit):
+        return _not_yet(visit, reader, now, ahead)
     if line is None or line.state == "returned":
         if visit.state == "stopped":
             return "Nothing is paid for it."
@@ -199,6 +234,75 @@ def money(visit: Visit, line: LineState | None, reader: Reader, now: datetime) -
         return f"{aside} It goes to whoever comes, or back." if visit.state == "gap" else aside
     says = "you say" if reader.is_you(visit.person_id) else f"{visit.person_called} says"
     return f"{aside} When {says} it went ahead, {shares.format('goes')}"
+
+
+def not_paid(one: NotPaid, reader: Reader, now: datetime) -> str:
+    """ "Two visits to Ada are not paid for yet", as a heading."""
+    to = "" if reader.is_you(one.person_id) else f" to {one.called}"
+    if len(one.visits) == 1:
+        return f"The visit{to} {on_day(one.first.starts_at, now)} is not paid for yet"
+    return f"{first(count(len(one.visits)))} visits{to} are not paid for yet"
+
+
+def what_is_missing(one: NotPaid, reader: Reader) -> str:
+    """What the reader can do about it."""
+    if one.mine_pence:
+        by = clock.say_day(one.first.starts_at, clock.zone())
+        return f"Please pay in {pounds(one.mine_pence)} more, by {by}. Nothing else is needed."
+    told = names(p.called for p in one.pays if p.payer_person_id != reader.id)
+    return f"{told} pays, and has been told. Nobody has called it off." if told else "Nobody has called it off."
+
+
+def to_ring_about(one: NotPaid, now: datetime) -> str:
+    """The same for a facilitator, or for the treasurer: what is missing, and whom to ring."""
+    many = f"{count(len(one.visits))} visit{'' if len(one.visits) == 1 else 's'}"
+    begins = f"{'' if len(one.visits) == 1 else 'the first '}{at_time(one.first.starts_at, now)}"
+    ring = names(p.called for p in one.pays) or one.called
+    missing = f"{pounds(one.missing_pence)} more is needed" if one.missing_pence else "Nobody is named who pays"
+    if one.pays and not one.missing_pence:
+        missing = "The books would not take it"
+    return f"{one.called}: {many}, {begins}. {missing}. Please ring {ring}."
+
+
+def missing_in_all(short: Sequence[NotPaid]) -> str:
+    """ "£120 more is needed, for three visits."."""
+    many = sum(len(one.visits) for one in short)
+    visits = f"{count(many)} visit{'' if many == 1 else 's'}"
+    if missing := sum(one.missing_pence for one in short):
+        return f"{pounds(missing)} more is needed, for {visits}."
+    return f"{first(visits)} {'waits' if many == 1 else 'wait'}."
+
+
+def run(one: Run) -> list[str]:
+    """The last weekly run, in sentences."""
+    zone = clock.zone()
+    last = one.week + timedelta(days=6)
+    week = f"{one.week.day} {one.week:%B} to {last.day} {last:%B}"
+    at = f"On {clock.say_day(one.began_at, zone)} at {clock.say_time(one.began_at, zone)}"
+    many = f"{count(one.visits)} visit{'' if one.visits == 1 else 's'}"
+    if one.ended_at is None:
+        return [
+            f"{at} the money for the week {week} began to be set aside.",
+            f"So far that is {pounds(one.aside_pence)}, for {many}.",
+        ]
+    if not one.visits:
+        return [f"{at} there was nothing to set aside for the week {week}."]
+    then = f"{first(count(one.short))} {'was' if one.short == 1 else 'were'} not paid for then." if one.short else ""
+    return [f"{at} {pounds(one.aside_pence)} was set aside for {many} of the week {week}.", *([then] if then else [])]
+
+
+def parts(visit: Visit) -> list[tuple[str, str]]:
+    """What the price of a visit is made of, line by line, where it is more than the visit itself."""
+    if visit.cover_name or not (visit.travel_minutes or visit.miles):
+        return []
+    miles, way = visit.miles * visit.mileage_pence, visit.on_the_way_pence
+    rows = [
+        (f"The visit, {hours_of(visit)}", visit.fee_pence - way),
+        (f"Time on the way, {visit.travel_minutes} minutes", way),
+        (f"{visit.miles} miles at {visit.mileage_pence}p", miles),
+        ("Travel", visit.travel_pence - miles),
+    ]
+    return [(words, pounds(pence)) for words, pence in rows if pence]
 
 
 def settles(visit: Visit, now: datetime) -> str:

@@ -3,7 +3,7 @@
 from piccolo.table import Table
 
 from eccoo_node.db import extras
-from eccoo_node.db.columns import flag, key, moment, number, pence, prose, ref, word
+from eccoo_node.db.columns import day, flag, key, moment, number, pence, prose, ref, serial, word
 from eccoo_node.members.tables import Community, Payer, Person
 
 # planned: somebody is coming. gap: nobody is. covered: somebody from a linked circle is coming.
@@ -29,7 +29,11 @@ class Visit(Table, tablename="visit"):
     state = word(16, default="planned")
     rate_pence = pence()
     fee_pence = pence()
+    # The fee has the time on the way in it, and the travel the miles: so many minutes and miles, at so much a mile.
     travel_pence = pence()
+    travel_minutes = number()
+    miles = number()
+    mileage_pence = pence()
     cancel_hours = number(24)
     cancel_bps = number(5000)
     # Escrow's name for the line the money for this visit is set aside on; empty when nothing is.
@@ -38,6 +42,10 @@ class Visit(Table, tablename="visit"):
     cover_name = word(80)
     cover_circle = word(120)
     settles_at = moment(null=True)
+    # Someone's first visit by someone new: paid ahead at once, or not agreed.
+    trial = flag()
+    # Since when its payer is told that it is not paid for yet; it is so only while there is no line.
+    unpaid_at = moment(null=True)
     created_at = moment()
 
 
@@ -83,11 +91,30 @@ class Told(Table, tablename="told"):
     told_by = word(36)
 
 
-TABLES = [Visit, Absence, Said, Told]
+class WeeklyRun(Table, tablename="weekly_run"):
+    """The money for the visits of one week was set aside: the Monday of that week, when, how many, how much.
+
+    Written before the first visit is tried. From then on a visit planned for that week is paid for as it is planned.
+    """
+
+    id = serial()
+    week = day()
+    began_at = moment()
+    ended_at = moment(null=True)
+    visits = number()
+    aside_pence = pence()
+    short = number()
+
+
+TABLES = [Visit, Absence, Said, Told, WeeklyRun]
+
+# Visits that cost something and have no money set aside.
+WITHOUT_MONEY = "line = '' AND rate_pence > 0 AND cover_circle = '' AND state IN ('planned', 'said', 'settled')"
 
 extras.one_of("visit", "state", STATES)
 extras.one_of("said", "side", ("worker", "person"))
 extras.check("visit", "ends_at > starts_at")
+extras.check("visit", "travel_minutes >= 0 AND miles >= 0 AND mileage_pence >= 0")
 extras.check("visit", "fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0")
 extras.append_only("absence")
 extras.append_only("said")
@@ -96,6 +123,8 @@ extras.index("visit", "team_id", "starts_at")
 extras.index("visit", "worker_id", "starts_at")
 extras.index("visit", "person_id", "starts_at")
 extras.index("visit", "settles_at", where="state = 'said'")
+extras.index("visit", "starts_at", where=WITHOUT_MONEY)
+extras.unique("weekly_run", "week")
 extras.index("said", "visit_id")
 extras.index("told", "visit_id", "at")
 extras.index("told", "person_id", "at")

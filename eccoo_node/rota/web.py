@@ -13,7 +13,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members import queries as members
-from eccoo_node.rota import actions, news, queries, say
+from eccoo_node.rota import actions, news, queries, say, unpaid, weekly
 from eccoo_node.rota.queries import News, ToldRow, Visit
 from eccoo_node.rota.say import Reader
 from eccoo_node.web.ask import AnyRequest
@@ -76,7 +76,15 @@ async def money_of(actor: Actor, reader: Reader, visit: Visit, thing: Thing) -> 
     if not comes and not access.may(actor, "rota.see_money", thing):
         return ""
     line = await escrow.line(visit.line) if visit.line else None
-    return say.money(visit, line, reader, clock.now())
+    ahead = await paid_ahead_at(visit) if say.waits_for_money(visit) else None
+    return say.money(visit, line, reader, clock.now(), ahead)
+
+
+async def paid_ahead_at(visit: Visit) -> datetime | None:
+    """When the money for a visit is set aside; None where the run of its week has been."""
+    if visit.starts_at < await weekly.covered_until(clock.now()):
+        return None
+    return await weekly.runs_at(clock.week_of(visit.starts_at, clock.zone()))
 
 
 class CantCome(msgspec.Struct):
@@ -101,6 +109,7 @@ class Answer(msgspec.Struct):
     answer: Literal["yes", "partly", "no", "wrong"]
     minutes: int | None = None
     words: str = ""
+    part: Literal["", "minutes", "travel", "whole"] = ""
     asked: bool = False
     SAY: ClassVar[dict[str, str]] = {
         "answer": "Choose one answer.",
@@ -237,20 +246,25 @@ class VisitController(Controller):
             if form.answer in {"partly", "wrong"} and not form.asked:
                 return redirect(request, f"/visits/{visit_id}/answer?said={form.answer}")
             said = form.answer if form.asked else ""
-            await actions.answer_visit(
-                actor, visit_id=visit_id, answer=form.answer, minutes=form.minutes, words=form.words
+            state = await actions.answer_visit(
+                actor, visit_id=visit_id, answer=form.answer, minutes=form.minutes, words=form.words, part=form.part
             )
         except (FormError, Invalid) as error:
             context = await around(request, visit.person_id) | await self._answer(request, visit, said)
             return form_error(request, "rota/answer.html", error, **context)
         reader = reader_of(request)
+        back = f"/visits/{visit_id}"
+        if state == "said" and visit.line and not visit.cover_circle:
+            # Whoever may only say how it went is not shown what it costs.
+            thing = await queries.thing_of(visit, payer=True)
+            back += "/money" if access.may(actor, "disputes.agree", thing) else ""
         if form.answer in {"no", "wrong"}:
             rings = await who_rings(request, visit.person_id)
-            money = f"The money stays where it is until {'then' if rings else 'this is put right'}."
-            notice = " ".join(part for part in ("Thank you.", rings, money) if part)
-            return redirect(request, f"/visits/{visit_id}", reader.read_back(notice))
+            notice = " ".join(part for part in ("Thank you.", rings, "Only the part in question waits.") if part)
+            return redirect(request, back, reader.read_back(notice))
         words = {"yes": "yes, as planned", "partly": f"{form.minutes} minutes"}[form.answer]
-        return redirect(request, f"/visits/{visit_id}", reader.read_back(f"Thank you. Your answer is: {words}."))
+        waits = f" The rest waits until {visit.who} has answered." if state == "said" and visit.who else ""
+        return redirect(request, back, reader.read_back(f"Thank you. Your answer is: {words}.{waits}"))
 
 
 class Bring(msgspec.Struct, frozen=True):
@@ -316,4 +330,21 @@ class NewsController(Controller):
         return redirect(request, "/to-ring", f"Written down: {one.called} knows.")
 
 
-CONTROLLERS = [VisitController, NewsController]
+class WeeklyController(Controller):
+    """For the treasurer: what was set aside for next week, and what is not paid for yet."""
+
+    include_in_schema = False
+
+    @get("/money/weekly", opt={"action": "rota.see_unpaid"})
+    async def weekly(self, request: AnyRequest) -> Response[Any]:
+        """When, how many and how much; then what is not paid for yet, by person."""
+        actor, now = actor_of(request), clock.now()
+        access.requires(actor, "rota.see_unpaid", Thing("week"))
+        run, short = await unpaid.last_run(actor), await unpaid.everywhere(actor)
+        return render(
+            request, "money/weekly.html", sentences=say.run(run) if run else [], short=short, words=say.to_ring_about,
+            now=now, next=say.at_time(await weekly.next_run(now), now), many_words=say.missing_in_all(short),
+        )  # fmt: skip
+
+
+CONTROLLERS = [VisitController, NewsController, WeeklyController]

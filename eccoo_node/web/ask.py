@@ -44,6 +44,8 @@ class Ask:
         self.submitted = False
         self.values: dict[str, list[str]] = {}
         self.errors: dict[str, str] = {}
+        # Files that came with a form, by field (web/uploads.py).
+        self.files: dict[str, Any] = {}
         self.notice = ""
 
     @property

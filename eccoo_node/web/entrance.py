@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eccoo_node.kernel.errors import NotFound, Refusal
+from eccoo_node.web import uploads
 from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.ask import FORM_FIELD, Ask, begin
 from eccoo_node.web.errors import FORM_TOO_OLD, known, send_trouble, trouble
@@ -77,12 +78,19 @@ class Entrance:
 
     async def _form(self, ask: Ask, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        if not headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded"):
+        kind = headers.get(b"content-type", b"")
+        # A file is read only of someone who is signed in, and only where a page asks for one.
+        most = uploads.most_for(ask.path) if ask.session and kind.startswith(uploads.KIND) else 0
+        if not most and not kind.startswith(b"application/x-www-form-urlencoded"):
             await send_trouble(scope, receive, send, known(415))
             return
         try:
-            body = await _read(receive, headers)
-            fields = parse_body(body)
+            body = await _read(receive, headers, most or MAX_BODY)
+            if most:
+                fields, ask.files = uploads.parse(body, kind)
+                body = uploads.same_again(fields, ask.files)
+            else:
+                fields = parse_body(body)
         except TooLarge:
             await send_trouble(scope, receive, send, known(413))
             return
@@ -120,8 +128,8 @@ class Entrance:
             await send(message)
 
 
-async def _read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
-    if int(headers.get(b"content-length", b"0")) > MAX_BODY:
+async def _read(receive: Receive, headers: dict[bytes, bytes], most: int) -> bytes:
+    if int(headers.get(b"content-length", b"0")) > most:
         raise TooLarge
     parts: list[bytes] = []
     size = 0
@@ -136,7 +144,7 @@ async def _read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
             raise ValueError("the sender went away")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > MAX_BODY:
+        if size > most:
             raise TooLarge
         if not message.get("more_body", False):
             return b"".join(parts)

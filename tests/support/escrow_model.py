@@ -36,24 +36,67 @@ class Line:
         return not (self.closed or self.disputed or self.paid_fee or self.paid_travel)
 
 
+def of(whole: int, part_bps: int | None) -> int | None:
+    """A part of it; None is left to the door, which then means all."""
+    return None if part_bps is None else whole * part_bps // 10_000
+
+
+CASH = {"1000", "1050"}
+CLAIMS = {"2000", "2090", "2100", "2110", "2200", "2210", "2290", "2300", "2500"}
+NEVER_BELOW = {"1000", "1100", "1200"}
+Account = tuple[str, str, str]
+
+
 @dataclass
 class Model:
-    """What was paid in and every booking; `balances()` is the whole of the books, credit negative."""
+    """What was paid in, every booking and what a treasurer wrote; `balances()` is the whole of the books, credit negative."""
 
     paid_in: int = 0
     lines: dict[str, Line] = field(default_factory=dict)
+    written: dict[Account, int] = field(default_factory=dict)
+
+    def spare(self) -> int:
+        """What is in the bank and nobody else's."""
+        return sum(
+            amount
+            for (code, _, waits), amount in self.balances().items()
+            if code in CASH or (code in CLAIMS and not waits)
+        )
+
+    def write(self, moved: dict[Account, int]) -> bool:
+        """Write this down, if it takes no more from anywhere than there is; whether it was written."""
+        before, kept = self.spare(), dict(self.written)
+        for account, amount in moved.items():
+            self.written[account] = self.written.get(account, 0) + amount
+        now = self.balances()
+        fits = all(
+            (code not in CLAIMS or now.get((code, of, waits), 0) <= 0)
+            and (code not in NEVER_BELOW or now.get((code, of, waits), 0) >= 0)
+            for code, of, waits in moved
+        )
+        if not fits or self.spare() < min(before, 0):
+            self.written = kept
+            return False
+        return True
+
+    def front(self) -> None:
+        """The circle's own money makes whole what is missing from what it looks after."""
+        if (short := -self.spare()) > 0:
+            assert self.write({("1000", "", ""): short, ("1010", "", ""): -short})
 
     def credit(self) -> int:
         return -self.balances().get(("2000", "payer", ""), 0)
 
-    def balances(self) -> dict[tuple[str, str, str], int]:
-        found: dict[tuple[str, str, str], int] = {}
+    def balances(self) -> dict[Account, int]:
+        found: dict[Account, int] = {}
 
         def add(code: str, holder: str, waits: str, amount: int) -> None:
             found[code, holder, waits] = found.get((code, holder, waits), 0) + amount
 
         add("1000", "", "", self.paid_in)
         add("2000", "payer", "", -self.paid_in)
+        for account, amount in self.written.items():
+            add(*account, amount)
         for line in self.lines.values():
             commission = line.paid_fee * line.deduct // 10_000
             extra = line.paid_fee * line.add // 10_000

@@ -14,7 +14,7 @@ import msgspec
 
 from eccoo_node.db import bound
 from eccoo_node.db.engine import engine_for
-from eccoo_node.escrow import actions, corrections
+from eccoo_node.escrow import actions, corrections, treasury
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict
@@ -43,7 +43,7 @@ class Writer:
             await self.top_up()
             return
         self.made["set_aside"] += 1
-        what = self.chance.choice(("release", "release", "return", "dispute", "leave", "undo"))
+        what = self.chance.choice(("release", "release", "return", "dispute", "leave", "undo", "write"))
         if what == "release":
             await actions.release(NODE, line, f"went {line}", part_pence=self.chance.randint(0, fee))
             self.made["released"] += 1
@@ -52,15 +52,37 @@ class Writer:
             self.made["returned"] += 1
         elif what == "dispute":
             await corrections.dispute(NODE, line, f"wrong {line}")
-            await corrections.resolve(books.treasurer, line, f"agreed {line}", fee_pence=fee // 2, because="Agreed")
+            await corrections.resolve(NODE, line, f"agreed {line}", fee_pence=fee // 2, because="Agreed")
             self.made["disputed"] += 1
             self.made["resolved"] += 1
         elif what == "undo":
             await self.undo()
+        elif what == "write":
+            await self.write(name)
 
     async def top_up(self) -> None:
         key = f"shared {self.chance.randint(0, 30)}"
         self.shared[key] = await actions.top_up(self.books.treasurer, self.books.payer, 500, key)
+
+    async def write(self, name: str) -> None:
+        """What a treasurer writes; there may not be as much by then."""
+        by, payer, key = self.books.treasurer, self.books.payer, f"written {self.number}:{name}"
+        kind = self.chance.choice(("refunded", "goodwill", "bounced", "swept"))
+        amount = self.chance.randint(1, 300)
+        try:
+            if kind == "refunded":
+                await treasury.refund(by, payer, amount, key)
+            elif kind == "goodwill":
+                await treasury.goodwill(by, payer, amount, key, because="Sorry")
+            elif kind == "bounced":
+                await treasury.bounce(by, payer, amount, key)
+            else:
+                await treasury.sweep(by, amount, key)
+        except Conflict as refused:
+            if refused.code not in {"short_2000", "short_1000", "cash_short"}:
+                raise
+        else:
+            self.made[kind] += 1
 
     async def undo(self) -> None:
         """Take a top-up back, which may have been spent, or taken back by another process."""
@@ -70,7 +92,7 @@ class Writer:
         try:
             await corrections.reverse(self.books.treasurer, entry, f"undo {key}", because="Not ours")
         except Conflict as refused:
-            if refused.code != "short_2000":
+            if refused.code not in {"short_2000", "short_1000"}:
                 raise
 
 

@@ -14,6 +14,8 @@ import msgspec
 from eccoo_node.admin.actions import enable_plugin
 from eccoo_node.agreements.actions import agree_terms
 from eccoo_node.app import Shell, create_app, domain_parts
+from eccoo_node.banking import actions as banking
+from eccoo_node.banking.importing import write_statement
 from eccoo_node.cover import actions as cover
 from eccoo_node.cover import offering
 from eccoo_node.cover import queries as cover_queries
@@ -26,13 +28,17 @@ from eccoo_node.demo.seeding import Seeded
 from eccoo_node.escrow import treasury
 from eccoo_node.escrow.actions import release, set_aside, top_up
 from eccoo_node.escrow.lines import Across
+from eccoo_node.escrow.treasury import finders_fee
+from eccoo_node.expenses import actions as expenses
 from eccoo_node.federating.app import FederationApp
+from eccoo_node.hmrc import actions as hmrc
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members.session_reads import session_actor
 from eccoo_node.members.tables import Face, HatOffer, SafeContact, Session
+from eccoo_node.papers.actions import make_invoice
 from eccoo_node.payouts import actions as payouts
 from eccoo_node.payouts import giving
 from eccoo_node.rota import actions as rota
@@ -40,6 +46,8 @@ from eccoo_node.rota.telling import tell
 from tests.support import make
 from tests.support.pair import Pair, PairNode
 from tests.support.plugins import DecidedPlugins, migrations_begun
+from tests.support.statements import line, starling
+from tests.unit.hmrc.said import CIRCLE
 
 THURSDAY = datetime.fromisoformat("2026-11-26T09:00:00+00:00")
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -104,6 +112,8 @@ SECRETS = {
     "where Harold lives": "3 Nutclough Lane",
     "the way in to Harold": "Ring twice 9902",
     "who comes to Harold": "Wendell",
+    "what is bought for Edith": "Liver salts",
+    "what the bank says of a payment": "PECKET WELL MILL",
     "whom one goes to in another circle": "9 Far Side",
 }
 
@@ -334,6 +344,7 @@ class World:
             )
             for called in both
         }
+        await self._bought()
         things["role_id"], things["link_id"] = {}, {"the link": self.pair.link_id}
         # The newest news of a visit is the one that stands.
         self.node.clock.move(timedelta(minutes=1))
@@ -346,12 +357,27 @@ class World:
                 )  # fmt: skip
                 await insert(row)
                 things["role_id"][f"{called}’s to {to}"] = str(row.id)
+        for called in both:
+            payer = await fetch_value("SELECT id FROM payer WHERE person_id = ?", self.people[called])
+            entry = await finders_fee(await self.actor("Tess"), payer, 4321, f"fee {called}")
+            things.setdefault("paper_id", {})[f"{called}’s"] = await make_invoice(NODE, payer, entry=entry)
+        things["what"] = {"a statement": "statement"}
         things["name"], things["id"] = {"gatherings": "gatherings"}, {"a gathering": new_id()}
         things["decision_id"] = {"the decision": await fetch_value("SELECT id FROM decision")}
+        await self._bank()
         things["stop"], things["kind"] = {"a later time": "two-days"}, {"a gift": "gift"}
         things["figure"] = {"a number": "weekly_day"}
         things["reference"] = {"Edith’s visit": "visit:" + self.visits["Edith’s planned"]}
         await self._payouts()
+        tess, year = await self.actor("Tess"), self.node.clock().year
+        await hmrc.set_operator(tess, CIRCLE)
+        (report,) = await hmrc.make_report(tess, year - 1)
+        things["report_id"], self.theirs["report_id"] = {"a report": str(report)}, "999999"
+        # Harold says that it was shorter: a part of that visit is in question.
+        harold = await self.actor("Harold")
+        await rota.answer_visit(harold, visit_id=self.visits["Harold’s said"], answer="partly", minutes=60)
+        things["question_id"] = {"Harold’s question": await fetch_value("SELECT id FROM money_question")}
+        things["pause_id"] = {}
         for param, known in things.items():
             known["elsewhere"] = self.theirs.get(param, new_id())
         assert (await links.circle(self.pair.link_id)).name == "Todmorden circle"
@@ -377,9 +403,52 @@ class World:
             things["batch_id"][name] = await payouts.make_batch(tess, pay_on=day, key=name)
             if name == "the batch":
                 await payouts.file_batch(tess, things["batch_id"][name])
-        things["payer_id"] = {"Edith’s payer": payer}
         things["bank_file"] = {"the batch’s list": "csv"}
         things["payment_id"] = {"a payment": await fetch_value("SELECT id FROM payout_payment WHERE state = 'sent'")}
+
+    async def _bought(self) -> None:
+        """Something was bought for each, and waits for an answer; and someone offers Edith terms."""
+        things, found = self.things, self.things.setdefault("expense_id", {})
+        for called, worker in (("Edith", "Wren"), ("Harold", "Wendell")):
+            own = self.people[called]
+            payer = await fetch_value("SELECT id FROM payer WHERE person_id = ?", own)
+            await top_up(await self.actor("Tess"), payer, 500, key=f"shopping {called}")
+            purpose = SECRETS["what is bought for Edith"] if called == "Edith" else "Stamps"
+            found[f"{called}’s"] = await expenses.agree(
+                await self.actor(called),
+                person_id=own,
+                worker_id=self.people[worker],
+                purpose=purpose,
+                ceiling_pence=500,
+            )
+            await expenses.say_cost(
+                await self.actor(worker), expense_id=found[f"{called}’s"], cost_pence=450, photo=b"drawn"
+            )
+        offer = await agree_terms(
+            await self.actor("Pell"), person_id=self.people["Edith"], worker_id=self.people["Pell"], rate_pence=2900
+        )
+        things["terms_id"] = {"Pell’s offer to Edith": offer.id}
+        async with write():
+            await fetch("UPDATE payer SET fund = 'direct_payment' WHERE person_id = ?", self.people["Harold"])
+
+    async def _bank(self) -> None:
+        """Our account, a file that waits, a payment that nobody has explained, and what each payer writes beside theirs."""
+        tess, says = await self.actor("Tess"), SECRETS["what the bank says of a payment"]
+        account = await banking.set_account(
+            tess, "1000", name="Circle", sort_code="990000", account_number="10002000", layout="starling"
+        )
+        await banking.references({})
+        drafts = [
+            await banking.read_statement(tess, account, "", starling([line("2026-11-20", 100 + at, says)]))
+            for at in (0, 1)
+        ]
+        await write_statement(tess, drafts[0])
+        self.things["draft_id"], self.things["code"] = {"a file": drafts[1]}, {"our account": "1000"}
+        self.things["line_id"] = {"a payment": str(await fetch_value("SELECT id FROM bank_line"))}
+        self.things["payer_id"] = {
+            f"{called}’s payer": await fetch_value("SELECT id FROM payer WHERE person_id = ?", self.people[called])
+            for called in ("Edith", "Harold")
+        }
 
     async def _plugin(self) -> None:
         """Gatherings is switched on, and there is one."""

@@ -103,10 +103,10 @@ async def test_a_week_is_days_down_with_whoever_comes(walk: Walk) -> None:
     week = await edith.get("/week")
     assert week.text == (
         "23 to 29 November Your week The week before The week after "
-        "Monday 23 November today S Sol 9am to 10am Breakfast and a wash is coming "
+        "Monday 23 November today S Sol 9am to 10am Breakfast and a wash is coming set aside "
         "Tuesday 24 November No visits Wednesday 25 November No visits "
-        "Thursday 26 November W Wren 9am to 11am Getting up and breakfast is coming "
-        "Friday 27 November W Wren 9am to 10am Breakfast and a wash is coming "
+        "Thursday 26 November W Wren 9am to 11am Getting up and breakfast is coming set aside "
+        "Friday 27 November W Wren 9am to 10am Breakfast and a wash is coming set aside "
         "Saturday 28 November T Tomasz 2pm to 3pm Company is coming Sunday 29 November No visits Your team"
     ).replace("S Sol 9am to 10am", "S Sol 10am to 11am")
     nonsense = await edith.get("/week?from=next")
@@ -158,16 +158,22 @@ async def test_partly_is_asked_in_minutes_and_a_slip_keeps_what_was_typed(walk: 
     assert 'value="500"' in wrong.html
     assert "Write how many minutes they were there, fewer than 120." in wrong.text
     done = await edith.press(wrong, "Send my answer", minutes="60")
-    assert "£25.50 went to Wren and £4.50 to the circle." in done.text
+    assert done.text.startswith(
+        "The visit Thank you. Your answer is: 60 minutes. The rest waits until Wren has answered. "
+        "Thursday 26 November, 9am to 11am £30 of this waits £30 is kept apart until this is settled. "
+        "£25.50 went to Wren at once."
+    )
 
 
 async def test_something_was_wrong_reaches_a_facilitator_and_holds_the_money(walk: Walk) -> None:
     await worker_says(walk)
     edith, page = await answer_form(walk, "Edith")
     page = await edith.press(page, "Send my answer", answer="wrong")
-    assert "The money stays where it is until you have been heard. Are you in danger? Ring 999" in page.text
+    assert "Only the part in question waits until you have been heard. Are you in danger? Ring 999" in page.text
     done = await edith.press(page, "Send my answer", words="She was very late")
-    assert done.text.startswith("Thank you. Fay has been told and will ring. The money stays where it is until then.")
+    assert done.text.startswith(
+        "The visit Thank you. Fay has been told and will ring. Only the part in question waits."
+    )
     fay = await walk.a.read_as("Fay")
     home = await fay.get("/home")
     assert "Someone needs you Edith said that something was not right with the visit today at 9am." in home.text

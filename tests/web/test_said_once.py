@@ -69,6 +69,4 @@ async def test_what_was_wrong_is_read_back_without_a_promise_to_ring(walk: Walk)
     path = f"/visits/{walk.a.visits['Thursday']}/answer"
     assert await read(phone, path, f"{path}?said=wrong") == []
     done = await phone.press(await phone.get(path), "Record Edith’s answer", answer="no")
-    assert done.text.startswith(
-        "Read this back to Edith: Thank you. The money stays where it is until this is put right."
-    )
+    assert done.text.startswith("The visit Read this back to Edith: Thank you. Only the part in question waits.")

@@ -10,6 +10,9 @@ from litestar import Controller, Response, get
 from eccoo_node.cover import lists, queries
 from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.web.week import entry
+from eccoo_node.disputes import queries as questions
+from eccoo_node.escrow import checking
+from eccoo_node.expenses.waiting import waiting as waiting_costs
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
 from eccoo_node.members import queries as members
@@ -19,10 +22,11 @@ from eccoo_node.payouts import queries as payouts
 from eccoo_node.payouts import say as payouts_say
 from eccoo_node.rota import news as news_of
 from eccoo_node.rota import queries as rota
-from eccoo_node.rota import say
+from eccoo_node.rota import say, unpaid
 from eccoo_node.rota.queries import News, Visit
 from eccoo_node.rota.rules import SEEING_COVER
 from eccoo_node.rota.say import Reader
+from eccoo_node.rota.unpaid import NotPaid
 from eccoo_node.rota.web import Bring, for_others, reader_of, show, to_bring
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of
@@ -31,7 +35,7 @@ NEWS_LASTS = timedelta(days=3)
 # News that the page says better by what waits now.
 _SAID_ALREADY = frozenset({
     "gap", "gap_again", "offer", "asked", "how_did_it_go", "say_how_it_went", "costs_more", "no_news", "not_sure", "nobody_near",
-    "asked_away", "chosen", "not_sure_away", "say_how_it_went_away",
+    "expense_new", "expense_cost", "expense_more", "asked_away", "chosen", "not_sure_away", "say_how_it_went_away",
 })  # fmt: skip
 
 
@@ -264,6 +268,15 @@ async def for_payer(searches: dict[str, lists.Search], reader: Reader, now: date
     return found
 
 
+def unpaid_item(one: NotPaid, reader: Reader, now: datetime) -> Item:
+    """What is not paid for yet, for whom it is for and whoever pays."""
+    words = say.what_is_missing(one, reader)
+    if one.mine_pence:
+        return Item(2, say.not_paid(one, reader, now), words, "/money", "See how to pay in", "waiting")
+    path = f"/visits/{one.first.id}"
+    return Item(6, say.not_paid(one, reader, now), words, path, "See the visit", "waiting", tells=True)
+
+
 async def for_payouts(actor: Actor) -> list[Item]:
     """Payments that wait for the reader's own second yes, and bank accounts that somebody has to make sure of."""
     found = [
@@ -285,17 +298,31 @@ async def for_payouts(actor: Actor) -> list[Item]:
     return found
 
 
+async def for_question(reader: Reader, now: datetime) -> list[Item]:
+    """Money of the reader's visits that is in question, and waits for their answer."""
+    return [
+        Item(
+            3, f"Something about the money for the visit {say.on_day(one.starts_at, now)} is in question",
+            "You can say yes to what is proposed, or propose something else.", f"/visits/{one.visit_id}/money",
+            "See what is in question", "waiting",
+        )
+        for one in await questions.open_for(reader.id)
+        if reader.mode != "speaks" or one.worker_id != reader.id
+    ]  # fmt: skip
+
+
 class Desk(msgspec.Struct, frozen=True):
-    """What a facilitator does today: whom to tell, where nobody is coming, what was said."""
+    """What a facilitator does today: whom to tell, where nobody is coming, what is not paid for yet, what was said."""
 
     bring: list[Bring]
     more: bool
     gaps: list[tuple[str, str, bool]]
+    unpaid: list[tuple[str, str]]
     to_do: list[tuple[str, str]]
 
     @property
     def quiet(self) -> bool:
-        return not (self.bring or self.gaps or self.to_do)
+        return not (self.bring or self.gaps or self.unpaid or self.to_do)
 
 
 async def for_facilitator(actor: Actor, reader: Reader, now: datetime) -> Desk:
@@ -311,10 +338,11 @@ async def for_facilitator(actor: Actor, reader: Reader, now: datetime) -> Desk:
     # What the list of gaps says already is not said twice.
     open_ = [n for n in told if n.news in news_of.TO_DO and not (n.news == "not_sure" and n.visit_id in unsure)]
     to_do = [(news_of.sentence(n, beside, now), news_of.path(n)) for n in open_]
-    return Desk(bring[:3], len(bring) > 3, lines, list(dict.fromkeys(to_do)))
+    short = [(say.to_ring_about(one, now), f"/visits/{one.first.id}") for one in await unpaid.everywhere(actor)]
+    return Desk(bring[:3], len(bring) > 3, lines, short, list(dict.fromkeys(to_do)))
 
 
-async def news_lines(reader: Reader, now: datetime, says: Says) -> list[tuple[str, str, datetime]]:
+async def news_lines(reader: Reader, now: datetime, says: Says, *, helps: bool) -> list[tuple[str, str, datetime]]:
     """What one was told lately, in words, that does not stand on the page already; the newest first, each once.
 
     Whoever speaks for someone reads of the visits to that person alone, and of who was asked only with a say in it.
@@ -326,6 +354,7 @@ async def news_lines(reader: Reader, now: datetime, says: Says) -> list[tuple[st
     rows = [
         n for n in newest.values()
         if n.news not in _SAID_ALREADY and n.news not in news_of.TO_DO
+        and not (n.news in news_of.NOT_PAID and (helps or reader.is_you(n.visit_person_id)))
         and (reader.mode != "speaks" or n.visit_person_id == reader.id) and (says.cover or n.news not in news_of.OF_COVER)
     ]  # fmt: skip
     away = {}
@@ -339,6 +368,14 @@ async def news_lines(reader: Reader, now: datetime, says: Says) -> list[tuple[st
     return list(found.values())[:4]
 
 
+async def for_books(actor: Actor) -> list[Item]:
+    """That the books do not add up, for those who see to it."""
+    if not may(actor, "money.add_up", Thing("books")) or not await checking.books_break():
+        return []
+    words = "Nothing is paid out until it is mended. Money can still come in."
+    return [Item(0, "The books don’t add up", words, checking.PAGE, "See what to do", "gap")]
+
+
 class HomeController(Controller):
     @get("/home", opt={"action": "signed_in"})
     async def home(self, request: AnyRequest) -> Response[Any]:
@@ -348,16 +385,27 @@ class HomeController(Controller):
         to_pay = {s.visit_id: s for s in await lists.searches_to_pay(reader.id)} if says.pays else {}
         items = [item for item, _ in await waiting({reader.id: says}, reader, now, to_pay)]
         items += await for_payer(to_pay, reader, now)
+        if says.pays:
+            items += [unpaid_item(one, reader, now) for one in await unpaid.for_reader(reader.id)]
+        items += [
+            Item(*msgspec.structs.astuple(one)) for one in await waiting_costs(actor, reader, now, pays=says.pays)
+        ]
+        if own or says.pays:
+            items += await for_question(reader, now)
         if not actor.acting_for:
             items += await for_speaker(actor, reader, now, to_pay)
             items += await for_payouts(actor)
         if reader.writes or (not actor.acting_for and actor.wears("worker", "volunteer")):
             items += await for_worker(reader, now)
+        items += await for_books(actor)
         items.sort(key=lambda item: item.rank)
         visits = await rota.coming_up(reader.id, now, by=own)
         faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})
         searches = await lists.searches_for([reader.id]) if says.cover else {}
-        entries = [(say.of_day(v.starts_at, now), entry(v, reader, faces, now, searches.get(v.id))) for v in visits]
+        entries = [
+            (say.of_day(v.starts_at, now), entry(v, reader, faces, now, searches.get(v.id), _unpaid(v, reader)))
+            for v in visits
+        ]
         teams = (
             []
             if actor.acting_for
@@ -369,11 +417,19 @@ class HomeController(Controller):
         )
         return await show(
             request, "cover/home.html", first=items[0] if items else None, items=items[1:], entries=entries, desk=desk,
-            news=await news_lines(reader, now, says), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
+            news=await news_lines(reader, now, says, helps=desk is not None), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
             greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now),
             own_team=own_team, whose=say.whose(reader.called) if actor.acting_for else "Your",
+            helps=bool(not actor.acting_for and actor.wears("treasurer", "convenor", "facilitator") and await questions.any_open()),
+            leads=actor.wears("safeguarding") and not actor.acting_for,
             books=actor.wears("treasurer") and not actor.acting_for, node=actor.wears("admin") and not actor.acting_for,
         )  # fmt: skip
+
+
+def _unpaid(visit: Visit, reader: Reader) -> str:
+    """For whoever comes, because they choose whether they do; to the person and whoever pays the page says it above."""
+    short = reader.comes(visit) and say.waits_for_money(visit) and visit.unpaid_at is not None
+    return say.money_state(visit, None) if short else ""
 
 
 def _teams(actor: Actor, teams: list[tuple[str, PersonCard]]) -> list[dict[str, Any]]:

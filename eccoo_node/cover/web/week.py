@@ -18,7 +18,7 @@ from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.say import Reader
-from eccoo_node.rota.web import money_of, reader_of, show, told_lines, visit_for
+from eccoo_node.rota.web import money_of, paid_ahead_at, reader_of, show, told_lines, visit_for
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect
@@ -48,6 +48,7 @@ class Entry(msgspec.Struct, frozen=True):
     place: str
     state: tuple[str, str]
     at: datetime
+    money: str = ""
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -70,7 +71,12 @@ def monday(text: str) -> date:
 
 
 def entry(
-    visit: Visit, reader: Reader, faces: dict[str, PersonCard], now: datetime, search: lists.Search | None = None
+    visit: Visit,
+    reader: Reader,
+    faces: dict[str, PersonCard],
+    now: datetime,
+    search: lists.Search | None = None,
+    money: str = "",
 ) -> Entry:
     """Whoever is looked for stands first: to a worker the person, to everyone else the worker."""
     person: PersonCard | Blank
@@ -86,7 +92,7 @@ def entry(
     state = say.state(visit, reader, now)
     if search is not None and visit.state == "gap" and not reader.comes(visit):
         state = ("waiting", "someone offers" if search.offers else "we’ve asked")
-    return Entry(f"/visits/{visit.id}", person, say.hours_of(visit), place, state, visit.starts_at)
+    return Entry(f"/visits/{visit.id}", person, say.hours_of(visit), place, state, visit.starts_at, money)
 
 
 def away_entry(mine: Mine) -> Entry:
@@ -105,16 +111,31 @@ def away_entry(mine: Mine) -> Entry:
 
 
 async def days_of(
-    visits: list[Visit], away: list[Mine], reader: Reader, start: date, searches: dict[str, lists.Search]
-) -> list[Day]:
+    visits: list[Visit], away: list[Mine], reader: Reader, start: date, searches: dict[str, lists.Search],
+    *, sees_money: bool,
+) -> list[Day]:  # fmt: skip
     now, zone = clock.now(), clock.zone()
+    # All of these lie in one week, so one run is theirs.
+    ahead = await paid_ahead_at(visits[0]) if visits else None
     faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})
-    entries = [entry(v, reader, faces, now, searches.get(v.id)) for v in visits] + [away_entry(m) for m in away]
+    entries = [
+        entry(
+            v, reader, faces, now, searches.get(v.id),
+            say.money_state(v, ahead) if (sees_money if not reader.comes(v) else not say.replaced(v, reader)) else "",
+        )
+        for v in visits
+    ] + [away_entry(m) for m in away]  # fmt: skip
     today, found = now.astimezone(zone).date(), []
     for day in (start + timedelta(days=n) for n in range(7)):
         of_day = sorted((e for e in entries if e.at.astimezone(zone).date() == day), key=lambda e: e.at)
         found.append(Day(f"{day:%A} {day.day} {day:%B}", day == today, of_day))
     return found
+
+
+async def with_payer(thing: Thing) -> Thing:
+    """Someone's week with whoever pays for it, as the rule of its money sees it."""
+    payer = await members.payer_for(thing.person_id)
+    return msgspec.structs.replace(thing, payer_id=payer.payer_person_id if payer else "")
 
 
 class WeekController(Controller):
@@ -131,8 +152,9 @@ class WeekController(Controller):
         thing = Thing("week", reader.id, reader.id, paid_workers=await members.paid_workers_of(team))
         searches = await lists.searches_for([reader.id]) if access.may(actor, "cover.see", thing) else {}
         whose = say.whose(reader.called) if actor.acting_for else "Your"
+        sees = access.may(actor, "rota.see_money", await with_payer(thing))
         return await self._page(
-            request, await days_of(visits, away, reader, start, searches), start, whose, "/week", team
+            request, await days_of(visits, away, reader, start, searches, sees_money=sees), start, whose, "/week", team
         )
 
     @get("/weeks/{person_id:str}", opt={"action": "rota.see_week"})
@@ -143,7 +165,9 @@ class WeekController(Controller):
         start = monday(request.query_params.get("from", ""))
         card = await members.person(person_id)
         visits = await rota.week_of_person(person_id, *clock.day_bounds(start, clock.zone(), 7))
-        days = await days_of(visits, [], reader_of(request), start, {})
+        thing = Thing("week", person_id, person_id, team, paid_workers=await members.paid_workers_of(team))
+        sees = access.may(actor_of(request), "rota.see_money", await with_payer(thing))
+        days = await days_of(visits, [], reader_of(request), start, {}, sees_money=sees)
         return await self._page(request, days, start, say.whose(card.called), f"/weeks/{person_id}", team)
 
     async def _page(
@@ -174,14 +198,17 @@ class WeekController(Controller):
         may_ask = not comes and access.may(actor, "cover.ask", thing)
         must = await members.must_know(visit.person_id) if comes and not instead and visit.state == "planned" else None
         faces = await members.people({visit.person_id, visit.worker_id or ""})
+        money = await money_of(actor, reader, visit, thing)
         return await show(
             request, "cover/visit.html", visit.person_id, visit=visit, comes=comes, may_ask=may_ask, must=must,
             sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now, answered=spoken), past=visit.starts_at <= now,
-            over=visit.ends_at <= now, money=await money_of(actor, reader, visit, thing),
+            over=visit.ends_at <= now, money=money, parts=say.parts(visit) if money else [],
             settles=say.settles(visit, now) if visit.state == "said" else "",
             told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
             them=faces.get(visit.person_id), who=entry(visit, reader, faces, now).person,
             may_answer=access.may(actor, "rota.answer", visit.thing) and not comes,
+            money_page=bool(visit.line) and visit.state in {"said", "settled"} and not visit.cover_circle
+            and access.may(actor, "disputes.agree", thing),
         )  # fmt: skip
 
     async def _elsewhere(self, request: AnyRequest, visit: Visit) -> Response[Any]:

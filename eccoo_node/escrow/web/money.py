@@ -11,6 +11,7 @@ from eccoo_node.escrow.forms import TopUpForm
 from eccoo_node.escrow.queries import OwedEntry
 from eccoo_node.escrow.statements import BetweenCircles, Overview, PayerLine
 from eccoo_node.escrow.telling import Told
+from eccoo_node.escrow.web.books import standing
 from eccoo_node.escrow.web.tracing import followed
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
@@ -127,6 +128,7 @@ class MoneyController(Controller):
             books=_books(await statements.overview(actor)) if rules.keeps_books(actor) else None,
             own_words=own_words(actor, subject),
             tasks=[msgspec.structs.asdict(one) for one in await tasks.for_treasurer(actor)] if rules.keeps_books(actor) else [],
+            standing=await standing(actor) if rules.keeps_books(actor) else None,
         )  # fmt: skip
 
     @get("/money/circles/{link_id:str}", opt={"action": "money.see_books"})

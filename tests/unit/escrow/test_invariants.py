@@ -20,7 +20,8 @@ from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Refusal
 from tests.support import make
 from tests.support.escrow import Books, open_books
-from tests.support.escrow_model import Line, Model
+from tests.support.escrow_model import Line, Model, of
+from tests.support.escrow_written import BANK, ENTRIES, Treasurer
 from tests.support.node import open_node
 
 pence = st.one_of(st.integers(1, 200), st.integers(1, 20_000))
@@ -46,6 +47,8 @@ STEP = st.one_of(
     st.tuples(st.just("owe"), pence, st.one_of(st.just(0), pence), bps, bps, bps),
     st.tuples(st.just("reverse"), nth),
     st.tuples(st.just("again"), nth, st.booleans()),
+    st.tuples(st.just("write"), st.sampled_from(ENTRIES), part, pence),
+    st.tuples(st.just("write"), st.sampled_from(ENTRIES), part, pence),
 )
 # Begin with what makes the rest possible: money, and three bookings.
 STEPS = st.tuples(
@@ -57,7 +60,7 @@ class RolledBack(Exception):
     """Ends an example: nothing of it stays, so that the next begins with empty books."""
 
 
-class Play:
+class Play(Treasurer):
     """Plays steps through the doors and through the model, and compares the two after each."""
 
     def __init__(self, books: Books) -> None:
@@ -198,7 +201,7 @@ class Play:
         if line is None:
             return
         fee, travel = of(line.disputed_fee, fee_part) or 0, of(line.disputed_travel, travel_part) or 0
-        key, reference, by = self.key(), line.reference, self.books.treasurer
+        key, reference, by = self.key(), line.reference, NODE
 
         def call(more: int) -> Any:
             return corrections.resolve(
@@ -217,7 +220,7 @@ class Play:
         if line is None:
             return
         fee, travel = of(line.paid_fee, fee_part) or 0, of(line.paid_travel, travel_part) or 0
-        key, reference, by = self.key(), line.reference, self.books.treasurer
+        key, reference, by = self.key(), line.reference, NODE
 
         def call(more: int) -> Any:
             return claw_back(by, reference, key, fee_pence=fee + more, travel_pence=travel, because="Both agreed")
@@ -230,6 +233,7 @@ class Play:
             line.paid_fee, line.paid_travel = line.paid_fee - fee, line.paid_travel - travel
             line.disputed_fee, line.disputed_travel = fee, travel
             line.entries.clear()
+            self.model.front()
 
     async def settle(self, number: int, fee_part: int | None, worker_part: int, travel_part: int) -> None:
         """Both in a row, because by chance alone few disputes would ever be resolved."""
@@ -288,21 +292,21 @@ class Play:
         kind = await fetch_value("SELECT kind FROM entry WHERE id = ?", entry)
         amount = await fetch_value("SELECT MAX(amount_pence) FROM posting WHERE entry_id = ?", entry)
         # A line whose money was given back can be set aside again only while the payer has it still.
-        credit = self.model.credit()
+        credit, bank, spare = self.model.credit(), self.model.balances().get(BANK, 0), self.model.spare()
         undone = await self.act(
             lambda: corrections.reverse(by, entry, key, because="A mistake"),
             lambda: corrections.reverse(by, entry + 1, key, because="A mistake"),
         )
         if kind == "top_up":
-            assert (undone is not None) == (credit >= amount)
+            assert (undone is not None) == (credit >= amount and bank >= amount)
             if undone is not None:
                 self.model.paid_in -= amount
                 del self.model.lines[name]
             return
         if undone is None:
-            # Given back, and spent since: it can't be set aside again.
+            # Given back and spent since, so it can't be set aside again; or what the circle took of it was swept.
             assert kind in {"returned", "released", "cancelled"}
-            assert credit < amount
+            assert credit < amount or spare < amount
             return
         line.entries.pop()
         if kind == "set_aside":
@@ -338,10 +342,6 @@ class Play:
         )
         assert sum((await queries.trial_balance()).values()) == 0
         await check_inside()
-
-
-def of(whole: int, part_bps: int | None) -> int | None:
-    return None if part_bps is None else whole * part_bps // 10_000
 
 
 async def newest() -> int:

@@ -156,7 +156,7 @@ async def test_a_dispute_is_resolved_by_a_split(node: Node) -> None:
     await books.top_up(3000)
     await books.set_aside("visit:1", 3000)
     await corrections.dispute(NODE, "visit:1", "wrong")
-    await corrections.resolve(books.treasurer, "visit:1", "agreed", fee_pence=1200, because="Both agreed")
+    await corrections.resolve(NODE, "visit:1", "agreed", fee_pence=1200, because="Both agreed")
     assert (await entries(books))[2:] == [
         ("disputed", [("2100", "visit:1", "", 3000), ("2110", "visit:1", "", -3000)]),
         (

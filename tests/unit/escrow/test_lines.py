@@ -74,7 +74,7 @@ async def test_what_goes_back_later_goes_by_what_is_left_of_each(node: Node) -> 
     funds = [Fund(council, 667), Fund(books.payer, 333)]
     assert await actions.set_aside(NODE, "visit:1", council, books.person, books.worker, 1000, 0, "k", funds=funds)
     await corrections.dispute(NODE, "visit:1", "in question", fee_pence=500)
-    await corrections.resolve(books.treasurer, "visit:1", "settled", fee_pence=0, because="Both agreed")
+    await corrections.resolve(NODE, "visit:1", "settled", fee_pence=0, because="Both agreed")
     assert await queries.credit_pence(council) + await queries.credit_pence(books.payer) == 500
     assert await queries.credit_pence(books.payer) == 166
     await verify()
@@ -159,7 +159,7 @@ async def test_tax_in_the_commission_stands_apart_once_the_circle_is_registered(
     await books.set_aside("visit:2", 6000)
     await actions.release(NODE, "visit:2", "went 2")
     assert "2400" not in [code for code, _, _ in await newest(books)]
-    await claw_back(books.treasurer, "visit:1", "back", fee_pence=6000, because="Both agreed")
+    await claw_back(NODE, "visit:1", "back", fee_pence=6000, because="Both agreed")
     assert (await queries.trial_balance())["2400"] == 0
     await verify()
 
@@ -223,11 +223,11 @@ async def _went(books: Books, *, swept: int = 0) -> None:
 async def test_what_was_not_yet_paid_out_is_taken_back(node: Node) -> None:
     books = await open_books()
     await _went(books, swept=900)
-    await claw_back(books.treasurer, "visit:1", "back", fee_pence=6000, because="Ada and Wren agreed by phone")
+    await claw_back(NODE, "visit:1", "back", fee_pence=6000, because="Ada and Wren agreed by phone")
     assert await newest(books) == [
         ("1000", "", 900), ("1010", "", -900), ("2110", "visit:1", -6000), ("2200", "worker", 5100), ("4000", "", 900),
     ]  # fmt: skip
-    given = await corrections.resolve(books.treasurer, "visit:1", "settled", fee_pence=1200, because="As agreed")
+    given = await corrections.resolve(NODE, "visit:1", "settled", fee_pence=1200, because="As agreed")
     assert (given.worker_pence, given.commission_pence, given.returned_pence) == (1020, 180, 4800)
     await verify()
 
@@ -235,7 +235,7 @@ async def test_what_was_not_yet_paid_out_is_taken_back(node: Node) -> None:
 async def test_commission_that_was_not_swept_needs_no_money_of_the_circle(node: Node) -> None:
     books = await open_books()
     await _went(books)
-    await claw_back(books.treasurer, "visit:1", "back", fee_pence=6000, because="Both agreed")
+    await claw_back(NODE, "visit:1", "back", fee_pence=6000, because="Both agreed")
     assert await newest(books) == [("2110", "visit:1", -6000), ("2200", "worker", 5100), ("4000", "", 900)]
     await verify()
 
@@ -245,7 +245,7 @@ async def test_across_circles_what_is_not_settled_is_owed_less_in_both_books(nod
     await books.top_up(6000)
     await books.set_aside("visit:1", 6000, across=Across("circle B", 5000))
     await actions.release(NODE, "visit:1", "went")
-    await claw_back(books.treasurer, "visit:1", "back", fee_pence=6000, because="Both circles agreed")
+    await claw_back(NODE, "visit:1", "back", fee_pence=6000, because="Both circles agreed")
     assert await newest(books) == [("2110", "visit:1", -6000), ("2300", "circle B", 5550), ("4000", "", 450)]
     await actions.owe_worker_from(
         NODE, "circle A", "away:1", books.worker, 6000, 0, payer_add_bps=0, worker_deduct_bps=1500,
@@ -262,22 +262,20 @@ async def test_a_part_is_taken_back_to_the_penny_whatever_rounding_left(node: No
     await books.set_aside("visit:1", 2999, 101)
     await actions.release(NODE, "visit:1", "went", part_pence=1999)
     for number, part in enumerate((1, 2, 333)):
-        await claw_back(
-            books.treasurer, "visit:1", f"back {number}", fee_pence=part, travel_pence=1, because="Both agreed"
-        )
-        asking = claw_back(books.treasurer, "visit:1", "twice", fee_pence=1, because="Both agreed")
+        await claw_back(NODE, "visit:1", f"back {number}", fee_pence=part, travel_pence=1, because="Both agreed")
+        asking = claw_back(NODE, "visit:1", "twice", fee_pence=1, because="Both agreed")
         assert await refused(asking) == "disputed"
         await verify()
-        await corrections.resolve(books.treasurer, "visit:1", f"settled {number}", fee_pence=part // 2, because="So")
+        await corrections.resolve(NODE, "visit:1", f"settled {number}", fee_pence=part // 2, because="So")
         await verify()
 
 
-async def test_taking_back_is_the_treasurers_with_an_agreement_and_no_more_than_was_let_go(node: Node) -> None:
+async def test_taking_back_follows_an_agreement_and_is_no_more_than_was_let_go(node: Node) -> None:
     books = await open_books()
     await _went(books)
-    by = books.treasurer
-    assert await refused(claw_back(NODE, "visit:1", "k", fee_pence=1, because="So"), Forbidden) == "forbidden"
-    assert await refused(owe_back(by, "visit:1", "k", fee_pence=1), Forbidden) == "forbidden"
+    by, keeper = NODE, books.treasurer
+    assert await refused(claw_back(keeper, "visit:1", "k", fee_pence=1, because="So"), Forbidden) == "forbidden"
+    assert await refused(owe_back(keeper, "visit:1", "k", fee_pence=1), Forbidden) == "forbidden"
     assert await refused(claw_back(by, "visit:1", "k", fee_pence=1, because=" "), Invalid) == "no_reason"
     for fee in (6001, -1, 2.5, True):
         assert (
@@ -335,7 +333,7 @@ async def test_taking_back_leaves_what_was_earned_since(node: Node) -> None:
         await actions.release(NODE, f"visit:{number}", f"went {number}")
         if number == 1:
             await _paid_out(books, 8500)
-    await claw_back(books.treasurer, "visit:1", "back", fee_pence=10_000, because="Both agreed")
+    await claw_back(NODE, "visit:1", "back", fee_pence=10_000, because="Both agreed")
     balances = await queries.trial_balance()
     assert (balances["2200"], balances["1300"], balances["2110"]) == (-8500, 8500, -10_000)
     await verify()
@@ -348,7 +346,7 @@ async def test_a_cancellation_that_was_undone_leaves_the_commission(node: Node) 
     await actions.pay_cancelled(NODE, "visit:1", 5000, "called off")
     await corrections.reverse(books.treasurer, (await _last()), "undo", because="It was not late")
     await corrections.dispute(NODE, "visit:1", "in question")
-    given = await corrections.resolve(books.treasurer, "visit:1", "settled", fee_pence=10_000, because="Both agreed")
+    given = await corrections.resolve(NODE, "visit:1", "settled", fee_pence=10_000, because="Both agreed")
     assert given.commission_pence == 1500
     await verify()
 
@@ -361,8 +359,8 @@ async def test_one_key_is_one_move_and_answers_the_same(node: Node) -> None:
     assert await actions.move_line(NODE, "visit:1", "visit:3", books.other, 1000, 0, "move")
     assert await refused(actions.move_line(NODE, "visit:2", "visit:3", books.other, 1000, 0, "move")) == "key_reused"
     await actions.release(NODE, "visit:3", "went")
-    taken = await claw_back(books.treasurer, "visit:3", "back", fee_pence=500, because="So")
-    assert await claw_back(books.treasurer, "visit:3", "back", fee_pence=500, because="So") == taken
+    taken = await claw_back(NODE, "visit:3", "back", fee_pence=500, because="So")
+    assert await claw_back(NODE, "visit:3", "back", fee_pence=500, because="So") == taken
     assert (taken.fee_pence, taken.worker_pence, taken.commission_pence) == (500, 425, 75)
 
 

@@ -68,9 +68,7 @@ async def unguard() -> None:
     """Take away every trigger, unique index, CHECK and reference that stands between raw SQL and the books."""
     if bound.engine().engine_type == "sqlite":
         with closing(sqlite3.connect(bound.engine().path, isolation_level=None)) as raw:
-            listed = (
-                "SELECT type, name FROM sqlite_master WHERE type = 'trigger' OR (type = 'index' AND name LIKE '%one%')"
-            )
+            listed = "SELECT type, name FROM sqlite_master WHERE type = 'trigger' OR (type = 'index' AND name LIKE '%_one_%' AND sql <> '')"
             for kind, name in raw.execute(listed).fetchall():
                 raw.execute(f"DROP {kind} {name}")
         return
@@ -117,11 +115,12 @@ async def forge(kind: str, postings: Sequence[tuple[Account, int]], **more: Any)
         values = [fields[name] for name in ledger.COLUMNS]
         mark = ""
         if fields["line_id"]:
-            mark = (await queries.all_bookings())[fields["line_id"]].mark
+            reference = await fetch_value("SELECT reference FROM line WHERE id = ?", fields["line_id"])
+            mark = (await queries.booking(reference)).mark
         await fetch(
             f"INSERT INTO entry ({', '.join(ledger.COLUMNS)}, digest) VALUES ({', '.join('?' * 12)})",
             *values,
-            ledger.digest(values, mark, postings),
+            ledger.digest([ledger.moment_text(at)] * 2 + values[2:], mark, ledger.told(postings)),
         )
         entry = await fetch_value("SELECT MAX(id) FROM entry")
         for account, amount in postings:

@@ -39,9 +39,16 @@ def codes_in(source: str) -> set[str]:
 def test_every_code_that_is_told_has_a_sentence_and_no_sentence_is_left_over() -> None:
     told_codes: set[str] = set()
     for path in python_files():
-        if "/rota/" in str(path) or "/cover/" in str(path):
+        if any(f"/{domain}/" in str(path) for domain in ("rota", "cover", "papers", "disputes")):
             told_codes |= codes_in(path.read_text())
     # Handed on by name, as what an outcome means (offering._STATES, cover.talk).
+    # Told to one or both sides of a question (disputes.actions.tell_sides).
+    told_codes |= {"money_question", "money_split", "money_settled", "money_waits", "money_goes_on"}
+    # Told of something that is bought, by whoever it concerns (expenses.actions).
+    told_codes |= {
+        f"expense_{what}"
+        for what in ("new", "cost", "more", "nothing", "back", "paid", "waits", "agreed", "wrong", "ask")
+    }
     told_codes |= {"chosen", "not_chosen", "cancelled_away", "unclaimed_away", "talk", "another_time"}
     assert sorted(told_codes) == sorted(news.SENTENCES)
 
@@ -97,7 +104,8 @@ def test_each_leads_to_a_page_and_what_is_over_to_today() -> None:
     paths = {news.path(told(code)) for code in news.SENTENCES}
     assert paths == {
         "/home", "/visits/v1", "/visits/v1/answer", "/visits/v1/went", "/visits/v1/asked", "/visits/v1/choose",
-        "/cover/x1", "/cover/offers/x1", "/requests/x1", "/coming/x1", "/coming/x1/went",
+        "/cover/x1", "/cover/offers/x1", "/requests/x1", "/coming/x1", "/coming/x1/went", "/expenses/x1",
+        "/papers/x1", "/visits/v1/money", "/money/questions/x1", "/money/waits",
     }  # fmt: skip
 
 

@@ -1,0 +1,118 @@
+"""Money that came in and that no reference explained: whose it is, or what it was, as a treasurer says.
+
+A payment to a worker that came back is one more kind of it, joined here once `payouts` stands beside this: what was nobody's
+is taken back like the others, and then `payouts.actions.bounced` is called for the payment.
+"""
+
+from eccoo_node.banking import lines
+from eccoo_node.banking.lines import End, Line
+from eccoo_node.banking.rules import CLIENT
+from eccoo_node.banking.tables import KnownSender
+from eccoo_node.db.rows import fetch_value, insert
+from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow import chart, corrections, ledger, treasury
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.record.door import Act, door
+
+# What money may have been that no payer sent for visits.
+KINDS = ("owing", "gift", "interest", "own", "by_hand", "other")
+
+
+@door("banking.match")
+async def match(act: Act, line_id: int, payer_id: str, amount_pence: int, key: str, *, remember: bool = False) -> int:
+    """It is this payer's, or that much of it is (2090 / 2000); the entry.
+
+    `remember`: what the same sender sends from now on is this payer's too, unless a reference says otherwise.
+    """
+    act.allow(Thing("bank_line", str(line_id), payer_id=payer_id))
+    line = await lines.locked(line_id)
+    entry = await treasury.match(act.actor, line.receipt, payer_id, amount_pence, key)
+    if await _said_by(entry):
+        return entry
+    await lines.end(act, line.id, End("matched", amount_pence, payer_id, entry), by_hand=True)
+    if remember and line.sender_mark:
+        await insert(
+            KnownSender(
+                sender_mark=line.sender_mark, payer_id=payer_id, said_at=clock.now(), said_by=act.actor.person_id
+            )
+        )
+    return entry
+
+
+async def _said_by(entry_id: int) -> bool:
+    return bool(await fetch_value("SELECT COUNT(*) FROM bank_line_end WHERE entry_id = ?", entry_id))
+
+
+@door("banking.send_back")
+async def send_back(act: Act, line_id: int, key: str, *, because: str) -> int:
+    """What is left of it is nobody's here, and goes back to where it came from (2090 / 2500); the entry."""
+    act.allow(Thing("bank_line", str(line_id)))
+    line = await lines.locked(line_id)
+    left = -await ledger.balance(chart.unmatched(line.receipt), lock=True)
+    if left == 0:
+        raise Conflict("Nothing of this is left to send back.", "nothing_left")
+    entry = await treasury.send_back(act.actor, line.receipt, left, key, because=because)
+    await lines.end(act, line.id, End("sent_back", left, line.receipt, entry), by_hand=True)
+    return entry
+
+
+@door("banking.explain")
+async def explain(act: Act, line_id: int, what: str, *, payer_id: str = "", purpose: str = "") -> None:
+    """It was no payer's money for visits: a gift, interest, what somebody owed us, our own, or written down before.
+
+    Money in the account where we look after others' was nobody's until now; that is undone first, by its mirror.
+    Raises Conflict where a part of it has gone somewhere already.
+    """
+    act.allow(Thing("bank_line", str(line_id)))
+    line = await lines.locked(line_id)
+    if line.amount_pence <= 0:
+        raise Invalid("This left the bank. Say what it was.", "left")
+    if what not in KINDS or (what == "other" and line.code == CLIENT):
+        raise Invalid("Choose what it was.", "no_choice", field="what")
+    if what == "owing" and not payer_id:
+        raise Invalid("Choose who owed it.", "no_payer", field="payer")
+    ended = await lines.ends(line.id)
+    if ended and (ended[-1].what, ended[-1].of) == (what, payer_id):
+        return
+    if line.code == CLIENT:
+        await _take_back(act, line, ended)
+    elif ended:
+        raise Conflict("Somebody has already said what this was.", "line_ended")
+    entry = await _write(act, line, what, payer_id, purpose)
+    await lines.end(act, line.id, End(what, line.amount_pence, payer_id, entry), by_hand=True)
+
+
+async def _take_back(act: Act, line: Line, ended: list[End]) -> None:
+    received = [one for one in ended if one.what == "received"]
+    if len(ended) != 1 or not received or received[0].entry_id is None:
+        raise Conflict("Somebody has already said whose this is, or whose a part of it is.", "line_ended")
+    await corrections.reverse(
+        act.actor, received[0].entry_id, f"{line.key}:known", because="It is known what this money was."
+    )
+
+
+async def _write(act: Act, line: Line, what: str, payer_id: str, purpose: str) -> int | None:
+    actor, amount, key = act.actor, line.amount_pence, f"{line.key}:{what}"
+    if what == "owing":
+        return await treasury.paid_owing(actor, payer_id, amount, key)
+    if what == "gift":
+        return await treasury.donation(actor, amount, key, fund=purpose)
+    if what == "interest":
+        return await treasury.interest(actor, amount, key)
+    return None
+
+
+async def receive(act: Act, line: Line) -> None:
+    """Money in the account where we look after others', and nobody knows whose it is (1000 / 2090)."""
+    entry = await treasury.receive_unmatched(
+        act.actor, line.receipt, line.amount_pence, line.key, effective_at=line.noon
+    )
+    await lines.end(act, line.id, End("received", line.amount_pence, "", entry), by_hand=False)
+
+
+async def top_up(act: Act, line: Line, payer_id: str) -> None:
+    """A payer's money has reached the account (1000 / 2000)."""
+    entry = await escrow.top_up(act.actor, payer_id, line.amount_pence, line.key, line.text, effective_at=line.noon)
+    await lines.end(act, line.id, End("top_up", line.amount_pence, payer_id, entry), by_hand=False)

@@ -1,0 +1,135 @@
+"""Reads of what is kept of statements: files that were written, lines that wait, and whether bank and books agree."""
+
+from datetime import date, datetime
+
+import msgspec
+
+from eccoo_node.banking import lines
+from eccoo_node.banking.lines import Line
+from eccoo_node.db.rows import as_time, fetch
+from eccoo_node.escrow import queries as escrow
+from eccoo_node.kernel import access, clock
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import NotFound
+
+SHOWN = 60
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """One file that was written in the books."""
+
+    id: str
+    code: str
+    file_name: str
+    first_on: date
+    last_on: date
+    closing_pence: int | None
+    lines_read: int
+    lines_new: int
+    gaps: list[str]
+    imported_at: datetime
+    by: str
+
+
+async def imports(actor: Actor) -> list[Imported]:
+    """The newest files that were written in the books, newest first. Raises Forbidden."""
+    access.requires(actor, "banking.see_lines", Thing("statement"))
+    rows = await fetch(
+        "SELECT i.id, a.code, i.file_name, i.first_on, i.last_on, i.closing_pence, i.lines_read, i.lines_new, i.gaps, "
+        "i.imported_at, COALESCE(p.called, '') FROM statement_import i JOIN bank_account a ON a.id = i.account_id "
+        f"LEFT JOIN person p ON p.id = i.imported_by ORDER BY i.imported_at DESC, i.id DESC LIMIT {SHOWN}"
+    )
+    return [
+        Imported(
+            row[0], row[1], row[2], date.fromisoformat(row[3]), date.fromisoformat(row[4]), row[5], row[6], row[7],
+            msgspec.json.decode(row[8], type=list[str]), as_time(row[9]) or clock.now(), row[10],
+        )
+        for row in map(tuple, rows)
+    ]  # fmt: skip
+
+
+class Open(msgspec.Struct, frozen=True):
+    """A line that waits for somebody to say what it was. `left_pence`: how much of it, above 0 for what came in."""
+
+    line: Line
+    left_pence: int
+
+
+async def waiting_lines(actor: Actor) -> list[Open]:
+    """Money that is nobody's yet, and what left the bank unexplained, oldest first. Raises Forbidden."""
+    access.requires(actor, "banking.see_lines", Thing("bank_line"))
+    return await _open("", SHOWN)
+
+
+async def waiting_line(actor: Actor, line_id: int) -> Open:
+    """One of them. Raises NotFound for a line of which everything has been said."""
+    access.requires(actor, "banking.see_lines", Thing("bank_line", str(line_id)))
+    if found := await _open("AND l.id = ?", 1, line_id):
+        return found[0]
+    raise NotFound("There is nothing left to say of this.", "nothing_left")
+
+
+async def _open(more: str, most: int, *params: object) -> list[Open]:
+    """What still lies on the receipt of a line, or a line without an end."""
+    receipt = (
+        "SELECT -a.balance_pence FROM account a WHERE a.code = '2090' AND a.holder = 'bank:' || CAST(l.id AS VARCHAR)"
+    )
+    rows = await fetch(
+        "SELECT * FROM (SELECT l.id, l.code, l.mark, l.on_day, l.amount_pence, COALESCE(w.text, '') AS words, "
+        f"l.sender_mark, COALESCE(({receipt} AND a.awaiting = ''), 0) AS lying, "
+        "(SELECT COUNT(*) FROM bank_line_end x WHERE x.line_id = l.id) AS ended "
+        f"FROM bank_line l LEFT JOIN bank_words w ON w.line_id = l.id WHERE l.amount_pence <> 0 {more}) AS found "
+        f"WHERE lying > 0 OR ended = 0 ORDER BY on_day, id LIMIT {int(most)}",
+        *params,
+    )
+    return [Open(lines.from_row(tuple(row)[:7]), int(row[7]) or row[4]) for row in rows]
+
+
+async def payers_of_sender(sender_mark: str) -> list[str]:
+    """Whose this sender's money was before, newest first."""
+    if not sender_mark:
+        return []
+    rows = await fetch(
+        "SELECT x.about FROM bank_line l JOIN bank_line_end x ON x.line_id = l.id WHERE l.sender_mark = ? "
+        "AND x.what IN ('top_up', 'matched') ORDER BY x.id DESC LIMIT 50",
+        sender_mark,
+    )
+    return list(dict.fromkeys(row[0] for row in rows))
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What the bank said last of one account, and what the books say. `waits_pence`: lines that nobody has explained."""
+
+    code: str
+    on: date
+    bank_pence: int
+    books_pence: int
+    waits_pence: int
+
+    @property
+    def apart_pence(self) -> int:
+        """By how much the bank has more than the books and what waits."""
+        return self.bank_pence - self.books_pence - self.waits_pence
+
+
+async def standings(actor: Actor) -> list[Standing]:
+    """For each account with a statement that has a balance. Raises Forbidden."""
+    access.requires(actor, "banking.see_lines", Thing("statement"))
+    newest: dict[str, tuple[str, int]] = {}
+    for code, on, closing in await fetch(
+        "SELECT a.code, i.last_on, i.closing_pence FROM statement_import i JOIN bank_account a ON a.id = i.account_id "
+        "WHERE i.closing_pence IS NOT NULL ORDER BY i.last_on, i.imported_at"
+    ):
+        newest[code] = (on, closing)
+    waits = {
+        row[0]: int(row[1])
+        for row in await fetch(
+            "SELECT l.code, CAST(SUM(l.amount_pence) AS BIGINT) FROM bank_line l "
+            "WHERE NOT EXISTS (SELECT 1 FROM bank_line_end x WHERE x.line_id = l.id) GROUP BY l.code"
+        )
+    }
+    books = await escrow.trial_balance()
+    return [
+        Standing(code, date.fromisoformat(on), closing, books.get(code, 0), waits.get(code, 0))
+        for code, (on, closing) in sorted(newest.items())
+    ]

@@ -1,0 +1,159 @@
+"""Money that left the bank: the one place where it is found out what it was.
+
+A line that left is one of these:
+
+- a refund that was on its way (2500 / 1000). Known by itself where the bank's words have that payer's reference and the
+  sum is theirs to the penny; offered otherwise.
+- a payment to a worker, or a whole batch of them (2290 / 1000). **Joined here once `payouts` stands beside this**: its
+  `in_transit` belongs into `Waiting.payouts`, `options` offers each whose sum, or whose batch's sum, is that of the line,
+  and `_write` calls `confirm_paid` for it. A payment that came back is a line that came in; `arriving.py` has its place.
+- what the circle had earned, moved to its own account (1010 / 1000).
+- money of a payer that the bank took back (2000 / 1000).
+- a transfer between our own accounts that the books have already, or something else that stands there already.
+
+Until somebody has said which, the line waits on the page "Whose money is this?", and nothing is in the books.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from eccoo_node.banking import lines
+from eccoo_node.banking.lines import End, Line
+from eccoo_node.banking.rules import CLIENT, OPERATING
+from eccoo_node.db.rows import fetch
+from eccoo_node.escrow import queries as escrow
+from eccoo_node.escrow import treasury
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Invalid
+from eccoo_node.kernel.money import pounds
+from eccoo_node.record.door import Act, door
+
+
+class InTransit(msgspec.Struct, frozen=True):
+    """A payment that is on its way, as `payouts.queries.in_transit` tells of it."""
+
+    id: str
+    reference: str
+    amount_pence: int
+    called: str
+    batch_id: str = ""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What the books expect to leave the bank: refunds by payer or receipt, shares by member, payments to workers."""
+
+    refunds: Mapping[str, int] = {}
+    shares: Mapping[str, int] = {}
+    payouts: Sequence[InTransit] = ()
+
+
+async def waiting() -> Waiting:
+    return Waiting(await escrow.waiting_on("2500"), await escrow.waiting_on("2600"))
+
+
+def is_refund(payer_id: str, amount_pence: int, refunds: Mapping[str, int]) -> bool:
+    """Whether a line that names this payer is their refund: all of what is on its way to them."""
+    return refunds.get(payer_id) == -amount_pence
+
+
+class Option(msgspec.Struct, frozen=True):
+    """Something that a line may have been. `of`: which refund, which payer, which member."""
+
+    what: str
+    of: str
+    words: str
+    hint: str = ""
+
+    @property
+    def value(self) -> str:
+        return f"{self.what}:{self.of}"
+
+
+def options(
+    line: Line, expected: Waiting, bounced: Sequence[str], called: Mapping[str, str], own_named: bool
+) -> list[Option]:
+    """What this line may have been, the likeliest first.
+
+    `bounced`: payers who once sent just this much and are named or known by their sender. `called`: names by id.
+    `own_named`: the bank's words have the number of another account of ours.
+    """
+    amount, found = -line.amount_pence, list[Option]()
+    if line.code == CLIENT:
+        exact = [of for of, pence in expected.refunds.items() if pence == amount]
+        more = [of for of, pence in expected.refunds.items() if pence > amount]
+        found += [
+            Option(
+                "bounced",
+                of,
+                f"Money of {called.get(of, 'a payer')} that the bank took back",
+                "They sent as much before.",
+            )
+            for of in bounced
+        ]
+        found += [
+            Option("refund_left", of, f"The refund to {called.get(of, 'whoever had sent it')}", f"{pounds(expected.refunds[of])} is on its way.")
+            for of in [*exact, *more]
+        ]  # fmt: skip
+        swept = Option("swept", "", "What the circle had earned, moved to its own account")
+        own = Option("own", "", "A transfer between our own accounts that the books have already")
+        found = [swept, own, *found] if own_named else [*found, swept, own]
+    else:
+        exact = [of for of, pence in expected.shares.items() if pence == amount] if line.code == OPERATING else []
+        found += [Option("share_paid", of, f"The shares of {called.get(of, 'a member')}, paid back") for of in exact]
+        found.append(Option("own", "", "A transfer between our own accounts"))
+        found.append(Option("other", "", "Something the circle paid for itself", "These books keep nothing of that."))
+    found.append(Option("by_hand", "", "It stands in the books already", "Somebody wrote it down by hand."))
+    return found
+
+
+async def once_sent(line: Line, payer_named: str) -> list[str]:
+    """Payers whose line of this very sum came in before, by the same sender or with the reference named here."""
+    rows = await fetch(
+        "SELECT DISTINCT e.about, l.sender_mark FROM bank_line l JOIN bank_line_end e ON e.line_id = l.id "
+        "WHERE l.code = ? AND l.amount_pence = ? AND e.what IN ('top_up', 'matched') AND l.on_day <= ? "
+        "AND (l.sender_mark = ? OR e.about = ?)",
+        line.code, -line.amount_pence, line.on.isoformat(), line.sender_mark, payer_named,
+    )  # fmt: skip
+    return list(dict.fromkeys(row[0] for row in rows if row[0] == payer_named or row[1]))
+
+
+@door("banking.explain_leaving")
+async def explain(act: Act, line_id: int, what: str, of: str = "") -> None:
+    """Somebody says what a line that left the bank was, and it is written in the books.
+
+    Raises Conflict where that was said before, and whatever the entry itself refuses: no such refund on its way, more
+    than is spare. Then nothing is written.
+    """
+    act.allow(Thing("bank_line", str(line_id)))
+    line = await lines.locked(line_id)
+    if line.amount_pence >= 0:
+        raise Invalid("This came in. Say whose it is.", "came_in")
+    if [(one.what, one.of) for one in await lines.ends(line.id)] == [(what, of)]:
+        return
+    await lines.refuse_unless_open(line)
+    await settle(act, line, what, of, by_hand=True)
+
+
+async def settle(act: Act, line: Line, what: str, of: str, *, by_hand: bool) -> None:
+    """Write in the books what a line was, and that it has come to its end."""
+    entry = await _write(act, line, what, of)
+    await lines.end(act, line.id, End(what, -line.amount_pence, of, entry), by_hand=by_hand)
+
+
+async def _write(act: Act, line: Line, what: str, of: str) -> int | None:
+    actor, amount, key, at = act.actor, -line.amount_pence, line.key, line.noon
+    allowed = {CLIENT: ("refund_left", "swept", "bounced", "own", "by_hand")}.get(
+        line.code, ("share_paid", "own", "other", "by_hand")
+    )
+    if what not in allowed:
+        raise Invalid("Choose what it was.", "no_choice", field="what")
+    if what == "refund_left":
+        return await treasury.refund_left(actor, of, amount, key, effective_at=at)
+    if what == "swept":
+        return await treasury.sweep(actor, amount, key, effective_at=at)
+    if what == "bounced":
+        return await treasury.bounce(actor, of, amount, key, effective_at=at)
+    if what == "share_paid":
+        return await treasury.share_paid(actor, of, amount, key)
+    return None

@@ -1,0 +1,244 @@
+"""Reads of the bank's side. What names anyone takes the actor and asks."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import msgspec
+
+from eccoo_node.banking import leaving
+from eccoo_node.banking.planning import ByHand, Known, Seen
+from eccoo_node.banking.rules import ACCOUNTS
+from eccoo_node.banking.statements.model import Statement
+from eccoo_node.banking.statements.profiles import FORMATS, PROFILES, Profile
+from eccoo_node.db.rows import as_time, fetch, fetch_one, marks
+from eccoo_node.kernel import access, clock
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import NotFound
+
+_AT_ONCE = 500
+
+
+class OurAccount(msgspec.Struct, frozen=True):
+    """One of the circle's own accounts as it stands now."""
+
+    id: str
+    code: str
+    name: str
+    sort_code: str
+    account_number: str
+    layout: str
+    recorded_at: datetime
+    recorded_by: str
+
+    @property
+    def title(self) -> str:
+        return ACCOUNTS[self.code]
+
+
+_ACCOUNT = (
+    "SELECT a.id, a.code, a.name, a.sort_code, a.account_number, a.layout, a.recorded_at, a.recorded_by "
+    "FROM bank_account a WHERE a.recorded_at = "
+    "(SELECT MAX(b.recorded_at) FROM bank_account b WHERE b.code = a.code)"
+)
+
+
+def _account(row: tuple[str, str, str, str, str, str, datetime, str]) -> OurAccount:
+    id_, code, name, sort_code, number, layout, at, by = row
+    return OurAccount(id_, code, name, sort_code, number, layout, as_time(at) or clock.now(), by)
+
+
+async def accounts() -> dict[str, OurAccount]:
+    """The accounts that are written down, by their account of the chart. Of two written at once the later id holds."""
+    return {row[1]: _account(tuple(row)) for row in await fetch(f"{_ACCOUNT} ORDER BY a.code, a.id")}
+
+
+async def account(account_id: str) -> OurAccount:
+    """One of the accounts as they stand. Raises NotFound, also for one that has been written down anew."""
+    for one in (await accounts()).values():
+        if one.id == account_id:
+            return one
+    raise NotFound("There is no such account.", "no_account")
+
+
+async def account_where_paid_in() -> OurAccount | None:
+    """Where payers send their money; None until it has been written down."""
+    return (await accounts()).get("1000")
+
+
+async def layouts() -> dict[str, str]:
+    """Every way in which statements can be laid out, with its title: the banks known here, formats, our own."""
+    own = await fetch("SELECT id, title FROM bank_layout ORDER BY recorded_at, id")
+    return {name: one.title for name, one in PROFILES.items()} | {row[0]: row[1] for row in own} | FORMATS
+
+
+async def profile(layout: str) -> Profile | None:
+    """The columns of a layout; None for a format that needs none, and for a layout that there is not."""
+    if layout in PROFILES:
+        return PROFILES[layout]
+    row = await fetch_one("SELECT profile FROM bank_layout WHERE id = ?", layout)
+    return msgspec.json.decode(row[0], type=Profile) if row else None
+
+
+# ---------------------------------------------------------------- how to pay
+
+
+class HowToPay(msgspec.Struct, frozen=True):
+    """What someone needs to send money for one person's support. No reference: it is being made, and comes in a moment."""
+
+    payer_id: str
+    person_id: str
+    payer_person_id: str
+    person_called: str
+    payer_called: str
+    fund: str
+    reference: str
+
+
+_PAYER = (
+    "SELECT y.id, y.person_id, y.payer_person_id, p.called, q.called, y.fund, COALESCE(r.reference, '') "
+    "FROM payer y JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id "
+    "LEFT JOIN payer_reference r ON r.payer_id = y.id"
+)
+
+
+async def how_to_pay(actor: Actor) -> list[HowToPay]:
+    """What the reader, or the person they speak for about money, pays in for, or others pay in for them."""
+    subject = actor.acting_for or actor.person_id
+    rows = await fetch(
+        f"{_PAYER} WHERE (y.person_id = ? OR y.payer_person_id = ?) AND y.ended_at IS NULL ORDER BY p.called, y.from_at",
+        subject,
+        subject,
+    )
+    found = [HowToPay(*tuple(row)) for row in rows]
+    return [one for one in found if access.may(actor, "banking.how_to_pay", _thing(one))]
+
+
+def _thing(one: HowToPay) -> Thing:
+    return Thing("payer", one.payer_id, one.person_id, payer_id=one.payer_person_id)
+
+
+async def how_this_one_pays(actor: Actor, payer_id: str) -> HowToPay:
+    """The same for one payer. Raises NotFound, also for whoever may not know of them."""
+    row = await fetch_one(f"{_PAYER} WHERE y.id = ?", payer_id)
+    one = HowToPay(*tuple(row)) if row else None
+    if one is None or not access.may(actor, "banking.how_to_pay", _thing(one)):
+        raise NotFound("There is no such payer.", "no_payer")
+    return one
+
+
+async def everyone_who_pays(actor: Actor) -> list[HowToPay]:
+    """Every payer, for whoever is rung and asked. Raises Forbidden for anyone else."""
+    access.requires(actor, "banking.how_to_pay", Thing("payer"))
+    rows = await fetch(f"{_PAYER} WHERE y.ended_at IS NULL ORDER BY p.called, q.called, y.id")
+    return [HowToPay(*tuple(row)) for row in rows]
+
+
+# ---------------------------------------------------------------- reading a statement
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A file that was read and waits to be written in the books."""
+
+    id: str
+    account: OurAccount
+    file_name: str
+    statement: Statement
+
+
+async def draft(actor: Actor, draft_id: str) -> Draft:
+    """Raises NotFound for one that is written, given up or too old, and Forbidden."""
+    access.requires(actor, "banking.see_lines", Thing("statement", draft_id))
+    row = await fetch_one("SELECT account_id, file_name, statement FROM statement_draft WHERE id = ?", draft_id)
+    if row is None:
+        raise NotFound("This file is no longer here. Choose it again.", "no_draft")
+    return Draft(draft_id, await account(row[0]), row[1], msgspec.json.decode(row[2], type=Statement))
+
+
+async def known(code: str, found: Statement, line_marks: Sequence[str]) -> Known:
+    """All that is known about the lines of a statement, in a few statements of SQL."""
+    return Known(
+        references=await references(),
+        senders=await _senders(),
+        seen=await _seen(line_marks),
+        by_hand=await _by_hand() if code == "1000" else (),
+        waiting=await leaving.waiting(),
+    )
+
+
+async def references() -> dict[str, str]:
+    """Every payer by their reference."""
+    return {row[0]: row[1] for row in await fetch("SELECT reference, payer_id FROM payer_reference")}
+
+
+async def _senders() -> dict[str, str]:
+    """Senders whose money is one payer's. One who sends for two is asked about each time."""
+    found: dict[str, set[str]] = {}
+    for mark, payer_id in await fetch("SELECT sender_mark, payer_id FROM known_sender ORDER BY id"):
+        found.setdefault(mark, set()).add(payer_id)
+    return {mark: next(iter(payers)) for mark, payers in found.items() if len(payers) == 1}
+
+
+async def _seen(line_marks: Sequence[str]) -> dict[str, Seen]:
+    found: dict[str, Seen] = {}
+    for start in range(0, len(line_marks), _AT_ONCE):
+        some = line_marks[start : start + _AT_ONCE]
+        rows = await fetch(f"SELECT mark, on_day, amount_pence FROM bank_line WHERE mark IN ({marks(some)})", *some)
+        found |= {row[0]: Seen(date.fromisoformat(row[1]), row[2]) for row in rows}
+    return found
+
+
+async def _by_hand() -> list[ByHand]:
+    """Top-ups that no line of a statement tells of, of the last months."""
+    rows = await fetch(
+        "SELECT e.id, a.holder, -p.amount_pence, e.effective_at FROM entry e JOIN posting p ON p.entry_id = e.id "
+        "JOIN account a ON a.id = p.account_id AND a.code = '2000' WHERE e.kind = 'top_up' "
+        "AND NOT EXISTS (SELECT 1 FROM bank_line_end x WHERE x.entry_id = e.id) "
+        "AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.reverses_id = e.id) ORDER BY e.id DESC LIMIT 500"
+    )
+    zone = clock.zone()
+    return [
+        ByHand(row[0], row[1], int(row[2]), (as_time(row[3]) or clock.now()).astimezone(zone).date()) for row in rows
+    ]
+
+
+class Before(msgspec.Struct, frozen=True):
+    """What is kept of an account already. `reached_pence`: what its lines before a day lead to; None without a start."""
+
+    last_on: date | None
+    layouts: frozenset[str]
+    reached_pence: int | None
+    overlapped_by: str = ""
+
+
+async def before(code: str, sort_code: str, number: str, first_on: date, layout: str) -> Before:
+    """How far this account's statements go, and what its balance should be when this one begins."""
+    rows = await fetch(
+        "SELECT i.first_on, i.last_on, i.layout, i.opening_pence FROM statement_import i "
+        "JOIN bank_account a ON a.id = i.account_id WHERE a.code = ? AND a.sort_code = ? AND a.account_number = ? "
+        "ORDER BY i.first_on, i.id",
+        code, sort_code, number,
+    )  # fmt: skip
+    if not rows:
+        return Before(None, frozenset(), None)
+    overlapped = [row[2] for row in rows if row[2] != layout and row[1] >= first_on.isoformat()]
+    reached = None
+    begins = next((row for row in rows if row[3] is not None), None)
+    if begins is not None and first_on.isoformat() > begins[0]:
+        moved = await fetch_one(
+            "SELECT CAST(COALESCE(SUM(l.amount_pence), 0) AS BIGINT) FROM bank_line l JOIN statement_import i "
+            "ON i.id = l.import_id JOIN bank_account a ON a.id = i.account_id WHERE l.code = ? AND a.sort_code = ? "
+            "AND a.account_number = ? AND l.on_day >= ? AND l.on_day < ?",
+            code, sort_code, number, begins[0], first_on.isoformat(),
+        )  # fmt: skip
+        reached = begins[3] + int(moved[0] if moved else 0)
+    last = date.fromisoformat(max(row[1] for row in rows))
+    return Before(last, frozenset(row[2] for row in rows), reached, overlapped[0] if overlapped else "")
+
+
+async def called() -> dict[str, str]:
+    """Every payer's and member's name, to say whom a refund or a share is about."""
+    rows = await fetch(
+        "SELECT y.id, p.called, q.called FROM payer y JOIN person p ON p.id = y.person_id "
+        "JOIN person q ON q.id = y.payer_person_id"
+    )
+    return {row[0]: row[1] if row[1] == row[2] else f"{row[1]}, paid by {row[2]}" for row in rows}

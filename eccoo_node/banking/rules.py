@@ -1,0 +1,134 @@
+"""Who may do what with the bank's side of the books, and the references by which payers are known. Pure."""
+
+import itertools
+from collections.abc import Iterable
+
+from eccoo_node.kernel import access
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import Invalid
+from eccoo_node.kernel.ids import new_code, read_code
+
+# The accounts of the chart that are accounts at a bank.
+ACCOUNTS = {
+    "1000": "Money we look after",
+    "1010": "The circle’s own money",
+    "1020": "Money kept apart",
+}
+CLIENT, OPERATING, RING_FENCED = ACCOUNTS
+
+# Eight signs, the last of which checks the others; nine with the dash. Banks pass on 18 at least.
+REFERENCE_SIGNS = 8
+LONGEST_REFERENCE = 18
+
+
+def keeps_bank(actor: Actor) -> bool:
+    return actor.wears("treasurer") and not actor.acting_for
+
+
+@access.rule(
+    "banking.read_statement",
+    "banking.import",
+    "banking.match",
+    "banking.send_back",
+    "banking.explain",
+    "banking.explain_leaving",
+    "banking.see_lines",
+)
+def _treasurer(actor: Actor, thing: Thing) -> bool | str:
+    return keeps_bank(actor) or "Only the circle’s treasurer reads what the bank says."
+
+
+def sets_accounts(actor: Actor) -> bool:
+    return actor.wears("treasurer", "admin") and not actor.acting_for
+
+
+@access.rule("banking.set_account", "banking.describe_bank")
+def _accounts(actor: Actor, thing: Thing) -> bool | str:
+    return sets_accounts(actor) or "The circle’s bank accounts are written down by its treasurer or an admin."
+
+
+@access.rule("banking.give_reference")
+def _gives(actor: Actor, thing: Thing) -> bool | str:
+    return actor.is_node() or "References are given by the node itself."
+
+
+def helps_to_pay(actor: Actor) -> bool:
+    """Who tells anyone that asks how to pay in, and so may read every payer's reference."""
+    return actor.wears("facilitator", "treasurer") and not actor.acting_for
+
+
+@access.rule("banking.how_to_pay")
+def _how_to_pay(actor: Actor, thing: Thing) -> bool:
+    """Whoever pays, whose support it pays for, whoever speaks for either about money, and who is rung and asked."""
+    return helps_to_pay(actor) or any(
+        actor.speaks_as(person_id, "money") for person_id in (thing.person_id, thing.payer_id)
+    )
+
+
+# ---------------------------------------------------------------- references
+
+
+def new_reference() -> str:
+    """A payer's reference, such as "K7M2-P9XD". It says nothing about anyone, and no word can come up in it."""
+    return new_code(REFERENCE_SIGNS)
+
+
+# What a reader may take a sign for, or write in its place. A reference has neither O, 0, I nor 1.
+_SLIPS = {"O": "DQ", "0": "DQ", "I": "L", "1": "L"}
+_MOST_SLIPS = 3
+
+
+def references_in(text: str) -> list[str]:
+    """Every reference that may stand in what the bank says, each once and in the order in which it stands there.
+
+    Spaces, dashes, small letters, and a circle or a stroke for the sign that looks like it are put right. Whatever does
+    not check is none, so that a slip leads to nobody rather than to somebody else.
+    """
+    signs = "".join(c for c in text.upper() if c.isascii() and c.isalnum())
+    found: dict[str, None] = {}
+    for start in range(len(signs) - REFERENCE_SIGNS + 1):
+        for spelt in _spellings(signs[start : start + REFERENCE_SIGNS]):
+            if code := read_code(spelt):
+                found[code] = None
+    return list(found)
+
+
+def _spellings(signs: str) -> Iterable[str]:
+    slips = sum(sign in _SLIPS for sign in signs)
+    if slips > _MOST_SLIPS:
+        return []
+    return map("".join, itertools.product(*(_SLIPS.get(sign, sign) for sign in signs)))
+
+
+# ---------------------------------------------------------------- our own accounts
+
+
+def sort_code(typed: str) -> str:
+    """Six digits. Raises Invalid."""
+    digits = _digits(typed)
+    if len(digits) != 6:
+        raise Invalid("A sort code has six digits, such as 08-60-01.", "bad_sort_code", field="sort_code")
+    return digits
+
+
+def account_number(typed: str) -> str:
+    """Eight digits. Raises Invalid."""
+    digits = _digits(typed)
+    if len(digits) != 8:
+        raise Invalid("An account number has eight digits.", "bad_account_number", field="account_number")
+    return digits
+
+
+def _digits(typed: str) -> str:
+    plain = "".join(c for c in typed if c not in " -–.")
+    return plain if plain.isascii() and plain.isdigit() else ""
+
+
+def say_sort_code(digits: str) -> str:
+    """ "08-60-01"."""
+    return f"{digits[:2]}-{digits[2:4]}-{digits[4:]}"
+
+
+def only_end(number: str) -> str:
+    """An account number where only its end is needed: "ends in 5678"."""
+    return f"ends in {number[-4:]}"

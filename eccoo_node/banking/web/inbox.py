@@ -1,0 +1,159 @@
+"""Whose money is this? Lines that nobody has explained, and the few things each of them may be."""
+
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.params import FromPath
+
+from eccoo_node.banking import arriving, kept, leaving, planning, queries, rules, say
+from eccoo_node.banking.forms import WhatForm, WhoseForm
+from eccoo_node.banking.kept import Open
+from eccoo_node.escrow import statements as escrow
+from eccoo_node.escrow.say import payer as say_payer
+from eccoo_node.kernel import access
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.kernel.ids import new_id
+from eccoo_node.kernel.money import parse_pounds, pounds
+from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.forms import FormError, form_error, read_form
+from eccoo_node.web.guards import actor_of
+from eccoo_node.web.page import redirect, render
+
+# What money that came in may have been besides a payer's, by account.
+_GIFT = ("gift", "A gift to the circle", "Write below what it is for, if it is for one purpose.")
+_INTEREST = ("interest", "Interest that the bank paid", "")
+_OWING = ("owing", "Somebody paid what they owed us", "Choose below who.")
+_OWN = ("own", "Our own money, moved between our accounts", "The books have it already.")
+_BY_HAND = ("by_hand", "It stands in the books already", "Somebody wrote it down by hand.")
+_OTHER = ("other", "Something else of the circle’s own", "These books keep nothing of that.")
+_BACK = ("send_back", "It is nobody’s here, and goes back to whoever sent it", "Say below why.")
+
+
+class InboxController(Controller):
+    """The treasurer's alone."""
+
+    include_in_schema = False
+
+    @get("/money/inbox", opt={"action": "banking.see_lines"})
+    async def index(self, request: AnyRequest) -> Response[Any]:
+        """Everything that waits, oldest first."""
+        found = await kept.waiting_lines(actor_of(request))
+        return render(
+            request, "banking/inbox.html",
+            came=[_card(one) for one in found if one.line.amount_pence > 0],
+            left=[_card(one) for one in found if one.line.amount_pence < 0],
+        )  # fmt: skip
+
+    @get("/money/inbox/{line_id:str}", opt={"action": "banking.see_lines"})
+    async def about(self, request: AnyRequest, line_id: FromPath[str]) -> Response[Any]:
+        return render(request, "banking/line.html", **await _facts(request, line_id))
+
+    @post("/money/inbox/{line_id:str}", opt={"action": "banking.match"})
+    async def whose(self, request: AnyRequest, line_id: FromPath[str]) -> Response[Any]:
+        """It is this payer's, whole or in part."""
+        facts = await _facts(request, line_id)
+        found: Open = facts["found"]
+        try:
+            form = read_form(request, WhoseForm)
+            pence = parse_pounds(form.amount)
+            if form.payer not in facts["payer_ids"]:
+                raise Invalid(WhoseForm.SAY["payer"], "no_payer", field="payer")
+            if pence > found.left_pence:
+                raise Invalid(f"There is {pounds(found.left_pence)} of it.", "too_much", field="amount")
+            await arriving.match(
+                actor_of(request), found.line.id, form.payer, pence, f"inbox:{form.key}", remember=form.remember
+            )
+        except (FormError, Invalid, Conflict) as error:
+            return form_error(request, "banking/line.html", error, **facts)
+        return redirect(request, "/money/inbox", f"{pounds(pence)} is written down for {facts['called'][form.payer]}.")
+
+    @post("/money/inbox/{line_id:str}/what", opt={"action": "banking.explain"})
+    async def what(self, request: AnyRequest, line_id: FromPath[str]) -> Response[Any]:
+        """It was no payer's, or it left the bank."""
+        facts = await _facts(request, line_id)
+        try:
+            form = read_form(request, WhatForm)
+            await _say_what(actor_of(request), facts, form)
+        except (FormError, Invalid, Conflict) as error:
+            return form_error(request, "banking/line.html", error, **facts | {"opened": True})
+        return redirect(request, "/money/inbox", "It is written down.")
+
+
+async def _say_what(actor: Actor, facts: dict[str, Any], form: WhatForm) -> None:
+    found: Open = facts["found"]
+    if form.what not in {value for value, *_ in facts["choices"]}:
+        raise Invalid(WhatForm.SAY["what"], "no_choice", field="what")
+    if found.line.amount_pence < 0:
+        what, _, of = form.what.partition(":")
+        if what == "bounced" and not of:
+            if form.who not in facts["payer_ids"]:
+                raise Invalid("Choose whose money it was.", "no_payer", field="who")
+            of = form.who
+        await leaving.explain(actor, found.line.id, what, of)
+    elif form.what == "send_back":
+        await arriving.send_back(actor, found.line.id, f"inbox:{form.key}", because=form.because)
+    else:
+        payer = form.who if form.what == "owing" else ""
+        if form.what == "owing" and payer not in facts["payer_ids"]:
+            raise Invalid("Choose who owed it.", "no_payer", field="who")
+        await arriving.explain(actor, found.line.id, form.what, payer_id=payer, purpose=form.purpose)
+
+
+def _card(one: Open) -> dict[str, Any]:
+    return {
+        "path": f"/money/inbox/{one.line.id}",
+        "title": say.open_title(one),
+        "words": f"{one.line.text or 'The bank says nothing of it'}. {say.account(one.line.code)}.",
+    }
+
+
+async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
+    actor = actor_of(request)
+    access.requires(actor, "banking.see_lines", Thing("bank_line", line_id))
+    if not line_id.isascii() or not line_id.isdigit() or len(line_id) > 15:
+        raise NotFound("There is no such line.", "no_line")
+    found = await kept.waiting_line(actor, int(line_id))
+    payers = {one.payer_id: say_payer(one) for one in await escrow.payers(actor)}
+    before = [one for one in await kept.payers_of_sender(found.line.sender_mark) if one in payers]
+    rest = [one for one in payers if one not in before]
+    came = found.line.amount_pence > 0
+    whole = found.left_pence == found.line.amount_pence
+    return {
+        "found": found,
+        "title": say.open_title(found),
+        "account": say.account(found.line.code),
+        "is_payers": came and found.line.code == rules.CLIENT,
+        "is_client": found.line.code == rules.CLIENT,
+        "payer_ids": set(payers),
+        "called": payers,
+        "payers": [("", "Choose"), *((one, payers[one]) for one in [*before, *rest])],
+        "before": [payers[one] for one in before],
+        "likely": before[0] if before else "",
+        "amount": f"{found.left_pence // 100}.{found.left_pence % 100:02}",
+        "choices": _arrived(found, whole) if came else await _left(actor, found, payers),
+        "asks": ("purpose", "owing") if came else ("bounced",),
+        "opened": False,
+        "key": new_id(),
+    }
+
+
+def _arrived(found: Open, whole: bool) -> list[tuple[str, str, str]]:
+    if found.line.code != rules.CLIENT:
+        return [_OWING, _GIFT, _INTEREST, _OWN, _BY_HAND, _OTHER]
+    # What of it is a payer's can't be all of it something else.
+    return [_BACK, *((_GIFT, _INTEREST, _OWING, _OWN, _BY_HAND) if whole else ())]
+
+
+async def _left(actor: Actor, found: Open, payers: dict[str, str]) -> list[tuple[str, str, str]]:
+    line = found.line
+    named = planning.payer_named(line.text, await queries.references())
+    once = await leaving.once_sent(line, named)
+    own = [one.account_number for one in (await queries.accounts()).values() if one.code != line.code]
+    said = "".join(c for c in line.text if c.isdigit())
+    called = payers | await queries.called()
+    options = leaving.options(line, await leaving.waiting(), once, called, any(number in said for number in own))
+    listed = [(one.value.removesuffix(":"), one.words, one.hint) for one in options]
+    if line.code == rules.CLIENT:
+        listed.insert(-1, ("bounced", "Money of a payer that the bank took back", "Choose below whose."))
+    return listed

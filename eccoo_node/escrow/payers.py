@@ -1,0 +1,48 @@
+"""What the circle has decided about one payer, and what several payers have here."""
+
+from collections.abc import Iterable
+
+from eccoo_node.db.rows import fetch, marks
+from eccoo_node.governance import queries as governance
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import NotFound
+from eccoo_node.record.door import Act, door
+
+
+@door("money.pays_after")
+async def pays_after(act: Act, payer_id: str, after: bool, *, decision_id: str = "") -> None:
+    """Let a payer pay after each visit, or ahead again. Until they have paid the circle's own money stands in for
+    theirs, so that it rests on a decision of the circle. Money that is set aside already stays as it was agreed."""
+    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    if after:
+        await governance.requires_decision(decision_id)
+    rows = await fetch(
+        "UPDATE payer SET arrears = ?, arrears_decision = ? WHERE id = ? AND ended_at IS NULL RETURNING person_id",
+        after,
+        decision_id if after else "",
+        payer_id,
+    )
+    if not rows:
+        raise NotFound("There is no such payer.", "no_payer")
+    act.thing = Thing("payer", payer_id, rows[0][0], payer_id=payer_id)
+    await act.tell("payer.set", "person", rows[0][0], payer=payer_id)
+
+
+async def credits_of(payer_ids: Iterable[str]) -> dict[str, int]:
+    """What each of these payers has given that is not set aside, in one statement."""
+    ids = sorted(set(payer_ids))
+    rows = await fetch(
+        f"SELECT holder, balance_pence FROM account WHERE code = '2000' AND awaiting = '' AND holder IN ({marks(ids)})",
+        *ids,
+    )
+    return dict.fromkeys(ids, 0) | {row[0]: -int(row[1]) for row in rows}
+
+
+async def credited_by(entry_id: int) -> list[str]:
+    """The payers whose credit an entry made larger."""
+    rows = await fetch(
+        "SELECT a.holder FROM posting p JOIN account a ON a.id = p.account_id "
+        "WHERE p.entry_id = ? AND a.code = '2000' AND p.amount_pence < 0",
+        entry_id,
+    )
+    return [row[0] for row in rows]

@@ -1,0 +1,260 @@
+"""The part of `ledger verify` that is about lines: each stands where its entries leave it.
+
+Most lines go the same few ways at the same few prices. What is agreed for a line and how far it has got is its terms;
+what its entries did, one after the other, its path. Each pair of the two is reckoned once.
+"""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from eccoo_node.db import bulk
+from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.escrow import chart, ledger, sharing
+from eccoo_node.escrow.queries import Booking
+from eccoo_node.escrow.sharing import Fund, State, Terms
+from eccoo_node.kernel.errors import Broken
+
+_PAGE = 1000
+_FLAGS = {"cancelled_bears", "employed", "arrears"}
+_AGREED = tuple(f"CAST({name} AS INTEGER)" if name in _FLAGS else name for name in ledger.AGREED)
+_STATE = State.__struct_fields__
+# Besides what was agreed: how far it has got, and what else decides who has what of it.
+_REST = (
+    "origin", "CASE WHEN link_id = '' THEN 0 ELSE 1 END", "CASE WHEN funds = '' THEN 0 ELSE 1 END", "schedule_id",
+    "contribution_pence", *_STATE,
+)  # fmt: skip
+_LINES = "line l JOIN line_state s ON s.line_id = l.id WHERE l.id > ? AND l.id <= ? ORDER BY l.id"
+_RATES = "SELECT id, payer_add_bps, worker_deduct_bps, vat_bps FROM schedule"
+_FUNDS = "line_fund WHERE id > ? AND id <= ? ORDER BY id"
+_FUNDED = "line WHERE funds <> '' AND id > ? AND id <= ? ORDER BY id"
+# Accounts that stand in for one another within a line: what a payer gave or owes, what a worker has or is to give back,
+# what a linked circle is owed or owes. The bank's two take no part, because what one gives the other has.
+_TOGETHER = {"1100": "2000", "1300": "2200", "1200": "2300", "1010": "1000"}
+
+# What an entry let go (fee, travel, free of commission), whether it undoes another and whether it takes back what was
+# let go; then the account codes it posted to, and the amounts.
+Shape = tuple[Any, ...]
+
+
+class _Agreed(msgspec.Struct, frozen=True):
+    """What lines of one sort share: all but whose they are."""
+
+    booking: Booking
+    schedule_id: int | None
+    contribution_pence: int
+
+
+class _Sums(msgspec.Struct):
+    """What a line's entries add up to: by account code, credit positive, and let go so far."""
+
+    fee: int = 0
+    travel: int = 0
+    free: int = 0
+    by_code: dict[str, int] = msgspec.field(default_factory=dict)
+    gross_commission: int = 0
+    taken_back: bool = False
+
+    def add(self, shape: Shape) -> None:
+        fee, travel, free, undoes, takes_back, *posted = shape
+        self.fee += int(fee)
+        self.travel += int(travel)
+        self.free += int(free)
+        self.taken_back = self.taken_back or takes_back
+        many = len(posted) // 2
+        for code, amount in zip(posted[:many], posted[many:], strict=True):
+            self.by_code[code] = self.by_code.get(code, 0) - amount
+            # The commission as a whole stands on one side of 4000 before the other circle's part is taken off it.
+            if code == chart.COMMISSION.code and (amount > 0) == undoes:
+                self.gross_commission -= amount
+
+
+class Lines:
+    """Every line, by what was agreed and which way it went."""
+
+    def __init__(self) -> None:
+        # By the line's id as text. An entry of no line covers the mark of nothing.
+        self.marks: dict[str, str] = {"null": ""}
+        self.terms: list[_Agreed] = []
+        self.terms_of: dict[str, int] = {}
+        self.path_of: dict[str, int] = {}
+        # Each step leads from a path to a longer one; `paths` has where each came from, and by what.
+        self._steps: dict[tuple[int, Shape], int] = {}
+        self._paths: list[tuple[int, Shape]] = [(0, ())]
+
+    async def read(self) -> None:
+        """Every line as it stands. Raises Broken where one has no state."""
+        known: dict[tuple[str, str], int] = {}
+        async for after, upto in bulk.stretches("line", _PAGE):
+            for id_, named, agreed, rest in zip(
+                *await bulk.columns(("l.id", ledger.NAMED, _AGREED, _REST), _LINES, after, upto), strict=True
+            ):
+                line = str(id_)
+                self.marks[line] = ledger.sealed(f"[{named},{agreed}]".encode())
+                terms = known.setdefault((agreed, rest), len(self.terms))
+                if terms == len(self.terms):
+                    self.terms.append(_agreed(msgspec.json.decode(agreed), msgspec.json.decode(rest)))
+                self.terms_of[line] = terms
+        states = int(await fetch_value("SELECT COUNT(*) FROM line_state") or 0)
+        lines = int(await fetch_value("SELECT COUNT(*) FROM line") or 0)
+        if not states == lines == len(self.terms_of):
+            raise Broken(f"There are {lines} lines and {states} states of lines.", "line_missing")
+
+    def went(self, line: str, shape: Shape) -> None:
+        """One more entry of this line."""
+        step = (self.path_of.get(line, 0), shape)
+        path = self._steps.get(step)
+        if path is None:
+            path = self._steps[step] = len(self._paths)
+            self._paths.append(step)
+        self.path_of[line] = path
+
+    def _sums(self, path: int) -> _Sums:
+        sums = _Sums()
+        while path:
+            path, shape = self._paths[path]
+            sums.add(shape)
+        return sums
+
+    async def check(self, lying: dict[tuple[str, str], int]) -> None:
+        """Each line is paid for by whom, at the rates and with the sums that its terms and its path say."""
+        await self._check_funds()
+        rates = {row[0]: tuple(row)[1:] for row in await fetch(_RATES)}
+        held: set[tuple[int, int]] = set()
+        for line, terms in self.terms_of.items():
+            pair = (terms, self.path_of.get(line, 0))
+            if pair in held:
+                continue
+            agreed = self.terms[terms]
+            if not _at_rates(agreed, rates):
+                told = f"Line {await _reference(line)} does not have the rates it was agreed at."
+                raise Broken(told, "line_rates")
+            if wrong := _wrong(agreed.booking, self._sums(pair[1])):
+                told, code = wrong
+                raise Broken(told.format(await _reference(line)), code)
+            held.add(pair)
+            if len(held) % 200 == 0:
+                await asyncio.sleep(0)
+        await self._check_lying(lying)
+
+    async def _check_funds(self) -> None:
+        """A line with several funds is paid for by those that its mark covers, to the whole of it."""
+        given: dict[str, list[Fund]] = {}
+        wanted = ("line_id", "payer_id", "amount_pence", "CAST(arrears AS INTEGER)")
+        async for after, upto in bulk.stretches("line_fund", _PAGE):
+            for line, payer, amount, arrears in zip(*await bulk.columns(wanted, _FUNDS, after, upto), strict=True):
+                given.setdefault(str(line), []).append(Fund(payer, amount, bool(arrears)))
+        marks: dict[str, str] = {}
+        async for after, upto in bulk.stretches("line", _PAGE):
+            ids, funds_ = await bulk.columns(("id", "funds"), _FUNDED, after, upto)
+            marks.update(zip(map(str, ids), funds_, strict=True))
+        for line in sorted((given.keys() & self.terms_of.keys()) | marks.keys()):
+            funds = given.get(line, [])
+            whole = self.terms[self.terms_of[line]].booking.terms.total_pence
+            if sharing.funds_mark(funds) != marks.get(line, "") or sum(fund.amount_pence for fund in funds) != whole:
+                told = f"Line {await _reference(line)} is not paid for by whom it was agreed."
+                raise Broken(told, "line_funds")
+
+    async def _check_lying(self, lying: dict[tuple[str, str], int]) -> None:
+        """What lies on 2100 and 2110 for each line is what its own entries leave there, and there is nothing else."""
+        left = [(one.booking.held_pence, one.booking.disputed_pence) for one in self.terms]
+        for line, terms in self.terms_of.items():
+            if (lying.pop(("2100", line), 0), lying.pop(("2110", line), 0)) != left[terms]:
+                told = f"What lies on line {await _reference(line)} is not what its entries leave there."
+                raise Broken(told, "line_held")
+        if lying:
+            raise Broken("Money is set aside on a line that is not there.", "line_held")
+
+
+async def _reference(line: str) -> str:
+    return str(await fetch_value("SELECT reference FROM line WHERE id = ?", int(line)))
+
+
+def _agreed(agreed: list[int], rest: list[Any]) -> _Agreed:
+    fee, travel, add, deduct, home, bears, vat, employed, arrears = agreed
+    origin, across, funded, schedule_id, contribution, *state = rest
+    terms = Terms(
+        fee, travel, add, deduct, bool(across), home, bool(bears), origin == "due", vat, bool(employed)
+    )  # fmt: skip
+    booking = Booking(
+        0, "", origin, "", "", "", "a circle" if across else "", terms, State(*state), bool(arrears),
+        "funds" if funded else "",
+    )  # fmt: skip
+    return _Agreed(booking, schedule_id, contribution)
+
+
+def _at_rates(agreed: _Agreed, rates: dict[Any, tuple[Any, ...]]) -> bool:
+    terms = agreed.booking.terms
+    if agreed.contribution_pence != terms.contribution_pence:
+        return False
+    free = agreed.booking.link_id or terms.employed
+    return bool(free) or rates.get(agreed.schedule_id) == (terms.payer_add_bps, terms.worker_deduct_bps, terms.vat_bps)
+
+
+def _wrong(line: Booking, sums: _Sums) -> tuple[str, str] | None:
+    """What does not hold of a line whose entries add up to this: a sentence that wants its name, and a code."""
+    state = line.state
+    if (sums.fee, sums.travel, sums.free) != (
+        state.released_fee_pence,
+        state.released_travel_pence,
+        state.free_fee_pence,
+    ):
+        return "Line {} does not stand where its entries leave it.", "line_state"
+    bearing = sums.fee - sums.free
+    taken = (
+        sums.gross_commission
+        if _shows_gross(line) and not sums.taken_back
+        else sharing.shares(line.terms, bearing).commission_pence
+    )
+    if not 0 <= bearing * line.terms.worker_deduct_bps - sharing.WHOLE_BPS * taken < sharing.WHOLE_BPS:
+        return "Line {} bears a commission that was not agreed.", "commission"
+    owes = sums.by_code.get("1100", 0) and not (line.arrears or line.funds)
+    if owes or _together(sums.by_code) != _together(expected(line)):
+        told = "what worker, circles and payer had of it and what is still there is not what was set aside"
+        return f"Line {{}}: {told}.", "line_shares"
+    return None
+
+
+def _together(by_code: dict[str, int]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for code, amount in by_code.items():
+        name = _TOGETHER.get(code, code)
+        found[name] = found.get(name, 0) + amount
+    return {name: amount for name, amount in found.items() if amount}
+
+
+def _shows_gross(line: Booking) -> bool:
+    """Whether the whole commission of the line stands in these books, or only our part of it."""
+    if line.terms.vat_bps:
+        return False
+    return not line.link_id or (line.origin == "due" and line.terms.payer_add_bps == 0)
+
+
+def expected(line: Booking) -> dict[str, int]:
+    """What a line's entries must add up to, by account code and credit positive, given how far it has got."""
+    given = sharing.so_far(line.terms, line.state)
+    if line.origin == "due":
+        found = {
+            "1200": -given.due_pence,
+            "2200": given.worker_pence,
+            "2210": given.travel_pence,
+            "2400": given.vat_pence + given.contribution_vat_pence,
+            "4000": given.home_commission_pence - given.vat_pence,
+            "4010": given.home_contribution_pence - given.contribution_vat_pence,
+        }
+    else:
+        found = {
+            "2000": given.returned_pence - line.terms.total_pence,
+            "2100": line.held_pence,
+            "2110": line.disputed_pence,
+            "2400": given.vat_pence + given.contribution_vat_pence,
+            "4000": given.asking_commission_pence - given.vat_pence,
+            "4010": given.asking_contribution_pence - given.contribution_vat_pence,
+            "4050": given.employer_pence,
+        }
+        if line.link_id:
+            found["2300"] = given.due_pence
+        elif not line.terms.employed:
+            found |= {"2200": given.worker_pence, "2210": given.travel_pence}
+    return found

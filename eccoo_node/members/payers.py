@@ -1,0 +1,47 @@
+"""Reads of who pays for whose support, and of whom the circle pays a wage: many people at a time."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from eccoo_node.db.rows import fetch, marks
+
+
+class Pays(msgspec.Struct, frozen=True):
+    """One of those who pay for someone now. `share_bps` is their part of what a visit costs."""
+
+    id: str
+    person_id: str
+    payer_person_id: str
+    called: str
+    share_bps: int
+    arrears: bool
+
+
+async def who_pays(person_ids: Iterable[str]) -> dict[str, list[Pays]]:
+    """Who pays for each of these people now, whoever began first first; nobody for some. One statement."""
+    wanted = sorted(set(person_ids))
+    rows = await fetch(
+        "SELECT y.id, y.person_id, y.payer_person_id, p.called, y.share_bps, y.arrears FROM payer y "
+        f"JOIN person p ON p.id = y.payer_person_id WHERE y.ended_at IS NULL AND y.person_id IN ({marks(wanted)}) "
+        "ORDER BY y.from_at, y.id",
+        *wanted,
+    )
+    found: dict[str, list[Pays]] = {}
+    for row in rows:
+        one = Pays(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+        # Whoever pays the whole pays alone, and the newest holds.
+        if one.share_bps == 10_000:
+            found[one.person_id] = [one]
+        else:
+            found[one.person_id] = [*(p for p in found.get(one.person_id, []) if p.share_bps < 10_000), one]
+    return found
+
+
+async def employed_among(worker_ids: Iterable[str]) -> frozenset[str]:
+    """Which of these workers have a wage from the circle. One statement."""
+    wanted = sorted(set(worker_ids))
+    rows = await fetch(
+        f"SELECT person_id FROM worker WHERE employed = TRUE AND person_id IN ({marks(wanted)})", *wanted
+    )
+    return frozenset(row[0] for row in rows)

@@ -1,0 +1,214 @@
+"""Setting the money for visits aside: out of whose, for how many at once, and telling those concerned where it is short.
+
+Too little credit never stops a visit. It stands as not paid for yet, and is tried again as soon as more is there.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from eccoo_node.db.rows import fetch, marks
+from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow import lines, payers
+from eccoo_node.escrow import queries as books
+from eccoo_node.escrow.batch import Aside, Asked, set_aside_many
+from eccoo_node.escrow.lines import Across, New
+from eccoo_node.escrow.queries import Schedule
+from eccoo_node.escrow.sharing import Fund
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import NODE
+from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.kernel.money import share_out
+from eccoo_node.members import queries as members
+from eccoo_node.members.payers import Pays, employed_among, who_pays
+from eccoo_node.rota.telling import tell
+
+log = structlog.get_logger("rota")
+
+
+class ToPay(msgspec.Struct, frozen=True):
+    """A visit whose money is to be set aside."""
+
+    id: str
+    person_id: str
+    worker_id: str
+    payer_id: str
+    starts_at: datetime
+    fee_pence: int
+    travel_pence: int
+    state: str
+    unpaid_at: datetime | None
+
+    @property
+    def reference(self) -> str:
+        return f"visit:{self.id}"
+
+
+COLUMNS = "id, person_id, COALESCE(worker_id, ''), COALESCE(payer_id, ''), starts_at, fee_pence, travel_pence, state, unpaid_at"
+
+
+class Paid(msgspec.Struct, frozen=True):
+    """What became of several visits: those whose money is set aside now, how much it is, and the others."""
+
+    paid: list[ToPay]
+    aside_pence: int
+    short: list[ToPay]
+
+
+def booking(new: New, pays: Sequence[Pays], schedule: Schedule) -> New:
+    """The same line, out of the money of whoever pays: of one, or of several by the part of each."""
+    first = pays[0]
+    if len(pays) == 1:
+        return msgspec.structs.replace(new, payer_id=first.id, arrears=first.arrears)
+    parts = share_out(lines.terms_by(schedule, new).total_pence, [one.share_bps for one in pays])
+    funds = tuple(Fund(one.id, part, one.arrears) for one, part in zip(pays, parts, strict=True) if part)
+    return lines.of_one_fund(msgspec.structs.replace(new, payer_id=funds[0].payer_id, funds=funds))
+
+
+def _line(visit: ToPay, employed: Collection[str]) -> New:
+    return New(
+        visit.reference, visit.payer_id, visit.person_id, visit.worker_id, visit.fee_pence, visit.travel_pence, None,
+        visit.worker_id in employed,
+    )  # fmt: skip
+
+
+async def pay(visits: Sequence[ToPay]) -> Paid:
+    """Set money aside for these, in this order, inside `write()`. One that the books refuse leaves the others alone."""
+    pays = await who_pays(visit.person_id for visit in visits)
+    employed, schedule = await employed_among(visit.worker_id for visit in visits), await books.schedule_now()
+    asked = [
+        Asked(booking(_line(visit, employed), pays[visit.person_id], schedule), f"set_aside:{visit.reference}")
+        for visit in visits
+        if pays.get(visit.person_id) and visit.fee_pence + visit.travel_pence
+    ]
+    done = (await _set_aside(asked)).done
+    paid = [visit for visit in visits if visit.reference in done]
+    by_reference = {one.new.reference: one.new.payer_id for one in asked}
+    for start in range(0, len(paid), 200):
+        ids = [visit.id for visit in paid[start : start + 200]]
+        await fetch(f"UPDATE visit SET line = 'visit:' || id, unpaid_at = NULL WHERE id IN ({marks(ids)})", *ids)
+    for visit in paid:
+        # Whoever paid when it was planned may have ended since.
+        if by_reference[visit.reference] != visit.payer_id:
+            await fetch("UPDATE visit SET payer_id = ? WHERE id = ?", by_reference[visit.reference], visit.id)
+    return Paid(paid, sum(done.values()), [visit for visit in visits if visit.reference not in done])
+
+
+async def _set_aside(asked: Sequence[Asked]) -> Aside:
+    try:
+        return await set_aside_many(NODE, asked)
+    except (Conflict, Invalid) as refused:
+        if len(asked) == 1:
+            log.warning("no money set aside", visit=asked[0].new.reference, code=refused.code)
+            return Aside({}, {})
+    found = Aside({}, {})
+    for one in asked:
+        found.done.update((await _set_aside([one])).done)
+    return found
+
+
+async def set_aside_for(
+    person_id: str, line: str, worker_id: str, fee_pence: int, travel_pence: int, key: str, across: Across | None
+) -> bool:
+    """Set money aside for whoever covers a visit that has none yet; False when a credit is short."""
+    pays = (await who_pays([person_id])).get(person_id)
+    if not pays:
+        return False
+    new = New(line, "", person_id, worker_id, fee_pence, travel_pence, across, await is_employed(worker_id, across))
+    new = booking(new, pays, await books.schedule_now())
+    return await escrow.set_aside(
+        NODE, line, new.payer_id, person_id, worker_id, fee_pence, travel_pence, key, across=across,
+        employed=new.employed, arrears=new.arrears, funds=new.funds,
+    )  # fmt: skip
+
+
+async def is_employed(worker_id: str, across: Across | None = None) -> bool:
+    """Whether the circle pays this worker a wage. A linked circle's worker is that circle's to pay."""
+    return across is None and worker_id in await employed_among([worker_id])
+
+
+async def more_is_needed(person_id: str, total_pence: int, aside_pence: int) -> bool:
+    """Whether what is set aside and what those who pay have here falls short of a price."""
+    pays = (await who_pays([person_id])).get(person_id)
+    if not pays:
+        return total_pence > aside_pence
+    there = await payers.credits_of(one.id for one in pays)
+    weights = [one.share_bps for one in pays]
+    parts = zip(pays, share_out(total_pence, weights), share_out(aside_pence, weights), strict=True)
+    return any(not one.arrears and price - aside > there[one.id] for one, price, aside in parts)
+
+
+class Short(msgspec.Struct, frozen=True):
+    """What is missing for the visits to one person: of whom, and how much beyond what they have here."""
+
+    pays: list[Pays]
+    missing: dict[str, int]
+
+    @property
+    def missing_pence(self) -> int:
+        return sum(self.missing.values())
+
+
+async def missing_for(visits: Sequence[ToPay]) -> dict[str, Short]:
+    """By person, what those who pay would have to pay in for all of these. A constant number of statements."""
+    if not visits:
+        return {}
+    pays = await who_pays(visit.person_id for visit in visits)
+    employed, schedule = await employed_among(visit.worker_id for visit in visits), await books.schedule_now()
+    needed: dict[str, int] = {}
+    for visit in visits:
+        if them := pays.get(visit.person_id):
+            new = booking(_line(visit, employed), them, schedule)
+            for fund in new.out_of(lines.terms_by(schedule, new).total_pence):
+                if not fund.arrears:
+                    needed[fund.payer_id] = needed.get(fund.payer_id, 0) + fund.amount_pence
+    there = await payers.credits_of(needed)
+    short = {payer: amount - there[payer] for payer, amount in needed.items() if amount > there[payer]}
+    return {
+        person: Short(pays.get(person, []), {one.id: short[one.id] for one in pays.get(person, []) if one.id in short})
+        for person in dict.fromkeys(visit.person_id for visit in visits)
+    }
+
+
+# ---------------------------------------------------------------- telling
+
+
+async def tell_not_paid(visits: Sequence[ToPay]) -> None:
+    """Those concerned learn that these are not paid for yet: each once, however many visits it is about."""
+    for (first, one, person), people in (await _concerned(visits, facilitators=True)).items():
+        await tell(people, first, "not_paid_for" if one else "not_paid_for_some" if person else "not_paid_for_several")
+
+
+async def tell_paid(visits: Sequence[ToPay]) -> None:
+    """Those who were told otherwise learn that these are paid for now."""
+    for (first, one, person), people in (await _concerned(visits, facilitators=False)).items():
+        await tell(people, first, "paid_for" if one else "paid_for_some" if person else "paid_for_several")
+
+
+async def _concerned(visits: Sequence[ToPay], *, facilitators: bool) -> dict[tuple[str, bool, bool], set[str]]:
+    """The person, the worker, whoever pays, and the facilitators, by what each is to be told of: the first of their
+    visits, whether it is the only one, and whether all are to one person."""
+    pays = await who_pays(visit.person_id for visit in visits)
+    helpers = {helper.person_id for helper in await members.facilitators()} if facilitators else set()
+    theirs: dict[str, list[ToPay]] = {}
+    for visit in sorted(visits, key=lambda visit: (visit.starts_at, visit.id)):
+        payers_ = {one.payer_person_id for one in pays.get(visit.person_id, [])}
+        for who in {visit.person_id, visit.worker_id, *payers_, *helpers} - {""}:
+            theirs.setdefault(who, []).append(visit)
+    found: dict[tuple[str, bool, bool], set[str]] = {}
+    for who, their in theirs.items():
+        told = their[0].id, len(their) == 1, len({visit.person_id for visit in their}) == 1
+        found.setdefault(told, set()).add(who)
+    return found
+
+
+async def mark_unpaid(visits: Iterable[ToPay]) -> None:
+    """Write down that these are not paid for yet, and tell those concerned of what they have not been told of."""
+    fresh = [visit for visit in visits if visit.unpaid_at is None]
+    now = clock.now()
+    for start in range(0, len(fresh), 200):
+        ids = [visit.id for visit in fresh[start : start + 200]]
+        await fetch(f"UPDATE visit SET unpaid_at = ? WHERE id IN ({marks(ids)})", now, *ids)
+    await tell_not_paid(fresh)

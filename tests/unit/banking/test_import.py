@@ -1,0 +1,381 @@
+"""A statement in the books, on both engines: every line once, to its payer or to nobody, and all of it or nothing."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from eccoo_node.banking import actions, arriving, checking, importing, kept, leaving, queries, rules
+from eccoo_node.banking.statements.model import Unreadable
+from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.escrow import queries as escrow
+from eccoo_node.escrow import treasury
+from eccoo_node.escrow.verify import verify
+from eccoo_node.kernel.access import Actor, Hat
+from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from tests.support import make
+from tests.support import statements as banks
+from tests.support.banking import open_bank
+from tests.support.node import Node
+from tests.support.statements import line
+
+_MINUTE = timedelta(minutes=1)
+
+
+def banks_ofx(on: str) -> bytes:
+    return banks.ofx([line(on, 10_000, "A", bank_id="one")])
+
+
+async def balances(*codes: str) -> list[int]:
+    found = await escrow.trial_balance()
+    return [found.get(code, 0) for code in codes]
+
+
+async def test_a_statement_goes_to_its_payers_and_the_rest_is_nobodys(node: Node) -> None:
+    bank = await open_bank()
+    reference = await bank.reference()
+    lines = [
+        line("2026-11-02", 10_000, f"ref {reference.lower()}", "MRS A SUNDERLAND"),
+        line("2026-11-02", 10_000, f"ref {reference.lower()}", "MRS A SUNDERLAND"),
+        line("2026-11-03", 4_200, "for wednesday", "B HILL"),
+        line("2026-11-04", -900, "OUT", "SOMEONE"),
+        line("2026-11-05", 0, "INTEREST"),
+    ]
+    done = await bank.imports(lines)
+    assert (done.lines_new, done.fresh) == (5, True)
+    assert await bank.ends() == [
+        (10_000, "top_up", 10_000), (10_000, "top_up", 10_000), (4_200, "received", 4_200), (-900, None, None),
+        (0, "nothing", 0),
+    ]  # fmt: skip
+    assert await balances("1000", "2000", "2090") == [24_200, -20_000, -4_200]
+    days = {str(row[0])[:10] for row in await fetch("SELECT effective_at FROM entry WHERE kind = 'top_up'")}
+    assert days == {"2026-11-02"}
+    # The same file, a longer one that overlaps it, and one that ends within it: each payment stays one.
+    assert (await bank.imports(lines)).lines_new == 0
+    assert (await bank.imports([*lines, line("2026-11-06", 700, reference)])).lines_new == 1
+    assert (await bank.imports(lines[:2])).lines_new == 0
+    assert await balances("1000", "2000", "2090") == [24_900, -20_700, -4_200]
+    found = await kept.waiting_lines(bank.books.treasurer)
+    assert [(one.line.amount_pence, one.left_pence) for one in found] == [(4_200, 4_200), (-900, -900)]
+    assert found[0].line.text == "B HILL for wednesday"
+    await verify()
+
+
+async def test_the_same_draft_is_written_once_and_another_treasurer_at_the_same_time_changes_nothing(
+    node: Node,
+) -> None:
+    bank = await open_bank()
+    lines = [line("2026-11-02", 10_000, "A"), line("2026-11-03", 4_200, "B")]
+    first, second = await bank.reads(lines), await bank.reads(lines)
+    tess = bank.books.treasurer
+    written = await asyncio.gather(
+        *(importing.write_statement(tess, one) for one in (first, second, first)), return_exceptions=True
+    )
+    fresh = [one.lines_new for one in written if isinstance(one, importing.Written) and one.fresh]
+    refused = [one.code for one in written if isinstance(one, Conflict)]
+    assert sorted(fresh) == ([0, 2] if not refused else [2])
+    assert set(refused) <= {"just_written"}
+    assert await balances("1000", "2090") == [14_200, -14_200]
+    with pytest.raises(NotFound):
+        await queries.draft(tess, first)
+
+
+async def test_nothing_of_a_file_is_kept_when_one_line_can_not_be_written(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = await open_bank()
+    draft = await bank.reads([line("2026-11-02", 10_000, "A"), line("2026-11-03", 66_600, "B")])
+    receive = arriving.receive
+
+    async def breaks(act: object, found: object) -> None:
+        if found.amount_pence == 66_600:  # type: ignore[attr-defined]
+            raise Conflict("Not this one.", "not_this")
+        await receive(act, found)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(arriving, "receive", breaks)
+    with pytest.raises(Conflict):
+        await importing.write_statement(bank.books.treasurer, draft)
+    assert await balances("1000", "2090") == [0, 0]
+    assert [await fetch_value(f"SELECT COUNT(*) FROM {of}") for of in ("bank_line", "statement_import")] == [0, 0]
+    monkeypatch.undo()
+    assert (await importing.write_statement(bank.books.treasurer, draft)).lines_new == 2
+
+
+async def test_the_balances_are_compared_with_what_we_have(node: Node) -> None:
+    bank = await open_bank()
+    tess = bank.books.treasurer
+
+    async def gaps(lines: list[object], opening_pence: int) -> list[str]:
+        draft = await queries.draft(tess, await bank.reads(lines, opening_pence=opening_pence))  # type: ignore[arg-type]
+        return (await checking.look(draft.account, draft.statement)).gaps
+
+    assert await gaps([line("2026-11-02", 10_000, "A")], 500) == []
+    await bank.imports([line("2026-11-02", 10_000, "A"), line("2026-11-03", 1, "B")], opening_pence=500)
+    assert await gaps([line("2026-11-03", 1, "B"), line("2026-11-05", 2, "C")], 10_500) == []
+    assert await gaps([line("2026-11-05", 2, "C")], 10_501) == []
+    assert await gaps([line("2026-11-05", 2, "C")], 10_000) == [
+        "Before 5 November 2026 the lines we have lead to £105.01, and this file begins at £100. Something of £5.01 is "
+        "missing between."
+    ]
+
+
+async def test_another_kind_of_file_over_the_same_days_is_refused(node: Node) -> None:
+    bank = await open_bank()
+    await bank.imports([line("2026-11-02", 10_000, "A")])
+    node.clock.move(_MINUTE)
+    changed = await actions.set_account(
+        bank.books.treasurer, "1000", name="Hebden circle", sort_code="089299", account_number="65432101", layout="ofx"
+    )
+    ofx = bank.accounts | {"1000": changed}
+    with pytest.raises(Unreadable, match=r"Days of this file were read before, out of files of Starling \(CSV\)"):
+        await actions.read_statement(bank.books.treasurer, ofx["1000"], "x.ofx", banks_ofx("2026-11-02"))
+    assert await actions.read_statement(bank.books.treasurer, ofx["1000"], "x.ofx", banks_ofx("2026-11-03"))
+    with pytest.raises(NotFound):
+        await bank.reads([line("2026-11-05", 1, "A")])
+
+
+async def test_one_number_of_the_bank_for_two_payments_is_named(node: Node) -> None:
+    bank = await open_bank("ofx")
+    tess, account = bank.books.treasurer, bank.accounts["1000"]
+    await importing.write_statement(tess, await actions.read_statement(tess, account, "x", banks_ofx("2026-11-02")))
+    with pytest.raises(Unreadable, match="The bank gave this payment the number of another one"):
+        await actions.read_statement(tess, account, "x", banks_ofx("2026-11-03"))
+
+
+async def test_money_that_was_written_by_hand_is_not_written_twice_unless_it_is_other_money(node: Node) -> None:
+    bank = await open_bank()
+    reference = await bank.reference()
+    await bank.books.top_up(10_000)
+    day = "2026-11-22"
+    draft = await bank.reads([line(day, 10_000, reference), line(day, 10_000, reference)])
+    one = await queries.draft(bank.books.treasurer, draft)
+    looked = await checking.look(one.account, one.statement)
+    assert [planned.same_entry is not None for planned in looked.planned] == [True, False]
+    await importing.write_statement(bank.books.treasurer, draft)
+    assert await bank.ends() == [(10_000, "by_hand", 10_000), (10_000, "top_up", 10_000)]
+    assert await balances("1000", "2000") == [20_000, -20_000]
+    await bank.books.top_up(300)
+    draft = await bank.reads([line("2026-11-23", 300, reference)])
+    one = await queries.draft(bank.books.treasurer, draft)
+    again = [planned.mark for planned in (await checking.look(one.account, one.statement)).planned]
+    await importing.write_statement(bank.books.treasurer, draft, again=again)
+    assert await balances("1000", "2000") == [20_600, -20_600]
+
+
+async def test_a_treasurer_says_whose_it_is_whole_or_in_parts_and_the_sender_is_remembered(node: Node) -> None:
+    bank = await open_bank()
+    tess, payer = bank.books.treasurer, bank.books.payer
+    other = await make.payer(await make.person("Bill"))
+    await bank.imports([line("2026-11-02", 10_000, "one", "F SUNDERLAND"), line("2026-11-03", 500, "two", "K HALL")])
+    whose = await bank.line(10_000)
+    entry = await arriving.match(tess, whose, payer, 6_000, "m1")
+    assert await arriving.match(tess, whose, payer, 6_000, "m1") == entry
+    assert (await kept.waiting_line(tess, whose)).left_pence == 4_000
+    with pytest.raises(Conflict):
+        await arriving.match(tess, whose, other, 4_001, "m2")
+    await arriving.match(tess, whose, other, 3_000, "m3", remember=True)
+    await arriving.send_back(tess, whose, "back", because="They sent too much.")
+    with pytest.raises(NotFound):
+        await kept.waiting_line(tess, whose)
+    with pytest.raises(Conflict, match="Somebody has already said"):
+        await arriving.explain(tess, whose, "gift")
+    assert await balances("2000", "2090", "2500") == [-9_000, -500, -1_000]
+    # From now on this sender's is Bill's, but a reference says otherwise, and so does money of two payers.
+    reference = await bank.reference()
+    await bank.imports([line("2026-11-04", 70, "x", "F Sunderland"), line("2026-11-04", 80, reference, "F SUNDERLAND")])
+    assert await escrow.credit_pence(other) == 3_070
+    assert await escrow.credit_pence(payer) == 6_080
+    await bank.imports([line("2026-11-05", 90, "x", "K HALL")])
+    await arriving.match(tess, await bank.line(500), payer, 500, "m4", remember=True)
+    await arriving.match(tess, await bank.line(90), other, 90, "m5", remember=True)
+    await bank.imports([line("2026-11-06", 91, "x", "K HALL")])
+    assert (await bank.ends())[-1] == (91, "received", 91)
+    assert await kept.payers_of_sender((await kept.waiting_lines(tess))[-1].line.sender_mark) == [other, payer]
+    await verify()
+
+
+@pytest.mark.parametrize("code", ["1000", "1010", "1020"])
+async def test_what_no_payer_sent_for_visits_is_written_as_what_it_was(node: Node, code: str) -> None:
+    bank = await open_bank()
+    tess, payer = bank.books.treasurer, bank.books.payer
+    await bank.books.top_up(100)
+    await treasury.bounce(tess, payer, 1_100, "bounced")
+    first = await balances("1000", "1010", "1020")
+    sums = {"owing": 1_000, "gift": 2_000, "interest": 30, "own": 400, "by_hand": 55, "other": 66}
+    await bank.imports([line("2026-11-02", pence, what) for what, pence in sums.items()], code=code)
+    for what, pence in sums.items():
+        whose = await bank.line(pence)
+        if what == "other" and code == "1000":
+            with pytest.raises(Invalid):
+                await arriving.explain(tess, whose, what)
+            await arriving.match(tess, whose, payer, pence, "m")
+            continue
+        purpose = "hoists" if what == "gift" and code == "1020" else ""
+        for _ in range(2):
+            await arriving.explain(tess, whose, what, payer_id=payer if what == "owing" else "", purpose=purpose)
+        with pytest.raises(Conflict):
+            await arriving.explain(tess, whose, "own" if what != "own" else "by_hand")
+    assert await kept.waiting_lines(tess) == []
+    assert await balances("1100", "2090") == [0, 0]
+    moved = [now - then for now, then in zip(await balances("1000", "1010", "1020"), first, strict=True)]
+    assert moved == {"1000": [66, 3_030, 0], "1010": [0, 3_030, 0], "1020": [0, 1_030, 2_000]}[code]
+    await verify()
+
+
+async def test_what_left_the_bank_is_a_refund_a_sweep_a_bounce_or_waits(node: Node) -> None:
+    bank = await open_bank()
+    tess, payer, reference = bank.books.treasurer, bank.books.payer, await bank.reference()
+    await bank.imports(
+        [line("2026-11-02", 10_000, reference, "F SUNDERLAND"), line("2026-11-02", 5_000, "?", "K HALL")]
+    )
+    await treasury.refund(tess, payer, 4_000, "r")
+    await arriving.send_back(tess, await bank.line(5_000), "b", because="Not for us.")
+    out = [
+        line("2026-11-03", -4_000, f"refund {reference}"), line("2026-11-03", -5_000, "back", "K HALL"),
+        line("2026-11-04", -10_000, "UNPAID", "F SUNDERLAND"), line("2026-11-05", -700, "to 65432102"),
+    ]  # fmt: skip
+    await bank.imports(out)
+    # Only what names its payer and is theirs to the penny is known by itself.
+    assert await balances("2500") == [-5_000]
+    waiting = {one.line.amount_pence: one.line for one in await kept.waiting_lines(tess)}
+    assert list(waiting) == [-5_000, -10_000, -700]
+    expected, called = await leaving.waiting(), await queries.called()
+
+    async def offered(pence: int, own_named: bool = False) -> list[tuple[str, str]]:
+        found = waiting[pence]
+        once = await leaving.once_sent(found, "")
+        return [(one.what, one.of) for one in leaving.options(found, expected, once, called, own_named)]
+
+    receipt = f"bank:{await bank.line(5_000)}"
+    assert (await offered(-5_000))[0] == ("refund_left", receipt)
+    assert (await offered(-10_000))[0] == ("bounced", payer)
+    assert [what for what, _ in await offered(-700, True)][:2] == ["swept", "own"]
+    await leaving.explain(tess, waiting[-5_000].id, "refund_left", receipt)
+    await leaving.explain(tess, waiting[-5_000].id, "refund_left", receipt)
+    await leaving.explain(tess, waiting[-10_000].id, "bounced", payer)
+    with pytest.raises(Conflict, match="not that much in the bank"):
+        await leaving.explain(tess, waiting[-700].id, "swept")
+    assert await bank.ends() == [
+        (10_000, "top_up", 10_000), (5_000, "received", 5_000), (5_000, "sent_back", 5_000), (-4_000, "refund_left", 4_000),
+        (-5_000, "refund_left", 5_000), (-10_000, "bounced", 10_000), (-700, None, None),
+    ]  # fmt: skip
+    await leaving.explain(tess, waiting[-700].id, "own")
+    with pytest.raises(Conflict):
+        await leaving.explain(tess, waiting[-700].id, "by_hand")
+    # What was theirs is gone, and the rest they owe: the circle's own money stands in.
+    assert await balances("1000", "1010", "1100", "2000", "2500") == [0, -4_000, 4_000, 0, 0]
+    with pytest.raises(Invalid):
+        await leaving.explain(tess, await bank.line(10_000), "swept")
+    with pytest.raises(Invalid):
+        await arriving.explain(tess, waiting[-700].id, "gift")
+    await verify()
+
+
+async def test_our_accounts_are_kept_with_who_wrote_them_and_never_two_in_one(node: Node) -> None:
+    bank = await open_bank()
+    tess = bank.books.treasurer
+    node.clock.move(_MINUTE)
+    admin = Actor(person_id=bank.books.person, hats=(Hat("admin", await make.circle(), "circle"),))
+    facts = {"name": "Hebden circle", "sort_code": "08-92-99", "layout": "lloyds"}
+    await actions.set_account(admin, "1000", account_number="11112222", **facts)
+    now = (await queries.accounts())["1000"]
+    assert (now.account_number, now.layout, now.recorded_by) == ("11112222", "lloyds", admin.person_id)
+    assert await fetch_value("SELECT COUNT(*) FROM bank_account") == 4
+    node.clock.move(_MINUTE)
+    for wrong, code in (
+        ({"account_number": "65432102"}, "same_account"), ({"account_number": "1"}, "bad_account_number"),
+        ({"sort_code": "1"}, "bad_sort_code"), ({"layout": "nowhere"}, "no_layout"), ({"name": " "}, "empty"),
+    ):  # fmt: skip
+        with pytest.raises(Invalid) as caught:
+            await actions.set_account(tess, "1000", **{**facts, "account_number": "33334444", **wrong})
+        assert caught.value.code == code
+    worker = Actor(person_id=bank.books.worker, hats=(Hat("worker", await make.circle(), "circle"),))
+    for who in (worker, Actor(person_id=bank.books.person), admin):
+        with pytest.raises(Forbidden):
+            await actions.read_statement(who, now.id, "x", b"x")
+        with pytest.raises(Forbidden):
+            await kept.waiting_lines(who)
+    with pytest.raises(Forbidden):
+        await actions.set_account(worker, "1000", account_number="11112222", **facts)
+    # No number of an account, and no word of a bank, is in an event or an audit row.
+    said = str([tuple(row) for row in await fetch("SELECT * FROM audit")]) + str(
+        [tuple(row) for row in await fetch("SELECT * FROM event")]
+    )
+    assert "11112222" not in said
+    assert "65432101" not in said
+
+
+async def test_who_may_read_how_to_pay(node: Node) -> None:
+    bank = await open_bank()
+    reference = await bank.reference()
+    ada, circle = bank.books.person, await make.circle()
+    fern, paul = await make.person("Fern"), await make.person("Paul")
+    theirs = await make.payer(await make.person("Bill"), paul)
+    assert await actions.references({}) is None
+    mine = await queries.how_to_pay(Actor(person_id=ada))
+    assert [(one.reference, one.payer_called) for one in mine] == [(reference, "Ada")]
+    may = frozenset({"money"})
+    assert await queries.how_to_pay(Actor(person_id=fern, acting_for=ada, scopes=may)) == mine
+    assert await queries.how_to_pay(Actor(person_id=fern, acting_for=ada, scopes=frozenset({"ask_for_cover"}))) == []
+    assert [one.person_called for one in await queries.how_to_pay(Actor(person_id=paul))] == ["Bill"]
+    fay = Actor(person_id=fern, hats=(Hat("facilitator", circle, "circle"),))
+    assert len(await queries.everyone_who_pays(fay)) == 2
+    assert (await queries.how_this_one_pays(fay, theirs)).payer_called == "Paul"
+    for stranger in (Actor(person_id=ada), Actor(person_id=bank.books.worker)):
+        with pytest.raises(NotFound):
+            await queries.how_this_one_pays(stranger, theirs)
+        with pytest.raises(Forbidden):
+            await queries.everyone_who_pays(stranger)
+    again = await bank.reference()
+    assert again == reference
+    with pytest.raises(Forbidden):
+        await actions.give_references(bank.books.treasurer, [theirs])
+
+
+async def test_what_is_read_of_a_file_is_the_same_number_of_queries_for_any(node: Node) -> None:
+    bank = await open_bank()
+    tess, asked = bank.books.treasurer, []
+    for many in (1, 50):
+        draft = await bank.reads([line("2026-11-02", 100 + at, "x", f"SENDER {at}") for at in range(many)])
+        with counting_queries() as counted:
+            one = await queries.draft(tess, draft)
+            await checking.look(one.account, one.statement)
+        await importing.write_statement(tess, draft)
+        with counting_queries() as listed:
+            await kept.waiting_lines(tess)
+            await kept.imports(tess)
+        asked.append((len(counted), len(listed)))
+    assert asked[0] == asked[1]
+
+
+async def test_drafts_go_after_a_day_and_a_described_bank_is_read(node: Node) -> None:
+    bank = await open_bank()
+    tess = bank.books.treasurer
+    await bank.reads([line("2026-11-02", 100, "x")])
+    node.clock.move(actions.DRAFTS_LAST * 2)
+    await node.settle()
+    assert await fetch_value("SELECT COUNT(*) FROM statement_draft") == 0
+    described = checking.Profile(
+        name="own", title="Our bank", day="When", paid_in="In", paid_out="Out", texts=("What",), skip=1
+    )
+    layout = await actions.describe_bank(tess, described)
+    assert (await queries.layouts())[layout] == "Our bank"
+    account = await actions.set_account(
+        tess, "1000", name="Hebden circle", sort_code="089299", account_number="65432101", layout=layout
+    )
+    data = b"Our bank\nWhen,What,In,Out\n02/11/2026,B HILL,12.50,\n"
+    await importing.write_statement(tess, await actions.read_statement(tess, account, "x.csv", data))
+    assert await balances("1000", "2090") == [1_250, -1_250]
+    for wrong in (
+        {"title": ""},
+        {"day": ""},
+        {"texts": ()},
+        {"amount": "Sum"},
+        {"paid_in": ""},
+        {"skip": 99},
+        {"paid_in": "Out"},
+    ):
+        with pytest.raises(Invalid):
+            checking.check_profile(checking.msgspec.structs.replace(described, **wrong))
+    assert rules.keeps_bank(tess)

@@ -1,0 +1,76 @@
+"""A payer's reference: short, of no name, read through a slip of the eye, and never somebody else's."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eccoo_node.banking import rules
+from eccoo_node.kernel.errors import Invalid
+
+SIGNS = "23456789BCDFGHJKLMNPQRSTVWXYZ"
+
+
+def planted(reference: str, index: int) -> str:
+    return [
+        f"FASTER PAYMENT REF {reference} MRS SUNDERLAND", reference.lower(), reference.replace("-", ""),
+        reference.replace("-", " "), f"REF{reference}X", " ".join(reference), f"ada/{reference.replace('-', '–')}.",
+    ][index]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 6))
+def test_a_reference_is_read_wherever_it_stands_in_what_the_bank_says(index: int) -> None:
+    reference = rules.new_reference()
+    assert len(reference) <= rules.LONGEST_REFERENCE
+    assert set(reference) <= {*SIGNS, "-"}
+    assert reference in rules.references_in(planted(reference, index))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 7), st.sampled_from(SIGNS))
+def test_one_wrong_sign_leads_to_nobody(at: int, sign: str) -> None:
+    reference = rules.new_reference()
+    plain = reference.replace("-", "")
+    wrong = plain[:at] + sign + plain[at + 1 :]
+    found = rules.references_in(wrong)
+    assert found == ([reference] if wrong == plain else [])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 6))
+def test_two_signs_that_changed_places_lead_to_nobody(at: int) -> None:
+    plain = rules.new_reference().replace("-", "")
+    swapped = plain[:at] + plain[at + 1] + plain[at] + plain[at + 2 :]
+    assert rules.references_in(swapped) == [] or swapped == plain
+
+
+def test_a_circle_or_a_stroke_is_read_as_the_sign_it_looks_like() -> None:
+    for _ in range(200):
+        reference = rules.new_reference()
+        for slip, meant in (("O", "D"), ("0", "Q"), ("0", "D"), ("1", "L"), ("i", "L")):
+            if meant in reference and reference.count(meant) <= 3:
+                assert reference in rules.references_in(reference.replace(meant, slip))
+
+
+def test_no_slip_makes_a_wrong_check_sign_right() -> None:
+    for _ in range(100):
+        reference = rules.new_reference()
+        wrong = [reference[:-1] + sign for sign in SIGNS if sign != reference[-1]]
+        assert [one for one in wrong if reference in rules.references_in(one)] == []
+
+
+@given(st.text(max_size=200))
+def test_whatever_the_bank_says_what_is_found_checks(text: str) -> None:
+    for found in rules.references_in(text):
+        assert rules.read_code(found) == found
+
+
+@pytest.mark.parametrize("typed", ["08-92-99", "089299", "08 92 99", " 08.92.99"])
+def test_an_account_is_written_as_people_write_it(typed: str) -> None:
+    assert rules.say_sort_code(rules.sort_code(typed)) == "08-92-99"
+    assert rules.account_number("6543 2101") == "65432101"
+    for wrong in ("08-92-9", "0892999", "", "O8-92-99", "٠٨-٩٢-٩٩"):
+        with pytest.raises(Invalid):
+            rules.sort_code(wrong)
+    with pytest.raises(Invalid):
+        rules.account_number("654321")

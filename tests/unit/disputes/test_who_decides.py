@@ -1,0 +1,164 @@
+"""Who of the circle helps and decides: nobody who has a part in it. And what the safeguarding lead can make wait."""
+
+from datetime import date, timedelta
+
+from eccoo_node.db.rows import fetch
+from eccoo_node.disputes import actions, pausing, queries
+from eccoo_node.disputes import resolving as helping
+from eccoo_node.escrow.pausing import paused_pence
+from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
+from eccoo_node.rota import actions as rota
+from eccoo_node.rota.rules import local
+from tests.support import make
+from tests.support.node import MONDAY, Node
+from tests.support.questions import THURSDAY, Cast, cast
+from tests.unit.disputes.test_questions import refused
+
+
+async def may_decide(them: Cast, called: str, one: str) -> str:
+    """What happens when they try to decide all for the worker, without having heard both."""
+    try:
+        await helping.resolve(await them.be(called), question_id=one, sum_pence=1, words="So")
+    except (Conflict, Forbidden) as found:
+        return found.code
+    return "done"
+
+
+async def test_the_treasurer_decides_once_both_have_been_heard_and_the_split_goes_at_the_agreed_rate(
+    node: Node,
+) -> None:
+    them = await cast(node)
+    one = (await them.asked()).id
+    tess, fay = await them.be("Tess"), await them.be("Fay")
+    assert await may_decide(them, "Tess", one) == "not_heard"
+    assert [await may_decide(them, who, one) for who in ("Fay", "Con", "Wren", "Ada", "Mia")] == ["forbidden"] * 5
+    await helping.note(fay, question_id=one, words="Wren was in tears.")
+    await helping.have_heard_both(fay, question_id=one)
+    await helping.have_heard_both(fay, question_id=one)
+    assert await them.told("Tess") == ["money_to_decide"]
+    assert await refused(helping.resolve(tess, question_id=one, sum_pence=1001, words="So"), Invalid) == "bad_amount"
+    assert await refused(helping.resolve(tess, question_id=one, sum_pence=400, words=" "), Invalid) == "no_reason"
+    await helping.resolve(tess, question_id=one, sum_pence=400, words="The bus was late, which is nobody’s doing.")
+    assert await them.sums() == {"1000": 10_000, "2000": -7240, "2200": -2040, "2210": -360, "4000": -360}
+    steps = await queries.steps(one)
+    assert [(step.role, step.kind, step.sum_pence) for step in steps][-3:] == [
+        ("facilitator", "heard", 0), ("treasurer", "resolved", 400), ("node", "moved_apart", 400),
+    ]  # fmt: skip
+    assert "tears" not in "".join(step.words for step in steps)
+    found = await queries.question(one)
+    about = await queries.thing(found)
+    assert [len(await queries.notes(await them.be(who), found, about)) for who in ("Fay", "Wren", "Ada")] == [1, 0, 0]
+
+
+async def test_nobody_decides_or_proposes_for_the_circle_what_they_have_a_part_in(node: Node) -> None:
+    """The treasurer pays; then is in the team; then speaks for one of the two; then says so. The convenor decides."""
+    them = await cast(node, pays="Tess")
+    one = (await them.asked()).id
+    assert [await may_decide(them, who, one) for who in ("Tess", "Con")] == ["forbidden", "not_heard"]
+    con = await them.be("Con")
+    assert [found.id for found in await queries.open_questions(await them.be("Fay"))] == [one]
+    assert await queries.open_questions(await them.be("Tess")) == []
+    await make.speaks(them.ids["Fay"], them.ids["Wren"], "say_visit_went")
+    fay = await them.be("Fay")
+    for asking in (
+        helping.have_heard_both(fay, question_id=one),
+        helping.note(fay, question_id=one, words="x"),
+        actions.propose(fay, question_id=one, sum_pence=1),
+    ):
+        assert await refused(asking, Forbidden) == "forbidden"
+    await helping.step_aside(con, question_id=one, words="Wren is my niece.")
+    await helping.step_aside(con, question_id=one, words="Wren is my niece.")
+    assert await may_decide(them, "Con", one) == "forbidden"
+    about = await queries.thing(await queries.question(one))
+    assert queries.deciding(await queries.keepers(), about.parties) == ([], True)
+    assert "niece" not in "".join(step.words for step in await queries.steps(one))
+    await make.hat(them.ids["Mia"], await make.circle(), "treasurer")
+    assert await may_decide(them, "Mia", one) == "not_heard"
+    await make.hat(them.ids["Mia"], (await queries.question(one)).team_id, "volunteer")
+    assert await may_decide(them, "Mia", one) == "forbidden"
+
+
+async def test_a_facilitator_who_only_wrote_it_down_has_not_asked_it(node: Node) -> None:
+    them = await cast(node)
+    visit = await them.went()
+    phone = await them.be("Fay", via="phone", acting_for=them.ids["Ada"], known_by="rang_back")
+    await rota.answer_visit(phone, visit_id=visit, answer="partly", minutes=60)
+    one = await them.question(visit)
+    assert (one.raised_by, one.typed_by, one.via) == (them.ids["Ada"], them.ids["Fay"], "phone")
+    await helping.have_heard_both(await them.be("Fay"), question_id=one.id)
+    assert ("facilitator", "heard") in await them.kinds(one)
+
+
+def day_after(days: int) -> date:
+    return (MONDAY + timedelta(days=days)).date()
+
+
+async def test_a_named_sum_waits_until_its_day_and_ends_by_itself(node: Node) -> None:
+    them = await cast(node)
+    visit = await them.went()
+    line, lea = f"visit:{visit}", await them.be("Lea")
+    assert await paused_pence(them.ids["Wren"]) == 0
+    given = {"line": line, "amount_pence": 1000, "until": day_after(9), "spoke_up": False}
+    for who in ("Tess", "Fay", "Con", "Wren", "Ada"):
+        assert await refused(pausing.pause(await them.be(who), **given), Forbidden) == "forbidden"
+    for wrong, code in (
+        ({"amount_pence": 2911}, "bad_amount"), ({"amount_pence": 0}, "bad_amount"), ({"until": day_after(40)}, "bad_day"),
+        ({"until": day_after(2)}, "bad_day"), ({"spoke_up": True}, "no_yes"), ({"spoke_up": True, "worker_yes": " "}, "no_yes"),
+    ):  # fmt: skip
+        assert await refused(pausing.pause(lea, **given | wrong), Invalid) == code
+    one = await pausing.pause(lea, **given)
+    assert await refused(pausing.pause(lea, **given)) == "paused"
+    # Nothing of it is ready yet; once the visit is confirmed, so much of it is left out of a payout.
+    assert await paused_pence(them.ids["Wren"]) == 0
+    before = await them.sums()
+    await rota.answer_visit(await them.be("Ada"), visit_id=visit, answer="yes")
+    assert (await paused_pence(them.ids["Wren"]), (await them.sums())["2200"]) == (1000, -2550)
+    assert before["1000"] == (await them.sums())["1000"]
+    assert [await them.told(who) for who in ("Ada", "Wren")] == [
+        ["how_did_it_go", "money_waits"], ["money_waits", "released"],
+    ]  # fmt: skip
+    node.clock.set(local(day_after(7), THURSDAY.time().replace(hour=18), THURSDAY.tzinfo))  # type: ignore[arg-type]
+    await node.settle()
+    assert await them.told("Lea") == ["pause_ends"]
+    await pausing.renew(lea, pause_id=one, until=day_after(12))
+    node.clock.set(MONDAY + timedelta(days=10))
+    await node.settle()
+    assert await paused_pence(them.ids["Wren"]) == 1000
+    node.clock.set(MONDAY + timedelta(days=13))
+    assert await paused_pence(them.ids["Wren"]) == 0
+    await node.settle()
+    assert (await them.told("Wren"))[-1] == "money_goes_on"
+    assert await refused(pausing.renew(lea, pause_id=one, until=day_after(20))) == "over"
+
+
+async def test_whoever_told_us_is_paid_unless_they_say_yes_to_waiting(node: Node) -> None:
+    them = await cast(node)
+    visit, lea = await them.went(), await them.be("Lea")
+    given = {"line": f"visit:{visit}", "amount_pence": 500, "until": day_after(9), "spoke_up": True}
+    one = await pausing.pause(lea, **given, worker_yes="On the telephone, on Thursday: better so.")
+    await pausing.end(lea, pause_id=one)
+    await pausing.end(lea, pause_id=one)
+    assert (await fetch("SELECT worker_yes, ended_by FROM pause"))[0][0] == "On the telephone, on Thursday: better so."
+    assert await them.told("Wren") == ["money_waits", "money_goes_on"]
+
+
+async def test_what_the_lead_looked_at_names_nobody_in_the_record_of_who_looked(node: Node) -> None:
+    them = await cast(node)
+    visit = await them.went()
+    lea = await them.be("Lea")
+    assert [(one.reference, one.amount_pence) for one in await pausing.look(lea, name="wren")] == [
+        (f"visit:{visit}", 2910)
+    ]
+    assert await pausing.look(lea, name=" ") == []
+    one = await pausing.pause(lea, line=f"visit:{visit}", amount_pence=1, until=day_after(9), spoke_up=False)
+    await pausing.end(lea, pause_id=one)
+    rows = await fetch("SELECT action, person_id FROM audit WHERE action LIKE 'safeguarding.%' ORDER BY id")
+    assert [tuple(row) for row in rows] == [(f"safeguarding.{act}", "") for act in ("look", "look", "pause", "end")]
+    assert await refused(pausing.look(await them.be("Fay"), name="Wren"), Forbidden) == "forbidden"
+    # A lead who is the person, the worker or whoever pays has a part in it.
+    await make.hat(them.ids["Ada"], await make.circle(), "safeguarding")
+    assert await pausing.look(await them.be("Ada"), name="Wren") == []
+    asking = pausing.pause(
+        await them.be("Ada"), line=f"visit:{visit}", amount_pence=1, until=day_after(9), spoke_up=False
+    )
+    assert await refused(asking, Forbidden) == "forbidden"

@@ -1,0 +1,99 @@
+"""A payer's week: all of it, to the penny, once."""
+
+from datetime import date
+
+import msgspec
+import pytest
+
+from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow import corrections, treasury
+from eccoo_node.kernel.access import NODE
+from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.papers import actions, queries
+from eccoo_node.papers.sheet import Row
+from tests.unit.papers.conftest import Circle
+
+WEEK = date(2026, 11, 23)
+
+
+async def test_a_week_is_told_visit_by_visit_and_adds_up(circle: Circle) -> None:
+    keeper, payer = circle.books.treasurer, circle.books.payer
+    await circle.books.top_up(50_000)
+    whole, short, wrong, off, _coming = [
+        await circle.visit(day, travel_pence=360 * (day == 0)) for day in (0, 1, 2, 3, 9)
+    ]
+    circle.on(3)
+    await circle.went(whole)
+    await circle.said(short, 90)
+    await circle.went(short, part_pence=4500)
+    await corrections.dispute(NODE, wrong, "wrong", fee_pence=2000)
+    await escrow.return_line(NODE, off, "off")
+    await treasury.refund(keeper, payer, 1000, "refund")
+    with pytest.raises(Invalid, match=r"not over yet\. It can be made from 30 November 2026 on"):
+        await actions.make_statement(keeper, payer, WEEK)
+    circle.on(7)
+    await circle.books.top_up(777)
+    paper = await queries.paper(await actions.make_statement(keeper, payer, WEEK))
+    assert (paper.called, paper.title) == ("S-1", "Statement, 23 to 29 November 2026")
+    sheet = paper.sheet
+    assert sheet.lead == [
+        "At the end of the week £244.53 was here for you and not set aside for anything, and £86.00 was set aside for visits."
+    ]
+    account, back, visits, lying = sheet.blocks
+    tuesday = "Tuesday 24 November, 9am to 11am: Wren"
+    assert account.rows[:3] == [
+        Row("At the start, Monday 23 November", "£0.00"),
+        Row("Mon 23 Nov: You paid in", "£500.00"),
+        Row("Mon 23 Nov: Set aside for five visits", "−£326.10"),
+    ]
+    assert Row(f"Thu 26 Nov: Came back from {tuesday}", "£16.13") in account.rows
+    assert account.total == Row("At the end, Sunday 29 November", "£244.53")
+    assert back.total == Row("At the end, Sunday 29 November", "£10.00")
+    assert visits.rows[:2] == [
+        Row(
+            "Monday 23 November, 9am to 11am: Wren",
+            "£68.10",
+            "120 minutes at £30 an hour: £60.00. Wren has £51.00 of it, the circle has £9.00 (15%). "
+            "You add £4.50 (7.5%) for the circle. Travel and expenses: £3.60.",
+        ),
+        Row(
+            tuesday,
+            "£48.37",
+            "90 minutes at £30 an hour: £45.00. Wren has £38.25 of it, the circle has £6.75 (15%). "
+            "You add £3.37 (7.5%) for the circle. £16.13 came back to you.",
+        ),
+    ]
+    assert visits.rows[2].note.endswith("£21.50 is in question and waits.")
+    assert visits.rows[3] == Row("Thursday 26 November, 9am to 11am: Wren", "£0.00", "£64.50 came back to you.")
+    assert lying.rows == [
+        Row(
+            "Wednesday 25 November, 9am to 11am: Wren",
+            "£21.50",
+            "In question: it waits until it is clear what happened.",
+        ),
+        Row("Wednesday 2 December, 9am to 11am: Wren", "£64.50"),
+    ]
+
+
+async def test_a_correction_names_the_old_and_both_stay_readable(circle: Circle) -> None:
+    keeper, payer = circle.books.treasurer, circle.books.payer
+    await circle.books.top_up(5000)
+    circle.on(7)
+    first = await actions.make_statement(keeper, payer, WEEK)
+    assert await actions.make_statement(keeper, payer, date(2026, 11, 29)) == first
+    with pytest.raises(Conflict, match="Nothing moved and nothing stood there"):
+        await actions.make_statement(keeper, payer, date(2026, 11, 16))
+    with pytest.raises(Invalid, match="Say what was wrong"):
+        await actions.correct(keeper, first, because=" ")
+    second = await actions.correct(keeper, first, because="Your name was wrong.")
+    old, new = await queries.paper(first), await queries.paper(second)
+    assert (old.called, old.replaced_called, new.called, new.replaces) == ("S-1", "S-2", "S-2", first)
+    assert new.sheet.lead[0] == "This paper is in place of S-1. Your name was wrong."
+    with pytest.raises(Conflict, match="S-2 is in its place"):
+        await actions.correct(keeper, first, because="Again")
+    assert await queries.missing(keeper) == []
+    assert [line.called for line in await queries.found(keeper, "ada")] == ["S-2", "S-1"]
+    assert [line.called for line in await queries.found(keeper, "s-1")] == ["S-1"]
+    assert msgspec.json.encode((await queries.figures(first))["accounts"]) == msgspec.json.encode(
+        (await queries.figures(second))["accounts"]
+    )

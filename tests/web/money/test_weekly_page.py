@@ -1,0 +1,74 @@
+"""What is paid ahead and what is not paid for yet, as each of those concerned reads it."""
+
+from datetime import timedelta
+
+from eccoo_node.agreements.actions import agree_terms
+from eccoo_node.db import jobs
+from eccoo_node.members import queries as members
+from eccoo_node.rota import actions as rota
+from eccoo_node.rota.weekly import pay_due_weeks
+from tests.support import make
+from tests.support.node import MONDAY, Node
+from tests.web.money.conftest import Circle, SignIn
+from tests.web.money.test_money_pages import text
+
+
+async def planned(circle: Circle, days: int) -> str:
+    books, starts = circle.books, MONDAY + timedelta(days=days, hours=1)
+    return await rota.plan_visit(
+        await members.actor_for(books.person), person_id=books.person, worker_id=books.worker, starts_at=starts,
+        ends_at=starts + timedelta(hours=1), what="Breakfast",
+    )  # fmt: skip
+
+
+async def test_a_visit_the_week_and_home_say_plainly_what_is_paid_for(
+    circle: Circle, browser_of: SignIn, node: Node
+) -> None:
+    books = circle.books
+    fay, hub = await make.person("Fay", phone="01422 960333"), await make.circle()
+    await make.hat(fay, hub, "facilitator")
+    await make.hat(books.worker, circle.team, "worker")
+    for side in (books.person, books.worker):
+        await agree_terms(
+            await members.actor_for(side), person_id=books.person, worker_id=books.worker, rate_pence=2000
+        )
+    await books.top_up(4000)
+    this, *later = [await planned(circle, days) for days in (3, 8, 9, 10)]
+    ada, wren = await browser_of(books.person), await browser_of(books.worker)
+    tess, helper = await browser_of(books.treasurer.person_id), await browser_of(fay)
+    assert "£20 is set aside for Thursday." in text(await ada.get(f"/visits/{this}"))
+    ahead = "Nothing is set aside for it yet. It is paid ahead on Thursday 26 November."
+    for reader in (ada, wren):
+        assert ahead in text(await reader.get(f"/visits/{later[0]}"))
+        assert "paid ahead Thursday 26 November" in text(await reader.get("/week?from=2026-11-30"))
+    assert "is coming set aside" in text(await ada.get("/week"))
+    assert "What was set aside stands here. The next time is on Thursday at 9am." in text(
+        await tess.get("/money/weekly")
+    )
+    node.clock.set(MONDAY + timedelta(days=3, hours=1))
+    await pay_due_weeks()
+    page = text(await tess.get("/money/weekly"))
+    assert (
+        "On Thursday 26 November at 9am £20 was set aside for one visit of the week 30 November to 6 December." in page
+    )
+    assert "Two were not paid for then. The next time is on Thursday 3 December at 9am." in page
+    assert "£40 more is needed, for two visits. These visits take place all the same." in page
+    assert "Ada: two visits, the first on Wednesday at 9am. £40 more is needed. Please ring Ada." in page
+    home = text(await ada.get("/home"))
+    assert "Two visits are not paid for yet Please pay in £40 more, by Wednesday 2 December. Nothing else" in home
+    assert "See how to pay in" in home
+    assert "Not paid for yet Ada: two visits, the first on Wednesday at 9am." in text(await helper.get("/home"))
+    assert "Some visits to Ada are not paid for yet, the first of them on Wednesday at 9am." in text(
+        await wren.get("/home")
+    )
+    not_yet = "This visit is not paid for yet. Whoever pays has been told."
+    assert f"{not_yet} You choose whether you come." in text(await wren.get(f"/visits/{later[1]}"))
+    assert f"{not_yet} Wren knows. It is not called off." in text(await ada.get(f"/visits/{later[1]}"))
+    assert "is coming not paid for yet" in text(await ada.get("/week?from=2026-11-30"))
+    for reader in (ada, wren):
+        assert (await reader.get("/money/weekly")).status_code == 403
+    await books.top_up(4000, "in time")
+    await jobs.drain()
+    assert "Not paid for yet" not in text(await helper.get("/home"))
+    assert "not paid for yet" not in text(await ada.get("/home"))
+    assert "Everything that is planned up to then is paid for." in text(await tess.get("/money/weekly"))
