@@ -30,8 +30,8 @@ from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
 from eccoo_node.rota import queries as rota
-from eccoo_node.rota.actions import check_said, refuse_begun
-from eccoo_node.rota.rules import ASKED_AGAIN
+from eccoo_node.rota.actions import refuse_begun
+from eccoo_node.rota.rules import ASKED_AGAIN, check_said
 from eccoo_node.rota.telling import tell
 
 HIGHEST_RATE_PENCE = 20_000

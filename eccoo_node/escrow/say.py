@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from eccoo_node.escrow.queries import Decided, OwedEntry
+from eccoo_node.escrow.queries import OwedEntry
+from eccoo_node.escrow.schedules import Decided
 from eccoo_node.escrow.statements import BetweenCircles, PayerLine, PayerStatement, Row, WorkerStatement
 from eccoo_node.escrow.telling import Told
 from eccoo_node.kernel import clock

@@ -58,7 +58,7 @@ async def verify() -> dict[str, int]:
 
 async def check_inside() -> dict[str, int]:
     """As `verify`, of what the open transaction sees."""
-    return await _Books().check()
+    return await Books().check()
 
 
 def told_columns() -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class _Page(msgspec.Struct):
     amounts: list[int]
 
 
-class _Books:
+class Books:
     """One walk through the books."""
 
     def __init__(self) -> None:
@@ -94,9 +94,9 @@ class _Books:
 
     async def check(self) -> dict[str, int]:
         await self.lines.read()
-        await self._read_accounts()
+        await self.read_accounts()
         async for after, upto in bulk.stretches("entry", PAGE):
-            await self._add(await self._page(after, upto))
+            await self._add(await self.page(after, upto))
         await self._check_keys()
         total = int(await fetch_value("SELECT COUNT(*) FROM posting") or 0)
         if total != self.postings:
@@ -117,7 +117,7 @@ class _Books:
             "unchained": self.entries - chained,
         }
 
-    async def _read_accounts(self) -> None:
+    async def read_accounts(self) -> None:
         wanted = ("id", "code", "holder", "awaiting", "guard", "balance_pence", ("code", "holder", "awaiting"))
         async for after, upto in bulk.stretches("account", 2 * PAGE):
             for id_, code, holder, awaiting, guard, balance, told in zip(
@@ -129,7 +129,7 @@ class _Books:
                 self.names[id_], self.codes[id_], self.told[id_] = (code, holder, awaiting), code, f"[{told},"
                 self.stored[id_] = (guard, balance)
 
-    async def _page(self, after: int, upto: int) -> _Page:
+    async def page(self, after: int, upto: int) -> _Page:
         """These entries, without what belongs to no entry or account."""
         try:
             found = await bulk.columns(("id", "digest", told_columns()), _ENTRIES, after, upto)
@@ -150,7 +150,7 @@ class _Books:
     async def _add(self, page: _Page) -> None:
         """Add a page to the balances, the lines and the chain. Raises Broken for the first entry that does not hold."""
         with bulk.no_sweeping():
-            holds = self._holds(page)
+            holds = self.holds(page)
         if not holds:
             for id_ in page.ids:
                 await self._name(id_)
@@ -162,7 +162,7 @@ class _Books:
                 await self._mirrors(id_, int(content[content.rindex(",") + 1 : -1]))
         await self.chain.follow(page.ids, page.digests)
 
-    def _holds(self, page: _Page) -> bool:
+    def holds(self, page: _Page) -> bool:
         """Whether every entry of the page balances and is as its digest says; each is added to where it belongs."""
         if not set(map(type, page.amounts)) <= {int} or 0 in page.amounts:
             return False

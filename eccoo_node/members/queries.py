@@ -5,7 +5,6 @@ decision. Nothing here gives back the number of a check.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -389,14 +388,3 @@ async def may_show_face(viewer: Actor, person_id: str) -> bool:
         person_id, now, now, person_id, viewer.person_id, viewer.acting_for, now, now, now, now,
         viewer.person_id, person_id, person_id, viewer.person_id,
     ) is not None  # fmt: skip
-
-
-async def open_offers(person_id: str) -> list[tuple[str, str, str, datetime]]:
-    """Roles that wait for this person's yes: offer, role, whose team or which circle, when."""
-    rows = await fetch(
-        "SELECT o.id, o.role, COALESCE(p.called, c.name), o.offered_at FROM hat_offer o "
-        "JOIN community c ON c.id = o.community_id LEFT JOIN person p ON p.id = c.person_id "
-        "WHERE o.person_id = ? AND o.closed_at IS NULL ORDER BY o.offered_at, o.id",
-        person_id,
-    )
-    return [tuple(row) for row in rows]

@@ -204,7 +204,7 @@ def sheet(earned: Earned, party: Party) -> Sheet:
         ],
         foot=[
             "Travel and expenses are what was paid for mileage, tickets and shopping. Travel time is part of the fees. "
-            "The books hold sums and not miles, so keep your own log of those.",
+            "The books have sums and not miles, so keep your own log of those.",
             _seal(earned),
             something_wrong(),
         ],

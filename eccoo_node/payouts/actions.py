@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 
 from eccoo_node.db.rows import fetch, fetch_value, insert, insert_once, locking
-from eccoo_node.escrow import chart, ledger
+from eccoo_node.escrow import chart, ledger, pausing
 from eccoo_node.escrow.checking import books_break
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.rules import Leg
@@ -213,6 +213,7 @@ async def _may_be_filed(act: Act, found: Batch) -> None:
         raise Conflict(f"The day on which it was to be paid is over. {_ANEW}", "day_over")
     details = await current_details(found.paid_people)
     yes = {row[0] for row in await fetch("SELECT id FROM recovery_yes WHERE ended_at IS NULL")}
+    paused = await pausing.paused_by_worker([one.holder for one in found.payments if one.kind == "worker"])
     died = {id_ for id_, card in (await members.people(found.paid_people)).items() if card.standing == "died"}
     for one in found.payments:
         now = details.get(one.person_id)
@@ -220,6 +221,10 @@ async def _may_be_filed(act: Act, found: Batch) -> None:
             raise Conflict(f"The bank details of {one.called} have changed since. {_ANEW}", "details_changed")
         if one.person_id in died:
             raise Conflict(f"{one.called} has died. {_ANEW}", "has_died")
+        if one.kind == "worker" and paused[one.holder]:
+            there = await ledger.balance(chart.worker(one.holder)) + await ledger.balance(chart.expenses(one.holder))
+            if -there - paused[one.holder] < one.pay_pence + one.expenses_pence:
+                raise Conflict(f"Less can be paid to {one.called} now. {_ANEW}", "less_owed")
         if one.yes_id and one.yes_id not in yes:
             raise Conflict(f"{one.called} has taken back a yes that this rests on. {_ANEW}", "yes_withdrawn")
 

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, marks
+from eccoo_node.escrow import pausing
 from eccoo_node.escrow.rules import is_public
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
@@ -45,9 +46,10 @@ _CODES = {"2200": "worker", "2210": "worker", "2500": "refund", "2600": "share"}
 
 
 async def ready(bank: Bank = "1000") -> list[Ready]:
-    """Everything that is ready to leave this bank and lies in no batch yet, by name. Five statements.
+    """Everything that is ready to leave this bank and lies in no batch yet, by name. A constant number of statements.
 
-    Of a worker only what is ready: what waits for another circle is in no account that this reads.
+    Of a worker only what is ready: what waits for another circle is in no account that this reads, and what waits
+    because a safeguarding lead asked for it is left out.
     """
     owed: dict[tuple[str, str], dict[str, int]] = {}
     for code, holder, pence in await fetch(
@@ -68,11 +70,16 @@ async def ready(bank: Bank = "1000") -> list[Ready]:
     people = await _people(holder for _, holder in owed)
     details = await current_details(one[0] for one in people.values())
     recoveries = await _recoveries()
+    paused = await pausing.paused_by_worker([holder for kind, holder in owed if kind == "worker"])
     found = []
     for (kind, holder), sums in owed.items():
         pay, expenses = sums.get("2200", 0), sums.get("2210", 0)
         if kind != "worker":
             pay = sum(sums.values())
+        else:
+            # What waits behind neutral words stays where it is: first of the pay, then of what was laid out.
+            waits = paused.get(holder, 0)
+            pay, expenses = pay - min(pay, waits), expenses - max(0, waits - pay)
         if pay + expenses <= 0:
             continue
         person_id, called, standing, fund = people.get(holder, ("", "", "", ""))

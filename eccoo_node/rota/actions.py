@@ -19,7 +19,7 @@ from eccoo_node.rota import paying, queries, questions
 from eccoo_node.rota.paying import ToPay
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.questions import Question
-from eccoo_node.rota.rules import ASKED_AGAIN, ASKED_AROUND, late, settles_at
+from eccoo_node.rota.rules import ASKED_AGAIN, ASKED_AROUND, check_said, late, settles_at, spoken_minutes
 from eccoo_node.rota.tables import Absence, Said
 from eccoo_node.rota.tables import Visit as VisitRow
 from eccoo_node.rota.telling import team_around, tell
@@ -210,20 +210,6 @@ async def say_how_it_went(act: Act, *, visit_id: str, answer: str, minutes: int 
     await worker_said(act, visit, answer, minutes)
 
 
-def check_said(answer: str, minutes: int | None, length: int) -> int:
-    """The minutes that an answer of a worker means. Raises Invalid."""
-    if answer == "shorter":
-        if minutes is None or not 0 < minutes < length:
-            raise Invalid(
-                f"Write how many minutes you were there, fewer than {length}.", "bad_minutes", field="minutes"
-            )
-        return minutes
-    meaning = {"as_planned": length, "no_answer": length, "did_not_go": 0}
-    if answer not in meaning:
-        raise Invalid("Choose how it went.", "nothing_chosen", field="answer")
-    return meaning[answer]
-
-
 async def worker_said(act: Act, visit: Visit, answer: str, minutes: int) -> None:
     """Record what the worker said and put the question to the person. Also for a worker from a linked circle."""
     actor, now = act.actor, clock.now()
@@ -292,19 +278,6 @@ async def answer_visit(
             return "settled"
     await act.tell("visit.questioned", "visit", visit.id, answer=answer, minutes=spoken)
     return "said"
-
-
-def spoken_minutes(answer: str, part: str, minutes: int | None, length: int) -> int:
-    """How long the person says it was. Raises Invalid for no answer, and for minutes that cannot be."""
-    if answer not in {"yes", "partly", "no", "wrong"} or part not in {"", "minutes", "travel", "whole"}:
-        raise Invalid("Choose one answer.", "nothing_chosen", field="answer")
-    if answer == "partly" or (answer == "wrong" and part == "minutes"):
-        if minutes is None or not 0 < minutes < length:
-            raise Invalid(
-                f"Write how many minutes they were there, fewer than {length}.", "bad_minutes", field="minutes"
-            )
-        return minutes
-    return length if answer == "yes" or part == "travel" else 0
 
 
 async def stop_asking(visit_id: str) -> None:

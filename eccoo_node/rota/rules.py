@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from eccoo_node.governance import figures
 from eccoo_node.governance.figures import Figure
 from eccoo_node.kernel.access import Actor, Thing, rule
+from eccoo_node.kernel.errors import Invalid
 from eccoo_node.members.rules import yes_to
 
 ASKED_AGAIN = timedelta(hours=24)
@@ -171,3 +172,30 @@ def _see_money(actor: Actor, thing: Thing) -> bool | str:
 def _see_where(actor: Actor, thing: Thing) -> bool | str:
     """Whoever may say only how it went, or deals with the money, needs no address for it."""
     return _is_of_the_visit(actor, thing) or bool(_SEES_WHERE & yes_to(actor, thing.person_id, thing.community_id))
+
+
+def check_said(answer: str, minutes: int | None, length: int) -> int:
+    """The minutes that an answer of a worker means. Raises Invalid."""
+    if answer == "shorter":
+        if minutes is None or not 0 < minutes < length:
+            raise Invalid(
+                f"Write how many minutes you were there, fewer than {length}.", "bad_minutes", field="minutes"
+            )
+        return minutes
+    meaning = {"as_planned": length, "no_answer": length, "did_not_go": 0}
+    if answer not in meaning:
+        raise Invalid("Choose how it went.", "nothing_chosen", field="answer")
+    return meaning[answer]
+
+
+def spoken_minutes(answer: str, part: str, minutes: int | None, length: int) -> int:
+    """How long the person says it was. Raises Invalid for no answer, and for minutes that cannot be."""
+    if answer not in {"yes", "partly", "no", "wrong"} or part not in {"", "minutes", "travel", "whole"}:
+        raise Invalid("Choose one answer.", "nothing_chosen", field="answer")
+    if answer == "partly" or (answer == "wrong" and part == "minutes"):
+        if minutes is None or not 0 < minutes < length:
+            raise Invalid(
+                f"Write how many minutes they were there, fewer than {length}.", "bad_minutes", field="minutes"
+            )
+        return minutes
+    return length if answer == "yes" or part == "travel" else 0

@@ -9,24 +9,19 @@ from litestar import Controller, Response, get
 
 from eccoo_node.cover import lists, queries
 from eccoo_node.cover.queries import Mine
+from eccoo_node.cover.web.home_money import about_money
+from eccoo_node.cover.web.items import Item, Says
 from eccoo_node.cover.web.week import entry
 from eccoo_node.disputes import queries as questions
-from eccoo_node.escrow import checking
-from eccoo_node.expenses.waiting import waiting as waiting_costs
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
-from eccoo_node.payouts import details
-from eccoo_node.payouts import queries as payouts
-from eccoo_node.payouts import say as payouts_say
 from eccoo_node.rota import news as news_of
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say, unpaid
 from eccoo_node.rota.queries import News, Visit
-from eccoo_node.rota.rules import SEEING_COVER
 from eccoo_node.rota.say import Reader
-from eccoo_node.rota.unpaid import NotPaid
 from eccoo_node.rota.web import Bring, for_others, reader_of, show, to_bring
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of
@@ -37,23 +32,6 @@ _SAID_ALREADY = frozenset({
     "gap", "gap_again", "offer", "asked", "how_did_it_go", "say_how_it_went", "costs_more", "no_news", "not_sure", "nobody_near",
     "expense_new", "expense_cost", "expense_more", "asked_away", "chosen", "not_sure_away", "say_how_it_went_away",
 })  # fmt: skip
-
-
-class Item(msgspec.Struct, frozen=True):
-    """One thing that waits: a sentence, what can be done, and the page for it. Lower `rank` is more urgent.
-
-    With `speak_for` the way on is to say first that one speaks for that person.
-    """
-
-    rank: int
-    title: str
-    words: str
-    path: str
-    button: str
-    kind: str = ""
-    speak_for: str = ""
-    # Nothing is asked of the reader: it only says how something stands.
-    tells: bool = False
 
 
 def search_item(search: lists.Search, visit: Visit, reader: Reader, now: datetime) -> Item:
@@ -110,24 +88,6 @@ def gap_item(visit: Visit, reader: Reader, now: datetime) -> Item:
     return Item(
         1, title, "You can choose what happens next.", f"/visits/{visit.id}/choose", "Choose what happens", "gap"
     )
-
-
-class Says(msgspec.Struct, frozen=True):
-    """What the reader has a say in, for one person: for oneself everything, else what they said yes to."""
-
-    cover: bool = True
-    asks: bool = True
-    answers: bool = True
-    pays: bool = True
-
-    @classmethod
-    def of(cls, scopes: frozenset[str]) -> "Says":
-        return cls(
-            not scopes.isdisjoint(SEEING_COVER),
-            "ask_for_cover" in scopes,
-            "say_visit_went" in scopes,
-            "money" in scopes,
-        )
 
 
 async def waiting(
@@ -248,69 +208,6 @@ def mine_item(mine: Mine, now: datetime) -> Item:
     )
 
 
-async def for_payer(searches: dict[str, lists.Search], reader: Reader, now: datetime) -> list[Item]:
-    """Prices that wait for the reader's own yes; the searches by their visit."""
-    found = []
-    for visit in await rota.visits_named(list(searches)):
-        search = searches[visit.id]
-        title = f"{search.chosen} costs more {say.on_day(visit.starts_at, now)}"
-        to = "" if reader.is_you(visit.person_id) else f" for {visit.person_called}"
-        found.append(
-            Item(
-                1,
-                title + to,
-                "It needs your yes, because you pay.",
-                f"/cover/offers/{search.chosen_id}",
-                "See what it costs",
-                "waiting",
-            )
-        )
-    return found
-
-
-def unpaid_item(one: NotPaid, reader: Reader, now: datetime) -> Item:
-    """What is not paid for yet, for whom it is for and whoever pays."""
-    words = say.what_is_missing(one, reader)
-    if one.mine_pence:
-        return Item(2, say.not_paid(one, reader, now), words, "/money", "See how to pay in", "waiting")
-    path = f"/visits/{one.first.id}"
-    return Item(6, say.not_paid(one, reader, now), words, path, "See the visit", "waiting", tells=True)
-
-
-async def for_payouts(actor: Actor) -> list[Item]:
-    """Payments that wait for the reader's own second yes, and bank accounts that somebody has to make sure of."""
-    found = [
-        Item(
-            2, f"{payouts_say.batch(one)}: may it be sent?",
-            f"{one.maker} made this batch.", f"/money/payouts/{one.id}/yes", "Look at it", "waiting",
-        )
-        for one in await payouts.waiting_for(actor)
-    ]  # fmt: skip
-    sure = await details.to_confirm(actor) if actor.wears("facilitator", "treasurer") else []
-    if sure:
-        title = (
-            f"Is this really {say.whose(sure[0].called)} bank account?"
-            if len(sure) == 1
-            else f"{say.count(len(sure)).capitalize()} bank accounts wait for someone to make sure"
-        )
-        path = f"/money/details/{sure[0].person_id}" if len(sure) == 1 else "/money/details"
-        found.append(Item(4, title, "Nobody is paid to a new account before that.", path, "Make sure", "waiting"))
-    return found
-
-
-async def for_question(reader: Reader, now: datetime) -> list[Item]:
-    """Money of the reader's visits that is in question, and waits for their answer."""
-    return [
-        Item(
-            3, f"Something about the money for the visit {say.on_day(one.starts_at, now)} is in question",
-            "You can say yes to what is proposed, or propose something else.", f"/visits/{one.visit_id}/money",
-            "See what is in question", "waiting",
-        )
-        for one in await questions.open_for(reader.id)
-        if reader.mode != "speaks" or one.worker_id != reader.id
-    ]  # fmt: skip
-
-
 class Desk(msgspec.Struct, frozen=True):
     """What a facilitator does today: whom to tell, where nobody is coming, what is not paid for yet, what was said."""
 
@@ -368,14 +265,6 @@ async def news_lines(reader: Reader, now: datetime, says: Says, *, helps: bool) 
     return list(found.values())[:4]
 
 
-async def for_books(actor: Actor) -> list[Item]:
-    """That the books do not add up, for those who see to it."""
-    if not may(actor, "money.add_up", Thing("books")) or not await checking.books_break():
-        return []
-    words = "Nothing is paid out until it is mended. Money can still come in."
-    return [Item(0, "The books don’t add up", words, checking.PAGE, "See what to do", "gap")]
-
-
 class HomeController(Controller):
     @get("/home", opt={"action": "signed_in"})
     async def home(self, request: AnyRequest) -> Response[Any]:
@@ -384,20 +273,11 @@ class HomeController(Controller):
         says = Says() if own else Says.of((await members.scopes_by_person(actor.person_id)).get(reader.id, frozenset()))
         to_pay = {s.visit_id: s for s in await lists.searches_to_pay(reader.id)} if says.pays else {}
         items = [item for item, _ in await waiting({reader.id: says}, reader, now, to_pay)]
-        items += await for_payer(to_pay, reader, now)
-        if says.pays:
-            items += [unpaid_item(one, reader, now) for one in await unpaid.for_reader(reader.id)]
-        items += [
-            Item(*msgspec.structs.astuple(one)) for one in await waiting_costs(actor, reader, now, pays=says.pays)
-        ]
-        if own or says.pays:
-            items += await for_question(reader, now)
+        items += await about_money(actor, reader, now, says, to_pay, own=own)
         if not actor.acting_for:
             items += await for_speaker(actor, reader, now, to_pay)
-            items += await for_payouts(actor)
         if reader.writes or (not actor.acting_for and actor.wears("worker", "volunteer")):
             items += await for_worker(reader, now)
-        items += await for_books(actor)
         items.sort(key=lambda item: item.rank)
         visits = await rota.coming_up(reader.id, now, by=own)
         faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})

@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Controller, Response, get, post
 
-from eccoo_node.escrow import actions, queries, rules, say
+from eccoo_node.escrow import actions, rules, say, schedules
 from eccoo_node.escrow.forms import SharesForm
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import access, clock
@@ -28,7 +28,7 @@ class SharesController(Controller):
         """What is taken now, what will be, and what was."""
         actor = actor_of(request)
         access.requires(actor, "governance.see", Thing("schedule"))
-        found = await queries.schedules()
+        found = await schedules.schedules()
         return render(
             request, "money/shares.html",
             now=[_told(one) for one in found if one.standing == "now"],
@@ -64,7 +64,7 @@ class SharesController(Controller):
         )
 
 
-def _told(one: queries.Decided) -> dict[str, Any]:
+def _told(one: schedules.Decided) -> dict[str, Any]:
     return {
         "sentences": say.shares(one),
         "from_day": say.day_and_year(one.valid_from),

@@ -8,6 +8,7 @@ from litestar.params import FromPath
 from eccoo_node.kernel.errors import Forbidden, NotFound
 from eccoo_node.members import hats, queries, session_reads, sign_in
 from eccoo_node.members.forms import AnswerHat
+from eccoo_node.members.offers import open_offers
 from eccoo_node.members.say import OFFER_WORDS
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import read_form
@@ -34,7 +35,7 @@ class SessionController(Controller):
             sessions=await session_reads.sessions_of(me),
             speaks_for=[p for p in await queries.spoken_for_by(me) if p.id != session.actor.acting_for],
             teams=await queries.teams_of(me),
-            offers=await queries.open_offers(me),
+            offers=await open_offers(me),
             offer_words=OFFER_WORDS,
         )
 

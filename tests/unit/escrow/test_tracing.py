@@ -70,7 +70,7 @@ async def test_what_is_in_question_and_settled_shows(node: Node) -> None:
     await books.top_up(3000)
     await books.set_aside("visit:1", 3000)
     await corrections.dispute(NODE, "visit:1", "wrong")
-    await corrections.resolve(books.treasurer, "visit:1", "agreed", fee_pence=1200, because="Both agreed")
+    await corrections.resolve(NODE, "visit:1", "agreed", fee_pence=1200, because="Both agreed")
     seen = await tracing.trace(Actor(person_id=books.person), "visit:1")
     at = node.clock()
     assert seen.steps == [

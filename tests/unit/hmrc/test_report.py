@@ -13,12 +13,13 @@ from eccoo_node.escrow import actions as escrow
 from eccoo_node.escrow import clawback, corrections
 from eccoo_node.escrow.actions import Across
 from eccoo_node.governance.actions import decide_figure
-from eccoo_node.hmrc import accounts, actions, queries, rules, say
-from eccoo_node.hmrc.accounts import Account
+from eccoo_node.hmrc import actions, queries, rules, say
 from eccoo_node.hmrc.forms import Identity
 from eccoo_node.hmrc.reckoning import Quarter, total
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.errors import Broken, Conflict, Forbidden, Invalid
+from eccoo_node.members import queries as members
+from eccoo_node.payouts.giving import give_details
 from tests.support import make
 from tests.support.escrow import Books, open_books
 from tests.support.node import Node
@@ -179,7 +180,7 @@ async def test_what_changes_later_is_put_right_by_a_report_that_names_the_first(
     assert {tuple(row) for row in rows} == {(books.worker, "phone", None), (books.other, "phone", None)}
     # In March the whole of December is taken back from Wren, who has moved; Robin's visit is undone; Sol worked there too.
     node.clock.set(datetime(2027, 3, 3, 9, tzinfo=UTC))
-    await clawback.claw_back(books.treasurer, "visit:late", "back", fee_pence=5000, because="Both agreed")
+    await clawback.claw_back(NODE, "visit:late", "back", fee_pence=5000, because="Both agreed")
     await clawback.owe_back(NODE, "away:1", "back too", fee_pence=4001)
     await agrees_with_the_books(books)
     operator = msgspec.structs.replace(CIRCLE, town="Todmorden")
@@ -225,10 +226,10 @@ async def test_what_is_in_question_and_settled_later_corrects_the_same_quarter(n
     books = await ready(node)
     before = (await queries.quarters(2026))[books.worker]
     node.clock.set(datetime(2027, 2, 3, 9, tzinfo=UTC))
-    await clawback.claw_back(books.treasurer, "visit:4", "back", fee_pence=6000, because="Both agreed")
+    await clawback.claw_back(NODE, "visit:4", "back", fee_pence=6000, because="Both agreed")
     assert (await queries.quarters(2026))[books.worker][3] == Quarter()
     node.clock.set(datetime(2027, 5, 3, 9, tzinfo=UTC))
-    await corrections.resolve(books.treasurer, "visit:4", "settled", fee_pence=4000, because="Both agreed")
+    await corrections.resolve(NODE, "visit:4", "settled", fee_pence=4000, because="Both agreed")
     assert (await queries.quarters(2026))[books.worker] == (*before[:3], Quarter(3300, 584, 116, 0, 1))
     assert (await queries.quarters(2027))[books.worker][1] == Quarter()
     await agrees_with_the_books(books)
@@ -266,18 +267,13 @@ async def test_nothing_to_tell_is_told_too_and_who_has_not_told_is_left_out_only
                 await asked
 
 
-async def test_mileage_counts_as_the_circle_decides_and_an_account_is_named_where_it_is_known(
-    node: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_mileage_counts_as_the_circle_decides_and_an_account_is_named_where_it_is_known(node: Node) -> None:
     books = await ready(node)
-
-    async def known(person_ids: object) -> dict[str, Account]:
-        return {books.worker: Account("20-00-00", "12345678", "Mr & Mrs Holt")}
-
-    monkeypatch.setattr(accounts, "_known", [known])
+    wren = await members.actor_for(books.worker)
+    await give_details(wren, books.worker, name="Mr & Mrs Holt", sort_code="20-00-00", account_number="12345678")
     (first,) = await actions.make_report(books.treasurer, 2026)
     text = await file(books, first)
-    assert (one(text, "Identifier"), one(text, "AccountHolderName")) == (["20-00-00 12345678"], ["Mr &amp; Mrs Holt"])
+    assert (one(text, "Identifier"), one(text, "AccountHolderName")) == (["200000 12345678"], ["Mr &amp; Mrs Holt"])
     await actions.mark(books.treasurer, first, "sent", reference="HMRC-1")
     await decide_figure(books.treasurer, rules.REIMBURSEMENTS, 0, decision_id=await make.decision())
     (second,) = await actions.make_report(books.treasurer, 2026)

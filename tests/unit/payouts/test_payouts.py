@@ -8,10 +8,12 @@ import pytest
 
 from eccoo_node.db import bound
 from eccoo_node.db.engine import engine_for
-from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.rows import fetch, fetch_value, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions as escrow
 from eccoo_node.escrow import clawback, corrections, treasury
+from eccoo_node.escrow import queries as books
+from eccoo_node.escrow.tables import Pause
 from eccoo_node.escrow.verify import verify
 from eccoo_node.governance.actions import decide_figure
 from eccoo_node.kernel import clock
@@ -224,6 +226,30 @@ async def test_what_waits_for_another_circle_is_not_paid_out(node: Node) -> None
     assert await fetch_value("SELECT balance_pence FROM account WHERE code = '2200' AND awaiting = 'link'") == -3400
 
 
+async def test_a_sum_that_waits_is_left_out_and_stops_a_file_that_would_send_it(node: Node) -> None:
+    circle = await open_circle()
+    wren = circle.books.worker
+    line = await circle.earns(wren, 6000)
+    await circle.earns(wren, 2000)
+    await circle.details(wren)
+    made = await circle.batch("before")
+    async with write():
+        await insert(
+            Pause(
+                line_id=(await books.booking(line)).id, worker_id=wren, amount_pence=3000, set_by="s",
+                from_at=clock.now(), until_at=clock.now() + timedelta(days=7), ended_at=None,
+            )
+        )  # fmt: skip
+    with pytest.raises(Conflict, match="Less can be paid to Wren now"):
+        await actions.file_batch(circle.treasurer, made)
+    await actions.take_back(circle.treasurer, made)
+    assert await is_ready() == [("Wren", 5100 + 1700 - 3000, "")]
+    await circle.sent("after")
+    assert await is_ready() == []
+    node.clock.move(timedelta(days=8))
+    assert await is_ready() == [("Wren", 3000, "")]
+
+
 async def _owing(circle: Circle) -> str:
     """Wren was paid for a visit that is taken back after all: £51 to give back."""
     wren, by = circle.books.worker, circle.treasurer
@@ -231,8 +257,8 @@ async def _owing(circle: Circle) -> str:
     line = await circle.earns(wren, 6000)
     (first,) = await payments(await circle.sent("first"))
     await actions.confirm_paid(by, first, on=TODAY, key="first")
-    await clawback.claw_back(by, line, "claw", fee_pence=6000, because="Agreed")
-    await corrections.resolve(by, line, "resolved", fee_pence=0, because="Agreed")
+    await clawback.claw_back(NODE, line, "claw", fee_pence=6000, because="Agreed")
+    await corrections.resolve(NODE, line, "resolved", fee_pence=0, because="Agreed")
     return wren
 
 

@@ -7,6 +7,7 @@ from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.members import hats
 from eccoo_node.members import queries as members
+from eccoo_node.members.offers import open_offers
 from eccoo_node.teams import queries
 from eccoo_node.teams.queries import Star
 from tests.support import make
@@ -47,7 +48,7 @@ async def test_whoever_speaks_for_someone_is_not_told_who_else_speaks(node: Node
 async def test_a_no_is_never_shown(node: Node) -> None:
     ada, _, team = await around_ada()
     ben = (await members.find_people("Ben"))[0].id
-    [(offer, *_)] = await members.open_offers(ben)
+    [(offer, *_)] = await open_offers(ben)
     await hats.answer_hat(await members.actor_for(ben), offer, yes=False)
     page = await queries.team_page(await members.actor_for(ada), team)
     assert [s.called for s in page.others] == ["Dot"]
