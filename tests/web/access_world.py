@@ -403,7 +403,6 @@ class World:
             things["batch_id"][name] = await payouts.make_batch(tess, pay_on=day, key=name)
             if name == "the batch":
                 await payouts.file_batch(tess, things["batch_id"][name])
-        things["payer_id"] = {"Edith’s payer": payer}
         things["bank_file"] = {"the batch’s list": "csv"}
         things["payment_id"] = {"a payment": await fetch_value("SELECT id FROM payout_payment WHERE state = 'sent'")}
 
