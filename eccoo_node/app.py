@@ -25,6 +25,7 @@ from litestar.types import ControllerRouterHandler
 from eccoo_federation.client import GuardedClient
 from eccoo_node.admin.queries import theme_name as chosen_theme
 from eccoo_node.admin.register import DecidedPlugins
+from eccoo_node.banking import todo as bank_todo
 from eccoo_node.cover import letters as cover_letters
 from eccoo_node.cover import lines as cover_lines
 from eccoo_node.db import bound, jobs
@@ -73,8 +74,8 @@ DOMAINS = (
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
-    cover_letters, cover_lines, expense_lines, hmrc_asking, link_names, papers_due, pausing, payout_news, payout_todo,
-    pulls, questions, rota_lines, sender,
+    bank_todo, cover_letters, cover_lines, expense_lines, hmrc_asking, link_names, papers_due, pausing, payout_news,
+    payout_todo, pulls, questions, rota_lines, sender,
 )  # fmt: skip
 MAX_API_BODY = 1024 * 1024
 

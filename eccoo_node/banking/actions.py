@@ -118,7 +118,7 @@ async def read_statement(act: Act, account_id: str, file_name: str, data: bytes)
     )
     reading.refuse_another_account(found, account.sort_code, account.account_number)
     # What the file says is looked at now, so that what can't be written is refused here and not at the next step.
-    await checking.look(account, found)
+    await checking.look(act.actor, account, found)
     row = StatementDraft(
         account_id=account.id, file_name=file_name[:120], statement=msgspec.json.encode(found).decode(),
         read_at=clock.now(), read_by=act.actor.person_id,

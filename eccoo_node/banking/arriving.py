@@ -1,10 +1,10 @@
-"""Money that came in and that no reference explained: whose it is, or what it was, as a treasurer says.
+"""Money that came in: whose it is, or what it was, as a treasurer says where no reference does.
 
-A payment to a worker that came back is one more kind of it, joined here once `payouts` stands beside this: what was nobody's
-is taken back like the others, and then `payouts.actions.bounced` is called for the payment.
+A payment of a batch that came back is one more kind of it, known by itself where the bank's words carry its reference and
+the sum is its to the penny. `payouts` writes it; what it has written before by hand is not written again.
 """
 
-from eccoo_node.banking import lines
+from eccoo_node.banking import leaving, lines, sent
 from eccoo_node.banking.lines import End, Line
 from eccoo_node.banking.rules import CLIENT
 from eccoo_node.banking.tables import KnownSender
@@ -14,10 +14,11 @@ from eccoo_node.escrow import chart, corrections, ledger, treasury
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.payouts import actions as payouts
 from eccoo_node.record.door import Act, door
 
 # What money may have been that no payer sent for visits.
-KINDS = ("owing", "gift", "interest", "own", "by_hand", "other")
+KINDS = ("owing", "gift", "interest", "own", "by_hand", "other", sent.BACK)
 
 
 @door("banking.match")
@@ -59,13 +60,18 @@ async def send_back(act: Act, line_id: int, key: str, *, because: str) -> int:
 
 
 @door("banking.explain")
-async def explain(act: Act, line_id: int, what: str, *, payer_id: str = "", purpose: str = "") -> None:
-    """It was no payer's money for visits: a gift, interest, what somebody owed us, our own, or written down before.
+async def explain(
+    act: Act, line_id: int, what: str, *, payer_id: str = "", purpose: str = "", payment_id: str = ""
+) -> None:
+    """It was no payer's money for visits: a gift, interest, what somebody owed us, our own, a payment of ours that came
+    back, or written down before.
 
     Money in the account where we look after others' was nobody's until now; that is undone first, by its mirror.
     Raises Conflict where a part of it has gone somewhere already.
     """
     act.allow(Thing("bank_line", str(line_id)))
+    if what == sent.BACK:
+        await payouts.take_turn()
     line = await lines.locked(line_id)
     if line.amount_pence <= 0:
         raise Invalid("This left the bank. Say what it was.", "left")
@@ -74,12 +80,15 @@ async def explain(act: Act, line_id: int, what: str, *, payer_id: str = "", purp
     if what == "owing" and not payer_id:
         raise Invalid("Choose who owed it.", "no_payer", field="payer")
     ended = await lines.ends(line.id)
-    if ended and (ended[-1].what, ended[-1].of) == (what, payer_id):
+    if ended and (ended[-1].what, ended[-1].of) == (what, payment_id or payer_id):
         return
     if line.code == CLIENT:
         await _take_back(act, line, ended)
     elif ended:
         raise Conflict("Somebody has already said what this was.", "line_ended")
+    if what == sent.BACK:
+        await came_back(act, line, payment_id, by_hand=True)
+        return
     entry = await _write(act, line, what, payer_id, purpose)
     await lines.end(act, line.id, End(what, line.amount_pence, payer_id, entry), by_hand=True)
 
@@ -116,3 +125,18 @@ async def top_up(act: Act, line: Line, payer_id: str) -> None:
     """A payer's money has reached the account (1000 / 2000)."""
     entry = await escrow.top_up(act.actor, payer_id, line.amount_pence, line.key, line.text, effective_at=line.noon)
     await lines.end(act, line.id, End("top_up", line.amount_pence, payer_id, entry), by_hand=False)
+
+
+async def came_back(act: Act, line: Line, payment_id: str, *, by_hand: bool) -> None:
+    """A payment of ours has come back with this line. Of one that was written down before, the line alone is kept."""
+    offers = sent.may_have_come_back(leaving.moved(line), await sent.payments(act.actor))
+    offer = next((one for one in offers if one.of == payment_id), None)
+    if offer is None:
+        raise Conflict("This payment was not sent by then, is of another sum, or has come back before.", "not_sent")
+    (one,) = offer.payments
+    if one.state != "bounced":
+        # The bank's own words may name people, so they stay with the line.
+        await payouts.bounced(
+            act.actor, payment_id, on=line.on, key=f"{line.key}:{sent.BACK}", because="The bank sent it back."
+        )
+    await lines.end(act, line.id, End(sent.BACK, line.amount_pence, payment_id), by_hand=by_hand)

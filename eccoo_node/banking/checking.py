@@ -8,6 +8,7 @@ from eccoo_node.banking.queries import OurAccount
 from eccoo_node.banking.statements import reading
 from eccoo_node.banking.statements.model import DAYS, Statement, breaks, whole_file
 from eccoo_node.banking.statements.profiles import FORMATS, PROFILES, Profile
+from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import Invalid
 from eccoo_node.kernel.money import pounds
 from eccoo_node.members.say import say_date
@@ -23,8 +24,8 @@ class Looked(msgspec.Struct, frozen=True):
         return [one for one in self.planned if one.what in what]
 
 
-async def look(account: OurAccount, found: Statement) -> Looked:
-    """Raises Unreadable for a file that can't be written: of another kind than the one before it, for one."""
+async def look(actor: Actor, account: OurAccount, found: Statement) -> Looked:
+    """Raises Unreadable for a file that can't be written: of another kind than the one before it, for one; Forbidden."""
     before = await queries.before(
         account.code, account.sort_code, account.account_number, found.first_on, account.layout
     )
@@ -36,7 +37,7 @@ async def look(account: OurAccount, found: Statement) -> Looked:
             "Choose one that begins after them, or a file of that kind."
         )
     line_marks = reading.marks(account.sort_code, account.account_number, found.lines)
-    known = await queries.known(account.code, found, line_marks)
+    known = await queries.known(actor, account.code, line_marks)
     planned = planning.plan(account.code, found.lines, line_marks, known)
     return Looked(planned, _gaps(found, before))
 

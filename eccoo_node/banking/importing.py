@@ -14,6 +14,7 @@ from eccoo_node.db.rows import fetch, fetch_one, insert, locking
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict
+from eccoo_node.payouts import actions as payouts
 from eccoo_node.record.door import Act, door
 
 
@@ -33,12 +34,14 @@ async def write_statement(act: Act, draft_id: str, *, again: Collection[str] = (
     is the import's own name, so that the same file is written once. Raises Conflict when it can no longer be written.
     """
     act.allow(Thing("statement", draft_id))
+    # Before any account is locked, and before it is looked at what is on its way.
+    await payouts.take_turn()
     await fetch(f"SELECT id FROM statement_draft WHERE id = ?{locking()}", draft_id)
     before = await fetch_one("SELECT lines_new FROM statement_import WHERE id = ?", draft_id)
     if before is not None:
         return Written(draft_id, before[0], fresh=False)
     draft = await queries.draft(act.actor, draft_id)
-    looked = await checking.look(draft.account, draft.statement)
+    looked = await checking.look(act.actor, draft.account, draft.statement)
     new = [one for one in looked.planned if one.what != "before"]
     await _keep_import(act, draft, looked, len(new))
     for one in new:
@@ -91,6 +94,10 @@ async def _write(act: Act, draft: Draft, one: Planned, again: Collection[str]) -
         await arriving.receive(act, kept)
     elif one.what == "refund_left":
         await leaving.settle(act, kept, "refund_left", one.payer_id, by_hand=False)
+    elif one.what == "payout" and one.payment:
+        await leaving.settle(act, kept, "payout", one.payment.payment_id, by_hand=False)
+    elif one.what == "came_back" and one.payment:
+        await arriving.came_back(act, kept, one.payment.payment_id, by_hand=False)
     elif one.what == "top_up":
         if one.same_entry is not None and one.mark not in again:
             await lines.end(act, kept.id, End("by_hand", line.amount_pence, one.payer_id, one.same_entry), by_hand=True)

@@ -6,7 +6,7 @@ import msgspec
 
 from eccoo_node.banking import lines
 from eccoo_node.banking.lines import Line
-from eccoo_node.db.rows import as_time, fetch
+from eccoo_node.db.rows import as_time, fetch, fetch_value
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
@@ -55,6 +55,15 @@ class Open(msgspec.Struct, frozen=True):
     left_pence: int
 
 
+_OPEN = (
+    "SELECT l.id, l.code, l.mark, l.on_day, l.amount_pence, COALESCE(w.text, '') AS words, l.sender_mark, COALESCE(("
+    "SELECT -a.balance_pence FROM account a WHERE a.code = '2090' AND a.holder = 'bank:' || CAST(l.id AS VARCHAR) "
+    "AND a.awaiting = ''), 0) AS lying, (SELECT COUNT(*) FROM bank_line_end x WHERE x.line_id = l.id) AS ended "
+    "FROM bank_line l LEFT JOIN bank_words w ON w.line_id = l.id WHERE l.amount_pence <> 0 {more}"
+)
+_WAITS = "(lying > 0 OR ended = 0)"
+
+
 async def waiting_lines(actor: Actor) -> list[Open]:
     """Money that is nobody's yet, and what left the bank unexplained, oldest first. Raises Forbidden."""
     access.requires(actor, "banking.see_lines", Thing("bank_line"))
@@ -69,17 +78,26 @@ async def waiting_line(actor: Actor, line_id: int) -> Open:
     raise NotFound("There is nothing left to say of this.", "nothing_left")
 
 
+async def how_many_wait(actor: Actor) -> int:
+    """How many lines wait for somebody to say what they were. Raises Forbidden."""
+    access.requires(actor, "banking.see_lines", Thing("bank_line"))
+    return int(await fetch_value(f"SELECT COUNT(*) FROM ({_OPEN.format(more='')}) AS found WHERE {_WAITS}"))
+
+
+async def unread_since(actor: Actor) -> dict[str, datetime]:
+    """When a file of each of our accounts was written last, or since when the account has stood here. Raises Forbidden."""
+    access.requires(actor, "banking.see_lines", Thing("statement"))
+    rows = await fetch(
+        "SELECT a.code, MIN(a.recorded_at), MAX(i.imported_at) FROM bank_account a "
+        "LEFT JOIN statement_import i ON i.account_id = a.id GROUP BY a.code ORDER BY a.code"
+    )
+    return {row[0]: as_time(row[2]) or as_time(row[1]) or clock.now() for row in rows}
+
+
 async def _open(more: str, most: int, *params: object) -> list[Open]:
     """What still lies on the receipt of a line, or a line without an end."""
-    receipt = (
-        "SELECT -a.balance_pence FROM account a WHERE a.code = '2090' AND a.holder = 'bank:' || CAST(l.id AS VARCHAR)"
-    )
     rows = await fetch(
-        "SELECT * FROM (SELECT l.id, l.code, l.mark, l.on_day, l.amount_pence, COALESCE(w.text, '') AS words, "
-        f"l.sender_mark, COALESCE(({receipt} AND a.awaiting = ''), 0) AS lying, "
-        "(SELECT COUNT(*) FROM bank_line_end x WHERE x.line_id = l.id) AS ended "
-        f"FROM bank_line l LEFT JOIN bank_words w ON w.line_id = l.id WHERE l.amount_pence <> 0 {more}) AS found "
-        f"WHERE lying > 0 OR ended = 0 ORDER BY on_day, id LIMIT {int(most)}",
+        f"SELECT * FROM ({_OPEN.format(more=more)}) AS found WHERE {_WAITS} ORDER BY on_day, id LIMIT {int(most)}",
         *params,
     )
     return [Open(lines.from_row(tuple(row)[:7]), int(row[7]) or row[4]) for row in rows]

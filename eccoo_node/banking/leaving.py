@@ -4,9 +4,9 @@ A line that left is one of these:
 
 - a refund that was on its way (2500 / 1000). Known by itself where the bank's words have that payer's reference and the
   sum is theirs to the penny; offered otherwise.
-- a payment to a worker, or a whole batch of them (2290 / 1000). **Joined here once `payouts` stands beside this**: its
-  `in_transit` belongs into `Waiting.payouts`, `options` offers each whose sum, or whose batch's sum, is that of the line,
-  and `_write` calls `confirm_paid` for it. A payment that came back is a line that came in; `arriving.py` has its place.
+- a payment of a batch, or a whole batch: to workers (2290 / 1000), a refund (2500 / 1000), shares (2600 / 1010). One is
+  known by itself where the words carry its own reference and the sum is its to the penny; by the sum alone it is
+  offered, and so is a batch. `payouts` writes it; what it has written before by hand is not written again.
 - what the circle had earned, moved to its own account (1010 / 1000).
 - money of a payer that the bank took back (2000 / 1000).
 - a transfer between our own accounts that the books have already, or something else that stands there already.
@@ -18,38 +18,45 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from eccoo_node.banking import lines
+from eccoo_node.banking import lines, sent
 from eccoo_node.banking.lines import End, Line
 from eccoo_node.banking.rules import CLIENT, OPERATING
+from eccoo_node.banking.sent import Moved, Sent
 from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow import treasury
-from eccoo_node.kernel.access import Thing
-from eccoo_node.kernel.errors import Invalid
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.money import pounds
+from eccoo_node.payouts import actions as payouts
+from eccoo_node.payouts import queries as batches
 from eccoo_node.record.door import Act, door
 
 
-class InTransit(msgspec.Struct, frozen=True):
-    """A payment that is on its way, as `payouts.queries.in_transit` tells of it."""
-
-    id: str
-    reference: str
-    amount_pence: int
-    called: str
-    batch_id: str = ""
-
-
 class Waiting(msgspec.Struct, frozen=True):
-    """What the books expect to leave the bank: refunds by payer or receipt, shares by member, payments to workers."""
+    """What the books expect to leave the bank: refunds by payer or receipt, shares by member, payments of batches.
+
+    What lies in a batch whose file was made is among the payments, and not among the refunds and shares.
+    """
 
     refunds: Mapping[str, int] = {}
     shares: Mapping[str, int] = {}
-    payouts: Sequence[InTransit] = ()
+    payments: Sequence[Sent] = ()
 
 
-async def waiting() -> Waiting:
-    return Waiting(await escrow.waiting_on("2500"), await escrow.waiting_on("2600"))
+async def waiting(actor: Actor) -> Waiting:
+    """Raises Forbidden."""
+    payments = await sent.payments(actor)
+    refunds, shares = await escrow.waiting_on("2500"), await escrow.waiting_on("2600")
+    for one in (each.payment for each in payments if each.payment.state == "sent"):
+        expected = {"refund": refunds, "share": shares}.get(one.kind, {})
+        if one.holder in expected:
+            expected[one.holder] -= one.amount_pence
+    return Waiting(_above_nothing(refunds), _above_nothing(shares), payments)
+
+
+def _above_nothing(expected: Mapping[str, int]) -> dict[str, int]:
+    return {of: pence for of, pence in expected.items() if pence > 0}
 
 
 def is_refund(payer_id: str, amount_pence: int, refunds: Mapping[str, int]) -> bool:
@@ -78,7 +85,10 @@ def options(
     `bounced`: payers who once sent just this much and are named or known by their sender. `called`: names by id.
     `own_named`: the bank's words have the number of another account of ours.
     """
-    amount, found = -line.amount_pence, list[Option]()
+    amount = -line.amount_pence
+    found = [
+        Option(one.what, one.of, one.words, one.hint) for one in sent.may_have_left(moved(line), expected.payments)
+    ]
     if line.code == CLIENT:
         exact = [of for of, pence in expected.refunds.items() if pence == amount]
         more = [of for of, pence in expected.refunds.items() if pence > amount]
@@ -126,10 +136,12 @@ async def explain(act: Act, line_id: int, what: str, of: str = "") -> None:
     than is spare. Then nothing is written.
     """
     act.allow(Thing("bank_line", str(line_id)))
+    await payouts.take_turn()
     line = await lines.locked(line_id)
     if line.amount_pence >= 0:
         raise Invalid("This came in. Say whose it is.", "came_in")
-    if [(one.what, one.of) for one in await lines.ends(line.id)] == [(what, of)]:
+    ended = await lines.ends(line.id)
+    if [(one.what, one.of) for one in ended] == [(what, of)] or (what == "batch" and await _all_of(ended, of)):
         return
     await lines.refuse_unless_open(line)
     await settle(act, line, what, of, by_hand=True)
@@ -137,8 +149,37 @@ async def explain(act: Act, line_id: int, what: str, of: str = "") -> None:
 
 async def settle(act: Act, line: Line, what: str, of: str, *, by_hand: bool) -> None:
     """Write in the books what a line was, and that it has come to its end."""
+    if what in {"payout", "batch"}:
+        await _confirm(act, line, what, of, by_hand=by_hand)
+        return
     entry = await _write(act, line, what, of)
     await lines.end(act, line.id, End(what, -line.amount_pence, of, entry), by_hand=by_hand)
+
+
+async def _all_of(ended: Sequence[End], batch_id: str) -> bool:
+    """Whether a line was said to be this very batch."""
+    of_batch = {one.id for one in (await batches.find_batch(batch_id)).payments} if ended else set[str]()
+    return bool(ended) and all(one.what == sent.LEFT and one.of in of_batch for one in ended)
+
+
+async def _confirm(act: Act, line: Line, what: str, of: str, *, by_hand: bool) -> None:
+    """The bank has paid a payment, or all of a batch. Of one that was written down before, the line alone is kept."""
+    offers = sent.may_have_left(moved(line), await sent.payments(act.actor))
+    offer = next((one for one in offers if (one.what, one.of) == (what, of)), None)
+    if offer is None:
+        raise Conflict("This payment is not on its way any more, or is of another sum.", "not_on_its_way")
+    if what == "batch":
+        await payouts.confirm_batch(act.actor, of, on=line.on, key=line.key)
+    elif offer.payments[0].state == "sent":
+        await payouts.confirm_paid(act.actor, of, on=line.on, key=line.key)
+    entries = await batches.entries_of([one.payment_id for one in offer.payments])
+    for one in offer.payments:
+        end = End(sent.LEFT, one.amount_pence, one.payment_id, entries.get(one.payment_id))
+        await lines.end(act, line.id, end, by_hand=by_hand)
+
+
+def moved(line: Line) -> Moved:
+    return Moved(line.code, line.on, abs(line.amount_pence), line.text)
 
 
 async def _write(act: Act, line: Line, what: str, of: str) -> int | None:

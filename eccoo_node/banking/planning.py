@@ -6,15 +6,18 @@ from typing import Literal
 
 import msgspec
 
-from eccoo_node.banking import leaving
+from eccoo_node.banking import leaving, sent
 from eccoo_node.banking.leaving import Waiting
 from eccoo_node.banking.rules import CLIENT, references_in
+from eccoo_node.banking.sent import Moved, Sent
 from eccoo_node.banking.statements.model import StatementLine, Trouble, Unreadable
 from eccoo_node.banking.statements.reading import sender_mark
+from eccoo_node.payouts.queries import InTransit
 
 # before: an earlier file had it. top_up: a payer's. received: nobody's yet. refund_left: a refund has been sent.
-# waits: someone must say what it was. nothing: it moved no money.
-What = Literal["before", "top_up", "received", "refund_left", "waits", "nothing"]
+# payout: a payment of a batch has been sent. came_back: it has come back. waits: someone must say what it was.
+# nothing: it moved no money.
+What = Literal["before", "top_up", "received", "refund_left", "payout", "came_back", "waits", "nothing"]
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -53,6 +56,8 @@ class Planned(msgspec.Struct, frozen=True):
     how: str = ""
     # The entry of a sum that was written down by hand and looks the same.
     same_entry: int | None = None
+    # The payment that left, or came back.
+    payment: InTransit | None = None
 
     @property
     def sender(self) -> str:
@@ -71,6 +76,7 @@ def plan(code: str, lines: Sequence[StatementLine], marks: Sequence[str], known:
     troubles: list[Trouble] = []
     refunds = dict(known.waiting.refunds)
     by_hand = list(known.by_hand)
+    payments = list(known.waiting.payments)
     for line, mark in zip(lines, marks, strict=True):
         if before := known.seen.get(mark):
             if (before.on, before.amount_pence) != (line.on, line.amount_pence):
@@ -78,7 +84,7 @@ def plan(code: str, lines: Sequence[StatementLine], marks: Sequence[str], known:
                 troubles.append(Trouble(line.number, reason))
             found.append(Planned(line, mark, "before"))
             continue
-        one = _new(code, line, mark, known, refunds)
+        one = _payment(code, line, mark, known, payments) or _new(code, line, mark, known, refunds)
         if one.what == "top_up" and (same := _same(one, by_hand)):
             by_hand.remove(same)
             one = msgspec.structs.replace(one, same_entry=same.entry_id)
@@ -86,6 +92,21 @@ def plan(code: str, lines: Sequence[StatementLine], marks: Sequence[str], known:
     if troubles:
         raise Unreadable(*troubles)
     return found
+
+
+def _payment(code: str, line: StatementLine, mark: str, known: Known, payments: list[Sent]) -> Planned | None:
+    """The payment of ours that this line is beyond doubt; each leaves once and comes back once."""
+    if line.amount_pence == 0:
+        return None
+    moved = Moved(code, line.on, abs(line.amount_pence), line.text)
+    payer_id = payer_named(line.text, known.references)
+    left = line.amount_pence < 0
+    found = (sent.that_left if left else sent.that_came_back)(moved, payments, payer_id)
+    if found is None:
+        return None
+    seen = msgspec.structs.replace(found, left=True) if left else msgspec.structs.replace(found, back=True)
+    payments[payments.index(found)] = seen
+    return Planned(line, mark, "payout" if left else "came_back", how="reference", payment=found.payment)
 
 
 def _new(code: str, line: StatementLine, mark: str, known: Known, refunds: dict[str, int]) -> Planned:

@@ -154,14 +154,14 @@ async def draft(actor: Actor, draft_id: str) -> Draft:
     return Draft(draft_id, await account(row[0]), row[1], msgspec.json.decode(row[2], type=Statement))
 
 
-async def known(code: str, found: Statement, line_marks: Sequence[str]) -> Known:
-    """All that is known about the lines of a statement, in a few statements of SQL."""
+async def known(actor: Actor, code: str, line_marks: Sequence[str]) -> Known:
+    """All that is known about the lines of a statement, in a few statements of SQL. Raises Forbidden."""
     return Known(
         references=await references(),
         senders=await _senders(),
         seen=await _seen(line_marks),
         by_hand=await _by_hand() if code == "1000" else (),
-        waiting=await leaving.waiting(),
+        waiting=await leaving.waiting(actor),
     )
 
 

@@ -16,6 +16,9 @@ ACCOUNTS = {
 }
 CLIENT, OPERATING, RING_FENCED = ACCOUNTS
 
+# After so many days without a file of the bank the treasurer is reminded.
+UNREAD_DAYS = 10
+
 # Eight signs, the last of which checks the others; nine with the dash. Banks pass on 18 at least.
 REFERENCE_SIGNS = 8
 LONGEST_REFERENCE = 18

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from eccoo_node.banking import sent
 from eccoo_node.banking.checking import Looked
 from eccoo_node.banking.kept import Imported, Open, Standing
 from eccoo_node.banking.planning import Planned
@@ -60,6 +61,8 @@ def will_be(looked: Looked) -> list[tuple[str, str]]:
         ("Nobody’s yet", _sum(looked.of("received"))),
         ("Came in, and waits for you to say what it was", _sum(came)),
         ("Refunds that have been sent", _sum(looked.of("refund_left"))),
+        ("Payments that have been sent", _sum(looked.of("payout"))),
+        ("Payments that came back", _sum(looked.of("came_back"))),
         ("Left the bank, and waits for you to say what it was", _sum(left)),
         ("Moved no money", payments(len(looked.of("nothing"))) if looked.of("nothing") else ""),
         ("Written in the books before", payments(len(looked.of("before"))) if looked.of("before") else ""),
@@ -77,7 +80,10 @@ def line(one: Planned) -> str:
 
 
 def where_to(one: Planned, called: Mapping[str, str]) -> str:
-    """ "£100 to Ada", and how that is known where no reference says so."""
+    """ "£100 to Ada", and how that is known where no reference says so; "£51. The payment to Wren"."""
+    if one.payment:
+        offer = sent.Offer(one.what, one.payment.payment_id, [one.payment], likely=True)
+        return f"{pounds(abs(one.line.amount_pence))}. {offer.words}"
     to = f"{pounds(abs(one.line.amount_pence))} to {called.get(one.payer_id, 'a payer')}"
     return f"{to}, as you said of this sender before" if one.how == "sender" else to
 

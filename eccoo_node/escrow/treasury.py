@@ -5,6 +5,7 @@ not asked here: an account that may not go below nothing refuses by itself, and 
 use money that is looked after for someone else.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +50,29 @@ async def _enter(
     if posted.fresh:
         await act.tell(f"money.{kind}", "entry", str(posted.entry_id))
     return posted.entry_id
+
+
+# How much of what stands on an account is on its way to the bank already, and is written down there when it has gone.
+OnItsWay = Callable[[chart.Account], Awaitable[int]]
+_ON_ITS_WAY: list[OnItsWay] = []
+
+
+def on_its_way(function: OnItsWay) -> OnItsWay:
+    """Register what knows of payments to the bank; escrow knows none of them."""
+    _ON_ITS_WAY.append(function)
+    return function
+
+
+async def _refuse_on_its_way(account: chart.Account) -> None:
+    """Raises Conflict where money that lies in a batch has just been written down as gone: that is said there, once.
+
+    Asked once the entry stands, when nobody else can change the account, and accounts were locked in their order.
+    """
+    sent = sum([await function(account) for function in _ON_ITS_WAY])
+    if sent > -await ledger.balance(account):
+        raise Conflict(
+            f"{pounds(sent)} of this is on its way in a batch. Say there that the bank has paid it.", "in_a_batch"
+        )
 
 
 # ---------------------------------------------------------------- what came in and nobody knows from whom
@@ -150,7 +174,9 @@ async def refund_left(act: Act, of: str, amount_pence: int, key: str, *, effecti
     _check(amount_pence)
     body = {"of": of, "amount": amount_pence}
     leg = Leg(chart.refunds(of), chart.BANK, amount_pence)
-    return await _enter(act, "refund_left", key, body, leg, effective_at=effective_at)
+    entry = await _enter(act, "refund_left", key, body, leg, effective_at=effective_at)
+    await _refuse_on_its_way(chart.refunds(of))
+    return entry
 
 
 @door("money.goodwill")
@@ -318,4 +344,6 @@ async def share_paid(act: Act, member_id: str, amount_pence: int, key: str) -> i
     act.allow(Thing("member", member_id, person_id=member_id))
     _check(amount_pence)
     body = {"member": member_id, "amount": amount_pence}
-    return await _enter(act, "share_paid", key, body, Leg(chart.leaving(member_id), chart.OPERATING, amount_pence))
+    entry = await _enter(act, "share_paid", key, body, Leg(chart.leaving(member_id), chart.OPERATING, amount_pence))
+    await _refuse_on_its_way(chart.leaving(member_id))
+    return entry

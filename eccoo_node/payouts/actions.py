@@ -32,8 +32,11 @@ def _today() -> date:
     return clock.now().astimezone(clock.zone()).date()
 
 
-async def _take_turn() -> None:
-    """Wait until nobody else makes, sends or settles a batch. Always asked first, before any account is locked."""
+async def take_turn() -> None:
+    """Wait until nobody else makes, sends or settles a batch. Always asked first, before any account is locked.
+
+    A door that may come to settle one later, among other things, asks for it at its own beginning.
+    """
     await insert_once(Turn(name="out"))
     await fetch(f"SELECT id FROM payout_turn WHERE name = 'out'{locking()}")
 
@@ -59,7 +62,7 @@ async def make_batch(
     """
     act.allow(Thing("batch"))
     await _books_hold()
-    await _take_turn()
+    await take_turn()
     out = {who: rules.without_numbers(why) for who, why in (leave_out or {}).items()}
     body: dict[str, object] = {"bank": bank, "pay_on": pay_on.isoformat(), "leave_out": sorted(out)}
     if before := await _already(act, key, body):
@@ -142,7 +145,7 @@ async def approve(act: Act, batch_id: str) -> None:
 @door("payouts.take_back")
 async def take_back(act: Act, batch_id: str) -> None:
     """A batch that has no file yet is not to be. Nothing had moved."""
-    await _take_turn()
+    await take_turn()
     found = await queries.find_batch(batch_id, lock=True)
     act.allow(found.thing)
     if found.ended_at:
@@ -164,7 +167,7 @@ async def take_back(act: Act, batch_id: str) -> None:
 async def file_batch(act: Act, batch_id: str) -> None:
     """Make the file of a batch and write the books: 2200 and 2210 / 2290 of each worker, and what goes towards what
     they are to give back 2200 / 1300 with 1010 / 1000. A refund and a share stand as in transit already."""
-    await _take_turn()
+    await take_turn()
     found = await queries.find_batch(batch_id, lock=True)
     act.allow(found.thing)
     if found.filed_at:
@@ -283,7 +286,7 @@ def _moment(on: date, found: Batch) -> datetime:
 @door("payouts.confirm_paid")
 async def confirm_paid(act: Act, payment_id: str, *, on: date, key: str) -> None:
     """The bank has paid it: 2290 / 1000 of a worker, 2500 / 1000 of a refund, 2600 / 1010 of a share."""
-    await _take_turn()
+    await take_turn()
     one = await queries.find_payment(payment_id, lock=True)
     act.allow(Thing("payment", payment_id, one.person_id))
     if one.paid_key == key and one.state in {"paid", "bounced"}:
@@ -319,6 +322,7 @@ async def _enter(act: Act, kind: str, one: Payment, key: str, at: datetime, legs
 @door("payouts.confirm_batch")
 async def confirm_batch(act: Act, batch_id: str, *, on: date, key: str) -> int:
     """The bank has paid all of a batch that is still on its way; how many payments that was."""
+    await take_turn()
     found = await queries.find_batch(batch_id, lock=True)
     act.allow(found.thing)
     waiting = [one for one in found.payments if one.state == "sent"]
@@ -331,7 +335,7 @@ async def confirm_batch(act: Act, batch_id: str, *, on: date, key: str) -> int:
 async def bounced(act: Act, payment_id: str, *, on: date, key: str, because: str) -> None:
     """It did not arrive, or came back after it had: the money is owed as before (2290 / 2200, 2210; 1000 / 2290 first
     where the bank had paid). The details it went to are not sure any more, and the person and a facilitator are told."""
-    await _take_turn()
+    await take_turn()
     one = await queries.find_payment(payment_id, lock=True)
     act.allow(Thing("payment", payment_id, one.person_id))
     why = rules.without_numbers(because)

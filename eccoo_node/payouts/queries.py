@@ -221,48 +221,58 @@ async def payment(actor: Actor, payment_id: str) -> Payment:
 
 
 class InTransit(msgspec.Struct, frozen=True):
-    """A payment that the bank was asked to make and that no statement has shown yet."""
+    """A payment whose file was made, as lines of the bank are compared with it. `holder`: whose account in the books.
+
+    `state` is sent while it is on its way, then paid or bounced; `was_paid`: the bank was seen to pay it, come back or not.
+    """
 
     payment_id: str
     batch_id: str
     batch_number: int
     bank: Bank
     kind: str
+    holder: str
     called: str
     name: str
     amount_pence: int
     reference: str
     pay_on: date
     filed_at: datetime
+    state: str
+    was_paid: bool
 
 
-async def in_transit(actor: Actor) -> list[InTransit]:
-    """Every payment on its way, the oldest first. `reference` is what stands on the bank statement."""
+async def in_transit(actor: Actor, *, since: datetime | None = None) -> list[InTransit]:
+    """Every payment on its way, the oldest first. `reference` is what stands on the bank statement.
+
+    With `since` those too whose file was made since then and that have been paid or come back. Raises Forbidden.
+    """
     access.requires(actor, "payouts.see", Thing("payment"))
+    more = "" if since is None else "OR (m.state IN ('paid', 'bounced') AND b.filed_at >= ?) "
     rows = await fetch(
-        "SELECT m.id, b.id, b.number, b.bank, m.kind, p.called, d.name, m.amount_pence, m.reference, b.pay_on, b.filed_at "
-        "FROM payout_payment m JOIN payout_batch b ON b.id = m.batch_id JOIN person p ON p.id = m.person_id "
-        "JOIN bank_details d ON d.id = m.details_id WHERE m.state = 'sent' ORDER BY b.number, m.n"
+        "SELECT m.id, b.id, b.number, b.bank, m.kind, m.holder, p.called, d.name, m.amount_pence, m.reference, b.pay_on, "
+        "b.filed_at, m.state, m.paid_on FROM payout_payment m JOIN payout_batch b ON b.id = m.batch_id "
+        "JOIN person p ON p.id = m.person_id JOIN bank_details d ON d.id = m.details_id "
+        f"WHERE m.amount_pence > 0 AND (m.state = 'sent' {more}) ORDER BY b.number, m.n",
+        *(() if since is None else (since,)),
     )
-    found = []
-    for row in rows:
-        filed_at = as_time(row[10]) or clock.now()
-        found.append(
-            InTransit(
-                row[0],
-                row[1],
-                row[2],
-                row[3],
-                row[4],
-                row[5],
-                row[6],
-                row[7],
-                row[8],
-                date.fromisoformat(row[9]),
-                filed_at,
-            )
+    return [
+        InTransit(
+            row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9],
+            date.fromisoformat(row[10]), as_time(row[11]) or clock.now(), row[12], bool(row[13]),
         )
-    return found
+        for row in map(tuple, rows)
+    ]  # fmt: skip
+
+
+async def entries_of(payment_ids: Sequence[str]) -> dict[str, int]:
+    """The entry by which each of these payments left the bank, for those that have."""
+    rows = await fetch(
+        "SELECT m.id, e.id FROM payout_payment m JOIN entry e ON e.key = m.paid_key "
+        f"WHERE m.paid_key <> '' AND m.id IN ({marks(payment_ids)})",
+        *payment_ids,
+    )
+    return {row[0]: int(row[1]) for row in rows}
 
 
 async def waiting_for(actor: Actor) -> list[Batch]:

@@ -8,7 +8,9 @@ import msgspec
 
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, marks
 from eccoo_node.escrow import pausing
+from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.rules import is_public
+from eccoo_node.escrow.treasury import on_its_way
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.payouts import rules
@@ -89,6 +91,17 @@ async def ready(bank: Bank = "1000") -> list[Ready]:
         reason = _why_not(person_id, standing, fund if kind == "refund" else "", known)
         found.append(Ready(kind, holder, person_id, called, pay, expenses, back, yes if back else "", known, reason))
     return sorted(found, key=lambda one: (one.called.lower(), one.key))
+
+
+@on_its_way
+async def _in_a_batch(account: Account) -> int:
+    """What of a refund or of shares the bank was asked to pay, and still stands on its account."""
+    total = await fetch_value(
+        "SELECT CAST(COALESCE(SUM(amount_pence), 0) AS BIGINT) FROM payout_payment "
+        "WHERE state = 'sent' AND kind = ? AND holder = ?",
+        {"2500": "refund", "2600": "share"}.get(account.code, ""), account.holder,
+    )  # fmt: skip
+    return int(total)
 
 
 def _why_not(person_id: str, standing: str, fund: str, details: Details | None) -> str:

@@ -27,6 +27,8 @@ PAYOUT_ALONE = figures.declare(
 # What is sent on one person's word within so long counts together, so that a large sum is not sent as many small ones.
 COUNTS_TOGETHER = timedelta(days=7)
 LATEST = timedelta(days=31)
+# A bank sends back what can't be paid in within days. So long a line that came in is compared with what was sent.
+MAY_COME_BACK = timedelta(days=60)
 HOW_SURE = ("rang", "paper")
 REFERENCE = 18
 

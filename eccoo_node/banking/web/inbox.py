@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.banking import arriving, kept, leaving, planning, queries, rules, say
+from eccoo_node.banking import arriving, kept, leaving, planning, queries, rules, say, sent
 from eccoo_node.banking.forms import WhatForm, WhoseForm
 from eccoo_node.banking.kept import Open
 from eccoo_node.escrow import statements as escrow
@@ -95,9 +95,10 @@ async def _say_what(actor: Actor, facts: dict[str, Any], form: WhatForm) -> None
         await arriving.send_back(actor, found.line.id, f"inbox:{form.key}", because=form.because)
     else:
         payer = form.who if form.what == "owing" else ""
+        what, _, payment = form.what.partition(":")
         if form.what == "owing" and payer not in facts["payer_ids"]:
             raise Invalid("Choose who owed it.", "no_payer", field="who")
-        await arriving.explain(actor, found.line.id, form.what, payer_id=payer, purpose=form.purpose)
+        await arriving.explain(actor, found.line.id, what, payer_id=payer, purpose=form.purpose, payment_id=payment)
 
 
 def _card(one: Open) -> dict[str, Any]:
@@ -119,6 +120,7 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
     rest = [one for one in payers if one not in before]
     came = found.line.amount_pence > 0
     whole = found.left_pence == found.line.amount_pence
+    back = sent.may_have_come_back(leaving.moved(found.line), await sent.payments(actor)) if came and whole else []
     return {
         "found": found,
         "title": say.open_title(found),
@@ -131,18 +133,20 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
         "before": [payers[one] for one in before],
         "likely": before[0] if before else "",
         "amount": f"{found.left_pence // 100}.{found.left_pence % 100:02}",
-        "choices": _arrived(found, whole) if came else await _left(actor, found, payers),
+        "choices": _arrived(found, whole, back) if came else await _left(actor, found, payers),
         "asks": ("purpose", "owing") if came else ("bounced",),
-        "opened": False,
+        # A payment of ours that came back is no payer's, and the words say that it may be one.
+        "opened": any(one.likely for one in back),
         "key": new_id(),
     }
 
 
-def _arrived(found: Open, whole: bool) -> list[tuple[str, str, str]]:
+def _arrived(found: Open, whole: bool, back: list[sent.Offer]) -> list[tuple[str, str, str]]:
+    ours = [(f"{one.what}:{one.of}", one.words, one.hint) for one in back]
     if found.line.code != rules.CLIENT:
-        return [_OWING, _GIFT, _INTEREST, _OWN, _BY_HAND, _OTHER]
+        return [*ours, _OWING, _GIFT, _INTEREST, _OWN, _BY_HAND, _OTHER]
     # What of it is a payer's can't be all of it something else.
-    return [_BACK, *((_GIFT, _INTEREST, _OWING, _OWN, _BY_HAND) if whole else ())]
+    return [*ours, _BACK, *((_GIFT, _INTEREST, _OWING, _OWN, _BY_HAND) if whole else ())]
 
 
 async def _left(actor: Actor, found: Open, payers: dict[str, str]) -> list[tuple[str, str, str]]:
@@ -152,7 +156,7 @@ async def _left(actor: Actor, found: Open, payers: dict[str, str]) -> list[tuple
     own = [one.account_number for one in (await queries.accounts()).values() if one.code != line.code]
     said = "".join(c for c in line.text if c.isdigit())
     called = payers | await queries.called()
-    options = leaving.options(line, await leaving.waiting(), once, called, any(number in said for number in own))
+    options = leaving.options(line, await leaving.waiting(actor), once, called, any(number in said for number in own))
     listed = [(one.value.removesuffix(":"), one.words, one.hint) for one in options]
     if line.code == rules.CLIENT:
         listed.insert(-1, ("bounced", "Money of a payer that the bank took back", "Choose below whose."))

@@ -103,8 +103,9 @@ async def _facts(request: AnyRequest) -> dict[str, Any]:
 
 
 async def _preview(request: AnyRequest, draft_id: str) -> dict[str, Any]:
-    draft = await queries.draft(actor_of(request), draft_id)
-    looked = await checking.look(draft.account, draft.statement)
+    actor = actor_of(request)
+    draft = await queries.draft(actor, draft_id)
+    looked = await checking.look(actor, draft.account, draft.statement)
     called = await queries.called()
     twice = [one for one in looked.of("top_up") if one.same_entry is not None]
     return {
@@ -124,6 +125,8 @@ async def _preview(request: AnyRequest, draft_id: str) -> dict[str, Any]:
             _group("To the payers whose it is", [one for one in looked.of("top_up") if one.same_entry is None], called),
             _group("Nobody’s yet", looked.of("received"), {}),
             _group("Refunds that have been sent", looked.of("refund_left"), called),
+            _group("Payments that have been sent", looked.of("payout"), called),
+            _group("Payments that came back", looked.of("came_back"), called),
             _group("For you to say what they were", looked.of("waits"), {}),
         ],
     }

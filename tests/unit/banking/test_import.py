@@ -108,7 +108,7 @@ async def test_the_balances_are_compared_with_what_we_have(node: Node) -> None:
 
     async def gaps(lines: list[object], opening_pence: int) -> list[str]:
         draft = await queries.draft(tess, await bank.reads(lines, opening_pence=opening_pence))  # type: ignore[arg-type]
-        return (await checking.look(draft.account, draft.statement)).gaps
+        return (await checking.look(tess, draft.account, draft.statement)).gaps
 
     assert await gaps([line("2026-11-02", 10_000, "A")], 500) == []
     await bank.imports([line("2026-11-02", 10_000, "A"), line("2026-11-03", 1, "B")], opening_pence=500)
@@ -150,7 +150,7 @@ async def test_money_that_was_written_by_hand_is_not_written_twice_unless_it_is_
     day = "2026-11-22"
     draft = await bank.reads([line(day, 10_000, reference), line(day, 10_000, reference)])
     one = await queries.draft(bank.books.treasurer, draft)
-    looked = await checking.look(one.account, one.statement)
+    looked = await checking.look(bank.books.treasurer, one.account, one.statement)
     assert [planned.same_entry is not None for planned in looked.planned] == [True, False]
     await importing.write_statement(bank.books.treasurer, draft)
     assert await bank.ends() == [(10_000, "by_hand", 10_000), (10_000, "top_up", 10_000)]
@@ -158,7 +158,9 @@ async def test_money_that_was_written_by_hand_is_not_written_twice_unless_it_is_
     await bank.books.top_up(300)
     draft = await bank.reads([line("2026-11-23", 300, reference)])
     one = await queries.draft(bank.books.treasurer, draft)
-    again = [planned.mark for planned in (await checking.look(one.account, one.statement)).planned]
+    again = [
+        planned.mark for planned in (await checking.look(bank.books.treasurer, one.account, one.statement)).planned
+    ]
     await importing.write_statement(bank.books.treasurer, draft, again=again)
     assert await balances("1000", "2000") == [20_600, -20_600]
 
@@ -240,7 +242,7 @@ async def test_what_left_the_bank_is_a_refund_a_sweep_a_bounce_or_waits(node: No
     assert await balances("2500") == [-5_000]
     waiting = {one.line.amount_pence: one.line for one in await kept.waiting_lines(tess)}
     assert list(waiting) == [-5_000, -10_000, -700]
-    expected, called = await leaving.waiting(), await queries.called()
+    expected, called = await leaving.waiting(tess), await queries.called()
 
     async def offered(pence: int, own_named: bool = False) -> list[tuple[str, str]]:
         found = waiting[pence]
@@ -340,7 +342,7 @@ async def test_what_is_read_of_a_file_is_the_same_number_of_queries_for_any(node
         draft = await bank.reads([line("2026-11-02", 100 + at, "x", f"SENDER {at}") for at in range(many)])
         with counting_queries() as counted:
             one = await queries.draft(tess, draft)
-            await checking.look(one.account, one.statement)
+            await checking.look(bank.books.treasurer, one.account, one.statement)
         await importing.write_statement(tess, draft)
         with counting_queries() as listed:
             await kept.waiting_lines(tess)

@@ -1,6 +1,7 @@
 """The bank on its pages: how to pay, a statement from file to books, whose money it is, our accounts, a bank described."""
 
 import re
+from datetime import date
 from html import unescape
 
 import httpx
@@ -11,9 +12,12 @@ from eccoo_node.banking.statements.model import StatementLine
 from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow.verify import verify
+from eccoo_node.kernel import clock
 from tests.support import make
 from tests.support import statements as banks
 from tests.support.node import Node
+from tests.support.payouts import Circle as Out
+from tests.support.payouts import hatted
 from tests.support.statements import line
 from tests.web.client import Reader
 from tests.web.money.conftest import Circle, SignIn
@@ -296,3 +300,48 @@ async def test_a_form_with_a_file_that_is_none_is_refused(circle: Circle, browse
     stranger = Reader(tess.http._transport.app)  # type: ignore[attr-defined]
     async with stranger:
         assert (await stranger.http.post(BANK, content=body, headers=headers)).status_code == 415
+
+
+async def test_what_was_paid_out_is_named_alike_before_and_after_it_is_written(
+    circle: Circle, browser_of: SignIn
+) -> None:
+    ours = await accounts(circle)
+    out = Out(circle.books, await hatted("Fay", "facilitator"))
+    await out.earns(circle.books.worker, 6000)
+    await out.earns(circle.books.other, 3000)
+    await out.details(circle.books.worker)
+    await out.details(circle.books.other, "87651234")
+    await out.sent(pay_on=date(2026, 11, 23))
+    (_robins, wrens) = [row[0] for row in await fetch("SELECT reference FROM payout_payment ORDER BY n")]
+    day = clock.now().date().isoformat()
+    lines = [
+        line(day, -5100, wrens), line(day, 5100, wrens), line(day, -2550, "ROBIN"), line(day, 2550, "ROBIN RETURNED"),
+        line(day, -7650, "BATCH 1"),
+    ]  # fmt: skip
+    tess = await browser_of(circle.books.treasurer.person_id)
+    await tess.get(BANK)
+    await upload(tess, BANK, banks.starling(lines), {"account": ours["1000"]})
+    said = text(page := await tess.follow())
+    assert "Payments that have been sent £51, one payment Payments that came back £51, one payment" in said
+    assert f"{wrens} £51. The payment to Wren" in said
+    assert f"{wrens} £51. The payment to Wren, come back" in said
+    await tess.send(str(page.url.path))
+    assert "One payment nobody has explained" not in (said := text(await tess.get("/money")))
+    assert "Three payments nobody has explained" in said
+    waiting = {
+        one.line.amount_pence: f"{INBOX}/{one.line.id}" for one in await kept.waiting_lines(circle.books.treasurer)
+    }
+    page = await tess.get(waiting[-2550])
+    assert "The payment to Robin £25.50, in the batch of 23 November 2026." in text(page)
+    assert "All 2 payments of the batch" not in text(await tess.get(waiting[-7650]))
+    choice = re.findall(r'value="(payout:[^"]+)"', page.text)
+    await tess.get(waiting[-2550])
+    assert (await tess.send(f"{waiting[-2550]}/what", {"what": choice[0]})).status_code == 303
+    page = await tess.get(waiting[2550])
+    assert "It is something else" in text(page)
+    assert "The payment to Robin, come back £25.50, in the batch of 23 November 2026." in text(page)
+    back = re.findall(r'value="(came_back:[^"]+)"', page.text)
+    assert (await tess.send(f"{waiting[2550]}/what", {"what": back[0]})).status_code == 303
+    states = [row[0] for row in await fetch("SELECT state FROM payout_payment ORDER BY n")]
+    assert states == ["bounced", "bounced"]
+    await verify()
