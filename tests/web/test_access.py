@@ -74,7 +74,6 @@ _AUDITED = {
     "/money/tax-details",
     "/money/told-hmrc",
     "/money/report/{year}/copies/{person_id}",
-    "/expenses/{expense_id}/receipt",
 }
 
 

@@ -49,7 +49,7 @@ async def test_the_year_turns_between_two_visits_and_quarters_add_up(circle: Cir
         NODE, link, "away:1", who, 4000, 0, payer_add_bps=0, worker_deduct_bps=1500, home_share_bps=5000, key="away"
     )
     clock.set(datetime(2026, 12, 1, tzinfo=UTC))
-    await clawback.claw_back(keeper, lines[2], "back", fee_pence=1000, because="Both agreed")
+    await clawback.claw_back(NODE, lines[2], "back", fee_pence=1000, because="Both agreed")
     await circle.node.settle()
     clock.set(datetime(2027, 4, 6, 9, tzinfo=UTC))
     await circle.went(lines[4])

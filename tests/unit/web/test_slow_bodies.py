@@ -28,4 +28,4 @@ async def test_a_form_that_never_ends_is_let_go(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(entrance, "BODY_S", 0.05)
     async with asyncio.timeout(2):
         with pytest.raises(ValueError, match="slowly"):
-            await entrance._read(drops, {})
+            await entrance._read(drops, {}, entrance.MAX_BODY)
