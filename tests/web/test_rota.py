@@ -220,7 +220,7 @@ async def test_people_who_are_rung_wait_until_a_facilitator_says_they_know(walk:
     page = await fay.get("/to-ring")
     assert page.text == (
         "Today They would rather be rung, written to or called on People to tell Ring Edith , 01422 960222 "
-        "“Wren can’t come on Thursday at 9am.” Edith knows now"
+        "“Wren can’t come on Thursday at 9am.” Edith knows now Papers to post stand on a list of their own."
     )
     after = await fay.press(page, "Edith knows now")
     assert after.text.startswith("Today Written down: Edith knows.")
