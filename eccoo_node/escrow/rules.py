@@ -15,7 +15,7 @@ from eccoo_node.kernel.money import MAX_PENCE
 
 FRONT_LIMIT = figures.declare(
     Figure(
-        name="front_limit", kind="pence", first=0, least=0, most=MAX_PENCE,
+        name="front_limit", kind="pence", first=0, least=0, most=MAX_PENCE, two_people=True,
         title="The most that we put up for another circle",
         words="Out of the circle’s own money, so that our workers need not wait until that circle has paid.",
     )

@@ -328,10 +328,11 @@ async def share_allotted(act: Act, member_id: str, amount_pence: int, key: str) 
 
 @door("money.share_withdrawn")
 async def share_withdrawn(act: Act, member_id: str, amount_pence: int, key: str, *, decision_id: str) -> int:
-    """The board lets a member take shares out (3000 / 2600). It rests on its decision that the co-op can bear it."""
+    """The board lets a member take shares out (3000 / 2600). It rests on its decision that the co-op can bear it,
+    which somebody else wrote down."""
     act.allow(Thing("member", member_id, person_id=member_id))
     _check(amount_pence)
-    await governance.requires_decision(decision_id)
+    await governance.requires_decision(decision_id, not_by=act.actor.person_id)
     body = {"member": member_id, "amount": amount_pence, "decision": decision_id}
     return await _enter(
         act, "withdrawn", key, body, Leg(chart.shares(member_id), chart.leaving(member_id), amount_pence)

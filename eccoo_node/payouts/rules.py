@@ -22,6 +22,7 @@ PAYOUT_ALONE = figures.declare(
         first=50_000,
         least=0,
         most=MAX_PENCE,
+        two_people=True,
     )
 )
 # What is sent on one person's word within so long counts together, so that a large sum is not sent as many small ones.
