@@ -232,6 +232,24 @@ async def test_only_a_treasurer_as_themselves_writes_it(node: Node, door: str) -
     assert await fetch("SELECT id FROM entry") == []
 
 
+async def test_nobody_decides_on_their_own_money(node: Node) -> None:
+    """Neither of what they pay, nor of what pays for their support, nor of what they are to give back."""
+    books = await open_books()
+    by = books.treasurer
+    pays, supported = await make.payer(books.person, by.person_id), await make.payer(by.person_id, books.person)
+    own = [msgspec.structs.replace(books, payer=payer, worker=by.person_id) for payer in (pays, supported)]
+    for door in ("match", "refund", "goodwill", "finders_fee", "write_off"):
+        for one in own:
+            with pytest.raises(Forbidden, match="Another treasurer"):
+                await DOORS[door](by, one)
+    assert await fetch("SELECT id FROM entry") == []
+    # What they themselves send in is theirs as anybody's is; and another treasurer gives them what is due to them.
+    await actions.top_up(by, pays, 500, "in")
+    another = msgspec.structs.replace(by, person_id=await make.person("Theo"))
+    await treasury.own_money(another, 500, "own", because="Reserves")
+    assert await DOORS["goodwill"](another, own[0])
+
+
 @pytest.mark.parametrize("amount", [0, -5, 10_000_001, 2.5, True, "500", None])
 async def test_a_sum_that_is_none_is_refused_at_every_door(node: Node, amount: Any) -> None:
     b = await open_books()
