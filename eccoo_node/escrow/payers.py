@@ -12,10 +12,10 @@ from eccoo_node.record.door import Act, door
 @door("money.pays_after")
 async def pays_after(act: Act, payer_id: str, after: bool, *, decision_id: str = "") -> None:
     """Let a payer pay after each visit, or ahead again. Until they have paid the circle's own money stands in for
-    theirs, so that it rests on a decision of the circle. Money that is set aside already stays as it was agreed."""
+    theirs, so that it rests on a decision of the circle, written down by somebody else. Money that is set aside already stays as it was agreed."""
     act.allow(Thing("payer", payer_id, payer_id=payer_id))
     if after:
-        await governance.requires_decision(decision_id)
+        await governance.requires_decision(decision_id, not_by=act.actor.person_id)
     rows = await fetch(
         "UPDATE payer SET arrears = ?, arrears_decision = ? WHERE id = ? AND ended_at IS NULL RETURNING person_id",
         after,

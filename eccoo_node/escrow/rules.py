@@ -15,7 +15,7 @@ from eccoo_node.kernel.money import MAX_PENCE
 
 FRONT_LIMIT = figures.declare(
     Figure(
-        name="front_limit", kind="pence", first=0, least=0, most=MAX_PENCE,
+        name="front_limit", kind="pence", first=0, least=0, most=MAX_PENCE, two_people=True,
         title="The most that we put up for another circle",
         words="Out of the circle’s own money, so that our workers need not wait until that circle has paid.",
     )
@@ -38,21 +38,16 @@ def keeps_books(actor: Actor) -> bool:
     "money.top_up",
     "money.reverse",
     "money.receive",
-    "money.match",
     "money.send_back",
     "money.bounce",
     "money.paid_owing",
-    "money.refund",
     "money.refund_left",
-    "money.goodwill",
     "money.sweep",
     "money.own",
     "money.donation",
     "money.interest",
     "money.gateway_top_up",
     "money.gateway_paid",
-    "money.finders_fee",
-    "money.write_off",
     "money.share_applied",
     "money.share_allotted",
     "money.share_withdrawn",
@@ -65,6 +60,16 @@ def keeps_books(actor: Actor) -> bool:
 )
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
+
+
+@access.rule("money.match", "money.refund", "money.goodwill", "money.finders_fee", "money.write_off")
+def _another_treasurer(actor: Actor, thing: Thing) -> bool | str:
+    """`thing.parties`: whoever pays and whose support it pays for, or the worker. Nobody decides on their own money."""
+    if not keeps_books(actor):
+        return "Only the circle’s treasurer can write this in the books."
+    if actor.person_id in thing.parties:
+        return "This is about your own money, or pays for your own support. Another treasurer writes it down."
+    return True
 
 
 @access.rule("money.add_up")

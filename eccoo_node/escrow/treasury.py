@@ -41,6 +41,12 @@ async def _payer(payer_id: str) -> tuple[str, bool]:
     return row[0], row[1] == "died"
 
 
+async def _of_payer(payer_id: str) -> Thing:
+    """A payer, with whoever pays and whose support it pays for: none of them decides on this money as a treasurer."""
+    row = await fetch_one("SELECT person_id, payer_person_id FROM payer WHERE id = ?", payer_id)
+    return Thing("payer", payer_id, payer_id=payer_id, parties=frozenset(row or ()))
+
+
 async def _enter(
     act: Act, kind: str, key: str, body: dict[str, Any], *legs: Leg, effective_at: datetime | None = None
 ) -> int:
@@ -93,7 +99,7 @@ async def receive_unmatched(
 @door("money.match")
 async def match(act: Act, receipt: str, payer_id: str, amount_pence: int, key: str) -> int:
     """It is this payer's (2090 / 2000). A part of it may be, where one transfer is for several."""
-    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    act.allow(await _of_payer(payer_id))
     _check(amount_pence)
     await _payer(payer_id)
     body = {"receipt": receipt, "payer": payer_id, "amount": amount_pence}
@@ -155,7 +161,7 @@ async def refund(act: Act, payer_id: str, amount_pence: int, key: str, *, becaus
     Once the person it was for has died, `because` says on whose authority it goes to the estate; public money goes
     back to where it came from without that.
     """
-    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    act.allow(await _of_payer(payer_id))
     _check(amount_pence)
     fund, died = await _payer(payer_id)
     act.because(because)
@@ -182,7 +188,7 @@ async def refund_left(act: Act, of: str, amount_pence: int, key: str, *, effecti
 @door("money.goodwill")
 async def goodwill(act: Act, payer_id: str, amount_pence: int, key: str, *, because: str) -> int:
     """The circle gives a payer credit out of its own money (5100 / 2000, with 1000 / 1010)."""
-    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    act.allow(await _of_payer(payer_id))
     _check(amount_pence)
     await _payer(payer_id)
     _reason(act, because, "Say why the circle gives this.")
@@ -274,7 +280,7 @@ async def finders_fee(act: Act, payer_id: str, amount_pence: int, key: str, *, a
     Invoiced (1100 / 4100), or with the payer's yes to that sum taken from their credit (2000 / 4100): `agreed` says how
     they said it. Never out of public money, which is there for care alone (money.md A5.8).
     """
-    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    act.allow(await _of_payer(payer_id))
     _check(amount_pence)
     fund, _ = await _payer(payer_id)
     act.because(agreed)
@@ -290,7 +296,7 @@ async def finders_fee(act: Act, payer_id: str, amount_pence: int, key: str, *, a
 @door("money.write_off")
 async def write_off(act: Act, worker_id: str, amount_pence: int, key: str, *, because: str) -> int:
     """What a worker was to give back, and the circle bears instead (5100 / 1300)."""
-    act.allow(Thing("worker", worker_id, worker_id=worker_id))
+    act.allow(Thing("worker", worker_id, worker_id=worker_id, parties=frozenset({worker_id})))
     _check(amount_pence)
     _reason(act, because, "Say who agreed to this, and why.")
     body = {"worker": worker_id, "amount": amount_pence}
@@ -328,10 +334,11 @@ async def share_allotted(act: Act, member_id: str, amount_pence: int, key: str) 
 
 @door("money.share_withdrawn")
 async def share_withdrawn(act: Act, member_id: str, amount_pence: int, key: str, *, decision_id: str) -> int:
-    """The board lets a member take shares out (3000 / 2600). It rests on its decision that the co-op can bear it."""
+    """The board lets a member take shares out (3000 / 2600). It rests on its decision that the co-op can bear it,
+    which somebody else wrote down."""
     act.allow(Thing("member", member_id, person_id=member_id))
     _check(amount_pence)
-    await governance.requires_decision(decision_id)
+    await governance.requires_decision(decision_id, not_by=act.actor.person_id)
     body = {"member": member_id, "amount": amount_pence, "decision": decision_id}
     return await _enter(
         act, "withdrawn", key, body, Leg(chart.shares(member_id), chart.leaving(member_id), amount_pence)

@@ -44,14 +44,19 @@ async def decide_figure(
 ) -> None:
     """Write down a number that the circle has decided on, from now or from a moment to come.
 
-    Raises Invalid for a number out of its bounds, a moment that is over, and where the circle has decided no such thing.
+    Raises Invalid for a number out of its bounds, a moment that is over, and where the circle has decided no such thing;
+    for a figure of two people also where its writer wrote the decision down, or raises it before tomorrow.
     """
     act.allow(Thing("figure", figure.name))
     now = clock.now()
     figure.check(value)
-    await queries.requires_decision(decision_id)
+    person_id = act.actor.person_id
+    await queries.requires_decision(decision_id, not_by=person_id if figure.two_people else "")
     if valid_from and valid_from < now - timedelta(minutes=1):
         raise Invalid("This can’t begin in the past.", "in_the_past", field="from_day")
+    at_once = (valid_from or now) < rules.tomorrow(now, clock.zone())
+    if figure.two_people and person_id and at_once and value > await queries.figure(figure, valid_from or now):
+        raise Invalid("A higher limit holds from tomorrow at the earliest.", "too_soon", field="from_day")
     await fetch(
         "INSERT INTO decided_figure (name, value, valid_from, decision_id, recorded_by, recorded_at) "
         "VALUES (?, ?, ?, ?, ?, ?)",

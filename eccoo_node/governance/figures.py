@@ -25,6 +25,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     first: int
     least: int
     most: int
+    # It limits whoever keeps the books: it rests on a decision that somebody else wrote down, and is not raised at once.
+    two_people: bool = False
 
     def say(self, value: int) -> str:
         """The value as it is read: "£500", "Thursday", "6pm"."""

@@ -62,10 +62,20 @@ async def decision(actor: Actor, decision_id: str) -> Decision:
     return _decision(tuple(row))
 
 
-async def requires_decision(decision_id: str) -> None:
-    """Raise Invalid unless the circle has decided this: what changes its money names the decision it rests on."""
-    if not decision_id or await fetch_one("SELECT id FROM decision WHERE id = ?", decision_id) is None:
+async def requires_decision(decision_id: str, *, not_by: str = "") -> None:
+    """Raise Invalid unless the circle has decided this: what changes its money names the decision it rests on.
+
+    `not_by`: whoever acts on it, where that takes two people; somebody else has written the decision down.
+    """
+    row = await fetch_one("SELECT recorded_by FROM decision WHERE id = ?", decision_id) if decision_id else None
+    if row is None:
         raise Invalid("Choose the decision that this rests on.", "no_decision", field="decision")
+    if not_by and row[0] == not_by:
+        raise Invalid(
+            "You wrote this decision down yourself. Somebody else writes the decision down that this rests on.",
+            "own_decision",
+            field="decision",
+        )
 
 
 async def figure(of: Figure, at: datetime | None = None) -> int:

@@ -1,6 +1,6 @@
 """Who may write a decision down, and who reads it."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
@@ -32,6 +32,11 @@ def _figures(actor: Actor, thing: Thing) -> bool | str:
 def _reads(actor: Actor, thing: Thing) -> bool:
     """Everyone who belongs to the circle in any way: decisions are made in the open."""
     return actor.is_node() or bool(actor.person_id)
+
+
+def tomorrow(now: datetime, zone: tzinfo) -> datetime:
+    """When the circle's next day begins."""
+    return datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), tzinfo=zone)
 
 
 def review_refused(decided_on: date, review_on: date) -> str:

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from datetime import date, timedelta
 
+import holidays
+
 from eccoo_node.escrow.rules import keeps_books
 from eccoo_node.governance import figures
 from eccoo_node.governance.figures import Figure
@@ -22,6 +24,7 @@ PAYOUT_ALONE = figures.declare(
         first=50_000,
         least=0,
         most=MAX_PENCE,
+        two_people=True,
     )
 )
 # What is sent on one person's word within so long counts together, so that a large sum is not sent as many small ones.
@@ -183,14 +186,25 @@ def recovered(pay_pence: int, owes_pence: int, most_pence: int) -> int:
     return max(0, min(pay_pence, owes_pence, most_pence))
 
 
+# Reckoned for any year; nobody is asked for them. Bacs and Faster Payments keep these in all of the United Kingdom.
+_BANK_HOLIDAYS = holidays.country_holidays("GB", subdiv="ENG")
+
+
+def is_working_day(day: date) -> bool:
+    """Whether banks pay on this day: no weekend, and no bank holiday of England and Wales."""
+    return day.weekday() < 5 and day not in _BANK_HOLIDAYS
+
+
 def next_working_day(day: date) -> date:
-    """The day itself, or the Monday after a weekend."""
-    return day + timedelta(days=max(0, 7 - day.weekday()) if day.weekday() >= 5 else 0)
+    """The day itself, or the first on which banks pay again."""
+    while not is_working_day(day):
+        day += timedelta(days=1)
+    return day
 
 
 def check_pay_on(day: date, today: date) -> None:
     """Raise Invalid for a day on which no bank pays, or one too far off."""
     if day < today or day > today + LATEST:
         raise Invalid("Choose a day from today to a month from now.", "bad_pay_on", field="pay_on")
-    if day.weekday() >= 5:
+    if not is_working_day(day):
         raise Invalid("Banks pay on working days. Choose one.", "bad_pay_on", field="pay_on")

@@ -1,6 +1,7 @@
 """What a treasurer writes besides lines, to the penny as money.md A4 has it, and what is refused."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -8,8 +9,9 @@ import pytest
 
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
-from eccoo_node.escrow import actions, corrections, queries, treasury
+from eccoo_node.escrow import actions, corrections, payers, queries, treasury
 from eccoo_node.escrow.verify import verify
+from eccoo_node.governance.actions import record_decision
 from eccoo_node.kernel.access import NODE, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from tests.support import make
@@ -230,6 +232,24 @@ async def test_only_a_treasurer_as_themselves_writes_it(node: Node, door: str) -
     assert await fetch("SELECT id FROM entry") == []
 
 
+async def test_nobody_decides_on_their_own_money(node: Node) -> None:
+    """Neither of what they pay, nor of what pays for their support, nor of what they are to give back."""
+    books = await open_books()
+    by = books.treasurer
+    pays, supported = await make.payer(books.person, by.person_id), await make.payer(by.person_id, books.person)
+    own = [msgspec.structs.replace(books, payer=payer, worker=by.person_id) for payer in (pays, supported)]
+    for door in ("match", "refund", "goodwill", "finders_fee", "write_off"):
+        for one in own:
+            with pytest.raises(Forbidden, match="Another treasurer"):
+                await DOORS[door](by, one)
+    assert await fetch("SELECT id FROM entry") == []
+    # What they themselves send in is theirs as anybody's is; and another treasurer gives them what is due to them.
+    await actions.top_up(by, pays, 500, "in")
+    another = msgspec.structs.replace(by, person_id=await make.person("Theo"))
+    await treasury.own_money(another, 500, "own", because="Reserves")
+    assert await DOORS["goodwill"](another, own[0])
+
+
 @pytest.mark.parametrize("amount", [0, -5, 10_000_001, 2.5, True, "500", None])
 async def test_a_sum_that_is_none_is_refused_at_every_door(node: Node, amount: Any) -> None:
     b = await open_books()
@@ -293,6 +313,24 @@ async def test_what_someone_left_goes_to_their_estate_on_authority(node: Node) -
     # Public money goes back to its source, whoever has died.
     await treasury.refund(books.treasurer, public, 700, "l")
     assert await queries.trial_balance() == {"1000": 5700, "2000": 0, "2500": -5700}
+
+
+async def test_who_lets_shares_out_or_a_payer_pay_later_acts_on_a_decision_that_somebody_else_wrote_down(
+    node: Node,
+) -> None:
+    books = await open_books()
+    by, today = books.treasurer, node.clock().date()
+    await _allotted(books)
+    own = await record_decision(
+        by, words="Biscuits on Thursdays.", decided_by="Us", decided_on=today, review_on=today + timedelta(days=30)
+    )
+    for doing in (
+        treasury.share_withdrawn(by, books.person, 2000, "leave", decision_id=own),
+        payers.pays_after(by, books.payer, True, decision_id=own),
+    ):
+        assert await refused(doing, Invalid) == "own_decision"
+    await treasury.share_withdrawn(by, books.person, 2000, "leave", decision_id=await make.decision())
+    await payers.pays_after(by, books.payer, True, decision_id=await make.decision())
 
 
 async def test_nobody_holds_more_shares_than_the_law_allows(node: Node) -> None:

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from eccoo_node.governance import queries
-from eccoo_node.governance.actions import decide_figure
+from eccoo_node.governance.actions import decide_figure, record_decision
 from eccoo_node.governance.figures import FIGURES, Figure, declare
 from eccoo_node.kernel.access import NODE, Actor, Hat
 from eccoo_node.kernel.errors import Forbidden, Invalid
+from eccoo_node.payouts.rules import PAYOUT_ALONE
 from eccoo_node.rota.rules import WEEKLY_DAY
 from tests.support import make
 from tests.support.node import Node
@@ -37,6 +38,26 @@ async def test_it_rests_on_a_decision_and_stays_within_its_bounds(node: Node) ->
         with pytest.raises(Invalid):
             await decide_figure(TREASURER, WEEKLY_DAY, value, decision_id=rests_on, valid_from=starts)
     assert await queries.figure(WEEKLY_DAY) == 3
+
+
+async def test_a_limit_of_the_treasurer_rests_on_what_somebody_else_wrote_down(node: Node) -> None:
+    today = node.clock().date()
+    own = await record_decision(
+        TREASURER, words="Up to £900.", decided_by="Us", decided_on=today, review_on=today + timedelta(days=30)
+    )
+    other, tomorrow = await make.decision(), node.clock() + timedelta(days=1)
+    for value, decision, starts, field in (
+        (90_000, own, tomorrow, "decision"), (40_000, own, None, "decision"),
+        (90_000, other, None, "from_day"), (90_000, other, node.clock() + timedelta(hours=1), "from_day"),
+    ):  # fmt: skip
+        with pytest.raises(Invalid) as refused:
+            await decide_figure(TREASURER, PAYOUT_ALONE, value, decision_id=decision, valid_from=starts)
+        assert refused.value.field == field
+    await decide_figure(TREASURER, PAYOUT_ALONE, 40_000, decision_id=other)
+    await decide_figure(TREASURER, PAYOUT_ALONE, 90_000, decision_id=other, valid_from=tomorrow)
+    await decide_figure(TREASURER, WEEKLY_DAY, 1, decision_id=own)
+    assert await queries.figure(PAYOUT_ALONE) == 40_000
+    assert await queries.figure(PAYOUT_ALONE, tomorrow) == 90_000
 
 
 @pytest.mark.parametrize("role", ["worker", "facilitator", "owner", "member"])

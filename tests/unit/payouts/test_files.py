@@ -162,6 +162,15 @@ def test_odd_numbers_are_said_to_be_odd_and_days_of_rest_are_passed_over() -> No
     ]  # fmt: skip
     days = [date(2026, 11, day) for day in (27, 28, 29, 30)]
     assert [rules.next_working_day(day).day for day in days] == [27, 30, 30, 30]
+    # Christmas Day is a Friday in 2026 and Boxing Day is kept on the Monday; Good Friday and Easter Monday in 2027.
+    rest = [date(2026, 12, 25), date(2026, 12, 28), date(2027, 1, 1), date(2027, 3, 26), date(2027, 3, 29)]
+    assert [rules.next_working_day(day) for day in rest] == [
+        date(2026, 12, 29), date(2026, 12, 29), date(2027, 1, 4), date(2027, 3, 30), date(2027, 3, 30),
+    ]  # fmt: skip
+    for day in rest:
+        with pytest.raises(Invalid, match="working days"):
+            rules.check_pay_on(day, day)
+    rules.check_pay_on(date(2026, 12, 29), date(2026, 12, 25))
     assert [rules.recovered(*three) for three in ((100, 500, 70), (100, 50, 70), (60, 500, 70), (0, 5, 5))] == [
         70,
         50,
