@@ -25,7 +25,7 @@ KINDS = ("owing", "gift", "interest", "own", "by_hand", "other", sent.BACK)
 async def match(act: Act, line_id: int, payer_id: str, amount_pence: int, key: str, *, remember: bool = False) -> int:
     """It is this payer's, or that much of it is (2090 / 2000); the entry.
 
-    `remember`: what the same sender sends from now on is this payer's too, unless a reference says otherwise.
+    `remember`: the same sum from the same sender is this payer's from now on, unless a reference says otherwise.
     """
     act.allow(Thing("bank_line", str(line_id), payer_id=payer_id))
     line = await lines.locked(line_id)

@@ -1,5 +1,7 @@
 """Looking at what a file says before it is written: what becomes of each line, and whether the balances add up."""
 
+import asyncio
+
 import msgspec
 
 from eccoo_node.banking import planning, queries
@@ -38,7 +40,8 @@ async def look(actor: Actor, account: OurAccount, found: Statement) -> Looked:
         )
     line_marks = reading.marks(account.sort_code, account.account_number, found.lines)
     known = await queries.known(actor, account.code, line_marks)
-    planned = planning.plan(account.code, found.lines, line_marks, known)
+    # Thousands of lines take a while, and others are to be served meanwhile.
+    planned = await asyncio.to_thread(planning.plan, account.code, found.lines, line_marks, known)
     return Looked(planned, _gaps(found, before))
 
 

@@ -1,5 +1,6 @@
 """Writing a statement in the books: all of its lines, or none."""
 
+import asyncio
 from collections.abc import Collection
 
 import msgspec
@@ -46,6 +47,8 @@ async def write_statement(act: Act, draft_id: str, *, again: Collection[str] = (
     await _keep_import(act, draft, looked, len(new))
     for one in new:
         await _write(act, draft, one, again)
+        # Others are served between two lines.
+        await asyncio.sleep(0)
     await fetch("DELETE FROM statement_draft WHERE id = ?", draft_id)
     await act.tell("bank.imported", "statement_import", draft_id, lines=len(new))
     return Written(draft_id, len(new))

@@ -8,7 +8,7 @@ import msgspec
 
 from eccoo_node.banking import leaving, sent
 from eccoo_node.banking.leaving import Waiting
-from eccoo_node.banking.rules import CLIENT, references_in
+from eccoo_node.banking.rules import CLIENT, by_shape, references_in
 from eccoo_node.banking.sent import Moved, Sent
 from eccoo_node.banking.statements.model import StatementLine, Trouble, Unreadable
 from eccoo_node.banking.statements.reading import sender_mark
@@ -40,7 +40,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What is known when a statement is read."""
 
     references: Mapping[str, str] = {}  # reference: payer
-    senders: Mapping[str, str] = {}  # sender's mark: payer
+    # Sender's mark and a sum that came from them before: payer. Two people may have one name, so the name alone is none.
+    senders: Mapping[tuple[str, int], str] = {}
     seen: Mapping[str, Seen] = {}  # mark: the line as it is kept
     by_hand: Sequence[ByHand] = ()
     waiting: Waiting = Waiting()
@@ -61,13 +62,16 @@ class Planned(msgspec.Struct, frozen=True):
 
     @property
     def sender(self) -> str:
-        return sender_mark(self.line.sender, self.line.text)
+        return sender_mark(self.line.sender)
 
 
 def payer_named(text: str, references: Mapping[str, str]) -> str:
     """The payer whose reference stands in the text; empty where there is none, or more than one."""
-    named = {references[one] for one in references_in(text) if one in references}
-    return named.pop() if len(named) == 1 else ""
+    return _only([references[one] for one in references_in(text, by_shape(references))])
+
+
+def _only(payers: Sequence[str]) -> str:
+    return payers[0] if len(set(payers)) == 1 else ""
 
 
 def plan(code: str, lines: Sequence[StatementLine], marks: Sequence[str], known: Known) -> list[Planned]:
@@ -77,6 +81,7 @@ def plan(code: str, lines: Sequence[StatementLine], marks: Sequence[str], known:
     refunds = dict(known.waiting.refunds)
     by_hand = list(known.by_hand)
     payments = list(known.waiting.payments)
+    shapes = by_shape(known.references)
     for line, mark in zip(lines, marks, strict=True):
         if before := known.seen.get(mark):
             if (before.on, before.amount_pence) != (line.on, line.amount_pence):
@@ -84,7 +89,8 @@ def plan(code: str, lines: Sequence[StatementLine], marks: Sequence[str], known:
                 troubles.append(Trouble(line.number, reason))
             found.append(Planned(line, mark, "before"))
             continue
-        one = _payment(code, line, mark, known, payments) or _new(code, line, mark, known, refunds)
+        named = [known.references[reference] for reference in references_in(line.text, shapes)]
+        one = _payment(code, line, mark, _only(named), payments) or _new(code, line, mark, named, known, refunds)
         if one.what == "top_up" and (same := _same(one, by_hand)):
             by_hand.remove(same)
             one = msgspec.structs.replace(one, same_entry=same.entry_id)
@@ -94,12 +100,11 @@ def plan(code: str, lines: Sequence[StatementLine], marks: Sequence[str], known:
     return found
 
 
-def _payment(code: str, line: StatementLine, mark: str, known: Known, payments: list[Sent]) -> Planned | None:
+def _payment(code: str, line: StatementLine, mark: str, payer_id: str, payments: list[Sent]) -> Planned | None:
     """The payment of ours that this line is beyond doubt; each leaves once and comes back once."""
     if line.amount_pence == 0:
         return None
     moved = Moved(code, line.on, abs(line.amount_pence), line.text)
-    payer_id = payer_named(line.text, known.references)
     left = line.amount_pence < 0
     found = (sent.that_left if left else sent.that_came_back)(moved, payments, payer_id)
     if found is None:
@@ -109,12 +114,14 @@ def _payment(code: str, line: StatementLine, mark: str, known: Known, payments: 
     return Planned(line, mark, "payout" if left else "came_back", how="reference", payment=found.payment)
 
 
-def _new(code: str, line: StatementLine, mark: str, known: Known, refunds: dict[str, int]) -> Planned:
+def _new(
+    code: str, line: StatementLine, mark: str, named: Sequence[str], known: Known, refunds: dict[str, int]
+) -> Planned:
     if line.amount_pence == 0:
         return Planned(line, mark, "nothing")
     if code != CLIENT:
         return Planned(line, mark, "waits")
-    payer_id = payer_named(line.text, known.references)
+    payer_id = _only(named)
     if line.amount_pence < 0:
         if payer_id and leaving.is_refund(payer_id, line.amount_pence, refunds):
             del refunds[payer_id]
@@ -122,9 +129,9 @@ def _new(code: str, line: StatementLine, mark: str, known: Known, refunds: dict[
         return Planned(line, mark, "waits")
     if payer_id:
         return Planned(line, mark, "top_up", payer_id, "reference")
-    by_sender = known.senders.get(sender_mark(line.sender, line.text), "")
+    by_sender = known.senders.get((sender_mark(line.sender), line.amount_pence), "")
     # A reference of two payers in one transfer is a question, whoever sent it.
-    if by_sender and not [one for one in references_in(line.text) if one in known.references]:
+    if by_sender and not named:
         return Planned(line, mark, "top_up", by_sender, "sender")
     return Planned(line, mark, "received")
 

@@ -170,12 +170,21 @@ async def references() -> dict[str, str]:
     return {row[0]: row[1] for row in await fetch("SELECT reference, payer_id FROM payer_reference")}
 
 
-async def _senders() -> dict[str, str]:
-    """Senders whose money is one payer's. One who sends for two is asked about each time."""
+async def _senders() -> dict[tuple[str, int], str]:
+    """Senders whose money is one payer's, with each sum of theirs that came before and was that payer's whole.
+
+    One who sends for two is asked about each time, and so is another sum: it may be somebody else of that name.
+    """
     found: dict[str, set[str]] = {}
     for mark, payer_id in await fetch("SELECT sender_mark, payer_id FROM known_sender ORDER BY id"):
         found.setdefault(mark, set()).add(payer_id)
-    return {mark: next(iter(payers)) for mark, payers in found.items() if len(payers) == 1}
+    rows = await fetch(
+        "SELECT DISTINCT l.sender_mark, l.amount_pence, x.about FROM known_sender k "
+        "JOIN bank_line l ON l.sender_mark = k.sender_mark AND l.sender_mark <> '' "
+        "JOIN bank_line_end x ON x.line_id = l.id AND x.about = k.payer_id AND x.amount_pence = l.amount_pence "
+        "WHERE x.what IN ('top_up', 'matched')"
+    )
+    return {(row[0], int(row[1])): row[2] for row in rows if found[row[0]] == {row[2]}}
 
 
 async def _seen(line_marks: Sequence[str]) -> dict[str, Seen]:

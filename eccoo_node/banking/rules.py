@@ -1,7 +1,6 @@
 """Who may do what with the bank's side of the books, and the references by which payers are known. Pure."""
 
-import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
@@ -81,26 +80,44 @@ _SLIPS = {"O": "DQ", "0": "DQ", "I": "L", "1": "L"}
 _MOST_SLIPS = 3
 
 
-def references_in(text: str) -> list[str]:
-    """Every reference that may stand in what the bank says, each once and in the order in which it stands there.
+# Signs of one look, as one of them.
+_LOOKS = str.maketrans("DQO0I1", "OOOOLL")
+
+
+def _signs(text: str) -> str:
+    return "".join(c for c in text.upper() if c.isascii() and c.isalnum())
+
+
+def by_shape(references: Iterable[str]) -> dict[str, list[str]]:
+    """References by how they look at a glance, so that a line is read in one pass, however many payers there are."""
+    found: dict[str, list[str]] = {}
+    for reference in references:
+        if read_code(reference) == reference:
+            found.setdefault(_signs(reference).translate(_LOOKS), []).append(reference)
+    return found
+
+
+def references_in(text: str, known: Mapping[str, Sequence[str]]) -> list[str]:
+    """Every reference of these (`by_shape`) that may stand in what the bank says, each once and in order.
 
     Spaces, dashes, small letters, and a circle or a stroke for the sign that looks like it are put right. Whatever does
     not check is none, so that a slip leads to nobody rather than to somebody else.
     """
-    signs = "".join(c for c in text.upper() if c.isascii() and c.isalnum())
+    signs = _signs(text)
+    looks = signs.translate(_LOOKS)
     found: dict[str, None] = {}
     for start in range(len(signs) - REFERENCE_SIGNS + 1):
-        for spelt in _spellings(signs[start : start + REFERENCE_SIGNS]):
-            if code := read_code(spelt):
-                found[code] = None
+        end = start + REFERENCE_SIGNS
+        for reference in known.get(looks[start:end], ()):
+            if _may_mean(signs[start:end], _signs(reference)):
+                found[reference] = None
     return list(found)
 
 
-def _spellings(signs: str) -> Iterable[str]:
-    slips = sum(sign in _SLIPS for sign in signs)
-    if slips > _MOST_SLIPS:
-        return []
-    return map("".join, itertools.product(*(_SLIPS.get(sign, sign) for sign in signs)))
+def _may_mean(said: str, meant: str) -> bool:
+    slips = sum(sign in _SLIPS for sign in said)
+    alike = all(one == other or other in _SLIPS.get(one, "") for one, other in zip(said, meant, strict=True))
+    return alike and slips <= _MOST_SLIPS
 
 
 # ---------------------------------------------------------------- our own accounts

@@ -5,8 +5,8 @@ Nothing is ever changed or taken out: each of these is a new entry that names wh
 
 import msgspec
 
-from eccoo_node.db.rows import fetch_one, fetch_value
-from eccoo_node.escrow import chart, ledger, lines, queries, sharing
+from eccoo_node.db.rows import fetch, fetch_one, fetch_value
+from eccoo_node.escrow import chart, ledger, lines, queries, sharing, treasury
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.queries import Booking
 from eccoo_node.escrow.rules import Leg
@@ -141,6 +141,13 @@ async def reverse(act: Act, entry_id: int, key: str, *, because: str) -> int:
         reverses_id=entry_id,
     )
     posted = await ledger.mirror(act, draft, entry_id)
+    # What the bank was asked to send back is the payer's or the member's again only when it has come back.
+    for code, holder in await fetch(
+        "SELECT a.code, a.holder FROM posting p JOIN account a ON a.id = p.account_id "
+        "WHERE p.entry_id = ? AND a.code IN ('2500', '2600') ORDER BY a.id",
+        entry_id,
+    ):
+        await treasury.refuse_on_its_way(chart.Account(code, holder))
     if found:
         await lines.keep(found, await _state_from_entries(found))
     await act.tell("money.reversed", "entry", str(entry_id), entry=posted.entry_id)

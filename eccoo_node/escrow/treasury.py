@@ -69,12 +69,17 @@ def on_its_way(function: OnItsWay) -> OnItsWay:
     return function
 
 
-async def _refuse_on_its_way(account: chart.Account) -> None:
+async def pence_on_its_way(account: chart.Account) -> int:
+    """How much of what stands there the bank has been asked to pay."""
+    return sum([await function(account) for function in _ON_ITS_WAY])
+
+
+async def refuse_on_its_way(account: chart.Account) -> None:
     """Raises Conflict where money that lies in a batch has just been written down as gone: that is said there, once.
 
     Asked once the entry stands, when nobody else can change the account, and accounts were locked in their order.
     """
-    sent = sum([await function(account) for function in _ON_ITS_WAY])
+    sent = await pence_on_its_way(account)
     if sent > -await ledger.balance(account):
         raise Conflict(
             f"{pounds(sent)} of this is on its way in a batch. Say there that the bank has paid it.", "in_a_batch"
@@ -181,7 +186,7 @@ async def refund_left(act: Act, of: str, amount_pence: int, key: str, *, effecti
     body = {"of": of, "amount": amount_pence}
     leg = Leg(chart.refunds(of), chart.BANK, amount_pence)
     entry = await _enter(act, "refund_left", key, body, leg, effective_at=effective_at)
-    await _refuse_on_its_way(chart.refunds(of))
+    await refuse_on_its_way(chart.refunds(of))
     return entry
 
 
@@ -352,5 +357,5 @@ async def share_paid(act: Act, member_id: str, amount_pence: int, key: str) -> i
     _check(amount_pence)
     body = {"member": member_id, "amount": amount_pence}
     entry = await _enter(act, "share_paid", key, body, Leg(chart.leaving(member_id), chart.OPERATING, amount_pence))
-    await _refuse_on_its_way(chart.leaving(member_id))
+    await refuse_on_its_way(chart.leaving(member_id))
     return entry

@@ -16,8 +16,12 @@ class Account(msgspec.Struct, frozen=True):
 
 
 async def accounts_of(person_ids: Sequence[str]) -> dict[str, Account]:
-    """The accounts that are known, by person. For the doors of this domain alone, which have asked who reads."""
+    """The accounts that somebody has made sure of, by person: whoever is to make sure of one can't read it here.
+
+    For the doors of this domain alone, which have asked who reads.
+    """
     return {
         person_id: Account(one.sort_code, one.account_number, one.name)
         for person_id, one in (await current_details(person_ids)).items()
+        if one.sure
     }

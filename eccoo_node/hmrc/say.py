@@ -42,8 +42,11 @@ def hidden(number: str) -> str:
     return f"ends in {number[-3:]}" if number else ""
 
 
-def who(one: Who, *, whole: bool) -> list[tuple[str, str]]:
-    """Whom HMRC was told of. Not `whole` for a facilitator who reads it out: numbers by their ends, no day of birth."""
+def who(one: Who, *, whole: bool, own: bool = True) -> list[tuple[str, str]]:
+    """Whom HMRC was told of. Not `whole` for a facilitator who reads it out: numbers by their ends, no day of birth.
+
+    Where it is not the reader's `own`, of the bank account only how its number ends.
+    """
     said, account = one.identity, one.account
     street = ", ".join(part for part in (said.address, said.address_more, said.town, said.postcode) if part)
     born = say_date(said.birth_date) if said.birth_date and whole else ""
@@ -53,7 +56,7 @@ def who(one: Who, *, whole: bool) -> list[tuple[str, str]]:
         label = "Tax number"
     bank = ""
     if account:
-        bank = f"{account.sort_code} {account.number}" if whole else hidden(account.number)
+        bank = f"{account.sort_code} {account.number}" if whole and own else hidden(account.number)
         bank += f", in the name of {account.holder}" if account.holder else ""
     return [
         ("Name", said.called),

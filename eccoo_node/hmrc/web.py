@@ -204,7 +204,7 @@ class ReportController(Controller):
         called = (await queries.called([person_id])).get(person_id, "")
         if one is None or not called:
             raise NotFound("There is nothing to tell of them for that year.", "no_copy")
-        told = _copy(one, called, yours=False) | {"who": say.who(one.who, whole=True) if one.who else []}
+        told = _copy(one, called, yours=False) | {"who": say.who(one.who, whole=True, own=False) if one.who else []}
         return render(request, "hmrc/copy.html", one=told, called=called)
 
 

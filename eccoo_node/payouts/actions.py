@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 
 from eccoo_node.db.rows import fetch, fetch_value, insert, insert_once, locking
-from eccoo_node.escrow import chart, ledger, pausing
+from eccoo_node.escrow import chart, ledger, pausing, treasury
 from eccoo_node.escrow.checking import books_break
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.rules import Leg
@@ -181,7 +181,7 @@ async def file_batch(act: Act, batch_id: str) -> None:
     for one in found.payments:
         if one.kind == "worker":
             await _send(act, one)
-        elif -await ledger.balance(_standing(one), lock=True) < one.amount_pence:
+        elif await _still_stands(one) < one.amount_pence:
             raise Conflict(f"{one.called} is owed less than that now. {_ANEW}", "less_owed")
     await fetch(
         "UPDATE payout_payment SET state = CASE WHEN amount_pence > 0 THEN 'sent' ELSE 'paid' END, "
@@ -218,12 +218,15 @@ async def _may_be_filed(act: Act, found: Batch) -> None:
     yes = {row[0] for row in await fetch("SELECT id FROM recovery_yes WHERE ended_at IS NULL")}
     paused = await pausing.paused_by_worker([one.holder for one in found.payments if one.kind == "worker"])
     died = {id_ for id_, card in (await members.people(found.paid_people)).items() if card.standing == "died"}
+    behind = await owed.people_behind(one.holder for one in found.payments)
     for one in found.payments:
         now = details.get(one.person_id)
         if now is None or now.id != one.details_id or not now.sure:
             raise Conflict(f"The bank details of {one.called} have changed since. {_ANEW}", "details_changed")
         if one.person_id in died:
             raise Conflict(f"{one.called} has died. {_ANEW}", "has_died")
+        if behind.get(one.holder, ("", "", "", ""))[2] == "died":
+            raise Conflict(f"The person that {one.called} paid for has died. {_ANEW}", "has_died")
         if one.kind == "worker" and paused[one.holder]:
             there = await ledger.balance(chart.worker(one.holder)) + await ledger.balance(chart.expenses(one.holder))
             if -there - paused[one.holder] < one.pay_pence + one.expenses_pence:
@@ -235,6 +238,12 @@ async def _may_be_filed(act: Act, found: Batch) -> None:
 def _standing(one: Payment) -> chart.Account:
     """The account on which a refund or a share stands until the bank has paid it."""
     return chart.refunds(one.holder) if one.kind == "refund" else chart.leaving(one.holder)
+
+
+async def _still_stands(one: Payment) -> int:
+    """What of it no other batch has asked the bank for."""
+    account = _standing(one)
+    return -await ledger.balance(account, lock=True) - await treasury.pence_on_its_way(account)
 
 
 def _in_transit(one: Payment) -> chart.Account:

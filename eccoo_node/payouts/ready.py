@@ -69,7 +69,7 @@ async def ready(bank: Bank = "1000") -> list[Ready]:
             # A refund or share stays on its account until the bank has paid it.
             for code in owed[kind, holder]:
                 owed[kind, holder][code] -= int(pence)
-    people = await _people(holder for _, holder in owed)
+    people = await people_behind(holder for _, holder in owed)
     details = await current_details(one[0] for one in people.values())
     recoveries = await _recoveries()
     paused = await pausing.paused_by_worker([holder for kind, holder in owed if kind == "worker"])
@@ -118,7 +118,7 @@ def _why_not(person_id: str, standing: str, fund: str, details: Details | None) 
     return "" if details.sure else "not_sure"
 
 
-async def _people(holders: Iterable[str]) -> dict[str, tuple[str, str, str, str]]:
+async def people_behind(holders: Iterable[str]) -> dict[str, tuple[str, str, str, str]]:
     """The human behind each holder of an account: id, name, standing, and of a payer the fund."""
     ids = sorted(set(holders))
     rows = await fetch(

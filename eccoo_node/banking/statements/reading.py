@@ -67,10 +67,10 @@ def marks(sort_code: str, number: str, lines: Sequence[StatementLine]) -> list[s
     return found
 
 
-def sender_mark(line_sender: str, text: str) -> str:
-    """The number by which a sender is known again: their name as the bank writes it, or its words without the digits.
+def sender_mark(line_sender: str) -> str:
+    """The number by which a sender is known again: their name as the bank writes it, where it writes one.
 
-    Empty where too little is said to know anyone by.
+    Empty where too little is said to know anyone by. The bank's other words are no name: two people have the same.
     """
-    letters = " ".join("".join(c if c.isalpha() else " " for c in (line_sender or text).upper()).split())
+    letters = " ".join("".join(c if c.isalpha() else " " for c in line_sender.upper()).split())
     return hashlib.sha256(letters.encode()).hexdigest() if len(letters) >= 4 else ""

@@ -1,6 +1,7 @@
 """A statement in the books, on both engines: every line once, to its payer or to nobody, and all of it or nothing."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 import pytest
@@ -186,8 +187,11 @@ async def test_a_treasurer_says_whose_it_is_whole_or_in_parts_and_the_sender_is_
     # From now on this sender's is Bill's, but a reference says otherwise, and so does money of two payers.
     reference = await bank.reference()
     await bank.imports([line("2026-11-04", 70, "x", "F Sunderland"), line("2026-11-04", 80, reference, "F SUNDERLAND")])
-    assert await escrow.credit_pence(other) == 3_070
+    assert await escrow.credit_pence(other) == 3_000
     assert await escrow.credit_pence(payer) == 6_080
+    await arriving.match(tess, await bank.line(70), other, 70, "m6")
+    await bank.imports([line("2026-11-05", 70, "y", "F Sunderland")])
+    assert await escrow.credit_pence(other) == 3_140
     await bank.imports([line("2026-11-05", 90, "x", "K HALL")])
     await arriving.match(tess, await bank.line(500), payer, 500, "m4", remember=True)
     await arriving.match(tess, await bank.line(90), other, 90, "m5", remember=True)
@@ -195,6 +199,37 @@ async def test_a_treasurer_says_whose_it_is_whole_or_in_parts_and_the_sender_is_
     assert (await bank.ends())[-1] == (91, "received", 91)
     assert await kept.payers_of_sender((await kept.waiting_lines(tess))[-1].line.sender_mark) == [other, payer]
     await verify()
+
+
+async def test_another_sum_of_one_name_is_asked_about_and_words_of_the_bank_are_no_name(node: Node) -> None:
+    bank = await open_bank()
+    tess, payer = bank.books.treasurer, bank.books.payer
+    for sender, text, again in (("J SMITH", "care", "other family"), ("", "FASTER PAYMENT 0123", "FASTER PAYMENT 98")):
+        await bank.imports([line("2026-11-02", 5_000, text, sender)])
+        await arriving.match(tess, await bank.line(5_000), payer, 5_000, f"m {text}", remember=True)
+        await bank.imports([line("2026-11-03", 7_777, again, sender), line("2026-11-04", 5_000, again, sender)])
+        what = "top_up" if sender else "received"
+        assert (await bank.ends())[-2:] == [(7_777, "received", 7_777), (5_000, what, 5_000)]
+    # What may be the sender's is offered first.
+    found = (await kept.waiting_lines(tess))[0].line
+    assert await kept.payers_of_sender(found.sender_mark) == [payer]
+
+
+async def test_a_file_of_long_lines_is_looked_at_quickly_and_others_are_served(node: Node) -> None:
+    bank = await open_bank()
+    await bank.reference()
+    said = [line("2026-11-02", 100 + at, "0AA0AA0A" * 40 + str(at), "Ann") for at in range(400)]
+    began = time.process_time()
+    draft = await bank.reads(said[:60])
+    await bank.reads(said)
+    assert time.process_time() - began < 2
+    # While it is written others are served between two lines.
+    writing, served = asyncio.create_task(importing.write_statement(bank.books.treasurer, draft)), 0
+    while not writing.done():
+        await asyncio.sleep(0)
+        served += 1
+    assert (await writing).lines_new == 60
+    assert served > 60
 
 
 @pytest.mark.parametrize("code", ["1000", "1010", "1020"])

@@ -314,8 +314,6 @@ def test_a_balance_that_does_not_follow_names_where() -> None:
 
 
 def test_a_sender_is_known_by_name_and_not_by_what_changes() -> None:
-    assert sender_mark("Mrs A Sunderland", "REF 1") == sender_mark("MRS  A SUNDERLAND", "REF 2")
-    assert (
-        sender_mark("", "A SUNDERLAND 0301") == sender_mark("", "A SUNDERLAND 0302") != sender_mark("", "B HILL 0301")
-    )
-    assert sender_mark("", "12 34") == "" == sender_mark("", "ab")
+    assert sender_mark("Mrs A Sunderland") == sender_mark("MRS  A SUNDERLAND") != sender_mark("B HILL")
+    assert sender_mark("A SUNDERLAND 0301") == sender_mark("A SUNDERLAND 0302")
+    assert [sender_mark(said) for said in ("", "12 34", "ab")] == ["", "", ""]

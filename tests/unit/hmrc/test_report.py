@@ -19,10 +19,11 @@ from eccoo_node.hmrc.reckoning import Quarter, total
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.errors import Broken, Conflict, Forbidden, Invalid
 from eccoo_node.members import queries as members
-from eccoo_node.payouts.giving import give_details
+from eccoo_node.payouts.giving import confirm_details, give_details
 from tests.support import make
 from tests.support.escrow import Books, open_books
 from tests.support.node import Node
+from tests.support.payouts import hatted
 from tests.unit.hmrc.said import CIRCLE, COMPANY, WREN, but, schema
 
 JANUARY = datetime(2027, 1, 4, 9, tzinfo=UTC)
@@ -271,6 +272,13 @@ async def test_mileage_counts_as_the_circle_decides_and_an_account_is_named_wher
     books = await ready(node)
     wren = await members.actor_for(books.worker)
     await give_details(wren, books.worker, name="Mr & Mrs Holt", sort_code="20-00-00", account_number="12345678")
+    # Until somebody has made sure of it nobody reads it in the report.
+    before = await actions.read_copy(books.treasurer, books.worker, 2026)
+    assert before
+    assert before.who
+    assert before.who.account is None
+    fay = await hatted("Fay", "facilitator")
+    await confirm_details(fay, books.worker, how="paper", sort_code="200000", account_number="12345678")
     (first,) = await actions.make_report(books.treasurer, 2026)
     text = await file(books, first)
     assert (one(text, "Identifier"), one(text, "AccountHolderName")) == (["200000 12345678"], ["Mr &amp; Mrs Holt"])
@@ -282,6 +290,10 @@ async def test_mileage_counts_as_the_circle_decides_and_an_account_is_named_wher
     assert (numbers(text, "Cons"), one(text, "MessageTypeIndic")) == ([[66, 28, 0, 50]], ["DPI402"])
     copy = await actions.read_copy(Actor(person_id=books.worker), books.worker, 2026)
     assert copy
+    assert copy.who
+    # The treasurer prints all of it but the account, of which the end is enough.
+    shown = [dict(say.who(copy.who, whole=True, own=own))["Bank account"] for own in (True, False)]
+    assert shown == ["200000 12345678, in the name of Mr & Mrs Holt", "ends in 678, in the name of Mr & Mrs Holt"]
     assert (copy.reimbursed, copy.report and copy.report.number, copy.differs) == (True, 1, False)
     assert say.copy_rows(copy.quarters, reimbursed=copy.reimbursed)[0] == (
         "January to March",

@@ -110,6 +110,51 @@ async def test_a_refund_and_a_share_leave_from_where_they_stood(node: Node) -> N
     await verify()
 
 
+async def test_what_the_bank_was_asked_to_send_back_is_undone_and_sent_by_nobody_else(node: Node) -> None:
+    circle = await open_circle()
+    books, by = circle.books, circle.treasurer
+    await circle.details(books.person, name="Ada")
+    await books.top_up(10_000)
+    first = await treasury.refund(by, books.payer, 6000, "r1")
+    sent = await circle.sent()
+    await treasury.share_applied(by, books.person, 2500, "applied")
+    await treasury.share_allotted(by, books.person, 2500, "allotted")
+    share = await treasury.share_withdrawn(by, books.person, 2500, "out", decision_id=await make.decision())
+    await circle.sent("b2", bank="1010")
+    for n, entry in enumerate((first, share)):
+        with pytest.raises(Conflict, match="is on its way in a batch"):
+            await corrections.reverse(by, entry, f"undo {n}", because="A mistake")
+    # Of two refunds only the one that no file has asked for can be undone, and then its batch sends nothing.
+    second = await treasury.refund(by, books.payer, 4000, "r2")
+    later = await circle.batch("b3")
+    await corrections.reverse(by, second, "undo", because="A mistake")
+    with pytest.raises(Conflict, match="is owed less than that now"):
+        await actions.file_batch(by, later)
+    await actions.take_back(by, later)
+    # When it has come back it can be undone.
+    (refund,) = await payments(sent)
+    await actions.bounced(by, refund, on=TODAY, key="back", because="Came back")
+    await corrections.reverse(by, first, "undo now", because="A mistake")
+    assert (await trial())["2000"] == -10_000
+    await verify()
+
+
+async def test_a_refund_does_not_leave_when_the_person_it_paid_for_has_died_since(node: Node) -> None:
+    circle = await open_circle()
+    books, by = circle.books, circle.treasurer
+    bill = await make.person("Bill", phone="01422 496001")
+    payer = await make.payer(books.person, bill)
+    await escrow.top_up(by, payer, 4000, "t")
+    await circle.details(bill, name="Bill")
+    await treasury.refund(by, payer, 4000, "r")
+    batch = await circle.batch()
+    async with write():
+        await fetch("UPDATE person SET standing = 'died' WHERE id = ?", books.person)
+    with pytest.raises(Conflict, match="The person that Bill paid for has died") as caught:
+        await actions.file_batch(by, batch)
+    assert caught.value.code == "has_died"
+
+
 async def test_a_second_person_sees_to_what_is_large_and_to_what_pays_its_maker(node: Node) -> None:
     circle = await open_circle()
     wren, by = circle.books.worker, circle.treasurer
