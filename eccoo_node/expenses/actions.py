@@ -116,7 +116,7 @@ async def say_cost(
     """The worker says what it cost and shows the receipt; 0 is nothing spent, and then all of it goes back.
 
     `photo` is the picture drawn anew (`members.pictures.paper`). Without one, a facilitator who has the paper before them
-    says so. Said again before it was answered, the later word holds.
+    says so. Said again before it was answered, the later word holds; earlier photos are kept.
     """
     one = await queries.lock_expense(expense_id)
     act.allow(one.thing)
@@ -135,7 +135,6 @@ async def say_cost(
         )  # fmt: skip
     now = clock.now()
     if photo:
-        await fetch("DELETE FROM expense_photo WHERE expense_id = ?", expense_id)
         data = base64.b64encode(photo).decode()
         await insert(ExpensePhoto(expense_id=expense_id, media_type="image/webp", data=data, made_at=now))
     person = await members.person(one.person_id)
@@ -178,17 +177,25 @@ async def _all_back(act: Act, one: Expense, news: str) -> None:
 
 
 @door("expenses.answer")
-async def answer(act: Act, *, expense_id: str, answer: str, right_pence: int = 0, words: str = "") -> str:
+async def answer(
+    act: Act, *, expense_id: str, answer: str, right_pence: int = 0, words: str = "", seen: str | None = None
+) -> str:
     """That's right ("yes"), right up to what was agreed ("ceiling"), or something is "wrong"; the new state.
 
     Yes to more than was agreed sets the rest aside first; where too little is paid in, Conflict("not_enough") and nothing
-    has changed. Of something wrong, `right_pence` goes to the worker at once and only the part in question waits.
+    has changed. Of something wrong, `right_pence` goes to the worker at once and only the part in question waits. `seen` is what the
+    page asked about (`Expense.asks`): where something else is asked by now, Conflict("expense_said_anew").
     """
     one = await queries.lock_expense(expense_id)
     act.allow(one.thing)
     if answer not in {"yes", "ceiling", "wrong"} or (answer == "ceiling" and not one.more):
         raise Invalid("Choose one answer.", "nothing_chosen", field="answer")
     to = _move(one, answer)  # type: ignore[arg-type]
+    if seen is not None and seen != one.asks:
+        raise Conflict(
+            f"{one.worker_called} has put right what it cost since you opened this page. Please look again, and answer "
+            "what it says now.", "expense_said_anew", field="answer",
+        )  # fmt: skip
     said = {
         "answer": answer, "answered_by": act.actor.person_id, "answered_via": how_said(act.actor),
         "answered_at": clock.now(),

@@ -60,6 +60,11 @@ class Expense(msgspec.Struct, frozen=True):
         return max(0, self.cost_pence - self.ceiling_pence)
 
     @property
+    def asks(self) -> str:
+        """What an answer answers: this cost, said then, with or without asking for more than was agreed."""
+        return f"{self.cost_pence}-{int(self.more)}-{self.said_at.timestamp() if self.said_at else ''}"
+
+    @property
     def open(self) -> bool:
         return self.state in {"agreed", "said", "questioned"}
 
@@ -157,12 +162,16 @@ async def receipt(actor: Actor, expense_id: str) -> tuple[str, str] | None:
 
 
 async def photo(expense_id: str) -> tuple[str, str] | None:
-    row = await fetch_one("SELECT media_type, data FROM expense_photo WHERE expense_id = ?", expense_id)
+    """The newest photo; those before it are kept."""
+    row = await fetch_one(
+        "SELECT media_type, data FROM expense_photo WHERE expense_id = ? ORDER BY made_at DESC, id DESC LIMIT 1",
+        expense_id,
+    )
     return (row[0], row[1]) if row else None
 
 
 async def has_photo(expense_id: str) -> bool:
-    return await fetch_one("SELECT id FROM expense_photo WHERE expense_id = ?", expense_id) is not None
+    return await fetch_one("SELECT id FROM expense_photo WHERE expense_id = ? LIMIT 1", expense_id) is not None
 
 
 class Pays(msgspec.Struct, frozen=True):

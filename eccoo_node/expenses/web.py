@@ -232,7 +232,9 @@ class ExpensesController(Controller):
                 return redirect(request, f"/expenses/{expense_id}/answer?said=wrong")
             said = form.answer if form.asked else ""
             right = parse_pounds(form.right, field="right") if form.right else 0
-            await actions.answer(actor, expense_id=expense_id, answer=form.answer, right_pence=right, words=form.words)
+            await actions.answer(
+                actor, expense_id=expense_id, answer=form.answer, right_pence=right, words=form.words, seen=form.seen
+            )
         except _Refused as error:
             context = await around(request, one.person_id) | await self._question(request, one, said)
             return form_error(request, "expenses/answer.html", error, **context)

@@ -141,6 +141,24 @@ async def test_without_that_yes_it_is_the_ceiling(shopping: Shopping, node: Node
     await verify()
 
 
+async def test_a_yes_is_to_the_sum_that_was_read_and_every_photo_is_kept(shopping: Shopping) -> None:
+    id_ = await shopping.bought(1600)
+    wren, ada = await shopping.wren(), await shopping.ada()
+    seen = (await shopping.one(id_)).asks
+    await actions.ask_more(wren, expense_id=id_)
+    assert await code(actions.answer(ada, expense_id=id_, answer="yes", seen=seen)) == "expense_said_anew"
+    seen = (await shopping.one(id_)).asks
+    await actions.say_cost(wren, expense_id=id_, cost_pence=9900, photo=b"another photo")
+    await actions.ask_more(wren, expense_id=id_)
+    assert await code(actions.answer(ada, expense_id=id_, answer="yes", seen=seen)) == "expense_said_anew"
+    assert ((await shopping.one(id_)).state, len(await fetch("SELECT id FROM expense_photo"))) == ("said", 2)
+    shown = await queries.photo(id_)
+    assert shown is not None
+    assert shown[1] == "YW5vdGhlciBwaG90bw=="
+    await actions.answer(ada, expense_id=id_, answer="yes", seen=(await shopping.one(id_)).asks)
+    assert (await shopping.one(id_)).paid_pence == 9900
+
+
 @pytest.mark.parametrize("right", [0, 1000])
 async def test_only_what_is_in_question_waits(shopping: Shopping, right: int) -> None:
     id_ = await shopping.bought()
