@@ -6,7 +6,7 @@ from datetime import datetime
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, insert
 from eccoo_node.escrow import actions as escrow
-from eccoo_node.escrow import corrections
+from eccoo_node.escrow import corrections, telling
 from eccoo_node.escrow.rules import is_public
 from eccoo_node.expenses import queries, rules
 from eccoo_node.expenses.queries import Expense
@@ -337,6 +337,15 @@ async def look_at_receipt(act: Act, *, expense_id: str) -> tuple[str, str]:
     if found is None:
         raise NotFound()
     return found
+
+
+@telling.needs("expense")
+async def needs_money(reference: str) -> bool:
+    """Something that is to be bought, or whose cost is not answered yet, out of this money."""
+    row = await fetch_one(
+        "SELECT id FROM expense WHERE line = ? AND state IN ('agreed', 'said', 'questioned')", reference
+    )
+    return row is not None
 
 
 @door("expenses.allow_plan")

@@ -9,9 +9,9 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from eccoo_node.db.rows import fetch, marks
+from eccoo_node.db.rows import fetch, fetch_one, marks
 from eccoo_node.escrow import actions as escrow
-from eccoo_node.escrow import lines, payers
+from eccoo_node.escrow import lines, payers, telling
 from eccoo_node.escrow import queries as books
 from eccoo_node.escrow.batch import Aside, Asked, set_aside_many
 from eccoo_node.escrow.lines import Across, New
@@ -122,6 +122,17 @@ async def set_aside_for(
         NODE, line, new.payer_id, person_id, worker_id, fee_pence, travel_pence, key, across=across,
         employed=new.employed, arrears=new.arrears, funds=new.funds,
     )  # fmt: skip
+
+
+@telling.needs("visit")
+async def needs_money(reference: str) -> bool:
+    """A visit that is neither settled nor called off, and that this money lies aside for."""
+    row = await fetch_one(
+        "SELECT id FROM visit WHERE id = ? AND line = ? AND state NOT IN ('settled', 'stopped')",
+        reference.split(":")[1],
+        reference,
+    )
+    return row is not None
 
 
 async def is_employed(worker_id: str, across: Across | None = None) -> bool:

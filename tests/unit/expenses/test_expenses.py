@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
+from eccoo_node.escrow import corrections
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow.verify import verify
 from eccoo_node.expenses import actions, queries, rules
@@ -157,6 +158,15 @@ async def test_a_yes_is_to_the_sum_that_was_read_and_every_photo_is_kept(shoppin
     assert shown[1] == "YW5vdGhlciBwaG90bw=="
     await actions.answer(ada, expense_id=id_, answer="yes", seen=(await shopping.one(id_)).asks)
     assert (await shopping.one(id_)).paid_pence == 9900
+
+
+async def test_what_is_set_aside_for_shopping_is_not_undone_while_it_is_open(shopping: Shopping) -> None:
+    id_ = await shopping.bought()
+    entry = await escrow.last_entry(f"expense:{id_}")
+    assert entry is not None
+    undo = corrections.reverse(shopping.books.treasurer, entry, "undo", because="A mistake")
+    assert await code(undo) == "still_needed"
+    await actions.answer(await shopping.ada(), expense_id=id_, answer="yes")
 
 
 @pytest.mark.parametrize("right", [0, 1000])

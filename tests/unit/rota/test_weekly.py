@@ -12,7 +12,7 @@ from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions as escrow
-from eccoo_node.escrow import payers, queries
+from eccoo_node.escrow import corrections, payers, queries
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel.access import NODE, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
@@ -238,6 +238,27 @@ async def test_a_visit_that_went_ahead_unpaid_is_paid_as_soon_as_the_money_is_th
     line = await queries.line(f"visit:{visit}")
     assert line is not None
     assert (line.state, line.worker_pence, line.returned_pence) == ("released", 950, 1000)
+    await verify()
+
+
+async def test_what_a_visit_still_to_come_counts_on_is_not_undone(node: Node) -> None:
+    home = await Home().begin()
+    await home.books.top_up(2100)
+    visit = await home.plan(0)
+    entry = await queries.last_entry(f"visit:{visit}")
+    assert entry is not None
+    with pytest.raises(Conflict) as caught:
+        await corrections.reverse(home.books.treasurer, entry, "undo", because="A mistake")
+    assert caught.value.code == "still_needed"
+    node.clock.move(timedelta(hours=3))
+    await rota.say_how_it_went(await members.actor_for(home.books.worker), visit_id=visit, answer="as_planned")
+    await rota.answer_visit(await members.actor_for(home.books.person), visit_id=visit, answer="yes")
+    released = await queries.last_entry(f"visit:{visit}")
+    assert released is not None
+    # What is settled and turns out never to have been is undone, the newest first.
+    await corrections.reverse(home.books.treasurer, released, "undo the pay", because="Nobody came")
+    await corrections.reverse(home.books.treasurer, entry, "undo", because="Nobody came")
+    assert await queries.credit_pence(home.books.payer) == 2100
     await verify()
 
 
