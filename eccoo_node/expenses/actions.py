@@ -40,7 +40,7 @@ async def agree(act: Act, *, person_id: str, worker_id: str, purpose: str, ceili
     _check_ceiling(ceiling_pence)
     if worker_id not in {one.id for one in await queries.who_can_go(person_id)}:
         raise Invalid("Choose someone who comes to them.", "not_in_team", field="worker")
-    payer = await _payer(person_id)
+    payer = await _payer(person_id, act.actor.person_id)
     now = clock.now()
     row = ExpenseRow(
         person_id=person_id, worker_id=worker_id, payer_id=payer.id, purpose=said, ceiling_pence=ceiling_pence,
@@ -68,17 +68,22 @@ def _check_ceiling(ceiling_pence: int) -> None:
         raise Invalid(f"Choose a sum above £0 and up to {pounds(rules.MOST_PENCE)}.", "bad_amount", field="ceiling")
 
 
-async def _payer(person_id: str) -> queries.Pays:
-    """Out of whose money it is bought: anybody's own first, and public money only as far as its plan goes."""
+async def _payer(person_id: str, actor_id: str) -> queries.Pays:
+    """Out of whose money it is bought: the person's own first, another's only by their yes, public by its plan."""
     payers = await queries.payers_of(person_id)
     if not payers:
         raise Conflict("Nobody has been named who pays yet. Ring us, and we set that up together.", "no_payer")
-    if not payers[0].allows:
+    if payer := queries.pays_whole(payers, actor_id):
+        return payer
+    if not all(one.public for one in payers):
         raise Conflict(
-            "The money that pays for this support is for care only, as far as we know. If its plan allows shopping, our "
-            "treasurer can write that down. Ring us, and we will look at it together.", "plan_forbids",
-        )  # fmt: skip
-    return payers[0]
+            "Somebody else’s money pays for this support, and they have not said yes to shopping. Ring us, and we ask them.",
+            "payer_not_asked",
+        )
+    raise Conflict(
+        "The money that pays for this support is for care only, as far as we know. If its plan allows shopping, our "
+        "treasurer can write that down. Ring us, and we will look at it together.", "plan_forbids",
+    )  # fmt: skip
 
 
 async def _tell(people: set[str], expense_id: str, news: str) -> None:
