@@ -46,7 +46,7 @@ async def set_aside_many(act: Act, asked: Sequence[Asked]) -> Aside:
         return Aside({}, {})
     wanted = [Asked(lines.of_one_fund(one.new), one.key) for one in asked]
     credits_ = await _credits(wanted)
-    before = await _before(wanted)
+    before, gone = await _before(wanted)
     schedule = await queries.schedule_now()
     done: dict[str, int] = {}
     short: dict[str, int] = {}
@@ -57,7 +57,7 @@ async def set_aside_many(act: Act, asked: Sequence[Asked]) -> Aside:
         if one.key in before:
             if before[one.key] != ledger.body_hash("set_aside", new.body):
                 raise Conflict("This was already used for something else. Nothing has changed.", "key_reused")
-            done[new.reference] = terms.total_pence
+            (short if one.key in gone else done)[new.reference] = terms.total_pence
             continue
         funds = new.out_of(terms.total_pence)
         if not lines.affordable(funds, credits_):
@@ -103,10 +103,15 @@ async def _credits(wanted: Sequence[Asked]) -> dict[str, int]:
     return dict.fromkeys(ids, 0) | {row[0]: -int(row[1]) for row in rows}
 
 
-async def _before(wanted: Sequence[Asked]) -> dict[str, str]:
-    """The digest of what each of these keys was used for before, where it was."""
+async def _before(wanted: Sequence[Asked]) -> tuple[dict[str, str], set[str]]:
+    """The digest of what each of these keys was used for before, where it was, and those whose money went back since."""
     keys = sorted({one.key for one in wanted})
     if not all(0 < len(key) <= 200 for key in keys):
         raise ValueError("an idempotency key has 1 to 200 characters")
-    rows = await fetch(f"SELECT key, body_hash FROM entry WHERE key IN ({marks(keys)})", *keys)
-    return {row[0]: row[1] for row in rows}
+    rows = await fetch(
+        "SELECT e.key, e.body_hash, s.returned_pence > 0 AND s.released_fee_pence = 0 AND s.released_travel_pence = 0 "
+        "AND s.disputed_fee_pence = 0 AND s.disputed_travel_pence = 0 "
+        f"FROM entry e LEFT JOIN line_state s ON s.line_id = e.line_id WHERE e.key IN ({marks(keys)})",
+        *keys,
+    )
+    return {row[0]: row[1] for row in rows}, {row[0] for row in rows if row[2]}

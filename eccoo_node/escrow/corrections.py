@@ -6,7 +6,7 @@ Nothing is ever changed or taken out: each of these is a new entry that names wh
 import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value
-from eccoo_node.escrow import chart, ledger, lines, queries, sharing, treasury
+from eccoo_node.escrow import chart, ledger, lines, queries, sharing, telling, treasury
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.queries import Booking
 from eccoo_node.escrow.rules import Leg
@@ -105,8 +105,8 @@ _CAN_BE_UNDONE = (
 async def reverse(act: Act, entry_id: int, key: str, *, because: str) -> int:
     """Undo an entry that should not have been, by a new one that mirrors it at its frozen rates; the new entry.
 
-    Refused when the money has moved on, and for any but the newest entry of a line, since commission is reckoned on
-    the whole let go so far.
+    Refused when the money has moved on, for what is set aside for something that is still to come, and for any but the
+    newest entry of a line, since commission is reckoned on the whole let go so far.
     """
     act.allow(Thing("entry", str(entry_id)))
     act.because(because)
@@ -129,6 +129,11 @@ async def reverse(act: Act, entry_id: int, key: str, *, because: str) -> int:
         raise Conflict("Part of this is in question. Settle that first.", "disputed")
     if found and await _newest_standing(found.id) != entry_id:
         raise Conflict("Undo what came later first.", "not_newest")
+    if row["kind"] == "set_aside" and await telling.needed(row["reference"]):
+        raise Conflict(
+            "Something that is not settled yet counts on this money. It goes back by itself once that is called off.",
+            "still_needed",
+        )
     draft = Draft(
         kind="reversed",
         key=key,

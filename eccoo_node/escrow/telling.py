@@ -26,8 +26,10 @@ class Told(msgspec.Struct, frozen=True):
 
 
 Teller = Callable[[Actor, Sequence[str]], Awaitable[dict[str, Told]]]
+Needer = Callable[[str], Awaitable[bool]]
 Namer = Callable[[Sequence[str]], Awaitable[dict[str, str]]]
 _TELLERS: dict[str, Teller] = {}
+_NEEDERS: dict[str, Needer] = {}
 _NAMERS: list[Namer] = []
 
 
@@ -41,6 +43,24 @@ def tells(kind: str) -> Callable[[Teller], Teller]:
         return function
 
     return register
+
+
+def needs(kind: str) -> Callable[[Needer], Needer]:
+    """Register who knows whether something still to come counts on the money of a reference that begins with "{kind}:"."""
+
+    def register(function: Needer) -> Needer:
+        if kind in _NEEDERS:
+            raise RuntimeError(f"two ways to know what {kind} needs")
+        _NEEDERS[kind] = function
+        return function
+
+    return register
+
+
+async def needed(reference: str) -> bool:
+    """Whether something that is not settled yet counts on this money."""
+    needer = _NEEDERS.get(reference.partition(":")[0])
+    return needer is not None and await needer(reference)
 
 
 def names_circles(function: Namer) -> Namer:

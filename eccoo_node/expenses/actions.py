@@ -6,7 +6,7 @@ from datetime import datetime
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, insert
 from eccoo_node.escrow import actions as escrow
-from eccoo_node.escrow import corrections
+from eccoo_node.escrow import corrections, telling
 from eccoo_node.escrow.rules import is_public
 from eccoo_node.expenses import queries, rules
 from eccoo_node.expenses.queries import Expense
@@ -40,7 +40,7 @@ async def agree(act: Act, *, person_id: str, worker_id: str, purpose: str, ceili
     _check_ceiling(ceiling_pence)
     if worker_id not in {one.id for one in await queries.who_can_go(person_id)}:
         raise Invalid("Choose someone who comes to them.", "not_in_team", field="worker")
-    payer = await _payer(person_id)
+    payer = await _payer(person_id, act.actor.person_id)
     now = clock.now()
     row = ExpenseRow(
         person_id=person_id, worker_id=worker_id, payer_id=payer.id, purpose=said, ceiling_pence=ceiling_pence,
@@ -68,17 +68,22 @@ def _check_ceiling(ceiling_pence: int) -> None:
         raise Invalid(f"Choose a sum above £0 and up to {pounds(rules.MOST_PENCE)}.", "bad_amount", field="ceiling")
 
 
-async def _payer(person_id: str) -> queries.Pays:
-    """Out of whose money it is bought: anybody's own first, and public money only as far as its plan goes."""
+async def _payer(person_id: str, actor_id: str) -> queries.Pays:
+    """Out of whose money it is bought: the person's own first, another's only by their yes, public by its plan."""
     payers = await queries.payers_of(person_id)
     if not payers:
         raise Conflict("Nobody has been named who pays yet. Ring us, and we set that up together.", "no_payer")
-    if not payers[0].allows:
+    if payer := queries.pays_whole(payers, actor_id):
+        return payer
+    if not all(one.public for one in payers):
         raise Conflict(
-            "The money that pays for this support is for care only, as far as we know. If its plan allows shopping, our "
-            "treasurer can write that down. Ring us, and we will look at it together.", "plan_forbids",
-        )  # fmt: skip
-    return payers[0]
+            "Somebody else’s money pays for this support, and they have not said yes to shopping. Ring us, and we ask them.",
+            "payer_not_asked",
+        )
+    raise Conflict(
+        "The money that pays for this support is for care only, as far as we know. If its plan allows shopping, our "
+        "treasurer can write that down. Ring us, and we will look at it together.", "plan_forbids",
+    )  # fmt: skip
 
 
 async def _tell(people: set[str], expense_id: str, news: str) -> None:
@@ -116,7 +121,7 @@ async def say_cost(
     """The worker says what it cost and shows the receipt; 0 is nothing spent, and then all of it goes back.
 
     `photo` is the picture drawn anew (`members.pictures.paper`). Without one, a facilitator who has the paper before them
-    says so. Said again before it was answered, the later word holds.
+    says so. Said again before it was answered, the later word holds; earlier photos are kept.
     """
     one = await queries.lock_expense(expense_id)
     act.allow(one.thing)
@@ -135,7 +140,6 @@ async def say_cost(
         )  # fmt: skip
     now = clock.now()
     if photo:
-        await fetch("DELETE FROM expense_photo WHERE expense_id = ?", expense_id)
         data = base64.b64encode(photo).decode()
         await insert(ExpensePhoto(expense_id=expense_id, media_type="image/webp", data=data, made_at=now))
     person = await members.person(one.person_id)
@@ -178,17 +182,25 @@ async def _all_back(act: Act, one: Expense, news: str) -> None:
 
 
 @door("expenses.answer")
-async def answer(act: Act, *, expense_id: str, answer: str, right_pence: int = 0, words: str = "") -> str:
+async def answer(
+    act: Act, *, expense_id: str, answer: str, right_pence: int = 0, words: str = "", seen: str | None = None
+) -> str:
     """That's right ("yes"), right up to what was agreed ("ceiling"), or something is "wrong"; the new state.
 
     Yes to more than was agreed sets the rest aside first; where too little is paid in, Conflict("not_enough") and nothing
-    has changed. Of something wrong, `right_pence` goes to the worker at once and only the part in question waits.
+    has changed. Of something wrong, `right_pence` goes to the worker at once and only the part in question waits. `seen` is what the
+    page asked about (`Expense.asks`): where something else is asked by now, Conflict("expense_said_anew").
     """
     one = await queries.lock_expense(expense_id)
     act.allow(one.thing)
     if answer not in {"yes", "ceiling", "wrong"} or (answer == "ceiling" and not one.more):
         raise Invalid("Choose one answer.", "nothing_chosen", field="answer")
     to = _move(one, answer)  # type: ignore[arg-type]
+    if seen is not None and seen != one.asks:
+        raise Conflict(
+            f"{one.worker_called} has put right what it cost since you opened this page. Please look again, and answer "
+            "what it says now.", "expense_said_anew", field="answer",
+        )  # fmt: skip
     said = {
         "answer": answer, "answered_by": act.actor.person_id, "answered_via": how_said(act.actor),
         "answered_at": clock.now(),
@@ -330,6 +342,15 @@ async def look_at_receipt(act: Act, *, expense_id: str) -> tuple[str, str]:
     if found is None:
         raise NotFound()
     return found
+
+
+@telling.needs("expense")
+async def needs_money(reference: str) -> bool:
+    """Something that is to be bought, or whose cost is not answered yet, out of this money."""
+    row = await fetch_one(
+        "SELECT id FROM expense WHERE line = ? AND state IN ('agreed', 'said', 'questioned')", reference
+    )
+    return row is not None
 
 
 @door("expenses.allow_plan")

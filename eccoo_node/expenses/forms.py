@@ -32,6 +32,8 @@ class AnswerForm(msgspec.Struct):
     """Whether it is right. `asked` is set once the second question was on the page."""
 
     answer: Literal["yes", "ceiling", "wrong"]
+    # What the page asked about, so that nobody says yes to a sum they have not read.
+    seen: Annotated[str, msgspec.Meta(max_length=60)] = ""
     right: _Sum = ""
     words: Annotated[str, msgspec.Meta(max_length=1000)] = ""
     asked: bool = False

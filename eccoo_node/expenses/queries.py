@@ -60,6 +60,11 @@ class Expense(msgspec.Struct, frozen=True):
         return max(0, self.cost_pence - self.ceiling_pence)
 
     @property
+    def asks(self) -> str:
+        """What an answer answers: this cost, said then, with or without asking for more than was agreed."""
+        return f"{self.cost_pence}-{int(self.more)}-{self.said_at.timestamp() if self.said_at else ''}"
+
+    @property
     def open(self) -> bool:
         return self.state in {"agreed", "said", "questioned"}
 
@@ -157,12 +162,16 @@ async def receipt(actor: Actor, expense_id: str) -> tuple[str, str] | None:
 
 
 async def photo(expense_id: str) -> tuple[str, str] | None:
-    row = await fetch_one("SELECT media_type, data FROM expense_photo WHERE expense_id = ?", expense_id)
+    """The newest photo; those before it are kept."""
+    row = await fetch_one(
+        "SELECT media_type, data FROM expense_photo WHERE expense_id = ? ORDER BY made_at DESC, id DESC LIMIT 1",
+        expense_id,
+    )
     return (row[0], row[1]) if row else None
 
 
 async def has_photo(expense_id: str) -> bool:
-    return await fetch_one("SELECT id FROM expense_photo WHERE expense_id = ?", expense_id) is not None
+    return await fetch_one("SELECT id FROM expense_photo WHERE expense_id = ? LIMIT 1", expense_id) is not None
 
 
 class Pays(msgspec.Struct, frozen=True):
@@ -174,6 +183,12 @@ class Pays(msgspec.Struct, frozen=True):
     fund: str
     allows: bool
     rests_on: str = ""
+    own: bool = False
+    said_yes: bool = False
+
+    def agreed_by(self, actor_id: str) -> bool:
+        """Whether all of it may be taken here, by this one's word. Someone else's money goes by their own yes."""
+        return self.public or self.own or self.said_yes or self.payer_person_id == actor_id
 
     @property
     def public(self) -> bool:
@@ -183,19 +198,27 @@ class Pays(msgspec.Struct, frozen=True):
 _ALLOWS = "(SELECT {} FROM plan_allows a WHERE a.payer_id = y.id ORDER BY a.recorded_at DESC, a.id DESC LIMIT 1)"
 _PAYS = (
     f"SELECT y.id, y.payer_person_id, q.called, y.fund, {_ALLOWS.format('a.allows')}, {_ALLOWS.format('a.rests_on')}, "
-    "p.called FROM payer y JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id"
+    "p.called, y.person_id, y.share_bps, y.said_yes_at FROM payer y JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id"
 )
 
 
 def _pays(row: Any) -> Pays:
     public = is_public(row[3])
-    return Pays(row[0], row[1], row[2], row[3], not public or bool(row[4]), (row[5] or "") if public else "")
+    # A yes to a part of each visit is none to the whole of something else.
+    said_yes = row[8] == 10_000 and row[9] is not None
+    rests_on = (row[5] or "") if public else ""
+    return Pays(row[0], row[1], row[2], row[3], not public or bool(row[4]), rests_on, row[1] == row[7], said_yes)
 
 
 async def payers_of(person_id: str) -> list[Pays]:
-    """Who pays for someone now; one's own and other private money first, then the newest."""
+    """Who pays for someone now: their own money first, then other private money, and of each the newest."""
     rows = await fetch(f"{_PAYS} WHERE y.person_id = ? AND y.ended_at IS NULL ORDER BY y.from_at DESC, y.id", person_id)
-    return sorted(map(_pays, rows), key=lambda one: one.public)
+    return sorted(map(_pays, rows), key=lambda one: (one.public, not one.own))
+
+
+def pays_whole(payers: list[Pays], actor_id: str) -> Pays | None:
+    """The first of these out of whose money shopping is paid by this one's word."""
+    return next((one for one in payers if one.allows and one.agreed_by(actor_id)), None)
 
 
 async def public_payers(actor: Actor) -> list[tuple[str, Pays]]:

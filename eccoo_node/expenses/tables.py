@@ -51,7 +51,7 @@ class Expense(Table, tablename="expense"):
 
 
 class ExpensePhoto(Table, tablename="expense_photo"):
-    """The photo of a receipt as base64, drawn anew, apart from the rows that every page reads."""
+    """A photo of a receipt as base64, drawn anew, apart from the rows that every page reads. The newest is shown."""
 
     id = key()
     expense_id = ref(Expense)
@@ -83,7 +83,7 @@ extras.index("expense", "person_id", "agreed_at")
 extras.index("expense", "worker_id", "agreed_at")
 extras.index("expense", "payer_id")
 extras.index("expense", "line")
-extras.unique("expense_photo", "expense_id")
+extras.index("expense_photo", "expense_id", "made_at")
 extras.append_only("plan_allows")
 extras.check("plan_allows", "rests_on <> ''")
 extras.index("plan_allows", "payer_id", "recorded_at")

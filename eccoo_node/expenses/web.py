@@ -97,10 +97,10 @@ class ExpensesController(Controller):
         actor, reader = actor_of(request), reader_of(request)
         access.requires(actor, "expenses.agree", Thing("expense", "", reader.id))
         who = await queries.who_can_go(reader.id)
-        payers = await queries.payers_of(reader.id)
-        credit = await escrow.credit_pence(payers[0].id) if payers else 0
+        payer = queries.pays_whole(await queries.payers_of(reader.id), actor.person_id)
+        credit = await escrow.credit_pence(payer.id) if payer else 0
         return {
-            "who": [(one.id, one.called, "", one) for one in who], "credit": pounds(credit), "payer": payers[:1],
+            "who": [(one.id, one.called, "", one) for one in who], "credit": pounds(credit), "payer": payer,
         }  # fmt: skip
 
     @post("/expenses/new", opt={"action": "expenses.agree"})
@@ -232,7 +232,9 @@ class ExpensesController(Controller):
                 return redirect(request, f"/expenses/{expense_id}/answer?said=wrong")
             said = form.answer if form.asked else ""
             right = parse_pounds(form.right, field="right") if form.right else 0
-            await actions.answer(actor, expense_id=expense_id, answer=form.answer, right_pence=right, words=form.words)
+            await actions.answer(
+                actor, expense_id=expense_id, answer=form.answer, right_pence=right, words=form.words, seen=form.seen
+            )
         except _Refused as error:
             context = await around(request, one.person_id) | await self._question(request, one, said)
             return form_error(request, "expenses/answer.html", error, **context)

@@ -117,7 +117,7 @@ async def _pay_ahead(visit: VisitRow) -> None:
     are told. Raises Conflict for a trial, which is paid ahead or not agreed."""
     one = ToPay(
         visit.id, visit.person_id, visit.worker_id, visit.payer_id or "", visit.starts_at, visit.fee_pence,
-        visit.travel_pence, visit.state, None,
+        visit.travel_pence, visit.state, None, visit.cannot_be_missed,
     )  # fmt: skip
     if (await paying.pay([one])).paid:
         return
@@ -300,6 +300,9 @@ async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> Non
         if part is not None:
             await jobs.add("rota.pay_again", visit.person_id, person=visit.person_id)
         await tell({visit.worker_id}, visit.id, "released")
+    elif visit.worker_id and visit.rate_pence and not visit.cover_circle:
+        # It waited for the person's word, and the money may have come meanwhile.
+        await jobs.add("rota.pay_again", visit.person_id, person=visit.person_id)
     await act.tell("visit.settled", "visit", visit.id, minutes=minutes, how=how)
 
 

@@ -9,9 +9,9 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from eccoo_node.db.rows import fetch, marks
+from eccoo_node.db.rows import fetch, fetch_one, marks
 from eccoo_node.escrow import actions as escrow
-from eccoo_node.escrow import lines, payers
+from eccoo_node.escrow import lines, payers, telling
 from eccoo_node.escrow import queries as books
 from eccoo_node.escrow.batch import Aside, Asked, set_aside_many
 from eccoo_node.escrow.lines import Across, New
@@ -23,6 +23,7 @@ from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.money import share_out
 from eccoo_node.members import queries as members
 from eccoo_node.members.payers import Pays, employed_among, who_pays
+from eccoo_node.rota.tables import WITHOUT_MONEY
 from eccoo_node.rota.telling import tell
 
 log = structlog.get_logger("rota")
@@ -40,13 +41,17 @@ class ToPay(msgspec.Struct, frozen=True):
     travel_pence: int
     state: str
     unpaid_at: datetime | None
+    cannot_be_missed: bool = False
 
     @property
     def reference(self) -> str:
         return f"visit:{self.id}"
 
 
-COLUMNS = "id, person_id, COALESCE(worker_id, ''), COALESCE(payer_id, ''), starts_at, fee_pence, travel_pence, state, unpaid_at"
+COLUMNS = (
+    "id, person_id, COALESCE(worker_id, ''), COALESCE(payer_id, ''), starts_at, fee_pence, travel_pence, state, unpaid_at, "
+    "cannot_be_missed"
+)
 
 
 class Paid(msgspec.Struct, frozen=True):
@@ -74,8 +79,56 @@ def _line(visit: ToPay, employed: Collection[str]) -> New:
     )  # fmt: skip
 
 
-async def pay(visits: Sequence[ToPay]) -> Paid:
-    """Set money aside for these, in this order, inside `write()`. One that the books refuse leaves the others alone."""
+async def pay(visits: Sequence[ToPay], *, until: datetime | None = None) -> Paid:
+    """Set money aside for these, in this order, inside `write()`. One that the books refuse leaves the others alone.
+
+    What cannot be missed comes first: while it is short, the credit is kept for it, and none goes to someone's other
+    visits. In a run, `until` says how far it looks. Nor does a visit take money of which the person says that it was not
+    right: that is asked about first.
+    """
+    not_so = await _said_not_so([visit.id for visit in visits if visit.state == "said"])
+    wanted = [visit for visit in visits if visit.id not in not_so]
+    paid, aside_pence = await _pay([visit for visit in wanted if visit.cannot_be_missed])
+    others = [visit for visit in wanted if not visit.cannot_be_missed]
+    kept = await _kept({visit.person_id for visit in others}, until)
+    more, more_pence = await _pay([visit for visit in others if visit.person_id not in kept])
+    done = {visit.id for visit in (*paid, *more)}
+    return Paid(
+        [visit for visit in visits if visit.id in done], aside_pence + more_pence,
+        [visit for visit in visits if visit.id not in done],
+    )  # fmt: skip
+
+
+async def _said_not_so(visit_ids: Sequence[str]) -> set[str]:
+    """Those of which the person's newest word is that it did not happen, or that something was wrong."""
+    if not visit_ids:
+        return set()
+    rows = await fetch(
+        f"SELECT visit_id, answer FROM said WHERE side = 'person' AND visit_id IN ({marks(visit_ids)}) "
+        "ORDER BY said_at, id",
+        *visit_ids,
+    )
+    newest: dict[str, str] = {row[0]: row[1] for row in rows}
+    return {visit_id for visit_id, answer in newest.items() if answer in {"no", "wrong"}}
+
+
+async def _kept(people: Collection[str], until: datetime | None) -> set[str]:
+    """Those of these people whose credit is kept for a visit to come that cannot be missed and is not paid for yet."""
+    if not people:
+        return set()
+    now, ids = clock.now(), sorted(people)
+    rows = await fetch(
+        f"SELECT DISTINCT person_id FROM visit WHERE {WITHOUT_MONEY} AND cannot_be_missed = ? AND state = 'planned' "
+        f"AND ends_at > ? AND (unpaid_at IS NOT NULL OR starts_at < ?) AND person_id IN ({marks(ids)})",
+        True, now, until or now, *ids,
+    )  # fmt: skip
+    return {row[0] for row in rows}
+
+
+async def _pay(visits: Sequence[ToPay]) -> tuple[list[ToPay], int]:
+    """Those of these whose money is set aside now, and how much it is."""
+    if not visits:
+        return [], 0
     pays = await who_pays(visit.person_id for visit in visits)
     employed, schedule = await employed_among(visit.worker_id for visit in visits), await books.schedule_now()
     asked = [
@@ -93,7 +146,7 @@ async def pay(visits: Sequence[ToPay]) -> Paid:
         # Whoever paid when it was planned may have ended since.
         if by_reference[visit.reference] != visit.payer_id:
             await fetch("UPDATE visit SET payer_id = ? WHERE id = ?", by_reference[visit.reference], visit.id)
-    return Paid(paid, sum(done.values()), [visit for visit in visits if visit.reference not in done])
+    return paid, sum(done.values())
 
 
 async def _set_aside(asked: Sequence[Asked]) -> Aside:
@@ -122,6 +175,17 @@ async def set_aside_for(
         NODE, line, new.payer_id, person_id, worker_id, fee_pence, travel_pence, key, across=across,
         employed=new.employed, arrears=new.arrears, funds=new.funds,
     )  # fmt: skip
+
+
+@telling.needs("visit")
+async def needs_money(reference: str) -> bool:
+    """A visit that is neither settled nor called off, and that this money lies aside for."""
+    row = await fetch_one(
+        "SELECT id FROM visit WHERE id = ? AND line = ? AND state NOT IN ('settled', 'stopped')",
+        reference.split(":")[1],
+        reference,
+    )
+    return row is not None
 
 
 async def is_employed(worker_id: str, across: Across | None = None) -> bool:

@@ -104,7 +104,7 @@ async def pay_batch(act: Act, *, week: date, after: After) -> After | None:
     visits = await _visits(where, after.cannot_be_missed, _within(week), after.starts_at, after.id)
     if not visits:
         return After(cannot_be_missed=False) if after.cannot_be_missed else None
-    done = await paying.pay(visits)
+    done = await paying.pay(visits, until=_within(week))
     await _release_settled(done.paid)
     await fetch(
         "UPDATE weekly_run SET visits = visits + ?, aside_pence = aside_pence + ? WHERE week = ?",

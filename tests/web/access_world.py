@@ -32,6 +32,7 @@ from eccoo_node.escrow.treasury import finders_fee
 from eccoo_node.expenses import actions as expenses
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.hmrc import actions as hmrc
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import queries as links
@@ -194,7 +195,7 @@ class World:
             await make.hat(people[who], team, role)
         way_in = SECRETS["the way in" if edith else "the way in to Harold"]
         await make.care_facts(own, way_in=way_in, must_know=SECRETS["what must be known"] if edith else "")
-        payer = await make.payer(own, own if edith else people["Paul"])
+        payer = await make.payer(own, own if edith else people["Paul"], said_yes_at=clock.now())
         # Enough for the visits below, and what is left is no other sum.
         spent = 5 * (6280 if edith else 5800) + (7777 if edith else 0)
         await top_up(await self.actor("Tess"), payer, spent + 1234, key=f"top up {called}")

@@ -166,3 +166,13 @@ async def test_a_batch_on_either_engine_goes_by_its_order_and_is_safe_to_ask_twi
     with pytest.raises(Forbidden):
         await set_aside_many(books.treasurer, asked[:1])
     await verify()
+
+
+async def test_what_went_back_since_is_not_said_to_be_there(node: Node) -> None:
+    books = await open_books()
+    await books.top_up(2000)
+    asked = [Asked(New("visit:1", books.payer, books.person, books.worker, 1000, 0, None), "key 1")]
+    assert (await set_aside_many(NODE, asked)).done == {"visit:1": 1000}
+    assert (await set_aside_many(NODE, asked)).done == {"visit:1": 1000}
+    await actions.return_line(NODE, "visit:1", "off")
+    assert await set_aside_many(NODE, asked) == Aside({}, {"visit:1": 1000})

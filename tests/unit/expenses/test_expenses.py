@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
+from eccoo_node.escrow import actions as money
+from eccoo_node.escrow import corrections
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow.verify import verify
 from eccoo_node.expenses import actions, queries, rules
@@ -141,6 +143,52 @@ async def test_without_that_yes_it_is_the_ceiling(shopping: Shopping, node: Node
     await verify()
 
 
+async def test_a_yes_is_to_the_sum_that_was_read_and_every_photo_is_kept(shopping: Shopping) -> None:
+    id_ = await shopping.bought(1600)
+    wren, ada = await shopping.wren(), await shopping.ada()
+    seen = (await shopping.one(id_)).asks
+    await actions.ask_more(wren, expense_id=id_)
+    assert await code(actions.answer(ada, expense_id=id_, answer="yes", seen=seen)) == "expense_said_anew"
+    seen = (await shopping.one(id_)).asks
+    await actions.say_cost(wren, expense_id=id_, cost_pence=9900, photo=b"another photo")
+    await actions.ask_more(wren, expense_id=id_)
+    assert await code(actions.answer(ada, expense_id=id_, answer="yes", seen=seen)) == "expense_said_anew"
+    assert ((await shopping.one(id_)).state, len(await fetch("SELECT id FROM expense_photo"))) == ("said", 2)
+    shown = await queries.photo(id_)
+    assert shown is not None
+    assert shown[1] == "YW5vdGhlciBwaG90bw=="
+    await actions.answer(ada, expense_id=id_, answer="yes", seen=(await shopping.one(id_)).asks)
+    assert (await shopping.one(id_)).paid_pence == 9900
+
+
+async def test_shopping_is_out_of_the_own_money_and_of_another_s_only_by_their_yes(shopping: Shopping) -> None:
+    books = shopping.books
+    bill = await make.person("Bill")
+    other = await make.payer(books.person, bill, share_bps=1000)
+    await change("UPDATE payer SET share_bps = 9000, from_at = '2026-01-01 00:00:00+00:00' WHERE id = ?", books.payer)
+    await money.top_up(books.treasurer, other, 20_000, key="Bill's")
+    await shopping.agreed(5000)
+    assert [await escrow.credit_pence(id_) for id_ in (books.payer, other)] == [5000, 20_000]
+    # Bill pays for a part of each visit only: nobody but he says yes to more than that.
+    await change("UPDATE payer SET ended_at = from_at WHERE id = ?", books.payer)
+    assert await code(shopping.agreed(5000)) == "payer_not_asked"
+    await make.speaks(bill, books.person, "money")
+    await actions.agree(
+        await members.actor_for(bill, acting_for=books.person), person_id=books.person, worker_id=books.worker,
+        purpose="Milk", ceiling_pence=500,
+    )  # fmt: skip
+    assert await escrow.credit_pence(other) == 19_500
+
+
+async def test_what_is_set_aside_for_shopping_is_not_undone_while_it_is_open(shopping: Shopping) -> None:
+    id_ = await shopping.bought()
+    entry = await escrow.last_entry(f"expense:{id_}")
+    assert entry is not None
+    undo = corrections.reverse(shopping.books.treasurer, entry, "undo", because="A mistake")
+    assert await code(undo) == "still_needed"
+    await actions.answer(await shopping.ada(), expense_id=id_, answer="yes")
+
+
 @pytest.mark.parametrize("right", [0, 1000])
 async def test_only_what_is_in_question_waits(shopping: Shopping, right: int) -> None:
     id_ = await shopping.bought()
@@ -249,7 +297,7 @@ async def test_public_money_is_for_shopping_only_where_its_plan_says_so(shopping
 async def test_each_does_only_their_own_part_and_only_they_see_it(shopping: Shopping) -> None:
     books = shopping.books
     fern, nell, mia = [await make.person(name) for name in ("Fern", "Nell", "Mia")]
-    await change("UPDATE payer SET payer_person_id = ?", fern)
+    await change("UPDATE payer SET payer_person_id = ?, said_yes_at = from_at", fern)
     await make.speaks(nell, books.person, "money")
     await make.speaks(mia, books.person, "ask_for_cover", "choose_who_comes", "share_my_details", "say_visit_went")
     id_ = await shopping.bought()

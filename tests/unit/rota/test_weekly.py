@@ -12,7 +12,7 @@ from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions as escrow
-from eccoo_node.escrow import payers, queries
+from eccoo_node.escrow import corrections, payers, queries
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel.access import NODE, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
@@ -180,6 +180,34 @@ async def test_what_cannot_be_missed_comes_first_and_each_is_told_once_however_m
     await verify()
 
 
+async def test_credit_is_kept_for_what_cannot_be_missed_until_there_is_enough(node: Node) -> None:
+    home = await Home().begin()
+    bill = await make.person("Bill")
+    await home.team(bill, home.books.worker)
+    await escrow.top_up(home.books.treasurer, await make.payer(bill), 2100, "Bill's")
+    small, must = await home.plan(8), await home.plan(9, cannot_be_missed=True)
+    bills = await home.plan(10, person=bill)
+    async with write():
+        await fetch("UPDATE visit SET fee_pence = 4000 WHERE id = ?", must)
+    await home.books.top_up(3000)
+    node.clock.set(THURSDAY)
+    await weekly.pay_due_weeks()
+    # Another person's credit is another's: it pays for theirs.
+    assert await home.lines(must, small, bills) == ["unpaid", "unpaid", "aside"]
+    # What is planned for a week that had its run waits as well, and so it is when more comes.
+    late = await home.plan(5)
+    await home.books.top_up(1000, "more")
+    await jobs.drain()
+    assert await home.lines(must, small, late) == ["unpaid", "unpaid", "unpaid"]
+    await home.books.top_up(100, "enough for one")
+    await jobs.drain()
+    assert await home.lines(must, small, late) == ["aside", "unpaid", "unpaid"]
+    await home.books.top_up(4200, "enough for all")
+    await jobs.drain()
+    assert await home.lines(must, small, late) == ["aside", "aside", "aside"]
+    await verify()
+
+
 async def test_a_run_that_is_cut_off_goes_on_and_one_that_was_missed_is_made_up_for(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +266,48 @@ async def test_a_visit_that_went_ahead_unpaid_is_paid_as_soon_as_the_money_is_th
     line = await queries.line(f"visit:{visit}")
     assert line is not None
     assert (line.state, line.worker_pence, line.returned_pence) == ("released", 950, 1000)
+    await verify()
+
+
+async def test_a_visit_that_the_person_says_was_not_takes_no_money_unasked(node: Node) -> None:
+    home = await Home().begin()
+    visit = await home.plan(0)
+    node.clock.move(timedelta(hours=3))
+    await rota.say_how_it_went(await members.actor_for(home.books.worker), visit_id=visit, answer="as_planned")
+    ada = await members.actor_for(home.books.person)
+    assert await rota.answer_visit(ada, visit_id=visit, answer="no") == "said"
+    await home.books.top_up(2100)
+    await jobs.drain()
+    await weekly.pay_due_weeks()
+    assert await home.lines(visit) == ["unpaid"]
+    assert await queries.credit_pence(home.books.payer) == 2100
+    # Said to have been after all, it is paid for.
+    assert await rota.answer_visit(ada, visit_id=visit, answer="yes") == "settled"
+    await jobs.drain()
+    line = await queries.line(f"visit:{visit}")
+    assert line is not None
+    assert line.state == "released"
+    await verify()
+
+
+async def test_what_a_visit_still_to_come_counts_on_is_not_undone(node: Node) -> None:
+    home = await Home().begin()
+    await home.books.top_up(2100)
+    visit = await home.plan(0)
+    entry = await queries.last_entry(f"visit:{visit}")
+    assert entry is not None
+    with pytest.raises(Conflict) as caught:
+        await corrections.reverse(home.books.treasurer, entry, "undo", because="A mistake")
+    assert caught.value.code == "still_needed"
+    node.clock.move(timedelta(hours=3))
+    await rota.say_how_it_went(await members.actor_for(home.books.worker), visit_id=visit, answer="as_planned")
+    await rota.answer_visit(await members.actor_for(home.books.person), visit_id=visit, answer="yes")
+    released = await queries.last_entry(f"visit:{visit}")
+    assert released is not None
+    # What is settled and turns out never to have been is undone, the newest first.
+    await corrections.reverse(home.books.treasurer, released, "undo the pay", because="Nobody came")
+    await corrections.reverse(home.books.treasurer, entry, "undo", because="Nobody came")
+    assert await queries.credit_pence(home.books.payer) == 2100
     await verify()
 
 

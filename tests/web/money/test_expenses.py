@@ -132,6 +132,23 @@ async def agreed(circle: Circle, ceiling_pence: int = 1500) -> str:
     )  # fmt: skip
 
 
+async def test_a_page_opened_before_the_cost_was_put_right_is_shown_anew(circle: Circle, browser_of: SignIn) -> None:
+    await team(circle)
+    id_ = await agreed(circle)
+    wren = await members.actor_for(circle.books.worker)
+    await actions.say_cost(wren, expense_id=id_, cost_pence=900, photo=b"drawn")
+    path = f"{WHERE}/{id_}/answer"
+    ada = await browser_of(circle.books.person)
+    await ada.get(path)
+    await actions.say_cost(wren, expense_id=id_, cost_pence=1400, photo=b"drawn again")
+    page = await ada.send(path, {"answer": "yes"})
+    assert page.status_code == 409
+    assert "Wren has put right what it cost since you opened this page." in page.text
+    assert "£14" in page.text
+    assert (await ada.send(path, {"answer": "yes"})).status_code == 303
+    assert "£14 goes to Wren" in text(await ada.follow())
+
+
 async def test_something_wrong_is_heard_and_settled_by_the_treasurer(circle: Circle, browser_of: SignIn) -> None:
     await team(circle)
     books = circle.books
