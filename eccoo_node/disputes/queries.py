@@ -56,6 +56,11 @@ class Question(msgspec.Struct, frozen=True):
         return self.state == "open"
 
     @property
+    def payer_says(self) -> bool:
+        """Whether a split of it needs whoever pays: it costs them more, or they asked."""
+        return self.stands == "more" or self.side == "payer"
+
+    @property
     def whole_pence(self) -> int:
         return self.fee_pence + self.travel_pence
 

@@ -54,6 +54,18 @@ def pays(actor: Actor, thing: Thing) -> bool:
     return actor.person_id != thing.worker_id and actor.speaks_as(thing.payer_id, "money")
 
 
+def may_rest(actor: Actor, thing: Thing, side: str, *, apart: bool, typed_by: str) -> bool:
+    """Whether the actor may let a question of this side rest. Where money waits, that lets it go: so only whoever deals
+    with the money of the one who asked."""
+    if side == "worker":
+        return side_of(actor, thing) == "worker"
+    if side == "payer":
+        return pays(actor, thing)
+    if side_of(actor, thing) != "theirs":
+        return False
+    return actor.speaks_as(thing.person_id, "money") or (not apart and actor.person_id == typed_by)
+
+
 def is_free(actor: Actor, thing: Thing) -> bool:
     """Whether the actor, as themselves, has no part in this."""
     return bool(actor.person_id) and not actor.acting_for and actor.person_id not in thing.parties
