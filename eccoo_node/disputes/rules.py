@@ -128,11 +128,11 @@ def _by_itself(actor: Actor, thing: Thing) -> bool | str:
 
 @rule("safeguarding.look", "safeguarding.pause", "safeguarding.renew", "safeguarding.end")
 def _lead(actor: Actor, thing: Thing) -> bool | str:
-    """The safeguarding lead alone, as themselves, and never about their own money."""
+    """The safeguarding lead alone, as themselves, and never about money that they have a part in."""
     if not actor.wears("safeguarding") or actor.acting_for:
         return "Only the circle’s safeguarding lead can do this."
-    own = actor.person_id in {thing.worker_id, thing.person_id, thing.payer_id}
-    return not own or "This is about your own money, so another lead has to look at it."
+    own = {thing.worker_id, thing.person_id, thing.payer_id} | thing.parties
+    return actor.person_id not in own or "You have a part in this, so another lead has to look at it."
 
 
 @rule("safeguarding.over")

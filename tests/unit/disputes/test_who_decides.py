@@ -8,6 +8,7 @@ from eccoo_node.disputes import resolving as helping
 from eccoo_node.escrow.pausing import paused_pence
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
 from eccoo_node.rota import actions as rota
+from eccoo_node.rota import queries as visits
 from eccoo_node.rota.rules import local
 from tests.support import make
 from tests.support.node import MONDAY, Node
@@ -162,3 +163,26 @@ async def test_what_the_lead_looked_at_names_nobody_in_the_record_of_who_looked(
         await them.be("Ada"), line=f"visit:{visit}", amount_pence=1, until=day_after(9), spoke_up=False
     )
     assert await refused(asking, Forbidden) == "forbidden"
+
+
+async def test_a_lead_who_has_a_part_in_it_leaves_it_to_another(node: Node) -> None:
+    """Who speaks for one side, is in the team or pays a part."""
+    them = await cast(node)
+    given = {"amount_pence": 500, "until": day_after(9), "spoke_up": False}
+    line = f"visit:{await them.went()}"
+    waits = await pausing.pause(await them.be("Lea"), line=line, **given)
+    circle = await make.circle()
+    for called in ("Mia", "Bill", "Con"):
+        await make.hat(them.ids[called], circle, "safeguarding")
+    await make.speaks(them.ids["Mia"], them.ids["Ada"], "money")
+    await make.speaks(them.ids["Bill"], them.ids["Wren"], "say_visit_went")
+    team = (await visits.visit(line.split(":")[1])).team_id
+    await make.hat(them.ids["Con"], team, "volunteer")
+    for called in ("Mia", "Bill", "Con"):
+        lead = await them.be(called)
+        assert await refused(pausing.end(lead, pause_id=waits), Forbidden) == "forbidden"
+        assert await refused(pausing.renew(lead, pause_id=waits, until=day_after(10)), Forbidden) == "forbidden"
+        assert await pausing.look(lead, name="Wren") == []
+    await pausing.end(await them.be("Lea"), pause_id=waits)
+    assert await refused(pausing.pause(await them.be("Mia"), line=line, **given), Forbidden) == "forbidden"
+    assert await pausing.look(await them.be("Lea"), name="Wren") != []
