@@ -232,7 +232,7 @@ async def _most(found: Booking) -> int:
     most = pausing.could_give_pence(found)
     if found.held_pence or found.disputed_pence:
         return most
-    return min(most, await pausing.ready_pence(found.worker_id))
+    return min(most, (await pausing.left_by_line([found.worker_id])).get(found.reference, 0))
 
 
 async def waiting(actor: Actor) -> list[tuple[Paused, Visit]]:
