@@ -352,7 +352,16 @@ async def _pay_more(one: Question, fee: int, travel: int, key: str) -> None:
     line = await books.booking(one.line, lock=True)
     more = f"visit:{one.visit_id}:more:{one.id[-8:]}"
     if not await escrow.set_aside(
-        NODE, more, line.payer_id, line.person_id, line.worker_id, fee, travel, key, employed=line.terms.employed
+        NODE,
+        more,
+        line.payer_id,
+        line.person_id,
+        line.worker_id,
+        fee,
+        travel,
+        key,
+        employed=line.terms.employed,
+        arrears=line.arrears,
     ):
         raise Conflict("There is not enough paid in for this yet.", "not_enough")
     await escrow.release(NODE, more, f"release:{more}")

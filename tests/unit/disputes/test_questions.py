@@ -6,10 +6,12 @@ import pytest
 
 from eccoo_node.disputes import actions, queries
 from eccoo_node.disputes import resolving as helping
+from eccoo_node.escrow import payers, treasury
 from eccoo_node.escrow import queries as books
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, Refusal
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import queries as visits
+from tests.support import make
 from tests.support.node import Node
 from tests.support.questions import THURSDAY, Cast, both_at_once, cast
 
@@ -243,3 +245,15 @@ async def test_what_waits_is_let_go_only_by_whoever_deals_with_the_money_of_the_
     assert (await them.sums())["2110"] == -3360
     await actions.withdraw(await them.be("Ada"), question_id=one.id)
     assert "2110" not in await them.sums()
+
+
+async def test_what_is_missing_is_asked_later_of_whoever_pays_after_the_visit(node: Node) -> None:
+    them = await cast(node)
+    tess = await them.be("Tess")
+    await payers.pays_after(tess, them.payer, True, decision_id=await make.decision())
+    await treasury.own_money(tess, 100_000, "own", because="x")
+    visit = await shorter(them)
+    await treasury.refund(tess, them.payer, 10_000, "back")
+    await actions.raise_question(await them.be("Wren"), visit_id=visit, part="minutes", minutes=90)
+    assert await them.agree("Ada", await them.question(visit))
+    assert (await them.sums())["2200"] == -2550

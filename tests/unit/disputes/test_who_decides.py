@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
 from eccoo_node.disputes import actions, pausing, queries
 from eccoo_node.disputes import resolving as helping
 from eccoo_node.escrow.actions import top_up
@@ -235,3 +236,15 @@ def test_what_a_line_gave_is_followed_past_what_waits_and_back_from_the_bank() -
     assert left([one, two, sent, Came(4, THURSDAY, 200)], [waits]) == {"one": 300, "two": 200}
     assert left([one, two, Came(3, THURSDAY, -250, "two")], []) == {"one": 250}
     assert left([one, two, Came(3, THURSDAY, -200, reverses_id=2)], []) == {"one": 300}
+
+
+async def test_whoever_pays_a_part_has_a_part_in_it(node: Node) -> None:
+    them = await cast(node, treasurers=("Tess", "Bill"))
+    other = await make.payer(them.ids["Ada"], them.ids["Bill"], share_bps=4000)
+    async with write():
+        await fetch("UPDATE payer SET share_bps = 6000 WHERE id = ?", them.payer)
+    await top_up(await them.be("Tess"), other, 5000, key="more")
+    one = await them.asked(answer="wrong", part="whole", minutes=None)
+    assert {them.ids["Ada"], them.ids["Bill"]} <= (await queries.thing(one)).parties
+    assert await may_decide(them, "Bill", one.id) == "forbidden"
+    assert await may_decide(them, "Tess", one.id) == "not_heard"
