@@ -22,6 +22,7 @@ from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.telling import tell
 
 ENDED = "This is settled already. Nothing has changed."
+PAYER_FIRST = "Whoever pays has to say yes to this."
 
 
 async def step(
@@ -186,7 +187,7 @@ async def raise_question(
         stands = "waiting"
     else:
         raise Conflict("This can be asked once it is said how the visit went.", "not_yet")
-    sums = _sums(visit, line, stands, part, minutes, sum_pence)
+    sums = _sums(visit, line, await _had(visit, line, stands), stands, part, minutes, sum_pence)
     one = await begin(act, visit, side or "", part, sums, stands, minutes=minutes or 0, words=words)
     act.about(one.id)
     act.because(words)
@@ -198,8 +199,17 @@ async def _says_they_came(visit_id: str) -> bool:
     return worker is not None and worker.answer != "did_not_go"
 
 
-def _sums(visit: Visit, line: Booking, stands: str, part: str, minutes: int | None, sum_pence: int) -> tuple[int, int]:
-    had = line.state.released_fee_pence, line.state.released_travel_pence
+async def _had(visit: Visit, line: Booking, stands: str) -> tuple[int, int]:
+    """What was let go for the visit so far; where more is asked for, with all that came on lines of their own."""
+    lines = [line]
+    if stands == "more":
+        lines += await books.bookings_where("l.reference LIKE ?", f"visit:{visit.id}:more:%")
+    return sum(one.state.released_fee_pence for one in lines), sum(one.state.released_travel_pence for one in lines)
+
+
+def _sums(
+    visit: Visit, line: Booking, had: tuple[int, int], stands: str, part: str, minutes: int | None, sum_pence: int
+) -> tuple[int, int]:
     agreed = line.terms.fee_pence, line.terms.travel_pence
     if stands == "more":
         return rules.missing(part, visit.rate_pence, agreed, had, minutes=minutes, way_pence=visit.on_the_way_pence)
@@ -243,6 +253,8 @@ async def propose(act: Act, *, question_id: str, sum_pence: int, words: str = ""
         raise Conflict("The visit is not confirmed yet. Once it is, this part waits and can be split.", "not_yet")
     given = rules.split(sum_pence, one.fee_pence, one.travel_pence, field="sum")
     side = _side(act.actor, thing)
+    if side == "theirs" and one.payer_says and not rules.pays(act.actor, thing):
+        raise Conflict(PAYER_FIRST, "payer_first")
     await _write_split(one, side, act.actor.person_id, given)
     await step(
         one.id, side, act.actor.person_id, "proposed", sum_pence=sum_pence, of_pence=one.whole_pence, words=words
@@ -277,8 +289,8 @@ async def agree(act: Act, *, question_id: str, split_id: int) -> bool:
         raise Conflict("You proposed this. It waits for the other side.", "own_split")
     if one.stands == "waiting":
         raise Conflict("The visit is not confirmed yet. Once it is, this part waits and can be split.", "not_yet")
-    if side == "theirs" and (one.stands == "more" or one.side == "payer") and not rules.pays(act.actor, thing):
-        raise Conflict("Whoever pays has to say yes to this.", "payer_first")
+    if side == "theirs" and one.payer_says and not rules.pays(act.actor, thing):
+        raise Conflict(PAYER_FIRST, "payer_first")
     yes = SplitYes(split_id=found.id, side=side, by_id=act.actor.person_id, via=act.actor.via, at=clock.now())
     if not await insert_once(yes):
         return False
@@ -297,9 +309,8 @@ async def withdraw(act: Act, *, question_id: str) -> None:
     if one.ended == "withdrawn":
         return
     await open_one(one)
-    mine = rules.side_of(act.actor, thing)
-    if (mine == "worker") != (one.side == "worker") or (one.side == "payer" and not rules.pays(act.actor, thing)):
-        raise Conflict("The other side asked this. They can let it rest.", "not_yours")
+    if not rules.may_rest(act.actor, thing, one.side, apart=one.stands == "apart", typed_by=one.typed_by):
+        raise Conflict("Whoever asked this can let it rest.", "not_yours")
     await step(one.id, one.side, act.actor.person_id, "withdrawn")
     given = (0, 0) if one.stands in {"more", "waiting"} else (one.fee_pence, one.travel_pence)
     await settle(act, one, given, "withdrawn", "Whoever asked let it rest.")
@@ -341,7 +352,16 @@ async def _pay_more(one: Question, fee: int, travel: int, key: str) -> None:
     line = await books.booking(one.line, lock=True)
     more = f"visit:{one.visit_id}:more:{one.id[-8:]}"
     if not await escrow.set_aside(
-        NODE, more, line.payer_id, line.person_id, line.worker_id, fee, travel, key, employed=line.terms.employed
+        NODE,
+        more,
+        line.payer_id,
+        line.person_id,
+        line.worker_id,
+        fee,
+        travel,
+        key,
+        employed=line.terms.employed,
+        arrears=line.arrears,
     ):
         raise Conflict("There is not enough paid in for this yet.", "not_enough")
     await escrow.release(NODE, more, f"release:{more}")

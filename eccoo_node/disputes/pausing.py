@@ -7,6 +7,7 @@ import msgspec
 
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, insert
+from eccoo_node.disputes import queries
 from eccoo_node.escrow import pausing
 from eccoo_node.escrow import queries as books
 from eccoo_node.escrow.pausing import Paused
@@ -53,7 +54,11 @@ async def _visit_of(reference: str) -> Visit:
 async def _thing(found: Booking) -> Thing:
     """Without the person as the one it is about: so nobody who speaks for them learns from the record that it was read."""
     row = await fetch_one("SELECT payer_person_id FROM payer WHERE id = ?", found.payer_id)
-    return Thing("pause", found.reference, found.person_id, worker_id=found.worker_id, payer_id=row[0] if row else "")
+    people = (await queries.parties_of_lines([found]))[found.reference]
+    return Thing(
+        "pause", found.reference, found.person_id, worker_id=found.worker_id, payer_id=row[0] if row else "",
+        parties=people,
+    )  # fmt: skip
 
 
 def _unnamed(act: Act) -> None:
@@ -212,8 +217,11 @@ async def look(act: Act, *, name: str) -> list[Could]:
         if wanted & {visit.person_id, visit.worker_id} and act.actor.person_id not in {visit.person_id, visit.worker_id}
     ][-20:]
     lines = await books.bookings(*[visit.line for visit in found])
+    people = await queries.parties_of_lines(list(lines.values()))
     could = []
     for visit in reversed(found):
+        if act.actor.person_id in people[visit.line]:
+            continue
         amount = await _most(lines[visit.line])
         if amount:
             could.append(Could(visit.line, amount, visit))
@@ -224,7 +232,7 @@ async def _most(found: Booking) -> int:
     most = pausing.could_give_pence(found)
     if found.held_pence or found.disputed_pence:
         return most
-    return min(most, await pausing.ready_pence(found.worker_id))
+    return min(most, (await pausing.left_by_line([found.worker_id])).get(found.reference, 0))
 
 
 async def waiting(actor: Actor) -> list[tuple[Paused, Visit]]:

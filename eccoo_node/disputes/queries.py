@@ -8,6 +8,7 @@ import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one, locking, marks
 from eccoo_node.disputes import rules
+from eccoo_node.escrow.queries import Booking
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
@@ -54,6 +55,11 @@ class Question(msgspec.Struct, frozen=True):
     @property
     def open(self) -> bool:
         return self.state == "open"
+
+    @property
+    def payer_says(self) -> bool:
+        """Whether a split of it needs whoever pays: it costs them more, or they asked."""
+        return self.stands == "more" or self.side == "payer"
 
     @property
     def whole_pence(self) -> int:
@@ -150,31 +156,65 @@ async def any_open() -> bool:
 
 
 async def parties(questions: Sequence[Question]) -> dict[str, frozenset[str]]:
-    """Who has a part in each question, by its id: the two sides and the payer, whoever raised it, the team, whoever
-    speaks for any of them, and who said so themselves. Four statements, however many questions there are."""
-    now = clock.now()
-    teams = await _pairs(
-        "SELECT community_id, person_id FROM hat WHERE ended_at IS NULL AND community_id IN ({})",
-        {one.team_id for one in questions},
+    """Who has a part in each question, by its id: the two sides and every payer, whoever raised it, the team, whoever
+    speaks for any of them, and who said so themselves. Five statements, however many questions there are."""
+    payers = await _pairs(
+        "SELECT q.id, y.payer_person_id FROM money_question q JOIN line l ON l.reference = q.line "
+        "JOIN line_fund f ON f.line_id = l.id JOIN payer y ON y.id = f.payer_id WHERE q.id IN ({})",
+        {one.id for one in questions},
     )
-    about = {id_ for one in questions for id_ in (one.person_id, one.worker_id, one.payer_person_id) if id_}
-    speakers = await _pairs(
-        "SELECT person_id, speaker_id FROM speaks_for WHERE ended_at IS NULL AND (until_at IS NULL OR until_at > ?) "
-        "AND person_id IN ({})",
-        about,
-        now,
-    )
+    around = await _around({
+        one.id: (one.team_id, {one.person_id, one.worker_id, one.payer_person_id} | payers.get(one.id, set()))
+        for one in questions
+    })  # fmt: skip
     aside = await _pairs(
         "SELECT question_id, person_id FROM money_interest WHERE question_id IN ({})", {one.id for one in questions}
     )
     found = {}
     for one in questions:
-        named = {one.person_id, one.worker_id, one.payer_person_id, one.raised_by}
+        named = {one.raised_by}
         # Whoever wrote down what somebody else said has not raised it.
         named |= {one.typed_by} if one.via not in {"phone", "paper"} else set()
-        spoken = {who for id_ in (one.person_id, one.worker_id, one.payer_person_id) for who in speakers.get(id_, ())}
-        found[one.id] = frozenset((named | spoken | teams.get(one.team_id, set()) | aside.get(one.id, set())) - {""})
+        found[one.id] = frozenset((named | around[one.id] | aside.get(one.id, set())) - {""})
     return found
+
+
+async def parties_of_lines(lines: Sequence[Booking]) -> dict[str, frozenset[str]]:
+    """Who has a part in the money of these visits, by its reference: the two sides, every payer, the team, and whoever
+    speaks for any of them. Four statements, however many lines there are."""
+    references = {one.reference for one in lines}
+    payers = await _pairs(
+        "SELECT l.reference, y.payer_person_id FROM line l JOIN payer y ON y.id = l.payer_id OR y.id IN "
+        "(SELECT f.payer_id FROM line_fund f WHERE f.line_id = l.id) WHERE l.reference IN ({})",
+        references,
+    )
+    teams = await _pairs("SELECT id, team_id FROM visit WHERE id IN ({})", {ref.split(":")[1] for ref in references})
+    found = await _around({
+        one.reference: (
+            next(iter(teams.get(one.reference.split(":")[1], {""}))),
+            {one.person_id, one.worker_id} | payers.get(one.reference, set()),
+        )
+        for one in lines
+    })  # fmt: skip
+    return {reference: frozenset(people - {""}) for reference, people in found.items()}
+
+
+async def _around(cases: dict[str, tuple[str, set[str]]]) -> dict[str, set[str]]:
+    """The people of each case, with its team and with whoever speaks for any of them."""
+    teams = await _pairs(
+        "SELECT community_id, person_id FROM hat WHERE ended_at IS NULL AND community_id IN ({})",
+        {team for team, _ in cases.values()},
+    )
+    speakers = await _pairs(
+        "SELECT person_id, speaker_id FROM speaks_for WHERE ended_at IS NULL AND (until_at IS NULL OR until_at > ?) "
+        "AND person_id IN ({})",
+        {id_ for _, people in cases.values() for id_ in people if id_},
+        clock.now(),
+    )
+    return {
+        key: people | teams.get(team, set()) | {who for id_ in people for who in speakers.get(id_, ())}
+        for key, (team, people) in cases.items()
+    }
 
 
 async def _pairs(sql: str, ids: set[str], *before: object) -> dict[str, set[str]]:

@@ -54,6 +54,18 @@ def pays(actor: Actor, thing: Thing) -> bool:
     return actor.person_id != thing.worker_id and actor.speaks_as(thing.payer_id, "money")
 
 
+def may_rest(actor: Actor, thing: Thing, side: str, *, apart: bool, typed_by: str) -> bool:
+    """Whether the actor may let a question of this side rest. Where money waits, that lets it go: so only whoever deals
+    with the money of the one who asked."""
+    if side == "worker":
+        return side_of(actor, thing) == "worker"
+    if side == "payer":
+        return pays(actor, thing)
+    if side_of(actor, thing) != "theirs":
+        return False
+    return actor.speaks_as(thing.person_id, "money") or (not apart and actor.person_id == typed_by)
+
+
 def is_free(actor: Actor, thing: Thing) -> bool:
     """Whether the actor, as themselves, has no part in this."""
     return bool(actor.person_id) and not actor.acting_for and actor.person_id not in thing.parties
@@ -116,11 +128,11 @@ def _by_itself(actor: Actor, thing: Thing) -> bool | str:
 
 @rule("safeguarding.look", "safeguarding.pause", "safeguarding.renew", "safeguarding.end")
 def _lead(actor: Actor, thing: Thing) -> bool | str:
-    """The safeguarding lead alone, as themselves, and never about their own money."""
+    """The safeguarding lead alone, as themselves, and never about money that they have a part in."""
     if not actor.wears("safeguarding") or actor.acting_for:
         return "Only the circle’s safeguarding lead can do this."
-    own = actor.person_id in {thing.worker_id, thing.person_id, thing.payer_id}
-    return not own or "This is about your own money, so another lead has to look at it."
+    own = {thing.worker_id, thing.person_id, thing.payer_id} | thing.parties
+    return actor.person_id not in own or "You have a part in this, so another lead has to look at it."
 
 
 @rule("safeguarding.over")

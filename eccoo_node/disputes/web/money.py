@@ -67,7 +67,7 @@ class VisitMoneyController(Controller):
         waits = (await pausing.of_line([visit.line])).get(visit.line) if visit.line else None
         side = rules.side_of(actor, thing)
         mine = "worker" if side == "worker" else "theirs"
-        yes_by_payer = one is not None and (one.stands == "more" or one.side == "payer")
+        yes_by_payer = one is not None and one.payer_says
         may_yes = mine == "worker" or not yes_by_payer or rules.pays(actor, thing)
         may_agree = bool(split and one and one.stands != "waiting" and mine in split.needs and may_yes)
         told = [(say.ended(past), steps_of(past, await queries.steps(past.id))) for past in found if not past.open][:3]
@@ -75,7 +75,9 @@ class VisitMoneyController(Controller):
             "visit": visit, "when": rota_say.when(visit), "words": say, "one": one, "split": split, "may_agree": may_agree,
             "proposal": say.split(one, line, split) if one and split and line else "",
             "steps": steps_of(one, await queries.steps(one.id)) if one else [], "past": told,
-            "mine": one is not None and (one.side == "worker") == (side == "worker"),
+            "mine": one is not None
+            and rules.may_rest(actor, thing, one.side, apart=one.stands == "apart", typed_by=one.typed_by),
+            "may_split": one is not None and one.stands != "waiting" and may_yes,
             "may_ask": one is None and visit.state in MAY_ASK and bool(visit.line) and not visit.cover_circle,
             "money": await money_of(actor, reader, visit, thing), "waits": say.paused(waits.until_at) if waits else "",
             "across": bool(visit.cover_circle),

@@ -6,12 +6,14 @@ import pytest
 
 from eccoo_node.disputes import actions, queries
 from eccoo_node.disputes import resolving as helping
+from eccoo_node.escrow import payers, treasury
 from eccoo_node.escrow import queries as books
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, Refusal
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import queries as visits
+from tests.support import make
 from tests.support.node import Node
-from tests.support.questions import THURSDAY, both_at_once, cast
+from tests.support.questions import THURSDAY, Cast, both_at_once, cast
 
 
 async def refused(asking: object, kind: type[Refusal] = Conflict) -> str:
@@ -195,3 +197,63 @@ async def test_after_five_working_days_a_facilitator_is_told_to_ring_and_again_a
     node.clock.set(again + timedelta(days=7))
     await node.settle()
     assert await them.told("Fay") == ["money_to_ring"] * 2
+
+
+async def shorter(them: Cast) -> str:
+    """A visit of which both sides said an hour, where an hour and a half was agreed."""
+    visit = await them.went("shorter", minutes=60)
+    await rota.answer_visit(await them.be("Ada"), visit_id=visit, answer="partly", minutes=60)
+    return visit
+
+
+async def test_only_whoever_pays_proposes_what_costs_them_more_or_what_they_asked_about(node: Node) -> None:
+    them = await cast(node, pays="Bill")
+    visit = await shorter(them)
+    before = await them.sums()
+    more = await actions.raise_question(await them.be("Wren"), visit_id=visit, part="minutes", minutes=90)
+    asking = actions.propose(await them.be("Ada"), question_id=more, sum_pence=1000)
+    assert await refused(asking) == "payer_first"
+    assert await them.sums() == before
+    await actions.propose(await them.be("Bill"), question_id=more, sum_pence=500)
+    assert await them.agree("Wren", await them.question(visit))
+    own = await actions.raise_question(await them.be("Bill"), visit_id=visit, part="whole")
+    asking = actions.propose(await them.be("Ada"), question_id=own, sum_pence=(await them.question(visit)).whole_pence)
+    assert await refused(asking) == "payer_first"
+    assert (await them.question(visit)).open
+
+
+async def test_what_was_missing_is_paid_once(node: Node) -> None:
+    them = await cast(node)
+    visit = await shorter(them)
+    wren = await them.be("Wren")
+    await actions.raise_question(wren, visit_id=visit, part="minutes", minutes=75)
+    assert await them.agree("Ada", await them.question(visit))
+    await actions.raise_question(wren, visit_id=visit, part="minutes", minutes=90)
+    one = await them.question(visit)
+    assert one.whole_pence == 500
+    assert await them.agree("Ada", one)
+    asking = actions.raise_question(wren, visit_id=visit, part="minutes", minutes=90)
+    assert await refused(asking, Invalid) == "nothing_missing"
+    assert (await them.sums())["2200"] == -2550
+
+
+async def test_what_waits_is_let_go_only_by_whoever_deals_with_the_money_of_the_one_who_asked(node: Node) -> None:
+    them = await cast(node, pays="Bill")
+    one = await them.asked(answer="wrong", part="whole", minutes=None)
+    for who in (await them.be("Ruth", acting_for=them.ids["Ada"]), await them.be("Bill"), await them.be("Wren")):
+        assert await refused(actions.withdraw(who, question_id=one.id)) == "not_yours"
+    assert (await them.sums())["2110"] == -3360
+    await actions.withdraw(await them.be("Ada"), question_id=one.id)
+    assert "2110" not in await them.sums()
+
+
+async def test_what_is_missing_is_asked_later_of_whoever_pays_after_the_visit(node: Node) -> None:
+    them = await cast(node)
+    tess = await them.be("Tess")
+    await payers.pays_after(tess, them.payer, True, decision_id=await make.decision())
+    await treasury.own_money(tess, 100_000, "own", because="x")
+    visit = await shorter(them)
+    await treasury.refund(tess, them.payer, 10_000, "back")
+    await actions.raise_question(await them.be("Wren"), visit_id=visit, part="minutes", minutes=90)
+    assert await them.agree("Ada", await them.question(visit))
+    assert (await them.sums())["2200"] == -2550

@@ -3,11 +3,16 @@
 from datetime import date, timedelta
 
 from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
 from eccoo_node.disputes import actions, pausing, queries
 from eccoo_node.disputes import resolving as helping
-from eccoo_node.escrow.pausing import paused_pence
+from eccoo_node.escrow.actions import top_up
+from eccoo_node.escrow.pausing import Came, Waited, left, paused_pence
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
+from eccoo_node.payouts import actions as payouts
+from eccoo_node.payouts import giving
 from eccoo_node.rota import actions as rota
+from eccoo_node.rota import queries as visits
 from eccoo_node.rota.rules import local
 from tests.support import make
 from tests.support.node import MONDAY, Node
@@ -162,3 +167,84 @@ async def test_what_the_lead_looked_at_names_nobody_in_the_record_of_who_looked(
         await them.be("Ada"), line=f"visit:{visit}", amount_pence=1, until=day_after(9), spoke_up=False
     )
     assert await refused(asking, Forbidden) == "forbidden"
+
+
+async def test_a_lead_who_has_a_part_in_it_leaves_it_to_another(node: Node) -> None:
+    """Who speaks for one side, is in the team or pays a part."""
+    them = await cast(node)
+    given = {"amount_pence": 500, "until": day_after(9), "spoke_up": False}
+    line = f"visit:{await them.went()}"
+    waits = await pausing.pause(await them.be("Lea"), line=line, **given)
+    circle = await make.circle()
+    for called in ("Mia", "Bill", "Con"):
+        await make.hat(them.ids[called], circle, "safeguarding")
+    await make.speaks(them.ids["Mia"], them.ids["Ada"], "money")
+    await make.speaks(them.ids["Bill"], them.ids["Wren"], "say_visit_went")
+    team = (await visits.visit(line.split(":")[1])).team_id
+    await make.hat(them.ids["Con"], team, "volunteer")
+    for called in ("Mia", "Bill", "Con"):
+        lead = await them.be(called)
+        assert await refused(pausing.end(lead, pause_id=waits), Forbidden) == "forbidden"
+        assert await refused(pausing.renew(lead, pause_id=waits, until=day_after(10)), Forbidden) == "forbidden"
+        assert await pausing.look(lead, name="Wren") == []
+    await pausing.end(await them.be("Lea"), pause_id=waits)
+    assert await refused(pausing.pause(await them.be("Mia"), line=line, **given), Forbidden) == "forbidden"
+    assert await pausing.look(await them.be("Lea"), name="Wren") != []
+
+
+async def test_what_was_paid_out_cannot_wait_and_holds_no_other_visit(node: Node) -> None:
+    them = await cast(node)
+    wren, lea, tess = await them.be("Wren"), await them.be("Lea"), await them.be("Tess")
+    await top_up(tess, them.payer, 5000, key="more")
+    bank = {"name": "W Bird", "sort_code": "203040", "account_number": "12349876"}
+    await giving.give_details(wren, wren.person_id, **bank)
+    del bank["name"]
+    await giving.confirm_details(await them.be("Fay"), wren.person_id, how="paper", **bank)
+
+    async def paid_out(key: str, day: date) -> None:
+        batch = await payouts.make_batch(tess, pay_on=day, key=key)
+        await payouts.file_batch(tess, batch)
+
+    first = await them.went()
+    assert await rota.answer_visit(await them.be("Ada"), visit_id=first, answer="yes") == "settled"
+    await paid_out("one", day_after(4))
+    second = await them.visit(days=1)
+    node.clock.set(THURSDAY + timedelta(days=1, hours=2))
+    await rota.say_how_it_went(wren, visit_id=second, answer="as_planned")
+    await rota.answer_visit(await them.be("Ada"), visit_id=second, answer="yes")
+    given = {"amount_pence": 2910, "until": day_after(9), "spoke_up": False}
+    assert await refused(pausing.pause(lea, line=f"visit:{first}", **given)) == "gone"
+    assert [one.reference for one in await pausing.look(lea, name="Wren")] == [f"visit:{second}"]
+    await pausing.pause(lea, line=f"visit:{second}", **given)
+    third = await them.visit(days=2)
+    node.clock.set(THURSDAY + timedelta(days=2, hours=2))
+    await rota.say_how_it_went(wren, visit_id=third, answer="as_planned")
+    await rota.answer_visit(await them.be("Ada"), visit_id=third, answer="yes")
+    assert await paused_pence(wren.person_id) == 2910
+    # What waits still waits once a later visit has been paid out before it.
+    await paid_out("two", day_after(7))
+    assert await paused_pence(wren.person_id) == 2910
+    assert (await them.sums())["2200"] == -2910
+
+
+def test_what_a_line_gave_is_followed_past_what_waits_and_back_from_the_bank() -> None:
+    one, two = Came(1, THURSDAY, 300, "one"), Came(2, THURSDAY, 200, "two")
+    sent = Came(3, THURSDAY + timedelta(hours=1), -200)
+    waits = Waited("one", THURSDAY, THURSDAY + timedelta(hours=2))
+    assert left([one, two, sent], []) == {"one": 100, "two": 200}
+    assert left([one, two, sent], [waits]) == {"one": 300}
+    assert left([one, two, sent, Came(4, THURSDAY, 200)], [waits]) == {"one": 300, "two": 200}
+    assert left([one, two, Came(3, THURSDAY, -250, "two")], []) == {"one": 250}
+    assert left([one, two, Came(3, THURSDAY, -200, reverses_id=2)], []) == {"one": 300}
+
+
+async def test_whoever_pays_a_part_has_a_part_in_it(node: Node) -> None:
+    them = await cast(node, treasurers=("Tess", "Bill"))
+    other = await make.payer(them.ids["Ada"], them.ids["Bill"], share_bps=4000)
+    async with write():
+        await fetch("UPDATE payer SET share_bps = 6000 WHERE id = ?", them.payer)
+    await top_up(await them.be("Tess"), other, 5000, key="more")
+    one = await them.asked(answer="wrong", part="whole", minutes=None)
+    assert {them.ids["Ada"], them.ids["Bill"]} <= (await queries.thing(one)).parties
+    assert await may_decide(them, "Bill", one.id) == "forbidden"
+    assert await may_decide(them, "Tess", one.id) == "not_heard"
