@@ -56,7 +56,7 @@ async def decide_figure(
         raise Invalid("This can’t begin in the past.", "in_the_past", field="from_day")
     at_once = (valid_from or now) < rules.tomorrow(now, clock.zone())
     if figure.two_people and person_id and at_once and value > await queries.figure(figure, valid_from or now):
-        raise Invalid("A higher limit holds from tomorrow at the earliest.", "too_soon", field="from_day")
+        raise Invalid("A higher limit begins tomorrow at the earliest.", "too_soon", field="from_day")
     await fetch(
         "INSERT INTO decided_figure (name, value, valid_from, decision_id, recorded_by, recorded_at) "
         "VALUES (?, ?, ?, ?, ?, ?)",
