@@ -37,9 +37,14 @@ def _books(found: Overview) -> dict[str, Any]:
         else "",
         "rows": [
             ("Paid in and not set aside", pounds(found.owed("2000"))),
+            ("Nobody’s yet", pounds(found.owed("2090")) if found.owed("2090") else ""),
             (f"Set aside for {say.visits(found.lines_held)}", pounds(held) if held else ""),
             (f"In question, of {say.visits(found.lines_disputed)}", pounds(disputed) if disputed else ""),
-            ("Earned by workers, to be paid out", pounds(found.workers_pence) if found.workers_pence else ""),
+            (
+                "Earned by workers, to be paid out or on its way",
+                pounds(found.workers_pence) if found.workers_pence else "",
+            ),
+            ("On its way back to payers", pounds(found.owed("2500")) if found.owed("2500") else ""),
             ("Owed to other circles", pounds(found.owed("2300")) if found.owed("2300") else ""),
         ],
         "circles": [

@@ -147,7 +147,7 @@ async def test_a_treasurer_reads_what_is_looked_after(circle: Circle, browser_of
     assert "We look after £186.50 that belongs to others." in said
     assert "Paid in and not set aside £20" in said
     assert "Set aside for one visit £60" in said
-    assert "Earned by workers, to be paid out £51" in said
+    assert "Earned by workers, to be paid out or on its way £51" in said
     assert "Owed to other circles £55.50" in said
     assert "£13.50 in the same bank account is the circle’s own." in said
     assert "We owe Todmorden circle £55.50 for one visit" in said
@@ -333,3 +333,20 @@ async def test_the_treasurer_reads_first_what_waits_for_them(circle: Circle, bro
     assert "For you to do The circle’s own account stands at −£5" in said
     await treasury.own_money(circle.books.treasurer, 500, "began", because="What we had when we began")
     assert "For you to do" not in text(await tess.get("/money"))
+
+
+async def test_what_is_looked_after_is_the_sum_of_what_stands_below_it(circle: Circle, browser_of: SignIn) -> None:
+    books, by = circle.books, circle.books.treasurer
+    await books.top_up(30_000)
+    await treasury.receive_unmatched(by, "r1", 2500, "unknown")
+    await treasury.refund(by, books.payer, 1100, "refund")
+    await actions.release(NODE, await circle.visit(travel_pence=360), "went")
+    await corrections.dispute(NODE, await circle.visit(1), "wrong", fee_pence=1000)
+    await circle.visit(2)
+    tess = await browser_of(by.person_id)
+    page = (await tess.get("/money")).text
+    whole, *_ = re.findall(r"We look after £([0-9,.]+)", page)
+    rows = re.search(r'<dl class="rows">(.*?)</dl>', page, flags=re.DOTALL)
+    assert rows
+    parts = [float(one.replace(",", "")) for one in re.findall(r"<dd>£([0-9,.]+)</dd>", rows[1])]
+    assert (round(sum(parts), 2), len(parts)) == (float(whole.replace(",", "")), 6)

@@ -20,6 +20,7 @@ async def test_a_visits_money_is_followed_by_those_it_concerns(circle: Circle, b
     assert "£60 came by bank transfer" in said
     assert "It went ahead £42.50 to the worker, £7.50 to the circle, £10 back to whoever pays" in said
     assert "The worker’s part" not in said
+    assert f'href="/visits/{line.partition(":")[2]}">See the visit' in (await ada.get(f"/money/follow/{line}")).text
     said = text(await wren.get(f"/money/follow/{line}"))
     assert "It came in" not in said
     assert "Nothing of it has been sent to the worker’s bank so far." in said
