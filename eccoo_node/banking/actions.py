@@ -16,6 +16,7 @@ from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.payouts.rules import read_account_number, read_sort_code
 from eccoo_node.record.door import Act, door
 
 DRAFTS_LAST = timedelta(days=1)
@@ -35,7 +36,7 @@ async def set_account(act: Act, code: str, *, name: str, sort_code: str, account
         raise Invalid("Write the name that the account is kept under.", "empty", field="name")
     if layout not in await queries.layouts():
         raise Invalid("Choose how its statements come.", "no_layout", field="layout")
-    digits, number = rules.sort_code(sort_code), rules.account_number(account_number)
+    digits, number = read_sort_code(sort_code), read_account_number(account_number)
     for other in (await queries.accounts()).values():
         if other.code != code and (other.sort_code, other.account_number) == (digits, number):
             raise Invalid(
@@ -113,9 +114,7 @@ async def read_statement(act: Act, account_id: str, file_name: str, data: bytes)
     """
     act.allow(Thing("bank_account", account_id))
     account = await queries.account(account_id)
-    found = reading.read_statement(
-        data, account.layout, await queries.profile(account.layout), today=clock.now().astimezone(clock.zone()).date()
-    )
+    found = reading.read_statement(data, account.layout, await queries.profile(account.layout), today=clock.today())
     reading.refuse_another_account(found, account.sort_code, account.account_number)
     # What the file says is looked at now, so that what can't be written is refused here and not at the next step.
     await checking.look(act.actor, account, found)

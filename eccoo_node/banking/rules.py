@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
-from eccoo_node.kernel.errors import Invalid
 from eccoo_node.kernel.ids import new_code, read_code
 
 # The accounts of the chart that are accounts at a bank.
@@ -118,35 +117,6 @@ def _may_mean(said: str, meant: str) -> bool:
     slips = sum(sign in _SLIPS for sign in said)
     alike = all(one == other or other in _SLIPS.get(one, "") for one, other in zip(said, meant, strict=True))
     return alike and slips <= _MOST_SLIPS
-
-
-# ---------------------------------------------------------------- our own accounts
-
-
-def sort_code(typed: str) -> str:
-    """Six digits. Raises Invalid."""
-    digits = _digits(typed)
-    if len(digits) != 6:
-        raise Invalid("A sort code has six digits, such as 08-60-01.", "bad_sort_code", field="sort_code")
-    return digits
-
-
-def account_number(typed: str) -> str:
-    """Eight digits. Raises Invalid."""
-    digits = _digits(typed)
-    if len(digits) != 8:
-        raise Invalid("An account number has eight digits.", "bad_account_number", field="account_number")
-    return digits
-
-
-def _digits(typed: str) -> str:
-    plain = "".join(c for c in typed if c not in " -–.")
-    return plain if plain.isascii() and plain.isdigit() else ""
-
-
-def say_sort_code(digits: str) -> str:
-    """ "08-60-01"."""
-    return f"{digits[:2]}-{digits[2:4]}-{digits[4:]}"
 
 
 def only_end(number: str) -> str:

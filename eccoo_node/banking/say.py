@@ -10,21 +10,15 @@ from eccoo_node.banking.queries import HowToPay
 from eccoo_node.banking.rules import ACCOUNTS, CLIENT
 from eccoo_node.banking.statements.model import Statement
 from eccoo_node.kernel.money import pounds
+from eccoo_node.kernel.words import count, many
 from eccoo_node.members.say import say_date
 
-_NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 # A page shows so many of a kind; the rest is as the first of them are.
 SHOWN = 60
 
 
-def many(number: int, one: str, several: str) -> str:
-    """ "one payment", "three payments", "12 payments"."""
-    said = _NUMBERS[number] if 0 < number < len(_NUMBERS) else f"{number:,}"
-    return f"{said} {one if number == 1 else several}"
-
-
 def payments(number: int) -> str:
-    return many(number, "payment", "payments")
+    return many(number, "payment", none="0")
 
 
 def spelt(reference: str) -> str:
@@ -98,7 +92,7 @@ def balance(found: Statement, gaps: list[str]) -> str:
 
 def imported(one: Imported) -> str:
     """ "From 2 to 9 November: twelve payments, four of them new. By Tess."."""
-    some = _NUMBERS[one.lines_new] if one.lines_new < len(_NUMBERS) else f"{one.lines_new:,}"
+    some = count(one.lines_new, none="none")
     new = "all of them new" if one.lines_new == one.lines_read else f"{some} of them new"
     by = f" By {one.by}." if one.by else ""
     when = say_date(one.first_on)

@@ -14,7 +14,7 @@ async def for_treasurer(actor: Actor) -> list[Task]:
     if waiting := await kept.how_many_wait(actor):
         title = f"{say.payments(waiting).capitalize()} nobody has explained"
         found.append(Task(title, "/money/inbox", "Say whose money it is, or what it was."))
-    today = clock.now().astimezone(clock.zone()).date()
+    today = clock.today()
     days = {
         code: (today - since.astimezone(clock.zone()).date()).days
         for code, since in (await kept.unread_since(actor)).items()

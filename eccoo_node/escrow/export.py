@@ -87,7 +87,7 @@ async def export(how: Format, period: Period) -> AsyncIterator[str]:
         before = await _sums(subs, "e.at < ?", period.starts_at) if period.starts_at else {}
         after = await _sums(subs, "e.at < ?", period.ends_at) if period.ends_at else await _sums(subs, "1 = 1")
         first = period.first or await _first_day()
-        last = period.last or max(first, clock.now().astimezone(clock.zone()).date())
+        last = period.last or max(first, clock.today())
         writer = _WRITERS[how]
         yield "".join(writer.head(first, sorted(subs.values(), key=lambda sub: sub.path)))
         if before:

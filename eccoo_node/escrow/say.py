@@ -9,23 +9,21 @@ from eccoo_node.escrow.statements import BetweenCircles, PayerLine, PayerStateme
 from eccoo_node.escrow.telling import Told
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.money import percent, pounds
+from eccoo_node.kernel.words import many
 from eccoo_node.members.say import say_date
-
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def visits(number: int) -> str:
     """ "one visit", "three visits", "12 visits"."""
-    said = _NUMBERS[number] if number < len(_NUMBERS) else str(number)
-    return f"{said} visit{'' if number == 1 else 's'}"
+    return many(number, "visit")
 
 
 def things(rows: Sequence[Row]) -> str:
     """ "three visits", and what is bought beside them: "one visit and one thing to buy"."""
     bought = sum(row.told.bought for row in rows)
-    of_visits, named = len(rows) - bought, _NUMBERS[bought] if bought < len(_NUMBERS) else str(bought)
+    of_visits = len(rows) - bought
     parts = [visits(of_visits)] if of_visits else []
-    parts += [f"{named} thing{'' if bought == 1 else 's'} to buy"] if bought else []
+    parts += [f"{many(bought, 'thing')} to buy"] if bought else []
     return " and ".join(parts)
 
 

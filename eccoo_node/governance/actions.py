@@ -22,7 +22,7 @@ async def record_decision(act: Act, *, words: str, decided_by: str, decided_on: 
     for field, text in (("words", words), ("decided_by", decided_by)):
         if not text.strip():
             raise Invalid("Please fill this in.", "empty", field=field)
-    if decided_on > clock.now().astimezone(clock.zone()).date():
+    if decided_on > clock.today():
         raise Invalid(
             "This day is yet to come. Write a decision down once it has been made.", "not_yet", field="decided_on"
         )

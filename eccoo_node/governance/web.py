@@ -21,7 +21,7 @@ from eccoo_node.web.page import redirect, render
 
 
 def _card(one: Decision) -> dict[str, Any]:
-    today = clock.now().astimezone(clock.zone()).date()
+    today = clock.today()
     return {
         "path": f"/decisions/{one.id}",
         "title": one.title,
@@ -110,7 +110,7 @@ class FiguresController(Controller):
         try:
             form = read_form(request, FigureForm)
             value = of.read(form.value)
-            today = clock.now().astimezone(clock.zone()).date()
+            today = clock.today()
             starts = None if form.from_day == today else datetime.combine(form.from_day, time(), tzinfo=clock.zone())
             await actions.decide_figure(actor_of(request), of, value, decision_id=form.decision, valid_from=starts)
         except (FormError, Invalid) as error:

@@ -32,7 +32,7 @@ async def tell_details(act: Act, person_id: str, identity: Identity) -> None:
     act.allow(_details(person_id))
     if not await queries.is_paid(person_id):
         raise NotFound("HMRC wants to know this of paid workers only.", "not_paid")
-    kept = rules.checked(identity, _today())
+    kept = rules.checked(identity, clock.today())
     await insert(
         TaxDetails(
             person_id=person_id, identity=msgspec.json.encode(kept).decode(), told_at=clock.now(),
@@ -263,8 +263,8 @@ async def mark(act: Act, report_id: int, outcome: str, *, reference: str = "", o
     said = rules.plain(reference, "reference")
     if outcome == "sent" and not said:
         raise Invalid("Write the reference that HMRC gave you for it.", "no_reference", field="reference")
-    day = on_day or _today()
-    if not one.made_at.astimezone(clock.zone()).date() <= day <= _today():
+    day = on_day or clock.today()
+    if not one.made_at.astimezone(clock.zone()).date() <= day <= clock.today():
         raise Invalid("Write the day it was sent: not before it was made, nor after today.", "bad_day", field="on_day")
     if one.outcome and any(later.number > one.number for later in await queries.reports(one.year)):
         raise Conflict("A later report rests on this one.", "too_late")
@@ -290,14 +290,10 @@ async def remind(act: Act, person_id: str) -> None:
 
 async def remind_all() -> int:
     """Ask everyone who is to be asked today; how many. Run again on the same day, it asks nobody twice."""
-    today, zone, asked = _today(), clock.zone(), 0
+    today, zone, asked = clock.today(), clock.zone(), 0
     for one in await queries.workers():
         days = [at.astimezone(zone).date() for at in one.asked]
         if one.told_at is None and rules.asks_now(days, today):
             await remind(NODE, one.person_id)
             asked += 1
     return asked
-
-
-def _today() -> date:
-    return clock.now().astimezone(clock.zone()).date()

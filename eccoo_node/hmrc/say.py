@@ -11,6 +11,7 @@ from eccoo_node.hmrc.queries import Asked, Report, Standing, Who
 from eccoo_node.hmrc.reckoning import Quarter, Year, in_pounds, total
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.money import pounds
+from eccoo_node.kernel.words import many
 from eccoo_node.members.say import say_date
 
 QUARTERS = ("January to March", "April to June", "July to September", "October to December")
@@ -18,12 +19,6 @@ QUARTERS = ("January to March", "April to June", "July to September", "October t
 
 def day(at: datetime) -> str:
     return say_date(at.astimezone(clock.zone()).date())
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """ "one worker", "three workers"."""
-    named = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-    return f"{named[number] if number < len(named) else number} {one if number == 1 else many or f'{one}s'}"
 
 
 def first(words: str) -> str:
@@ -75,7 +70,7 @@ def quarter(name: str, one: Quarter, in_whole: tuple[int, int, int, int], *, rei
     consideration, fees, taxes, number = in_whole
     if not any(in_whole) and not one.reimbursed_pence:
         return name, "Nothing"
-    said = f"£{consideration:,} for {count(number, 'visit')}, after £{fees:,} that went to the circle"
+    said = f"£{consideration:,} for {many(number, 'visit')}, after £{fees:,} that went to the circle"
     said += f" and £{taxes:,} VAT" if taxes else ""
     if one.reimbursed_pence:
         told = "are in it" if reimbursed else "are not in it"
@@ -132,7 +127,7 @@ def asked(one: Asked) -> str:
         return "Has died, and is asked no more"
     if not one.asked:
         return "Will be asked today"
-    times = count(len(one.asked), "time")
+    times = many(len(one.asked), "time")
     waiting = len(one.asked) - len(one.reached)
     said = f"Asked {times}, last on {day(one.asked[-1])}" if len(one.asked) > 1 else f"Asked on {day(one.asked[0])}"
     return f"{said}; a facilitator has yet to tell them" if waiting else said
@@ -154,7 +149,7 @@ def steps(one: Standing, now: datetime) -> list[Step]:
         f"What workers told us, by 31 December {year}",
         f"{told} of {len(one.workers)} have told us",
         done if not missing else soon if not over else do,
-        "Everyone has" if not missing else f"{count(len(missing), 'person', 'people')} to go".capitalize(),
+        "Everyone has" if not missing else f"{many(len(missing), 'person', 'people')} to go".capitalize(),
     )
     if made:
         file = Step("The report", f"Number {made[-1].number}, made on {day(made[-1].made_at)}", done, "Made")
@@ -171,7 +166,7 @@ def steps(one: Standing, now: datetime) -> list[Step]:
     if sent and not one.copies_waiting:
         copies = Step("Each worker’s copy", "Each finds it on their Money page", done, "All have it")
     elif sent:
-        told_to = count(one.copies_waiting, "person", "people")
+        told_to = many(one.copies_waiting, "person", "people")
         copies = Step("Each worker’s copy", f"For {told_to} it waits on a facilitator’s list", soon, "On its way")
     else:
         copies = Step(
@@ -206,7 +201,7 @@ def next_step(one: Standing, now: datetime) -> Next:
     if not over:
         missing = one.missing
         if missing:
-            return Next(f"{first(count(len(missing), 'person', 'people'))} have yet to tell us what HMRC needs.".replace(
+            return Next(f"{first(many(len(missing), 'person', 'people'))} have yet to tell us what HMRC needs.".replace(
                 "person have", "person has"
             ))  # fmt: skip
         return Next(f"Nothing to do now. The report can be made from 1 January {one.year + 1}.")

@@ -16,6 +16,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from eccoo_node.kernel.money import pounds
+from eccoo_node.kernel.words import many
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
@@ -38,7 +39,7 @@ OUTCOMES = [
 
 
 def _this_year() -> int:
-    return clock.now().astimezone(clock.zone()).year
+    return clock.today().year
 
 
 def _subject(request: AnyRequest, action: str) -> tuple[Actor, str]:
@@ -244,7 +245,7 @@ def _sentence(one: Standing) -> str:
     if not one.quarters:
         return f"Nobody has earned anything here in {one.year}."
     net = sum(total(of).net_pence for of in one.quarters.values())
-    return f"In {one.year}, {say.count(len(one.quarters), 'worker')} earned {pounds(net)} here."
+    return f"In {one.year}, {many(len(one.quarters), 'worker')} earned {pounds(net)} here."
 
 
 def _table(one: Standing) -> list[list[str]]:

@@ -83,7 +83,7 @@ async def begin(folder: DataFolder, settings: Settings, *, called: str, email: s
 
 async def first_rules() -> None:
     """What the circle takes from the first visit on, as a decision that it can look at and replace."""
-    today = clock.now().astimezone(clock.zone()).date()
+    today = clock.today()
     decision = await governance.record_decision(
         COMMAND, words=FIRST_DECISION, decided_by="the software it began with",
         decided_on=today, review_on=today + FIRST_REVIEW,

@@ -70,6 +70,11 @@ def clock_bound(clock: Clock) -> Iterator[None]:
         _clock.reset(token)
 
 
+def today() -> date:
+    """The day it is here, by the circle's own clock."""
+    return now().astimezone(zone()).date()
+
+
 def elapsed(start: datetime, end: datetime) -> timedelta:
     """Real time between two moments. Two times of one zone subtract wrongly across a clock change."""
     return end.astimezone(UTC) - start.astimezone(UTC)

@@ -42,12 +42,8 @@ class Wanted(msgspec.Struct, frozen=True):
     because: str = ""
 
 
-def _today() -> date:
-    return rules.local_day(clock.now(), clock.zone())
-
-
 def _over(period: Period, field: str) -> None:
-    if period.last >= _today():
+    if period.last >= clock.today():
         raise Invalid(f"This is not over yet. It can be made from {days(_after(period))} on.", "not_over", field=field)
 
 
@@ -146,7 +142,7 @@ async def make_invoice(act: Act, payer_id: str, *, entry: int = 0) -> str:
     """
     party = await people.payer(payer_id)
     act.allow(Thing("paper", "", party.person_id, payer_id=party.id))
-    today = _today()
+    today = clock.today()
     only = frozenset({f"entry:{entry}"}) if entry else frozenset[str]()
     # Asked twice at once, both wait for the counter, and the second finds that nothing is left to ask for.
     key = f"invoice:entry:{entry}" if entry else f"invoice:{act.id}"
@@ -207,7 +203,7 @@ async def correct(act: Act, paper_id: str, *, because: str) -> str:
             week = await payer.reckon(party.payer_id, party.id, old.period)
             return Made(week, payer.sheet(week, party))
         if old.series == "invoice":
-            return await _invoice(party, _today(), number, only=items, without=old.id)
+            return await _invoice(party, clock.today(), number, only=items, without=old.id)
         earned, _ = await worker.reckon(party.id, old.period)
         return Made(earned, worker.sheet(earned, party))
 

@@ -28,10 +28,6 @@ from eccoo_node.payouts.tables import Payment as PaymentRow
 from eccoo_node.record.door import Act, door
 
 
-def _today() -> date:
-    return clock.now().astimezone(clock.zone()).date()
-
-
 async def take_turn() -> None:
     """Wait until nobody else makes, sends or settles a batch. Always asked first, before any account is locked.
 
@@ -69,7 +65,7 @@ async def make_batch(
         return before
     if not all(out.values()):
         raise Invalid("Say why they are left out.", "no_reason", field="because")
-    rules.check_pay_on(pay_on, _today())
+    rules.check_pay_on(pay_on, clock.today())
     found = await owed.ready(bank)
     chosen = [one for one in found if not one.reason and one.key not in out]
     if not chosen:
@@ -186,7 +182,7 @@ async def file_batch(act: Act, batch_id: str) -> None:
     await fetch(
         "UPDATE payout_payment SET state = CASE WHEN amount_pence > 0 THEN 'sent' ELSE 'paid' END, "
         "paid_on = CASE WHEN amount_pence > 0 THEN '' ELSE ? END WHERE batch_id = ?",
-        _today().isoformat(), batch_id,
+        clock.today().isoformat(), batch_id,
     )  # fmt: skip
     await fetch(
         "UPDATE payout_batch SET filed_by = ?, filed_at = ?, account_id = ? WHERE id = ?",
@@ -212,7 +208,7 @@ async def _may_be_filed(act: Act, found: Batch) -> None:
         raise Conflict("This batch was taken back.", "batch_taken_back")
     if not found.approved_by and (found.second or act.actor.person_id in found.paid_people):
         raise Conflict("This one needs the yes of a second person first.", "needs_second")
-    if found.pay_on < _today():
+    if found.pay_on < clock.today():
         raise Conflict(f"The day on which it was to be paid is over. {_ANEW}", "day_over")
     details = await current_details(found.paid_people)
     yes = {row[0] for row in await fetch("SELECT id FROM recovery_yes WHERE ended_at IS NULL")}
@@ -286,7 +282,7 @@ async def take_file(act: Act, batch_id: str, form: Form) -> Made:
 
 def _moment(on: date, found: Batch) -> datetime:
     """The bank's day as a moment. Raises Invalid for a day before the file or yet to come."""
-    if not found.filed_at or on < found.filed_at.astimezone(clock.zone()).date() or on > _today():
+    if not found.filed_at or on < found.filed_at.astimezone(clock.zone()).date() or on > clock.today():
         raise Invalid("Choose the day from the bank statement: not before the file was made, nor yet to come.",
                       "bad_day", field="on")  # fmt: skip
     return datetime.combine(on, time(), tzinfo=clock.zone())

@@ -4,13 +4,12 @@ import re
 import unicodedata
 from datetime import date, timedelta
 
-import holidays
-
 from eccoo_node.escrow.rules import keeps_books
 from eccoo_node.governance import figures
 from eccoo_node.governance.figures import Figure
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.days import is_working_day
 from eccoo_node.kernel.errors import Invalid
 from eccoo_node.kernel.money import MAX_PENCE
 from eccoo_node.members.rules import as_self, own_words
@@ -94,10 +93,15 @@ def _approves(actor: Actor, thing: Thing) -> bool | str:
 
 def read_sort_code(text: str) -> str:
     """ "12-34-56" or "12 34 56" is 123456. Raises Invalid."""
-    digits = re.sub(r"[\s\u2010-\u2015-]", "", text)
+    digits = re.sub(r"[\s.\u2010-\u2015-]", "", text)
     if not (len(digits) == 6 and digits.isascii() and digits.isdigit()):
         raise Invalid("Write the six digits of the sort code, such as 12-34-56.", "bad_sort_code", field="sort_code")
     return digits
+
+
+def say_sort_code(digits: str) -> str:
+    """ "12-34-56"; nothing for none."""
+    return "-".join((digits[:2], digits[2:4], digits[4:])) if digits else ""
 
 
 def read_account_number(text: str) -> str:
@@ -184,22 +188,6 @@ def reference(circle: str, number: int, n: int) -> str:
 def recovered(pay_pence: int, owes_pence: int, most_pence: int) -> int:
     """How much of a payout goes towards what a worker is to give back, by their yes. Travel money is never touched."""
     return max(0, min(pay_pence, owes_pence, most_pence))
-
-
-# Reckoned for any year; nobody is asked for them. Bacs and Faster Payments keep these in all of the United Kingdom.
-_BANK_HOLIDAYS = holidays.country_holidays("GB", subdiv="ENG")
-
-
-def is_working_day(day: date) -> bool:
-    """Whether banks pay on this day: no weekend, and no bank holiday of England and Wales."""
-    return day.weekday() < 5 and day not in _BANK_HOLIDAYS
-
-
-def next_working_day(day: date) -> date:
-    """The day itself, or the first on which banks pay again."""
-    while not is_working_day(day):
-        day += timedelta(days=1)
-    return day
 
 
 def check_pay_on(day: date, today: date) -> None:

@@ -90,11 +90,6 @@ def _day(text: str) -> str:
     return say_date(date.fromisoformat(text)) if text else "a day"
 
 
-def number(code: str) -> str:
-    """ "20-30-40"."""
-    return "-".join((code[:2], code[2:4], code[4:])) if code else ""
-
-
 def sure(one: Details, *, yours: bool) -> tuple[str, str]:
     """How certain we are of someone's details, for themselves."""
     whose = "you" if yours else "them"

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from eccoo_node.governance import figures
 from eccoo_node.governance.figures import Figure
 from eccoo_node.kernel.access import Actor, Thing, rule
+from eccoo_node.kernel.days import working_days_after
 from eccoo_node.kernel.errors import Invalid
 from eccoo_node.members.rules import yes_to
 
@@ -31,13 +32,7 @@ WEEKLY_HOUR = figures.declare(
 def settles_at(asked_at: datetime, zone: ZoneInfo, *, by_post: bool = False) -> datetime:
     """When an unanswered "how did it go?" settles itself: 6pm on the second working day after it was asked,
     on the fifth for someone who is written to."""
-    day = asked_at.astimezone(zone).date()
-    left = 5 if by_post else 2
-    while left:
-        day += timedelta(days=1)
-        if day.weekday() < 5:
-            left -= 1
-    return local(day, _SETTLES_AT, zone)
+    return local(working_days_after(asked_at.astimezone(zone).date(), 5 if by_post else 2), _SETTLES_AT, zone)
 
 
 def local(day: date, at: time, zone: ZoneInfo) -> datetime:

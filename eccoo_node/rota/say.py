@@ -13,6 +13,7 @@ from eccoo_node.escrow.queries import LineState
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.money import pounds
+from eccoo_node.kernel.words import count
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.unpaid import NotPaid, Run
 
@@ -41,12 +42,6 @@ def on_day(at: datetime, now: datetime) -> str:
     if -7 < away < 7:
         return f"{'on' if away > 0 else 'last'} {at.astimezone(zone):%A}"
     return f"on {clock.say_day(at, zone)}"
-
-
-def count(number: int) -> str:
-    """ "two", and figures from ten on."""
-    named = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-    return named[number] if number < len(named) else str(number)
 
 
 def of_day(at: datetime, now: datetime) -> str:

@@ -12,6 +12,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members.say import say_date
+from eccoo_node.payouts.rules import say_sort_code
 from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -39,7 +40,7 @@ class AccountsController(Controller):
         for code, title in rules.ACCOUNTS.items():
             one = there.get(code)
             rows = [] if one is None else [
-                ("Name", one.name), ("Sort code", rules.say_sort_code(one.sort_code)), ("Account number", one.account_number),
+                ("Name", one.name), ("Sort code", say_sort_code(one.sort_code)), ("Account number", one.account_number),
                 ("Its statements come as", titles.get(one.layout, "a layout that is not known")),
                 ("Written down", say_date(one.recorded_at.astimezone(clock.zone()).date())),
             ]  # fmt: skip
@@ -52,7 +53,7 @@ class AccountsController(Controller):
         facts = await _facts(request, code)
         one = facts["there"]
         values = {} if one is None else {
-            "name": one.name, "sort_code": rules.say_sort_code(one.sort_code), "account_number": one.account_number,
+            "name": one.name, "sort_code": say_sort_code(one.sort_code), "account_number": one.account_number,
             "layout": one.layout,
         }  # fmt: skip
         return render(request, "banking/account.html", values=values, **facts)
@@ -92,7 +93,7 @@ class AccountsController(Controller):
             return _first_look(request, facts)
         try:
             form = read_form(request, DescribeForm)
-            today = clock.now().astimezone(clock.zone()).date()
+            today = clock.today()
             described = describing.described(form.sample, describing.Answers(
                 title=form.title, day=form.day, day_form=form.day_form, amount=form.amount, turned=form.turned,
                 paid_in=form.paid_in, paid_out=form.paid_out, balance=form.balance, texts=tuple(form.texts),

@@ -9,6 +9,7 @@ from eccoo_node.banking import queries, rules, say
 from eccoo_node.banking.queries import HowToPay
 from eccoo_node.escrow.say import fund
 from eccoo_node.members.say import say_date
+from eccoo_node.payouts.rules import say_sort_code
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import Page, render
@@ -56,7 +57,7 @@ async def _page(
     if account is not None:
         rows = [
             ("Name of the account", account.name),
-            ("Sort code", rules.say_sort_code(account.sort_code)),
+            ("Sort code", say_sort_code(account.sort_code)),
             ("Account number", account.account_number),
         ]
     return render(

@@ -15,6 +15,7 @@ from eccoo_node.cover.web.week import entry
 from eccoo_node.disputes import queries as questions
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
+from eccoo_node.kernel.words import count
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
 from eccoo_node.rota import news as news_of
@@ -64,7 +65,7 @@ def search_item(search: lists.Search, visit: Visit, reader: Reader, now: datetim
             tells=True,
         )  # fmt: skip
     if search.offers:
-        some = "Someone offers" if search.offers == 1 else f"{say.count(search.offers).capitalize()} people offer"
+        some = "Someone offers" if search.offers == 1 else f"{count(search.offers).capitalize()} people offer"
         return Item(
             1, f"{some} to come{to} {day}", "You can look at who it is, and choose.", path, "See who offers", "waiting"
         )

@@ -10,6 +10,7 @@ from eccoo_node.disputes import queries as questions
 from eccoo_node.escrow import checking
 from eccoo_node.expenses.waiting import waiting as waiting_costs
 from eccoo_node.kernel.access import Actor, Thing, may
+from eccoo_node.kernel.words import count
 from eccoo_node.payouts import details
 from eccoo_node.payouts import queries as payouts
 from eccoo_node.payouts import say as payouts_say
@@ -77,7 +78,7 @@ async def for_payouts(actor: Actor) -> list[Item]:
         title = (
             f"Is this really {say.whose(sure[0].called)} bank account?"
             if len(sure) == 1
-            else f"{say.count(len(sure)).capitalize()} bank accounts wait for someone to make sure"
+            else f"{count(len(sure)).capitalize()} bank accounts wait for someone to make sure"
         )
         path = f"/money/details/{sure[0].person_id}" if len(sure) == 1 else "/money/details"
         found.append(Item(4, title, "Nobody is paid to a new account before that.", path, "Make sure", "waiting"))

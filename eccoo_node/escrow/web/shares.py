@@ -50,7 +50,7 @@ class SharesController(Controller):
         try:
             form = read_form(request, SharesForm)
             worker, payer = parse_percent(form.worker, field="worker"), parse_percent(form.payer, field="payer")
-            today = clock.now().astimezone(clock.zone()).date()
+            today = clock.today()
             # From today means from now: whatever was agreed this morning was agreed at the old share.
             starts = None if form.from_day == today else datetime.combine(form.from_day, time(), tzinfo=clock.zone())
             await actions.set_schedule(

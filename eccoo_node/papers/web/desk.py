@@ -98,7 +98,7 @@ async def _facts(request: AnyRequest, what: str) -> dict[str, Any]:
     access.requires(actor, "papers.keep", Thing("paper"))
     if what not in KINDS:
         raise NotFound()
-    today = rules.local_day(clock.now(), clock.zone())
+    today = clock.today()
     title, words = KINDS[what]
     facts: dict[str, Any] = {"what": what, "title": title, "words": words}
     if what == "year":

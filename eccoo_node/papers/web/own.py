@@ -104,7 +104,7 @@ class PapersController(Controller):
         earned, did = await worker.reckon(actor.person_id, period)
         before = rules.month(date.fromordinal(period.first.toordinal() - 1))
         after = rules.month(date.fromordinal(period.last.toordinal() + 1))
-        today = rules.local_day(clock.now(), clock.zone())
+        today = clock.today()
         return render(
             request, "papers/month.html", called=f"{period.first:%B} {period.first.year}",
             whole=earned.whole, did=[(one.words, f"{sum_of(one.amount_pence)}\n{one.note}") for one in did],
@@ -131,7 +131,7 @@ def _asked_month(request: AnyRequest) -> Period:
     """The month that was asked for, as 2026-11; this one where none was."""
     asked = request.query_params.get("of", "")
     try:
-        day = date.fromisoformat(f"{asked}-01") if asked else rules.local_day(clock.now(), clock.zone())
+        day = date.fromisoformat(f"{asked}-01") if asked else clock.today()
     except ValueError:
         raise NotFound("There is no such month.", "no_month") from None
     if not 2000 <= day.year <= 2900:

@@ -1,6 +1,5 @@
 """What is ready to be paid out, and the making of a batch of it."""
 
-from datetime import date
 from typing import Any
 
 from litestar import Controller, Response, get, post
@@ -9,14 +8,16 @@ from litestar.params import FromPath, FromQuery
 from eccoo_node.escrow.checking import books_break
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.days import next_working_day
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import pounds
 from eccoo_node.members.say import say_date
-from eccoo_node.payouts import actions, giving, queries, rules, say
+from eccoo_node.payouts import actions, giving, queries, say
 from eccoo_node.payouts.forms import BatchForm, DetailsForm
 from eccoo_node.payouts.queries import Batch, Payment
 from eccoo_node.payouts.ready import Bank, Ready, ready
+from eccoo_node.payouts.rules import say_sort_code
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -27,10 +28,6 @@ OWN = "own"
 
 def _bank(source: str) -> Bank:
     return "1010" if source == OWN else "1000"
-
-
-def today() -> date:
-    return clock.now().astimezone(clock.zone()).date()
 
 
 def _waits(one: Ready) -> dict[str, str]:
@@ -149,7 +146,7 @@ async def _choices(request: AnyRequest, source: str) -> dict[str, Any]:
         "source": source,
         "who": [(one.key, f"{one.called}: {pounds(one.amount_pence)}", _hint(one)) for one in able],
         "chosen": [one.key for one in able],
-        "pay_on": say_date(rules.next_working_day(today())),
+        "pay_on": say_date(next_working_day(clock.today())),
         "total": say.ready(able),
     }
 
@@ -175,7 +172,7 @@ async def batch_facts(request: AnyRequest, one: Batch) -> dict[str, Any]:
 
 
 def _row(one: Payment) -> tuple[str, str]:
-    account = f"{say.number(one.sort_code)} {one.account_number}" if one.sort_code else f"account {one.ending}"
+    account = f"{say_sort_code(one.sort_code)} {one.account_number}" if one.sort_code else f"account {one.ending}"
     parts = [f"{pounds(one.amount_pence)} to {one.name}, {account}", say.consists(one)]
     return one.called, ". ".join(part for part in parts if part)
 
@@ -190,4 +187,4 @@ def _card(one: Payment) -> dict[str, Any]:
 
 async def _account(request: AnyRequest, source: str) -> dict[str, Any]:
     found = await queries.account(actor_of(request), _bank(source))
-    return {"source": source, "found": found, "sort_code": say.number(found.sort_code) if found else ""}
+    return {"source": source, "found": found, "sort_code": say_sort_code(found.sort_code) if found else ""}

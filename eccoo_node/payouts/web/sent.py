@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.kernel import access
+from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
@@ -13,7 +13,7 @@ from eccoo_node.kernel.money import pounds
 from eccoo_node.members.say import say_date
 from eccoo_node.payouts import actions, files, queries, say
 from eccoo_node.payouts.forms import BecameForm, SentForm
-from eccoo_node.payouts.web.batches import batch_facts, today
+from eccoo_node.payouts.web.batches import batch_facts
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -83,7 +83,7 @@ async def _batch(request: AnyRequest, batch_id: str) -> dict[str, Any]:
     access.requires(actor, "payouts.see", Thing("batch", batch_id))
     one = await queries.batch(actor, batch_id)
     waiting = sum(payment.amount_pence for payment in one.payments if payment.state == "sent")
-    return {**await batch_facts(request, one), "waiting": pounds(waiting), "day": say_date(today())}
+    return {**await batch_facts(request, one), "waiting": pounds(waiting), "day": say_date(clock.today())}
 
 
 async def _payment(request: AnyRequest, payment_id: str) -> dict[str, Any]:
@@ -95,5 +95,5 @@ async def _payment(request: AnyRequest, payment_id: str) -> dict[str, Any]:
     choices = {"sent": [("arrived", "The bank has paid it", ""), back], "paid": [back] if one.amount_pence else []}
     return {
         "one": one, "title": f"{pounds(one.amount_pence)} to {one.called}", "state": say.became(one), "rows": rows,
-        "choices": choices.get(one.state, []), "day": say_date(today()),
+        "choices": choices.get(one.state, []), "day": say_date(clock.today()),
     }  # fmt: skip

@@ -12,6 +12,7 @@ from eccoo_node.kernel.money import parse_pounds, pounds
 from eccoo_node.payouts import details, giving, ready, say
 from eccoo_node.payouts.details import ToConfirm
 from eccoo_node.payouts.forms import DetailsForm, GiveBackForm, SureForm
+from eccoo_node.payouts.rules import say_sort_code
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
@@ -106,7 +107,7 @@ async def _own(request: AnyRequest) -> dict[str, Any]:
     yours = not actor.acting_for
     shown = [
         ("Name on the account", one.name),
-        ("Sort code", say.number(one.sort_code)),
+        ("Sort code", say_sort_code(one.sort_code)),
         ("Account number", one.account_number if one.sort_code else one.ending),
     ] if one else []  # fmt: skip
     return {

@@ -13,6 +13,7 @@ import xmlschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eccoo_node.kernel.days import next_working_day
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.payouts import files, rules
 from eccoo_node.payouts.files import Line, Order, Ours, Profile
@@ -134,7 +135,7 @@ def test_a_name_that_is_taken_can_be_read_by_a_bank(text: str) -> None:
 
 
 @pytest.mark.parametrize("sort_code, number, taken", [
-    ("20-30-40", "12349876", True), ("20 30 40", "1234 9876", True), ("20\u201330\u201340", "12349876", True),
+    ("20-30-40", "12349876", True), ("20 30 40", "1234 9876", True), ("20\u201330\u201340", "12349876", True), (" 20.30.40", "12349876", True),
     ("2030", "12349876", False), ("20304O", "12349876", False), ("203040", "1234987", False),
     ("203040", "\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668", False), ("203040", "=1234987", False),
 ])  # fmt: skip
@@ -161,10 +162,10 @@ def test_odd_numbers_are_said_to_be_odd_and_days_of_rest_are_passed_over() -> No
         True, True, True, False,
     ]  # fmt: skip
     days = [date(2026, 11, day) for day in (27, 28, 29, 30)]
-    assert [rules.next_working_day(day).day for day in days] == [27, 30, 30, 30]
+    assert [next_working_day(day).day for day in days] == [27, 30, 30, 30]
     # Christmas Day is a Friday in 2026 and Boxing Day is kept on the Monday; Good Friday and Easter Monday in 2027.
     rest = [date(2026, 12, 25), date(2026, 12, 28), date(2027, 1, 1), date(2027, 3, 26), date(2027, 3, 29)]
-    assert [rules.next_working_day(day) for day in rest] == [
+    assert [next_working_day(day) for day in rest] == [
         date(2026, 12, 29), date(2026, 12, 29), date(2027, 1, 4), date(2027, 3, 30), date(2027, 3, 30),
     ]  # fmt: skip
     for day in rest:

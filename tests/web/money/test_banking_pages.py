@@ -100,7 +100,7 @@ async def test_a_treasurer_writes_our_accounts_down(circle: Circle, browser_of: 
     await tess.get(form)
     good = {"name": "Hebden circle", "sort_code": "08 92 99", "account_number": "65432101", "layout": "lloyds"}
     wrong = await tess.send(form, good | {"account_number": "6543"})
-    assert "An account number has eight digits." in main_text(wrong)
+    assert "Write the eight digits of the account number." in main_text(wrong)
     assert 'value="08 92 99"' in wrong.text
     assert (await tess.send(form, good)).status_code == 303
     said = text(await tess.follow())
