@@ -28,6 +28,7 @@ from eccoo_node.kernel.settings import CircleSettings, FederationSettings, Setti
 from eccoo_node.links import actions, identity
 from eccoo_node.links.rules import Terms
 from tests.support.node import MONDAY, MovableClock, build
+from tests.support.ports import free_port
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -48,7 +49,7 @@ class PairNode:
         self.engine = engine
         self.clock = MovableClock(MONDAY)
         self.app: App = FederationApp()
-        self.port = _free_port()
+        self.port = free_port()
         self.settings = Settings(
             circle=CircleSettings(name=f"{name} circle", phone="01422 900000"),
             web=WebSettings(port=self.port, public_url=f"http://127.0.0.1:{self.port}"),
@@ -192,12 +193,6 @@ class Pair:
             await actions.agree(admin, self.link_id)
         await self.settle()
         return self.link_id
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
