@@ -68,7 +68,8 @@ class PostgresServer:
     def create_database(self, template: str = "template0") -> str:
         """The URL of a new database, a copy of `template`; nobody may be connected to the template."""
         name = f"{self._prefix}_{next(self._numbers)}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # A copy file by file takes half as long as one through the log, which nobody here would ever replay.
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
         return self.url(name)
 
     def drop_database(self, url: str) -> None:

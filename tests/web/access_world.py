@@ -19,6 +19,7 @@ from eccoo_node.banking.importing import write_statement
 from eccoo_node.cover import actions as cover
 from eccoo_node.cover import offering
 from eccoo_node.cover import queries as cover_queries
+from eccoo_node.db.engine import NodeSQLite
 from eccoo_node.db.rows import fetch, fetch_value, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.demo import web as demo
@@ -148,8 +149,9 @@ class World:
             await self._rest()
             await self._sessions()
             self.shell = _shell(self.node)
-            # Thousands of forms are sent here, and nobody cuts the power.
-            self.node.engine._writer.execute("PRAGMA synchronous = OFF")  # type: ignore[union-attr]
+            if isinstance(self.node.engine, NodeSQLite):
+                # Thousands of forms are sent here, and nobody cuts the power.
+                self.node.engine._writer.execute("PRAGMA synchronous = OFF")
             await self._plugin()
         self._demo()
         return self

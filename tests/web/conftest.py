@@ -1,5 +1,6 @@
 """The gallery on a node's floor, and the story of cover on two."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +12,13 @@ from tests.support.pair import Pair, open_pair
 from tests.web.client import Reader
 from tests.web.gallery.app import GalleryController, gallery
 from tests.web.story import Walk, open_walk
+
+
+@pytest.fixture
+def node_url(tmp_path: Path) -> str:
+    """Pages are read and sent on SQLite. test_postgres.py reads each of them on PostgreSQL too."""
+    asyncio.run(build("", tmp_path))
+    return ""
 
 
 @pytest.fixture(autouse=True)
