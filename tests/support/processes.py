@@ -27,6 +27,8 @@ def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str,
     kept["ECCOO_HOME"] = str(home)
     kept["PYTHONPATH"] = os.pathsep.join(str(ROOT / part) for part in ("", "federation", "plugins"))
     kept["PYTHONUNBUFFERED"] = "1"
+    # Hundreds of nodes are started here; each would compile everything anew.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return {**kept, **(extra or {})}
 
 
