@@ -11,6 +11,8 @@ went the same way at the same terms are reckoned once: each entry has a shape, e
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from hashlib import sha256
 from typing import Any
 
@@ -26,14 +28,18 @@ from eccoo_node.escrow.verify_lines import Lines
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.money import pounds
 
-PAGE = 1000
+PAGE = 2000
 
 # These take back what was let go: they debit our own part of the commission, not the whole of it.
 _TAKING_BACK = {"clawed_back", "owed_back"}
 _ENTRIES = "entry WHERE id > ? AND id <= ? ORDER BY id"
 _POSTINGS = "posting WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id, id"
 _ACCOUNTS = "account WHERE id > ? AND id <= ?"
-_CHAINED = "entry_chain WHERE id > ? AND id <= ?"
+_CHAINED = "entry_chain WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id"
+_LET_GO = (
+    "fee_pence", "travel_pence", "free_fee_pence", "CASE WHEN reverses_id IS NULL THEN 0 ELSE 1 END",
+    f"CASE WHEN kind IN ({', '.join(f'{kind!r}' for kind in sorted(_TAKING_BACK))}) THEN 1 ELSE 0 END",
+)  # fmt: skip
 _UNDONE = "SELECT id, fee_pence, travel_pence, free_fee_pence, line_id, reverses_id FROM entry"
 _POSTED = "SELECT p.entry_id, a.code, a.holder, a.awaiting, p.amount_pence FROM posting p JOIN account a ON a.id = p.account_id"
 _CHAIN = (
@@ -67,14 +73,34 @@ def told_columns() -> tuple[str, ...]:
 
 
 class _Page(msgspec.Struct):
-    """Some entries, column by column, and all that was posted to them. `contents`: what a digest covers, as JSON."""
+    """Some entries, column by column, all that was posted to them, and their links of the chain.
+
+    `contents`: what a digest covers, as JSON. `gone`: what each let go, whether it undoes another and whether it takes
+    back what was let go.
+    """
 
     ids: list[int]
     digests: list[str]
     contents: list[str]
+    lines: list[int | None]
+    undoes: list[int | None]
+    gone: list[str]
     owners: list[int]
     accounts: list[int]
     amounts: list[int]
+    links: list[int]
+    linked: list[int]
+    chains: list[str]
+
+
+def asks(after: int, upto: int) -> list[bulk.Ask]:
+    """A page of entries: their columns, what was posted to them, and their links of the chain."""
+    between = (after, upto)
+    return [
+        bulk.Ask(("id", "digest", told_columns(), "line_id", "reverses_id", _LET_GO), _ENTRIES, between),
+        bulk.Ask(("entry_id", "account_id", "amount_pence"), _POSTINGS, between),
+        bulk.Ask(("id", "entry_id", "chain"), _CHAINED, between),
+    ]
 
 
 class Books:
@@ -88,15 +114,19 @@ class Books:
         self.codes: dict[int, str] = {}
         self.stored: dict[int, tuple[str, int]] = {}
         self.balances: dict[int, int] = defaultdict(int)
+        # Each entry that undoes another, with that one; and those that were undone.
+        self.undoing: list[tuple[int, int]] = []
         self.undone: set[int] = set()
-        self.entries = self.postings = 0
+        self.entries = self.postings = self.last = 0
         self.chain = _Chain()
 
     async def check(self) -> dict[str, int]:
         await self.lines.read()
         await self.read_accounts()
-        async for after, upto in bulk.stretches("entry", PAGE):
-            await self._add(await self.page(after, upto))
+        async with aclosing(bulk.ahead("entry", PAGE, asks)) as pages:
+            while (page := await self._next(pages)) is not None:
+                await self._add(page)
+        await self._mirrors()
         await self._check_keys()
         total = int(await fetch_value("SELECT COUNT(*) FROM posting") or 0)
         if total != self.postings:
@@ -119,33 +149,43 @@ class Books:
 
     async def read_accounts(self) -> None:
         wanted = ("id", "code", "holder", "awaiting", "guard", "balance_pence", ("code", "holder", "awaiting"))
-        async for after, upto in bulk.stretches("account", 2 * PAGE):
-            for id_, code, holder, awaiting, guard, balance, told in zip(
-                *await bulk.columns(wanted, _ACCOUNTS, after, upto), strict=True
-            ):
-                kind = CHART.get(code)
-                if kind is None or bool(kind.holder) != bool(holder):
-                    raise Broken(f"Account {code} {holder} is not in the chart of accounts.", "account_unknown")
-                self.names[id_], self.codes[id_], self.told[id_] = (code, holder, awaiting), code, f"[{told},"
-                self.stored[id_] = (guard, balance)
+        async with aclosing(
+            bulk.ahead("account", 2 * PAGE, lambda *range_: [bulk.Ask(wanted, _ACCOUNTS, range_)])
+        ) as pages:
+            async for ((ids, codes, holders, waits, guards, balances, told),) in pages:
+                if unknown := next((code for code in set(codes) if code not in CHART), None):
+                    raise Broken(f"Account {unknown} is not in the chart of accounts.", "account_unknown")
+                for code, holder in zip(codes, holders, strict=True):
+                    if bool(CHART[code].holder) != bool(holder):
+                        raise Broken(f"Account {code} {holder} is not in the chart of accounts.", "account_unknown")
+                self.names.update(zip(ids, zip(codes, holders, waits, strict=True), strict=True))
+                self.codes.update(zip(ids, codes, strict=True))
+                self.told.update(zip(ids, (f"[{one}," for one in told), strict=True))
+                self.stored.update(zip(ids, zip(guards, balances, strict=True), strict=True))
 
-    async def page(self, after: int, upto: int) -> _Page:
-        """These entries, without what belongs to no entry or account."""
+    async def _next(self, pages: AsyncIterator[list[bulk.Found]]) -> "_Page | None":
         try:
-            found = await bulk.columns(("id", "digest", told_columns()), _ENTRIES, after, upto)
-            posted = await bulk.columns(("entry_id", "account_id", "amount_pence"), _POSTINGS, after, upto)
+            found = await anext(pages, None)
         except DATABASE_ERRORS:
             # SQLite keeps anything in any column. What is no text and no number was not written by us.
-            for (id_,) in await fetch("SELECT +id FROM entry WHERE id > ? AND id <= ?", after, upto):
-                await self._name(id_)
+            last = self.last
+            while rows := await fetch("SELECT +id FROM entry WHERE id > ? ORDER BY id LIMIT ?", last, PAGE):
+                for (id_,) in rows:
+                    await self._name(id_)
+                last = rows[-1][0]
             raise
+        return None if found is None else self.page(found)
+
+    def page(self, found: list[bulk.Found]) -> _Page:
+        """These entries, without what belongs to no entry or account."""
+        entries, posted, chain = found
         owners, accounts, _ = posted
-        known = set(found[0])
+        known = set(entries[0])
         if not (known.issuperset(owners) and self.names.keys() >= set(accounts) and owners == sorted(owners)):
             rows = [row for row in zip(*posted, strict=True) if row[0] in known and row[1] in self.names]
             rows.sort(key=lambda row: row[0])
             posted = [[row[at] for row in rows] for at in range(3)]
-        return _Page(*found, *posted)
+        return _Page(*entries, *posted, *chain)
 
     async def _add(self, page: _Page) -> None:
         """Add a page to the balances, the lines and the chain. Raises Broken for the first entry that does not hold."""
@@ -157,42 +197,38 @@ class Books:
             raise Broken(f"The entries up to {page.ids[-1]} can’t be read in their order.", "entry_digest")
         self.entries += len(page.ids)
         self.postings += len(page.owners)
-        undoing = [
-            (id_, int(content[content.rindex(",") + 1 : -1]))
-            for id_, content in zip(page.ids, page.contents, strict=True)
-            if not content.endswith(",null]")
-        ]
-        if undoing:
-            await self._mirrors(undoing)
-        await self.chain.follow(page.ids, page.digests)
+        self.last = page.ids[-1]
+        if page.undoes.count(None) < len(page.ids):
+            self.undoing += [(id_, of) for id_, of in zip(page.ids, page.undoes, strict=True) if of is not None]
+        self.chain.follow(page)
 
     def holds(self, page: _Page) -> bool:
         """Whether every entry of the page balances and is as its digest says; each is added to where it belongs."""
-        if not set(map(type, page.amounts)) <= {int} or 0 in page.amounts:
+        if not set(map(type, page.amounts)) <= {int} or 0 in page.amounts or not page.ids:
             return False
-        line_marks, went, balances = self.lines.marks, self.lines.went, self.balances
+        lines, marks_, balances = self.lines, self.lines.marks, self.balances
         counts = Counter(page.owners)
+        if len(counts) < len(page.ids) or min(counts.values()) < 2 or not marks_.keys() >= set(page.lines):
+            return False
         posted = [
-            f"{told}{amount}]"
-            for told, amount in zip(map(self.told.__getitem__, page.accounts), page.amounts, strict=True)
+            f"{told}{n}]" for told, n in zip(map(self.told.__getitem__, page.accounts), page.amounts, strict=True)
         ]
         codes, amounts = tuple(map(self.codes.__getitem__, page.accounts)), tuple(page.amounts)
-        sealed_, at = [], 0
-        for id_, content in zip(page.ids, page.contents, strict=True):
+        path_of, steps, digests, at = lines.path_of, lines.steps, [], 0
+        for id_, content, line, gone in zip(page.ids, page.contents, page.lines, page.gone, strict=True):
             end = at + counts[id_]
             moved = amounts[at:end]
-            # No number has a comma in it, and these five come last.
-            head, line, fee, travel, free, undoes = content.rsplit(",", 5)
-            if len(moved) < 2 or sum(moved) != 0 or line not in line_marks:
+            if sum(moved):
                 return False
-            sealed_.append(f'[{content},"{line_marks[line]}",[{",".join(posted[at:end])}]]')
-            if line != "null":
-                taking = '_back"' in head and head.split('"', 6)[5] in _TAKING_BACK
-                went(line, (fee, travel, free, undoes != "null]", taking, codes[at:end], moved))
+            text = f'[{content},"{marks_[line]}",[{",".join(posted[at:end])}]]'
+            digests.append(sha256(text.encode()).hexdigest())
+            if line is not None:
+                step = (path_of.get(line, 0), gone, codes[at:end], moved)
+                path_of[line] = steps.get(step) or lines.path(step)
             at = end
         for account, amount in zip(page.accounts, amounts, strict=True):
             balances[account] += amount
-        return [sha256(text.encode()).hexdigest() for text in sealed_] == page.digests
+        return digests == page.digests
 
     async def _name(self, id_: int) -> None:
         """Raise Broken for the first thing about this entry that is not as it should be."""
@@ -211,14 +247,18 @@ class Books:
         if sum(amounts) != 0:
             raise Broken(f"Entry {id_} is out of balance by {pounds(sum(amounts))}.", "entry_balance")
         line = values[ledger.COLUMNS.index("line_id")]
-        mark = self.lines.marks.get("null" if line is None else str(line))
+        mark = self.lines.marks.get(line)
         if mark is None:
             raise Broken(f"Entry {id_} names a line that is not there.", "entry_line")
         if ledger.digest(values, mark, found) != digest:
             raise Broken(f"Entry {id_}, or the line it belongs to, is not as it was written.", "entry_digest")
 
-    async def _mirrors(self, undoing: list[tuple[int, int]]) -> None:
+    async def _mirrors(self) -> None:
         """An entry that undoes another is its exact opposite, and undoes it once."""
+        async for some in bulk.in_turns(self.undoing, 200):
+            await self._mirror(some)
+
+    async def _mirror(self, undoing: list[tuple[int, int]]) -> None:
         both = sorted({id_ for pair in undoing for id_ in pair})
         parts = {row[0]: tuple(row)[1:] for row in await fetch(f"{_UNDONE} WHERE id IN ({marks(both)})", *both)}
         posted: dict[int, list[tuple[Any, ...]]] = {id_: [] for id_ in both}
@@ -301,21 +341,26 @@ class _Chain:
         self.unchained: int | None = None
         self.straight = True
 
-    async def follow(self, ids: list[int], digests: list[str]) -> None:
+    def follow(self, page: _Page) -> None:
         """The links of these entries, as long as they come in the entries' own order."""
-        upto = await bulk.stretch("entry_chain", self.last, len(ids)) if self.straight else None
-        if upto is None:
-            self._left_out(ids)
+        if not page.links or not self.straight:
+            self.straight = self.straight and not page.links
+            self._left_out(page.ids)
             return
-        entries, chains = await bulk.columns(("entry_id", "chain"), _CHAINED, self.last, upto)
         made, head = [], self.head
-        for digest in digests[: len(entries)]:
+        for digest in page.digests[: len(page.linked)]:
             head = sha256((head + digest).encode()).hexdigest()
             made.append(head)
         self.head = head
-        self.straight = entries == ids[: len(entries)] and made == chains and self.unchained is None
-        self.chained, self.last, self.newest = self.chained + len(entries), upto, entries[-1]
-        self._left_out(ids[len(entries) :])
+        self.straight = (
+            made == page.chains
+            and self.unchained is None
+            and page.linked == page.ids[: len(made)]
+            and self.last < page.links[0]
+            and page.links == sorted(page.links)
+        )
+        self.chained, self.last, self.newest = self.chained + len(made), page.links[-1], page.linked[-1]
+        self._left_out(page.ids[len(made) :])
 
     def _left_out(self, ids: list[int]) -> None:
         if ids and self.unchained is None:
