@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from hashlib import sha256
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -34,6 +35,10 @@ PAGE = 2000
 _TAKING_BACK = {"clawed_back", "owed_back"}
 _ENTRIES = "entry WHERE id > ? AND id <= ? ORDER BY id"
 _POSTINGS = "posting WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id, id"
+_MOVED = (
+    "(SELECT account_id, CAST(SUM(amount_pence) AS BIGINT) AS pence FROM posting WHERE entry_id > ? AND entry_id <= ? "
+    "GROUP BY account_id) AS moved"
+)
 _ACCOUNTS = "account WHERE id > ? AND id <= ?"
 _CHAINED = "entry_chain WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id"
 _LET_GO = (
@@ -88,6 +93,8 @@ class _Page(msgspec.Struct):
     owners: list[int]
     accounts: list[int]
     amounts: list[int]
+    moved: list[int]
+    pence: list[int]
     links: list[int]
     linked: list[int]
     chains: list[str]
@@ -99,6 +106,7 @@ def asks(after: int, upto: int) -> list[bulk.Ask]:
     return [
         bulk.Ask(("id", "digest", told_columns(), "line_id", "reverses_id", _LET_GO), _ENTRIES, between),
         bulk.Ask(("entry_id", "account_id", "amount_pence"), _POSTINGS, between),
+        bulk.Ask(("account_id", "pence"), _MOVED, between),
         bulk.Ask(("id", "entry_id", "chain"), _CHAINED, between),
     ]
 
@@ -178,14 +186,14 @@ class Books:
 
     def page(self, found: list[bulk.Found]) -> _Page:
         """These entries, without what belongs to no entry or account."""
-        entries, posted, chain = found
+        entries, posted, moved, chain = found
         owners, accounts, _ = posted
         known = set(entries[0])
         if not (known.issuperset(owners) and self.names.keys() >= set(accounts) and owners == sorted(owners)):
             rows = [row for row in zip(*posted, strict=True) if row[0] in known and row[1] in self.names]
             rows.sort(key=lambda row: row[0])
             posted = [[row[at] for row in rows] for at in range(3)]
-        return _Page(*entries, *posted, *chain)
+        return _Page(*entries, *posted, *moved, *chain)
 
     async def _add(self, page: _Page) -> None:
         """Add a page to the balances, the lines and the chain. Raises Broken for the first entry that does not hold."""
@@ -206,29 +214,27 @@ class Books:
         """Whether every entry of the page balances and is as its digest says; each is added to where it belongs."""
         if not set(map(type, page.amounts)) <= {int} or 0 in page.amounts or not page.ids:
             return False
-        lines, marks_, balances = self.lines, self.lines.marks, self.balances
-        counts = Counter(page.owners)
+        counts, marks_ = Counter(page.owners), self.lines.marks
         if len(counts) < len(page.ids) or min(counts.values()) < 2 or not marks_.keys() >= set(page.lines):
             return False
         posted = [
             f"{told}{n}]" for told, n in zip(map(self.told.__getitem__, page.accounts), page.amounts, strict=True)
         ]
         codes, amounts = tuple(map(self.codes.__getitem__, page.accounts)), tuple(page.amounts)
-        path_of, steps, digests, at = lines.path_of, lines.steps, [], 0
-        for id_, content, line, gone in zip(page.ids, page.contents, page.lines, page.gone, strict=True):
-            end = at + counts[id_]
-            moved = amounts[at:end]
-            if sum(moved):
-                return False
-            text = f'[{content},"{marks_[line]}",[{",".join(posted[at:end])}]]'
-            digests.append(sha256(text.encode()).hexdigest())
-            if line is not None:
-                step = (path_of.get(line, 0), gone, codes[at:end], moved)
-                path_of[line] = steps.get(step) or lines.path(step)
-            at = end
-        for account, amount in zip(page.accounts, amounts, strict=True):
-            balances[account] += amount
-        return digests == page.digests
+        ends = list(accumulate(map(counts.__getitem__, page.ids)))
+        spans = list(map(slice, [0, *ends], ends))
+        moved = list(map(amounts.__getitem__, spans))
+        texts = [
+            f'[{content},"{mark}",[{",".join(posted[span])}]]'
+            for content, mark, span in zip(page.contents, map(marks_.__getitem__, page.lines), spans, strict=True)
+        ]
+        if any(map(sum, moved)) or [sha256(text.encode()).hexdigest() for text in texts] != page.digests:
+            return False
+        self.lines.went(page.lines, zip(page.gone, map(codes.__getitem__, spans), moved, strict=True))
+        balances = self.balances
+        for account, pence in zip(page.moved, page.pence, strict=True):
+            balances[account] += pence
+        return True
 
     async def _name(self, id_: int) -> None:
         """Raise Broken for the first thing about this entry that is not as it should be."""

@@ -4,8 +4,9 @@ Most lines go the same few ways at the same few prices. What is agreed for a lin
 what its entries did, one after the other, its path. Each pair of the two is reckoned once.
 """
 
-import asyncio
+from collections.abc import Iterable
 from contextlib import aclosing
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -34,9 +35,11 @@ _FUNDED = "line WHERE funds <> '' AND id > ? AND id <= ? ORDER BY id"
 # what a linked circle is owed or owes. The bank's two take no part, because what one gives the other has.
 _TOGETHER = {"1100": "2000", "1300": "2200", "1200": "2300", "1010": "1000"}
 
-# Where a path came from; what an entry let go (fee, travel, free of commission), whether it undoes another and whether
-# it takes back what was let go, as JSON; the account codes it posted to, and the amounts.
-Step = tuple[int, str, tuple[str, ...], tuple[int, ...]]
+# What an entry let go (fee, travel, free of commission), whether it undoes another and whether it takes back what was
+# let go, as JSON; the account codes it posted to, and the amounts.
+Shape = tuple[str, tuple[str, ...], tuple[int, ...]]
+# From a path to a longer one.
+Step = tuple[int, Shape]
 
 
 class _Agreed(msgspec.Struct, frozen=True):
@@ -57,8 +60,8 @@ class _Sums(msgspec.Struct):
     gross_commission: int = 0
     taken_back: bool = False
 
-    def add(self, step: Step) -> None:
-        _, gone, codes, amounts = step
+    def add(self, shape: Shape) -> None:
+        gone, codes, amounts = shape
         fee, travel, free, undoes, takes_back = msgspec.json.decode(gone)
         self.fee += fee
         self.travel += travel
@@ -81,8 +84,8 @@ class Lines:
         self.terms_of: dict[int, int] = {}
         self.path_of: dict[int, int] = {}
         # Each step leads from a path to a longer one; `paths` has the last step of each.
-        self.steps: dict[Step, int] = {}
-        self._paths: list[Step] = [(0, "[0,0,0,0,0]", (), ())]
+        self._steps: dict[Step, int] = {}
+        self._paths: list[Step] = [(0, ("[0,0,0,0,0]", (), ()))]
 
     async def read(self) -> None:
         """Every line as it stands. Raises Broken where one has no state."""
@@ -104,39 +107,40 @@ class Lines:
         if not states == lines == len(self.terms_of):
             raise Broken(f"There are {lines} lines and {states} states of lines.", "line_missing")
 
-    def path(self, step: Step) -> int:
-        """The path that this step leads to, which nothing has gone yet."""
-        path = self.steps[step] = len(self._paths)
-        self._paths.append(step)
-        return path
+    def went(self, lines: Iterable[int | None], shapes: Iterable[Shape]) -> None:
+        """One more entry of each of these lines."""
+        path_of, steps = self.path_of, self._steps
+        for line, shape in zip(lines, shapes, strict=True):
+            if line is None:
+                continue
+            step = (path_of.get(line, 0), shape)
+            path = steps.get(step)
+            if path is None:
+                path = steps[step] = len(self._paths)
+                self._paths.append(step)
+            path_of[line] = path
 
     def _sums(self, path: int) -> _Sums:
         sums = _Sums()
         while path:
-            step = self._paths[path]
-            sums.add(step)
-            path = step[0]
+            path, shape = self._paths[path]
+            sums.add(shape)
         return sums
 
     async def check(self, lying: dict[tuple[str, str], int]) -> None:
         """Each line is paid for by whom, at the rates and with the sums that its terms and its path say."""
         await self._check_funds()
         rates = {row[0]: tuple(row)[1:] for row in await fetch(_RATES)}
-        held: set[tuple[int, int]] = set()
-        async for some in bulk.in_turns(self.terms_of.items()):
-            for line, terms in some:
-                path = self.path_of.get(line, 0)
-                if (terms, path) in held:
-                    continue
-                held.add((terms, path))
+        paths = map(self.path_of.get, self.terms_of, repeat(0))
+        went = dict(zip(zip(self.terms_of.values(), paths, strict=True), self.terms_of, strict=True))
+        async for some in bulk.in_turns(went.items(), 200):
+            for (terms, path), line in some:
                 if not _at_rates(self.terms[terms], rates):
                     told = f"Line {await _reference(line)} does not have the rates it was agreed at."
                     raise Broken(told, "line_rates")
                 if wrong := _wrong(self.terms[terms].booking, self._sums(path)):
                     told, code = wrong
                     raise Broken(told.format(await _reference(line)), code)
-                if len(held) % 200 == 0:
-                    await asyncio.sleep(0)
         await self._check_lying(lying)
 
     async def _check_funds(self) -> None:
@@ -160,12 +164,16 @@ class Lines:
     async def _check_lying(self, lying: dict[tuple[str, str], int]) -> None:
         """What lies on 2100 and 2110 for each line is what its own entries leave there, and there is nothing else."""
         left = [(one.booking.held_pence, one.booking.disputed_pence) for one in self.terms]
-        async for some in bulk.in_turns(self.terms_of.items()):
-            for line, terms in some:
-                if (lying.pop(("2100", str(line)), 0), lying.pop(("2110", str(line)), 0)) != left[terms]:
-                    told = f"What lies on line {await _reference(line)} is not what its entries leave there."
-                    raise Broken(told, "line_held")
-        if lying:
+        with_some = [any(both) for both in left]
+        open_ = [line for line, terms in self.terms_of.items() if with_some[terms]]
+        for line in open_:
+            if (lying.pop(("2100", str(line)), 0), lying.pop(("2110", str(line)), 0)) != left[self.terms_of[line]]:
+                told = f"What lies on line {await _reference(line)} is not what its entries leave there."
+                raise Broken(told, "line_held")
+        for _, holder in lying:
+            if holder.isdecimal() and int(holder) in self.terms_of:
+                told = f"What lies on line {await _reference(int(holder))} is not what its entries leave there."
+                raise Broken(told, "line_held")
             raise Broken("Money is set aside on a line that is not there.", "line_held")
 
 
