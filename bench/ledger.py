@@ -58,17 +58,19 @@ class Raw:
         self.db = sqlite3.connect(path, isolation_level=None)
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = FULL")
-        self.statements = [self._plain(sql, params) for sql, params in writes]
+        self.statements = [one for sql, params in writes for one in self._plain(sql, params)]
 
-    def _plain(self, sql: str, params: Sequence[Any]) -> Statement:
+    def _plain(self, sql: str, params: Sequence[Any]) -> list[Statement]:
         found = re.match(r"INSERT INTO (\w+) \(([^)]*)\)", sql)
         if found and "DO UPDATE" not in sql:
             self.db.execute(f"CREATE TABLE IF NOT EXISTS {found[1]} (row INTEGER PRIMARY KEY, {found[2]})")
-            return sql.partition(" ON CONFLICT")[0].partition(" RETURNING")[0], params
+            return [(sql.partition(" ON CONFLICT")[0].partition(" RETURNING")[0], params)]
         table = found[1] if found else sql.split()[1]
         self.db.execute(f"CREATE TABLE IF NOT EXISTS {table} (row INTEGER PRIMARY KEY, amount)")
         self.db.executemany(f"INSERT INTO {table} (amount) VALUES (?)", [(i,) for i in range(IN_BLOCK)])
-        return f"UPDATE {table} SET amount = amount + 1 WHERE row = ?", (len(params),)
+        # A row for each that the statement changes.
+        one = f"UPDATE {table} SET amount = amount + 1 WHERE row = ?"
+        return [(one, (len(params) + row,)) for row in range(max(1, sql.count("(?")))]
 
     def entries(self, many: int) -> None:
         for _ in range(many):
