@@ -17,8 +17,6 @@ from hashlib import sha256
 from itertools import accumulate
 from typing import Any
 
-import msgspec
-
 from eccoo_node.db import bound, bulk
 from eccoo_node.db.engine import DATABASE_ERRORS
 from eccoo_node.db.rows import fetch, fetch_value, marks
@@ -26,31 +24,13 @@ from eccoo_node.db.transaction import snapshot
 from eccoo_node.escrow import ledger
 from eccoo_node.escrow.chart import CHART, Account, due_from
 from eccoo_node.escrow.verify_lines import Lines
+from eccoo_node.escrow.verify_pages import PAGE, Chain, Page, asks, told_columns
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.money import pounds
 
-PAGE = 2000
-
-# These take back what was let go: they debit our own part of the commission, not the whole of it.
-_TAKING_BACK = {"clawed_back", "owed_back"}
-_ENTRIES = "entry WHERE id > ? AND id <= ? ORDER BY id"
-_POSTINGS = "posting WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id, id"
-_MOVED = (
-    "(SELECT account_id, CAST(SUM(amount_pence) AS BIGINT) AS pence FROM posting WHERE entry_id > ? AND entry_id <= ? "
-    "GROUP BY account_id) AS moved"
-)
 _ACCOUNTS = "account WHERE id > ? AND id <= ?"
-_CHAINED = "entry_chain WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id"
-_LET_GO = (
-    "fee_pence", "travel_pence", "free_fee_pence", "CASE WHEN reverses_id IS NULL THEN 0 ELSE 1 END",
-    f"CASE WHEN kind IN ({', '.join(f'{kind!r}' for kind in sorted(_TAKING_BACK))}) THEN 1 ELSE 0 END",
-)  # fmt: skip
 _UNDONE = "SELECT id, fee_pence, travel_pence, free_fee_pence, line_id, reverses_id FROM entry"
 _POSTED = "SELECT p.entry_id, a.code, a.holder, a.awaiting, p.amount_pence FROM posting p JOIN account a ON a.id = p.account_id"
-_CHAIN = (
-    "SELECT c.id, c.entry_id, c.chain, e.digest FROM entry_chain c LEFT JOIN entry e ON e.id = c.entry_id "
-    "WHERE c.id > ? ORDER BY c.id LIMIT 2000"
-)
 
 
 # Which way a balance may lean under each guard: -1 credit, 1 debit.
@@ -72,45 +52,6 @@ async def check_inside() -> dict[str, int]:
     return await Books().check()
 
 
-def told_columns() -> tuple[str, ...]:
-    """The columns that a digest covers, as it has them."""
-    return tuple(bulk.moment(name) if name in {"at", "effective_at"} else name for name in ledger.COLUMNS)
-
-
-class _Page(msgspec.Struct):
-    """Some entries, column by column, all that was posted to them, and their links of the chain.
-
-    `contents`: what a digest covers, as JSON. `gone`: what each let go, whether it undoes another and whether it takes
-    back what was let go.
-    """
-
-    ids: list[int]
-    digests: list[str]
-    contents: list[str]
-    lines: list[int | None]
-    undoes: list[int | None]
-    gone: list[str]
-    owners: list[int]
-    accounts: list[int]
-    amounts: list[int]
-    moved: list[int]
-    pence: list[int]
-    links: list[int]
-    linked: list[int]
-    chains: list[str]
-
-
-def asks(after: int, upto: int) -> list[bulk.Ask]:
-    """A page of entries: their columns, what was posted to them, and their links of the chain."""
-    between = (after, upto)
-    return [
-        bulk.Ask(("id", "digest", told_columns(), "line_id", "reverses_id", _LET_GO), _ENTRIES, between),
-        bulk.Ask(("entry_id", "account_id", "amount_pence"), _POSTINGS, between),
-        bulk.Ask(("account_id", "pence"), _MOVED, between),
-        bulk.Ask(("id", "entry_id", "chain"), _CHAINED, between),
-    ]
-
-
 class Books:
     """One walk through the books."""
 
@@ -126,7 +67,7 @@ class Books:
         self.undoing: list[tuple[int, int]] = []
         self.undone: set[int] = set()
         self.entries = self.postings = self.last = 0
-        self.chain = _Chain()
+        self.chain = Chain()
 
     async def check(self) -> dict[str, int]:
         await self.lines.read()
@@ -171,7 +112,7 @@ class Books:
                 self.told.update(zip(ids, (f"[{one}," for one in told), strict=True))
                 self.stored.update(zip(ids, zip(guards, balances, strict=True), strict=True))
 
-    async def _next(self, pages: AsyncIterator[list[bulk.Found]]) -> "_Page | None":
+    async def _next(self, pages: AsyncIterator[list[bulk.Found]]) -> "Page | None":
         try:
             found = await anext(pages, None)
         except DATABASE_ERRORS:
@@ -184,7 +125,7 @@ class Books:
             raise
         return None if found is None else self.page(found)
 
-    def page(self, found: list[bulk.Found]) -> _Page:
+    def page(self, found: list[bulk.Found]) -> Page:
         """These entries, without what belongs to no entry or account."""
         entries, posted, moved, chain = found
         owners, accounts, _ = posted
@@ -193,9 +134,9 @@ class Books:
             rows = [row for row in zip(*posted, strict=True) if row[0] in known and row[1] in self.names]
             rows.sort(key=lambda row: row[0])
             posted = [[row[at] for row in rows] for at in range(3)]
-        return _Page(*entries, *posted, *moved, *chain)
+        return Page(*entries, *posted, *moved, *chain)
 
-    async def _add(self, page: _Page) -> None:
+    async def _add(self, page: Page) -> None:
         """Add a page to the balances, the lines and the chain. Raises Broken for the first entry that does not hold."""
         with bulk.no_sweeping():
             holds = self.holds(page)
@@ -210,7 +151,7 @@ class Books:
             self.undoing += [(id_, of) for id_, of in zip(page.ids, page.undoes, strict=True) if of is not None]
         self.chain.follow(page)
 
-    def holds(self, page: _Page) -> bool:
+    def holds(self, page: Page) -> bool:
         """Whether every entry of the page balances and is as its digest says; each is added to where it belongs."""
         if not set(map(type, page.amounts)) <= {int} or 0 in page.amounts or not page.ids:
             return False
@@ -336,67 +277,6 @@ def _check_awaiting(balances: dict[Account, int]) -> None:
     for link_id, pence in waiting.items():
         if pence > balances.get(due_from(link_id), 0):
             raise Broken(f"Workers wait for more than circle {link_id} owes us.", "awaiting_uncovered")
-
-
-class _Chain:
-    """The chain over the entries, walked as they are read. It nearly always follows their order."""
-
-    def __init__(self) -> None:
-        self.head = ""
-        self.chained = self.last = self.newest = 0
-        self.unchained: int | None = None
-        self.straight = True
-
-    def follow(self, page: _Page) -> None:
-        """The links of these entries, as long as they come in the entries' own order."""
-        if not page.links or not self.straight:
-            self.straight = self.straight and not page.links
-            self._left_out(page.ids)
-            return
-        made, head = [], self.head
-        for digest in page.digests[: len(page.linked)]:
-            head = sha256((head + digest).encode()).hexdigest()
-            made.append(head)
-        self.head = head
-        self.straight = (
-            made == page.chains
-            and self.unchained is None
-            and page.linked == page.ids[: len(made)]
-            and self.last < page.links[0]
-            and page.links == sorted(page.links)
-        )
-        self.chained, self.last, self.newest = self.chained + len(made), page.links[-1], page.linked[-1]
-        self._left_out(page.ids[len(made) :])
-
-    def _left_out(self, ids: list[int]) -> None:
-        if ids and self.unchained is None:
-            self.unchained = ids[0]
-
-    async def check(self) -> int:
-        """How many are chained. Raises Broken where the chain does not hold."""
-        if not self.straight or await fetch_value("SELECT COUNT(*) FROM entry_chain") != self.chained:
-            await self._walk()
-        if self.unchained is not None and self.unchained <= self.newest - ledger.LOOK_BACK:
-            raise Broken(f"Entry {self.unchained} was left out of the chain.", "entry_unchained")
-        return self.chained
-
-    async def _walk(self) -> None:
-        """Link by link, in the order in which it was made."""
-        self.head, self.chained, last = "", 0, 0
-        while rows := await fetch(_CHAIN, last):
-            for row in rows:
-                if row["digest"] is None:
-                    raise Broken(f"Entry {row['entry_id']} was chained and is gone.", "entry_missing")
-                self.head = ledger.chained(self.head, row["digest"])
-                if self.head != row["chain"]:
-                    raise Broken(f"The chain breaks at entry {row['entry_id']}.", "entry_chain")
-                self.chained += 1
-            last = rows[-1]["id"]
-            await asyncio.sleep(0)
-        self.unchained = await fetch_value(
-            "SELECT MIN(e.id) FROM entry e WHERE NOT EXISTS (SELECT 1 FROM entry_chain c WHERE c.entry_id = e.id)"
-        )
-        self.newest = await fetch_value("SELECT MAX(entry_id) FROM entry_chain") or 0
 
 
 def _raw(expression: str) -> str:

@@ -13,7 +13,8 @@ from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions, chart, ledger
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.rules import Leg
-from eccoo_node.escrow.verify import Books, asks, check_inside
+from eccoo_node.escrow.verify import Books, check_inside
+from eccoo_node.escrow.verify_pages import asks
 from eccoo_node.kernel.access import NODE
 from eccoo_node.record.door import Act
 from tests.support.escrow import open_books
