@@ -58,17 +58,19 @@ class Raw:
         self.db = sqlite3.connect(path, isolation_level=None)
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = FULL")
-        self.statements = [self._plain(sql, params) for sql, params in writes]
+        self.statements = [one for sql, params in writes for one in self._plain(sql, params)]
 
-    def _plain(self, sql: str, params: Sequence[Any]) -> Statement:
+    def _plain(self, sql: str, params: Sequence[Any]) -> list[Statement]:
         found = re.match(r"INSERT INTO (\w+) \(([^)]*)\)", sql)
         if found and "DO UPDATE" not in sql:
             self.db.execute(f"CREATE TABLE IF NOT EXISTS {found[1]} (row INTEGER PRIMARY KEY, {found[2]})")
-            return sql.partition(" ON CONFLICT")[0].partition(" RETURNING")[0], params
+            return [(sql.partition(" ON CONFLICT")[0].partition(" RETURNING")[0], params)]
         table = found[1] if found else sql.split()[1]
         self.db.execute(f"CREATE TABLE IF NOT EXISTS {table} (row INTEGER PRIMARY KEY, amount)")
         self.db.executemany(f"INSERT INTO {table} (amount) VALUES (?)", [(i,) for i in range(IN_BLOCK)])
-        return f"UPDATE {table} SET amount = amount + 1 WHERE row = ?", (len(params),)
+        # A row for each that the statement changes.
+        one = f"UPDATE {table} SET amount = amount + 1 WHERE row = ?"
+        return [(one, (len(params) + row,)) for row in range(max(1, sql.count("(?")))]
 
     def entries(self, many: int) -> None:
         for _ in range(many):
@@ -131,9 +133,9 @@ async def _batches(folder: Path) -> tuple[list[float], list[float]]:
     return ours, raws
 
 
-async def _weekly(folder: Path, visits: int) -> float:
-    """Seconds that the run of a week of so many visits takes, of a hundred people in whose homes four workers give
-    support; every tenth person has paid in too little."""
+async def _weekly(folder: Path, visits: int) -> tuple[float, float]:
+    """Seconds that the run of a week of so many visits takes, and those of them in which it works itself; of a hundred
+    people in whose homes four workers give support, and every tenth of whom has paid in too little."""
     engine = NodeSQLite(folder / "node.sqlite")
     await engine.open()
     with bound.bound(engine), clock.clock_bound(lambda: WEDNESDAY):
@@ -157,9 +159,9 @@ async def _weekly(folder: Path, visits: int) -> float:
                     fee_pence=2000, cannot_be_missed=number % 4 == 0, created_at=WEDNESDAY,
                 ))  # fmt: skip
         with clock.clock_bound(lambda: WEDNESDAY + timedelta(days=1)):
-            began = time.perf_counter()
+            began, working = time.perf_counter(), time.process_time()
             await pay_due_weeks()
-            took = time.perf_counter() - began
+            took = time.perf_counter() - began, time.process_time() - working
         aside, short = map(int, await fetch_one("SELECT SUM(visits), MAX(short) FROM weekly_run") or (0, 0))
         if (aside, short) != (visits - visits // 20, visits // 20):
             raise AssertionError(f"{aside} visits were paid for, {short} not")
@@ -192,15 +194,16 @@ def _in_a_new_node(work: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
 def measure() -> list[Figure]:
     ours, raws = _in_a_new_node(_blocks)
     batches, raws_beside = _in_a_new_node(_batches)
-    # By turns and the better of two, so that what else the machine does is not taken for growth.
+    # By turns and the better of two, and only the node's own work for growth, so that what else the machine does is not
+    # taken for it.
     halves, wholes = [], []
     for _ in range(2):
         halves.append(_in_a_new_node(lambda folder: _weekly(folder, WEEK // 2)))
         wholes.append(_in_a_new_node(lambda folder: _weekly(folder, WEEK)))
-    half, whole = min(halves), min(wholes)
+    half, whole = min(worked for _, worked in halves), min(worked for _, worked in wholes)
     return [
         rate("ledger.entries", median(ours), median(raws), 0.25),
         rate("ledger.batch", median(batches), median(raws_beside), 0.5),
-        limit("ledger.weekly", whole, 30, "s"),
-        limit("ledger.weekly.linear", whole / half, 2.4, "times"),
+        limit("ledger.weekly", min(took for took, _ in wholes), 30, "s"),
+        limit("ledger.weekly.linear", whole / half, 2.4, "times", 2),
     ]

@@ -6,10 +6,10 @@ with it. Here SQLite writes a page of rows down as one JSON text, which is read 
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -28,27 +28,84 @@ def moment(name: str) -> str:
     return f"(CAST({name} AT TIME ZONE 'UTC' AS TEXT) || '+00:00')"
 
 
-async def columns(wanted: Sequence[str | tuple[str, ...]], source: str, *params: Any) -> list[list[Any]]:
-    """What each expression is for the rows of `source` (all that follows SELECT … FROM), column by column.
+class Ask(NamedTuple):
+    """What each expression of `wanted` is for the rows of `source` (all that follows SELECT … FROM), column by column.
 
     Several expressions as a tuple give for each row one JSON array of their values, as text. The rows come in the order
     of the index by which they are found: whoever depends on it asks.
     """
-    if bound.engine().engine_type == "sqlite":
-        row = (await fetch(f"SELECT {', '.join(map(_grouped, wanted))} FROM {source}", *params))[0]
-        return [
+
+    wanted: Sequence[str | tuple[str, ...]]
+    source: str
+    params: tuple[Any, ...] = ()
+
+
+Found = list[list[Any]]
+
+
+async def columns(wanted: Sequence[str | tuple[str, ...]], source: str, *params: Any) -> Found:
+    """What this asks for."""
+    return (await _finished(_begun([Ask(wanted, source, params)], at_once=False)))[0]
+
+
+class _Begun(NamedTuple):
+    """Reads under way. SQLite answers several questions with one row, so that Python is asked for once."""
+
+    asked: Sequence[Ask]
+    one: Awaitable[list[Any]] | None
+
+
+def _begun(asked: Sequence[Ask], *, at_once: bool) -> _Begun:
+    if bound.engine().engine_type != "sqlite":
+        return _Begun(asked, None)
+    parts = [f"(SELECT {', '.join(map(_grouped, ask.wanted))} FROM {ask.source})" for ask in asked]
+    sql, params = f"SELECT * FROM {', '.join(parts)}", [value for ask in asked for value in ask.params]
+    return _Begun(asked, bound.engine().begin_reading(sql, params) if at_once else fetch(sql, *params))
+
+
+async def _finished(begun: _Begun) -> list[Found]:
+    if begun.one is None:
+        return [await _by_row(ask) for ask in begun.asked]
+    texts = iter(tuple((await begun.one)[0]))
+    return [
+        [
             _read(text) if isinstance(one, str) else text.split("\n") if text else []
-            for one, text in zip(wanted, row, strict=True)
+            for one, text in zip(ask.wanted, texts, strict=False)
         ]
-    flat = [part for one in wanted for part in ((one,) if isinstance(one, str) else one)]
-    rows = await fetch(f"SELECT {', '.join(flat)} FROM {source}", *params)
+        for ask in begun.asked
+    ]
+
+
+async def _by_row(ask: Ask) -> Found:
+    flat = [part for one in ask.wanted for part in ((one,) if isinstance(one, str) else one)]
+    rows = await fetch(f"SELECT {', '.join(flat)} FROM {ask.source}", *ask.params)
     whole = iter([list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in flat])
     return [
         next(whole)
         if isinstance(one, str)
         else [_encode(row).decode() for row in zip(*(next(whole) for _ in one), strict=True)]
-        for one in wanted
+        for one in ask.wanted
     ]
+
+
+async def ahead(table: str, many: int, asks: Callable[[int, int], Sequence[Ask]]) -> AsyncGenerator[list[Found], None]:
+    """What `asks` has for one stretch of the table after the other. While one is gone through, SQLite reads the next.
+
+    Nothing else is asked of the transaction meanwhile, or it waits for that. To be closed at its end (`aclosing`).
+    """
+    next_: _Begun | None = None
+    try:
+        async for after, upto in stretches(table, many):
+            found = None if next_ is None else await _finished(next_)
+            next_ = _begun(asks(after, upto), at_once=True)
+            if found is not None:
+                yield found
+        if next_ is not None:
+            last, next_ = next_, None
+            yield await _finished(last)
+    finally:
+        if next_ is not None and isinstance(next_.one, asyncio.Future):
+            await asyncio.wait([next_.one])
 
 
 def _grouped(one: str | tuple[str, ...]) -> str:

@@ -162,7 +162,7 @@ async def _write(act: Act, draft: Draft, found: list[Posting]) -> Posted:
     if spends:
         # Two entries that each spend what is spare must see one another: both wait here for the bank's own row.
         await lock_bank()
-    ids = {account: await _change(account, amount) for account, amount in rules.net(found).items()}
+    ids = await _change_each(rules.net(found))
     params = [value for account, amount in found for value in (entry_id, ids[account], amount)]
     await fetch(_INSERT_POSTINGS + ", ".join(["(?, ?, ?)"] * len(found)), *params)
     if spends and await spare_cash() < 0:
@@ -212,8 +212,38 @@ async def post_many(act: Act, drafts: Sequence[tuple[Draft, Sequence[Leg]]]) -> 
     )
 
 
+async def _change_each(changes: dict[Account, int]) -> dict[Account, int]:
+    """Add to the balance of each account, opening it if need be, in locking order; their ids.
+
+    Neighbours that go their own way are changed in one statement. Raises Conflict where one may not go there.
+    """
+    ids: dict[Account, int] = {}
+    grows: list[tuple[Any, ...]] = []
+    for account, amount in changes.items():
+        if _goes_its_way(account, amount):
+            grows.append((account.code, account.holder, account.awaiting, account.kind.guard, amount))
+            continue
+        ids |= await _grow(grows)
+        grows = []
+        ids[account] = await _take(account, amount)
+    return ids | await _grow(grows)
+
+
+async def _grow(rows: Sequence[tuple[Any, ...]]) -> dict[Account, int]:
+    return {
+        Account(code, holder, awaiting): int(id_)
+        for id_, code, holder, awaiting in map(tuple, await insert_many(_ADDED, rows, _ADD_AFTER))
+    }
+
+
+def _goes_its_way(account: Account, amount_pence: int) -> bool:
+    """Whether this can't bring the balance to where it may not be."""
+    guard = account.kind.guard
+    return guard == "any" or amount_pence == 0 or (guard == "debit") == (amount_pence > 0)
+
+
 async def _change_many(changes: dict[Account, int]) -> dict[Account, int]:
-    """As `_change`, in locking order; those that go their own way together, account by account of the chart."""
+    """As `_change_each`; those that go their own way together, account by account of the chart."""
     ids: dict[Account, int] = {}
     for code in sorted({account.code for account in changes}):
         guard = CHART[code].guard
@@ -221,12 +251,11 @@ async def _change_many(changes: dict[Account, int]) -> dict[Account, int]:
         for account, amount in changes.items():
             if account.code != code:
                 continue
-            if guard == "any" or amount == 0 or (guard == "debit") == (amount > 0):
+            if _goes_its_way(account, amount):
                 grows.append((account.code, account.holder, account.awaiting, guard, amount))
             else:
-                ids[account] = await _change(account, amount)
-        for row in await insert_many(_ADDED, grows, _ADD_AFTER):
-            ids[Account(row["code"], row["holder"], row["awaiting"])] = int(row["id"])
+                ids[account] = await _take(account, amount)
+        ids |= await _grow(grows)
     return ids
 
 
@@ -237,7 +266,6 @@ _ADD_AFTER = (
     "ON CONFLICT (code, holder, awaiting) DO UPDATE SET balance_pence = account.balance_pence + excluded.balance_pence "
     "RETURNING id, code, holder, awaiting"
 )
-_ADD = f"INSERT INTO {_ADDED} VALUES (?, ?, ?, ?, ?) {_ADD_AFTER}"
 _TAKE: dict[Guard, str] = {
     "debit": "UPDATE account SET balance_pence = balance_pence + ? WHERE code = ? AND holder = ? AND awaiting = ? "
     "AND balance_pence + ? >= 0 RETURNING id",
@@ -246,13 +274,10 @@ _TAKE: dict[Guard, str] = {
 }
 
 
-async def _change(account: Account, amount_pence: int) -> int:
-    """Add to the balance of one account, opening it if need be; its id. Raises Conflict where it may not go there."""
-    guard, names = account.kind.guard, (account.code, account.holder, account.awaiting)
-    if guard == "any" or amount_pence == 0 or (guard == "debit") == (amount_pence > 0):
-        rows = await fetch(_ADD, *names, guard, amount_pence)
-    else:
-        rows = await fetch(_TAKE[guard], amount_pence, *names, amount_pence)
+async def _take(account: Account, amount_pence: int) -> int:
+    """Take from the balance of one account; its id. Raises Conflict where there is not that much."""
+    names = (account.code, account.holder, account.awaiting)
+    rows = await fetch(_TAKE[account.kind.guard], amount_pence, *names, amount_pence)
     if rows:
         return int(rows[0][0])
     there = abs(await balance(account))

@@ -6,6 +6,7 @@ whole let go so far (money.md, Rounding). So a fee released in parts comes to th
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -155,6 +156,8 @@ def between(before: Shares, after: Shares) -> Shares:
     return Shares(**{name: getattr(after, name) - getattr(before, name) for name in Shares.__struct_fields__})
 
 
+# Each door asks this of one line several times, and whoever adds the books up of many that went alike.
+@lru_cache(maxsize=1024)
 def so_far(terms: Terms, state: State) -> Shares:
     """Everything that has been let go of a line."""
     bearing = shares(terms, state.released_fee_pence - state.free_fee_pence, state.released_travel_pence)

@@ -11,10 +11,11 @@ went the same way at the same terms are reckoned once: each entry has a shape, e
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from hashlib import sha256
+from itertools import accumulate
 from typing import Any
-
-import msgspec
 
 from eccoo_node.db import bound, bulk
 from eccoo_node.db.engine import DATABASE_ERRORS
@@ -23,23 +24,13 @@ from eccoo_node.db.transaction import snapshot
 from eccoo_node.escrow import ledger
 from eccoo_node.escrow.chart import CHART, Account, due_from
 from eccoo_node.escrow.verify_lines import Lines
+from eccoo_node.escrow.verify_pages import PAGE, Chain, Page, asks, told_columns
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.money import pounds
 
-PAGE = 1000
-
-# These take back what was let go: they debit our own part of the commission, not the whole of it.
-_TAKING_BACK = {"clawed_back", "owed_back"}
-_ENTRIES = "entry WHERE id > ? AND id <= ? ORDER BY id"
-_POSTINGS = "posting WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id, id"
 _ACCOUNTS = "account WHERE id > ? AND id <= ?"
-_CHAINED = "entry_chain WHERE id > ? AND id <= ?"
 _UNDONE = "SELECT id, fee_pence, travel_pence, free_fee_pence, line_id, reverses_id FROM entry"
 _POSTED = "SELECT p.entry_id, a.code, a.holder, a.awaiting, p.amount_pence FROM posting p JOIN account a ON a.id = p.account_id"
-_CHAIN = (
-    "SELECT c.id, c.entry_id, c.chain, e.digest FROM entry_chain c LEFT JOIN entry e ON e.id = c.entry_id "
-    "WHERE c.id > ? ORDER BY c.id LIMIT 2000"
-)
 
 
 # Which way a balance may lean under each guard: -1 credit, 1 debit.
@@ -61,22 +52,6 @@ async def check_inside() -> dict[str, int]:
     return await Books().check()
 
 
-def told_columns() -> tuple[str, ...]:
-    """The columns that a digest covers, as it has them."""
-    return tuple(bulk.moment(name) if name in {"at", "effective_at"} else name for name in ledger.COLUMNS)
-
-
-class _Page(msgspec.Struct):
-    """Some entries, column by column, and all that was posted to them. `contents`: what a digest covers, as JSON."""
-
-    ids: list[int]
-    digests: list[str]
-    contents: list[str]
-    owners: list[int]
-    accounts: list[int]
-    amounts: list[int]
-
-
 class Books:
     """One walk through the books."""
 
@@ -88,15 +63,19 @@ class Books:
         self.codes: dict[int, str] = {}
         self.stored: dict[int, tuple[str, int]] = {}
         self.balances: dict[int, int] = defaultdict(int)
+        # Each entry that undoes another, with that one; and those that were undone.
+        self.undoing: list[tuple[int, int]] = []
         self.undone: set[int] = set()
-        self.entries = self.postings = 0
-        self.chain = _Chain()
+        self.entries = self.postings = self.last = 0
+        self.chain = Chain()
 
     async def check(self) -> dict[str, int]:
         await self.lines.read()
         await self.read_accounts()
-        async for after, upto in bulk.stretches("entry", PAGE):
-            await self._add(await self.page(after, upto))
+        async with aclosing(bulk.ahead("entry", PAGE, asks)) as pages:
+            while (page := await self._next(pages)) is not None:
+                await self._add(page)
+        await self._mirrors()
         await self._check_keys()
         total = int(await fetch_value("SELECT COUNT(*) FROM posting") or 0)
         if total != self.postings:
@@ -119,35 +98,45 @@ class Books:
 
     async def read_accounts(self) -> None:
         wanted = ("id", "code", "holder", "awaiting", "guard", "balance_pence", ("code", "holder", "awaiting"))
-        async for after, upto in bulk.stretches("account", 2 * PAGE):
-            for id_, code, holder, awaiting, guard, balance, told in zip(
-                *await bulk.columns(wanted, _ACCOUNTS, after, upto), strict=True
-            ):
-                kind = CHART.get(code)
-                if kind is None or bool(kind.holder) != bool(holder):
-                    raise Broken(f"Account {code} {holder} is not in the chart of accounts.", "account_unknown")
-                self.names[id_], self.codes[id_], self.told[id_] = (code, holder, awaiting), code, f"[{told},"
-                self.stored[id_] = (guard, balance)
+        async with aclosing(
+            bulk.ahead("account", 2 * PAGE, lambda *range_: [bulk.Ask(wanted, _ACCOUNTS, range_)])
+        ) as pages:
+            async for ((ids, codes, holders, waits, guards, balances, told),) in pages:
+                if unknown := next((code for code in set(codes) if code not in CHART), None):
+                    raise Broken(f"Account {unknown} is not in the chart of accounts.", "account_unknown")
+                for code, holder in zip(codes, holders, strict=True):
+                    if bool(CHART[code].holder) != bool(holder):
+                        raise Broken(f"Account {code} {holder} is not in the chart of accounts.", "account_unknown")
+                self.names.update(zip(ids, zip(codes, holders, waits, strict=True), strict=True))
+                self.codes.update(zip(ids, codes, strict=True))
+                self.told.update(zip(ids, (f"[{one}," for one in told), strict=True))
+                self.stored.update(zip(ids, zip(guards, balances, strict=True), strict=True))
 
-    async def page(self, after: int, upto: int) -> _Page:
-        """These entries, without what belongs to no entry or account."""
+    async def _next(self, pages: AsyncIterator[list[bulk.Found]]) -> "Page | None":
         try:
-            found = await bulk.columns(("id", "digest", told_columns()), _ENTRIES, after, upto)
-            posted = await bulk.columns(("entry_id", "account_id", "amount_pence"), _POSTINGS, after, upto)
+            found = await anext(pages, None)
         except DATABASE_ERRORS:
             # SQLite keeps anything in any column. What is no text and no number was not written by us.
-            for (id_,) in await fetch("SELECT +id FROM entry WHERE id > ? AND id <= ?", after, upto):
-                await self._name(id_)
+            last = self.last
+            while rows := await fetch("SELECT +id FROM entry WHERE id > ? ORDER BY id LIMIT ?", last, PAGE):
+                for (id_,) in rows:
+                    await self._name(id_)
+                last = rows[-1][0]
             raise
+        return None if found is None else self.page(found)
+
+    def page(self, found: list[bulk.Found]) -> Page:
+        """These entries, without what belongs to no entry or account."""
+        entries, posted, moved, chain = found
         owners, accounts, _ = posted
-        known = set(found[0])
+        known = set(entries[0])
         if not (known.issuperset(owners) and self.names.keys() >= set(accounts) and owners == sorted(owners)):
             rows = [row for row in zip(*posted, strict=True) if row[0] in known and row[1] in self.names]
             rows.sort(key=lambda row: row[0])
             posted = [[row[at] for row in rows] for at in range(3)]
-        return _Page(*found, *posted)
+        return Page(*entries, *posted, *moved, *chain)
 
-    async def _add(self, page: _Page) -> None:
+    async def _add(self, page: Page) -> None:
         """Add a page to the balances, the lines and the chain. Raises Broken for the first entry that does not hold."""
         with bulk.no_sweeping():
             holds = self.holds(page)
@@ -157,42 +146,36 @@ class Books:
             raise Broken(f"The entries up to {page.ids[-1]} can’t be read in their order.", "entry_digest")
         self.entries += len(page.ids)
         self.postings += len(page.owners)
-        undoing = [
-            (id_, int(content[content.rindex(",") + 1 : -1]))
-            for id_, content in zip(page.ids, page.contents, strict=True)
-            if not content.endswith(",null]")
-        ]
-        if undoing:
-            await self._mirrors(undoing)
-        await self.chain.follow(page.ids, page.digests)
+        self.last = page.ids[-1]
+        if page.undoes.count(None) < len(page.ids):
+            self.undoing += [(id_, of) for id_, of in zip(page.ids, page.undoes, strict=True) if of is not None]
+        self.chain.follow(page)
 
-    def holds(self, page: _Page) -> bool:
+    def holds(self, page: Page) -> bool:
         """Whether every entry of the page balances and is as its digest says; each is added to where it belongs."""
-        if not set(map(type, page.amounts)) <= {int} or 0 in page.amounts:
+        if not set(map(type, page.amounts)) <= {int} or 0 in page.amounts or not page.ids:
             return False
-        line_marks, went, balances = self.lines.marks, self.lines.went, self.balances
-        counts = Counter(page.owners)
+        counts, marks_ = Counter(page.owners), self.lines.marks
+        if len(counts) < len(page.ids) or min(counts.values()) < 2 or not marks_.keys() >= set(page.lines):
+            return False
         posted = [
-            f"{told}{amount}]"
-            for told, amount in zip(map(self.told.__getitem__, page.accounts), page.amounts, strict=True)
+            f"{told}{n}]" for told, n in zip(map(self.told.__getitem__, page.accounts), page.amounts, strict=True)
         ]
         codes, amounts = tuple(map(self.codes.__getitem__, page.accounts)), tuple(page.amounts)
-        sealed_, at = [], 0
-        for id_, content in zip(page.ids, page.contents, strict=True):
-            end = at + counts[id_]
-            moved = amounts[at:end]
-            # No number has a comma in it, and these five come last.
-            head, line, fee, travel, free, undoes = content.rsplit(",", 5)
-            if len(moved) < 2 or sum(moved) != 0 or line not in line_marks:
-                return False
-            sealed_.append(f'[{content},"{line_marks[line]}",[{",".join(posted[at:end])}]]')
-            if line != "null":
-                taking = '_back"' in head and head.split('"', 6)[5] in _TAKING_BACK
-                went(line, (fee, travel, free, undoes != "null]", taking, codes[at:end], moved))
-            at = end
-        for account, amount in zip(page.accounts, amounts, strict=True):
-            balances[account] += amount
-        return [sha256(text.encode()).hexdigest() for text in sealed_] == page.digests
+        ends = list(accumulate(map(counts.__getitem__, page.ids)))
+        spans = list(map(slice, [0, *ends], ends))
+        moved = list(map(amounts.__getitem__, spans))
+        texts = [
+            f'[{content},"{mark}",[{",".join(posted[span])}]]'
+            for content, mark, span in zip(page.contents, map(marks_.__getitem__, page.lines), spans, strict=True)
+        ]
+        if any(map(sum, moved)) or [sha256(text.encode()).hexdigest() for text in texts] != page.digests:
+            return False
+        self.lines.went(page.lines, zip(page.gone, map(codes.__getitem__, spans), moved, strict=True))
+        balances = self.balances
+        for account, pence in zip(page.moved, page.pence, strict=True):
+            balances[account] += pence
+        return True
 
     async def _name(self, id_: int) -> None:
         """Raise Broken for the first thing about this entry that is not as it should be."""
@@ -211,14 +194,18 @@ class Books:
         if sum(amounts) != 0:
             raise Broken(f"Entry {id_} is out of balance by {pounds(sum(amounts))}.", "entry_balance")
         line = values[ledger.COLUMNS.index("line_id")]
-        mark = self.lines.marks.get("null" if line is None else str(line))
+        mark = self.lines.marks.get(line)
         if mark is None:
             raise Broken(f"Entry {id_} names a line that is not there.", "entry_line")
         if ledger.digest(values, mark, found) != digest:
             raise Broken(f"Entry {id_}, or the line it belongs to, is not as it was written.", "entry_digest")
 
-    async def _mirrors(self, undoing: list[tuple[int, int]]) -> None:
+    async def _mirrors(self) -> None:
         """An entry that undoes another is its exact opposite, and undoes it once."""
+        async for some in bulk.in_turns(self.undoing, 200):
+            await self._mirror(some)
+
+    async def _mirror(self, undoing: list[tuple[int, int]]) -> None:
         both = sorted({id_ for pair in undoing for id_ in pair})
         parts = {row[0]: tuple(row)[1:] for row in await fetch(f"{_UNDONE} WHERE id IN ({marks(both)})", *both)}
         posted: dict[int, list[tuple[Any, ...]]] = {id_: [] for id_ in both}
@@ -290,62 +277,6 @@ def _check_awaiting(balances: dict[Account, int]) -> None:
     for link_id, pence in waiting.items():
         if pence > balances.get(due_from(link_id), 0):
             raise Broken(f"Workers wait for more than circle {link_id} owes us.", "awaiting_uncovered")
-
-
-class _Chain:
-    """The chain over the entries, walked as they are read. It nearly always follows their order."""
-
-    def __init__(self) -> None:
-        self.head = ""
-        self.chained = self.last = self.newest = 0
-        self.unchained: int | None = None
-        self.straight = True
-
-    async def follow(self, ids: list[int], digests: list[str]) -> None:
-        """The links of these entries, as long as they come in the entries' own order."""
-        upto = await bulk.stretch("entry_chain", self.last, len(ids)) if self.straight else None
-        if upto is None:
-            self._left_out(ids)
-            return
-        entries, chains = await bulk.columns(("entry_id", "chain"), _CHAINED, self.last, upto)
-        made, head = [], self.head
-        for digest in digests[: len(entries)]:
-            head = sha256((head + digest).encode()).hexdigest()
-            made.append(head)
-        self.head = head
-        self.straight = entries == ids[: len(entries)] and made == chains and self.unchained is None
-        self.chained, self.last, self.newest = self.chained + len(entries), upto, entries[-1]
-        self._left_out(ids[len(entries) :])
-
-    def _left_out(self, ids: list[int]) -> None:
-        if ids and self.unchained is None:
-            self.unchained = ids[0]
-
-    async def check(self) -> int:
-        """How many are chained. Raises Broken where the chain does not hold."""
-        if not self.straight or await fetch_value("SELECT COUNT(*) FROM entry_chain") != self.chained:
-            await self._walk()
-        if self.unchained is not None and self.unchained <= self.newest - ledger.LOOK_BACK:
-            raise Broken(f"Entry {self.unchained} was left out of the chain.", "entry_unchained")
-        return self.chained
-
-    async def _walk(self) -> None:
-        """Link by link, in the order in which it was made."""
-        self.head, self.chained, last = "", 0, 0
-        while rows := await fetch(_CHAIN, last):
-            for row in rows:
-                if row["digest"] is None:
-                    raise Broken(f"Entry {row['entry_id']} was chained and is gone.", "entry_missing")
-                self.head = ledger.chained(self.head, row["digest"])
-                if self.head != row["chain"]:
-                    raise Broken(f"The chain breaks at entry {row['entry_id']}.", "entry_chain")
-                self.chained += 1
-            last = rows[-1]["id"]
-            await asyncio.sleep(0)
-        self.unchained = await fetch_value(
-            "SELECT MIN(e.id) FROM entry e WHERE NOT EXISTS (SELECT 1 FROM entry_chain c WHERE c.entry_id = e.id)"
-        )
-        self.newest = await fetch_value("SELECT MAX(entry_id) FROM entry_chain") or 0
 
 
 def _raw(expression: str) -> str:

@@ -4,7 +4,9 @@ Most lines go the same few ways at the same few prices. What is agreed for a lin
 what its entries did, one after the other, its path. Each pair of the two is reckoned once.
 """
 
-import asyncio
+from collections.abc import Iterable
+from contextlib import aclosing
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -34,8 +36,10 @@ _FUNDED = "line WHERE funds <> '' AND id > ? AND id <= ? ORDER BY id"
 _TOGETHER = {"1100": "2000", "1300": "2200", "1200": "2300", "1010": "1000"}
 
 # What an entry let go (fee, travel, free of commission), whether it undoes another and whether it takes back what was
-# let go; then the account codes it posted to, and the amounts.
-Shape = tuple[str, str, str, bool, bool, tuple[str, ...], tuple[int, ...]]
+# let go, as JSON; the account codes it posted to, and the amounts.
+Shape = tuple[str, tuple[str, ...], tuple[int, ...]]
+# From a path to a longer one.
+Step = tuple[int, Shape]
 
 
 class _Agreed(msgspec.Struct, frozen=True):
@@ -57,15 +61,16 @@ class _Sums(msgspec.Struct):
     taken_back: bool = False
 
     def add(self, shape: Shape) -> None:
-        fee, travel, free, undoes, takes_back, codes, amounts = shape
-        self.fee += int(fee)
-        self.travel += int(travel)
-        self.free += int(free)
-        self.taken_back = self.taken_back or takes_back
+        gone, codes, amounts = shape
+        fee, travel, free, undoes, takes_back = msgspec.json.decode(gone)
+        self.fee += fee
+        self.travel += travel
+        self.free += free
+        self.taken_back = self.taken_back or bool(takes_back)
         for code, amount in zip(codes, amounts, strict=True):
             self.by_code[code] = self.by_code.get(code, 0) - amount
             # The commission as a whole stands on one side of 4000 before the other circle's part is taken off it.
-            if code == chart.COMMISSION.code and (amount > 0) == undoes:
+            if code == chart.COMMISSION.code and (amount > 0) == bool(undoes):
                 self.gross_commission -= amount
 
 
@@ -73,41 +78,47 @@ class Lines:
     """Every line, by what was agreed and which way it went."""
 
     def __init__(self) -> None:
-        # By the line's id as text. An entry of no line covers the mark of nothing.
-        self.marks: dict[str, str] = {"null": ""}
+        # By the line's id. An entry of no line covers the mark of nothing.
+        self.marks: dict[int | None, str] = {None: ""}
         self.terms: list[_Agreed] = []
-        self.terms_of: dict[str, int] = {}
-        self.path_of: dict[str, int] = {}
-        # Each step leads from a path to a longer one; `paths` has where each came from, and by what.
-        self._steps: dict[tuple[int, Shape], int] = {}
-        self._paths: list[tuple[int, Shape]] = [(0, ("0", "0", "0", False, False, (), ()))]
+        self.terms_of: dict[int, int] = {}
+        self.path_of: dict[int, int] = {}
+        # Each step leads from a path to a longer one; `paths` has the last step of each.
+        self._steps: dict[Step, int] = {}
+        self._paths: list[Step] = [(0, ("[0,0,0,0,0]", (), ()))]
 
     async def read(self) -> None:
         """Every line as it stands. Raises Broken where one has no state."""
         known: dict[tuple[str, str], int] = {}
-        async for after, upto in bulk.stretches("line", _PAGE):
-            for id_, named, agreed, rest in zip(
-                *await bulk.columns(("l.id", ledger.NAMED, _AGREED, _REST), _LINES, after, upto), strict=True
-            ):
-                line = str(id_)
-                self.marks[line] = ledger.sealed(f"[{named},{agreed}]".encode())
-                terms = known.setdefault((agreed, rest), len(self.terms))
-                if terms == len(self.terms):
-                    self.terms.append(_agreed(msgspec.json.decode(agreed), msgspec.json.decode(rest)))
-                self.terms_of[line] = terms
+        wanted = ("l.id", ledger.NAMED, _AGREED, _REST)
+        async with aclosing(bulk.ahead("line", _PAGE, lambda *range_: [bulk.Ask(wanted, _LINES, range_)])) as pages:
+            async for ((ids, named, agreed, rest),) in pages:
+                with bulk.no_sweeping():
+                    told = [f"[{who},{what}]".encode() for who, what in zip(named, agreed, strict=True)]
+                    self.marks.update(zip(ids, map(ledger.sealed, told), strict=True))
+                    for id_, both in zip(ids, zip(agreed, rest, strict=True), strict=True):
+                        terms = known.get(both)
+                        if terms is None:
+                            terms = known[both] = len(self.terms)
+                            self.terms.append(_agreed(*map(msgspec.json.decode, both)))
+                        self.terms_of[id_] = terms
         states = int(await fetch_value("SELECT COUNT(*) FROM line_state") or 0)
         lines = int(await fetch_value("SELECT COUNT(*) FROM line") or 0)
         if not states == lines == len(self.terms_of):
             raise Broken(f"There are {lines} lines and {states} states of lines.", "line_missing")
 
-    def went(self, line: str, shape: Shape) -> None:
-        """One more entry of this line."""
-        step = (self.path_of.get(line, 0), shape)
-        path = self._steps.get(step)
-        if path is None:
-            path = self._steps[step] = len(self._paths)
-            self._paths.append(step)
-        self.path_of[line] = path
+    def went(self, lines: Iterable[int | None], shapes: Iterable[Shape]) -> None:
+        """One more entry of each of these lines."""
+        path_of, steps = self.path_of, self._steps
+        for line, shape in zip(lines, shapes, strict=True):
+            if line is None:
+                continue
+            step = (path_of.get(line, 0), shape)
+            path = steps.get(step)
+            if path is None:
+                path = steps[step] = len(self._paths)
+                self._paths.append(step)
+            path_of[line] = path
 
     def _sums(self, path: int) -> _Sums:
         sums = _Sums()
@@ -120,34 +131,29 @@ class Lines:
         """Each line is paid for by whom, at the rates and with the sums that its terms and its path say."""
         await self._check_funds()
         rates = {row[0]: tuple(row)[1:] for row in await fetch(_RATES)}
-        held: set[tuple[int, int]] = set()
-        async for some in bulk.in_turns(self.terms_of.items()):
-            for line, terms in some:
-                path = self.path_of.get(line, 0)
-                if (terms, path) in held:
-                    continue
-                held.add((terms, path))
+        paths = map(self.path_of.get, self.terms_of, repeat(0))
+        went = dict(zip(zip(self.terms_of.values(), paths, strict=True), self.terms_of, strict=True))
+        async for some in bulk.in_turns(went.items(), 200):
+            for (terms, path), line in some:
                 if not _at_rates(self.terms[terms], rates):
                     told = f"Line {await _reference(line)} does not have the rates it was agreed at."
                     raise Broken(told, "line_rates")
                 if wrong := _wrong(self.terms[terms].booking, self._sums(path)):
                     told, code = wrong
                     raise Broken(told.format(await _reference(line)), code)
-                if len(held) % 200 == 0:
-                    await asyncio.sleep(0)
         await self._check_lying(lying)
 
     async def _check_funds(self) -> None:
         """A line with several funds is paid for by those that its mark covers, to the whole of it."""
-        given: dict[str, list[Fund]] = {}
+        given: dict[int, list[Fund]] = {}
         wanted = ("line_id", "payer_id", "amount_pence", "CAST(arrears AS INTEGER)")
         async for after, upto in bulk.stretches("line_fund", _PAGE):
             for line, payer, amount, arrears in zip(*await bulk.columns(wanted, _FUNDS, after, upto), strict=True):
-                given.setdefault(str(line), []).append(Fund(payer, amount, bool(arrears)))
-        marks: dict[str, str] = {}
+                given.setdefault(line, []).append(Fund(payer, amount, bool(arrears)))
+        marks: dict[int, str] = {}
         async for after, upto in bulk.stretches("line", _PAGE):
             ids, funds_ = await bulk.columns(("id", "funds"), _FUNDED, after, upto)
-            marks.update(zip(map(str, ids), funds_, strict=True))
+            marks.update(zip(ids, funds_, strict=True))
         for line in sorted((given.keys() & self.terms_of.keys()) | marks.keys()):
             funds = given.get(line, [])
             whole = self.terms[self.terms_of[line]].booking.terms.total_pence
@@ -158,17 +164,21 @@ class Lines:
     async def _check_lying(self, lying: dict[tuple[str, str], int]) -> None:
         """What lies on 2100 and 2110 for each line is what its own entries leave there, and there is nothing else."""
         left = [(one.booking.held_pence, one.booking.disputed_pence) for one in self.terms]
-        async for some in bulk.in_turns(self.terms_of.items()):
-            for line, terms in some:
-                if (lying.pop(("2100", line), 0), lying.pop(("2110", line), 0)) != left[terms]:
-                    told = f"What lies on line {await _reference(line)} is not what its entries leave there."
-                    raise Broken(told, "line_held")
-        if lying:
+        with_some = [any(both) for both in left]
+        open_ = [line for line, terms in self.terms_of.items() if with_some[terms]]
+        for line in open_:
+            if (lying.pop(("2100", str(line)), 0), lying.pop(("2110", str(line)), 0)) != left[self.terms_of[line]]:
+                told = f"What lies on line {await _reference(line)} is not what its entries leave there."
+                raise Broken(told, "line_held")
+        for _, holder in lying:
+            if holder.isdecimal() and int(holder) in self.terms_of:
+                told = f"What lies on line {await _reference(int(holder))} is not what its entries leave there."
+                raise Broken(told, "line_held")
             raise Broken("Money is set aside on a line that is not there.", "line_held")
 
 
-async def _reference(line: str) -> str:
-    return str(await fetch_value("SELECT reference FROM line WHERE id = ?", int(line)))
+async def _reference(line: int) -> str:
+    return str(await fetch_value("SELECT reference FROM line WHERE id = ?", line))
 
 
 def _agreed(agreed: list[int], rest: list[Any]) -> _Agreed:

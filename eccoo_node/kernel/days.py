@@ -1,15 +1,23 @@
 """Working days, as banks keep them: no weekend and no bank holiday. Reckoned for any year; nobody is asked for them."""
 
+from collections.abc import Container
 from datetime import date, timedelta
+from functools import cache
 
-import holidays
 
-# Bacs and Faster Payments keep those of England and Wales in all of the United Kingdom.
-_BANK_HOLIDAYS = holidays.country_holidays("GB", subdiv="ENG")
+@cache
+def _bank_holidays() -> Container[date]:
+    """Bacs and Faster Payments keep those of England and Wales in all of the United Kingdom.
+
+    Imported when first asked: it brings the calendars of two hundred countries, an eighth of a node's start.
+    """
+    import holidays
+
+    return holidays.country_holidays("GB", subdiv="ENG")
 
 
 def is_working_day(day: date) -> bool:
-    return day.weekday() < 5 and day not in _BANK_HOLIDAYS
+    return day.weekday() < 5 and day not in _bank_holidays()
 
 
 def next_working_day(day: date) -> date:

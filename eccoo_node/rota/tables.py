@@ -124,6 +124,8 @@ extras.index("visit", "worker_id", "starts_at")
 extras.index("visit", "person_id", "starts_at")
 extras.index("visit", "settles_at", where="state = 'said'")
 extras.index("visit", "starts_at", where=WITHOUT_MONEY)
+# The weekly run goes along it, and asks in each batch for whom credit is kept for one of the few that cannot be missed.
+extras.index("visit", "cannot_be_missed", "starts_at", where=WITHOUT_MONEY)
 extras.unique("weekly_run", "week")
 extras.index("said", "visit_id")
 extras.index("told", "visit_id", "at")

@@ -7,12 +7,14 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eccoo_node.db import bulk
 from eccoo_node.db.rows import fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions, chart, ledger
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.rules import Leg
 from eccoo_node.escrow.verify import Books, check_inside
+from eccoo_node.escrow.verify_pages import asks
 from eccoo_node.kernel.access import NODE
 from eccoo_node.record.door import Act
 from tests.support.escrow import open_books
@@ -49,7 +51,7 @@ async def play(url: str, folder: Path, asked: list[tuple[str, str, int, datetime
                 await walk.lines.read()
                 await walk.read_accounts()
                 first = await fetch_value("SELECT MIN(id) FROM entry")
-                page = await walk.page(first - 1, first + 100)
+                page = walk.page([await bulk.columns(*ask[:2], *ask.params) for ask in asks(first - 1, first + 100)])
                 # Told at the first look, without going through them one by one.
                 assert walk.holds(page)
                 await check_inside()

@@ -1,0 +1,131 @@
+"""The part of `ledger verify` that is about how the entries are read, page by page, and about the chain over them."""
+
+import asyncio
+from hashlib import sha256
+
+import msgspec
+
+from eccoo_node.db import bulk
+from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.escrow import ledger
+from eccoo_node.kernel.errors import Broken
+
+PAGE = 2000
+
+# These take back what was let go: they debit our own part of the commission, not the whole of it.
+_TAKING_BACK = {"clawed_back", "owed_back"}
+_ENTRIES = "entry WHERE id > ? AND id <= ? ORDER BY id"
+_POSTINGS = "posting WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id, id"
+_MOVED = (
+    "(SELECT account_id, CAST(SUM(amount_pence) AS BIGINT) AS pence FROM posting WHERE entry_id > ? AND entry_id <= ? "
+    "GROUP BY account_id) AS moved"
+)
+_CHAINED = "entry_chain WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id"
+_LET_GO = (
+    "fee_pence", "travel_pence", "free_fee_pence", "CASE WHEN reverses_id IS NULL THEN 0 ELSE 1 END",
+    f"CASE WHEN kind IN ({', '.join(f'{kind!r}' for kind in sorted(_TAKING_BACK))}) THEN 1 ELSE 0 END",
+)  # fmt: skip
+_CHAIN = (
+    "SELECT c.id, c.entry_id, c.chain, e.digest FROM entry_chain c LEFT JOIN entry e ON e.id = c.entry_id "
+    "WHERE c.id > ? ORDER BY c.id LIMIT 2000"
+)
+
+
+def told_columns() -> tuple[str, ...]:
+    """The columns that a digest covers, as it has them."""
+    return tuple(bulk.moment(name) if name in {"at", "effective_at"} else name for name in ledger.COLUMNS)
+
+
+class Page(msgspec.Struct):
+    """Some entries, column by column, all that was posted to them, and their links of the chain.
+
+    `contents`: what a digest covers, as JSON. `gone`: what each let go, whether it undoes another and whether it takes
+    back what was let go.
+    """
+
+    ids: list[int]
+    digests: list[str]
+    contents: list[str]
+    lines: list[int | None]
+    undoes: list[int | None]
+    gone: list[str]
+    owners: list[int]
+    accounts: list[int]
+    amounts: list[int]
+    moved: list[int]
+    pence: list[int]
+    links: list[int]
+    linked: list[int]
+    chains: list[str]
+
+
+def asks(after: int, upto: int) -> list[bulk.Ask]:
+    """A page of entries: their columns, what was posted to them, and their links of the chain."""
+    between = (after, upto)
+    return [
+        bulk.Ask(("id", "digest", told_columns(), "line_id", "reverses_id", _LET_GO), _ENTRIES, between),
+        bulk.Ask(("entry_id", "account_id", "amount_pence"), _POSTINGS, between),
+        bulk.Ask(("account_id", "pence"), _MOVED, between),
+        bulk.Ask(("id", "entry_id", "chain"), _CHAINED, between),
+    ]
+
+
+class Chain:
+    """The chain over the entries, walked as they are read. It nearly always follows their order."""
+
+    def __init__(self) -> None:
+        self.head = ""
+        self.chained = self.last = self.newest = 0
+        self.unchained: int | None = None
+        self.straight = True
+
+    def follow(self, page: Page) -> None:
+        """The links of these entries, as long as they come in the entries' own order."""
+        if not page.links or not self.straight:
+            self.straight = self.straight and not page.links
+            self._left_out(page.ids)
+            return
+        made, head = [], self.head
+        for digest in page.digests[: len(page.linked)]:
+            head = sha256((head + digest).encode()).hexdigest()
+            made.append(head)
+        self.head = head
+        self.straight = (
+            made == page.chains
+            and self.unchained is None
+            and page.linked == page.ids[: len(made)]
+            and self.last < page.links[0]
+            and page.links == sorted(page.links)
+        )
+        self.chained, self.last, self.newest = self.chained + len(made), page.links[-1], page.linked[-1]
+        self._left_out(page.ids[len(made) :])
+
+    def _left_out(self, ids: list[int]) -> None:
+        if ids and self.unchained is None:
+            self.unchained = ids[0]
+
+    async def check(self) -> int:
+        """How many are chained. Raises Broken where the chain does not hold."""
+        if not self.straight or await fetch_value("SELECT COUNT(*) FROM entry_chain") != self.chained:
+            await self._walk()
+        if self.unchained is not None and self.unchained <= self.newest - ledger.LOOK_BACK:
+            raise Broken(f"Entry {self.unchained} was left out of the chain.", "entry_unchained")
+        return self.chained
+
+    async def _walk(self) -> None:
+        """Link by link, in the order in which it was made."""
+        self.head, self.chained, last = "", 0, 0
+        while rows := await fetch(_CHAIN, last):
+            for row in rows:
+                if row["digest"] is None:
+                    raise Broken(f"Entry {row['entry_id']} was chained and is gone.", "entry_missing")
+                self.head = ledger.chained(self.head, row["digest"])
+                if self.head != row["chain"]:
+                    raise Broken(f"The chain breaks at entry {row['entry_id']}.", "entry_chain")
+                self.chained += 1
+            last = rows[-1]["id"]
+            await asyncio.sleep(0)
+        self.unchained = await fetch_value(
+            "SELECT MIN(e.id) FROM entry e WHERE NOT EXISTS (SELECT 1 FROM entry_chain c WHERE c.entry_id = e.id)"
+        )
+        self.newest = await fetch_value("SELECT MAX(entry_id) FROM entry_chain") or 0
