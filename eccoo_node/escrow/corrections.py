@@ -59,11 +59,16 @@ async def dispute(
 
 
 @door("money.resolve")
-async def resolve(act: Act, line: str, key: str, *, fee_pence: int, travel_pence: int = 0, because: str) -> Shares:
-    """Settle what was in question: this much of the fee was due, the rest goes back (2110 / 2200, 4000, 2000)."""
+async def resolve(
+    act: Act, line: str, key: str, *, fee_pence: int, travel_pence: int = 0, because: str, keep_rest: bool = False
+) -> Shares:
+    """Settle what was in question: this much of the fee was due, the rest goes back (2110 / 2200, 4000, 2000).
+
+    `keep_rest`: the rest is still in question and stays where it is.
+    """
     found = await lines.own(act, line)
     act.because(because)
-    body = {"line": line, "fee": fee_pence, "travel": travel_pence}
+    body = {"line": line, "fee": fee_pence, "travel": travel_pence} | ({"keep_rest": True} if keep_rest else {})
     if before := await ledger.already("resolved", key, body):
         return await queries.entry_shares(found, before)
     if not because.strip():
@@ -77,7 +82,8 @@ async def resolve(act: Act, line: str, key: str, *, fee_pence: int, travel_pence
         raise Invalid("This is more than is in question.", "more_than_held")
     # What bore no commission when it was let go bears none now that it is settled otherwise.
     free = not found.terms.cancelled_bears and await _was_cancelled(found.id)
-    given, state = sharing.resolve(found.terms, found.state, fee_pence, travel_pence, free=free)
+    settled = sharing.resolve_part if keep_rest else sharing.resolve
+    given, state = settled(found.terms, found.state, fee_pence, travel_pence, free=free)
     draft = lines.draft_for(found, "resolved", key, body)
     await lines.post_shares(act, found, draft, chart.disputed(found.id), given, fee_pence if free else 0)
     await lines.keep(found, state)

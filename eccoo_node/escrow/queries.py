@@ -109,6 +109,16 @@ def _booking(row: Any) -> Booking:
     return Booking(row[0], row[1], row[2], row[3], row[4], row[5], row[6], terms, state, bool(row[15]), row[16])
 
 
+async def funds_given(found: Booking) -> list[Fund]:
+    """Who gave how much to a line, in the order in which they gave; `arrears` as each pays now."""
+    rows = await fetch(
+        "SELECT y.id, COALESCE(f.amount_pence, 0), y.arrears FROM line l LEFT JOIN line_fund f ON f.line_id = l.id "
+        "JOIN payer y ON y.id = COALESCE(f.payer_id, l.payer_id) WHERE l.id = ? ORDER BY f.id",
+        found.id,
+    )
+    return [Fund(row[0], int(row[1]) or found.terms.total_pence, bool(row[2])) for row in rows]
+
+
 async def funds_left(line_id: int) -> list[Fund]:
     """Of a line with several funds: what each has given to it and not had back, in the order in which they gave."""
     rows = await fetch(

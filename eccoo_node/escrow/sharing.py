@@ -275,6 +275,24 @@ def resolve(
     return _let_go(terms, settled, disputed_pence(state), fee_pence, travel_pence, free=free)
 
 
+def resolve_part(
+    terms: Terms, state: State, fee_pence: int, travel_pence: int, *, free: bool = False
+) -> tuple[Shares, State]:
+    """Of what was disputed, this much for the worker; the rest stays disputed, with the contribution that goes with it."""
+    if not 0 <= fee_pence <= state.disputed_fee_pence or not 0 <= travel_pence <= state.disputed_travel_pence:
+        raise ValueError("a dispute gives no more than was set apart")
+    less = msgspec.structs.replace(
+        state,
+        disputed_fee_pence=state.disputed_fee_pence - fee_pence,
+        disputed_travel_pence=state.disputed_travel_pence - travel_pence,
+    )
+    given, _ = _let_go(terms, less, 0, fee_pence, travel_pence, free=free)
+    kept = msgspec.structs.replace(
+        less, disputed_contribution_pence=state.disputed_contribution_pence - given.contribution_pence
+    )
+    return _let_go(terms, kept, disputed_pence(state) - disputed_pence(kept), fee_pence, travel_pence, free=free)
+
+
 def share_pence(fee_pence: int, bps: int) -> int:
     """The agreed share of a fee, for a visit called off too late. Rounded down, as on the wire (`visit.claimed`)."""
     if fee_pence < 0 or not 0 <= bps <= WHOLE_BPS:
