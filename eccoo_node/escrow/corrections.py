@@ -114,7 +114,13 @@ async def reverse(act: Act, entry_id: int, key: str, *, because: str) -> int:
     Refused when the money has moved on, for what is set aside for something that is still to come, and for any but the
     newest entry of a line, since commission is reckoned on the whole let go so far.
     """
-    act.allow(Thing("entry", str(entry_id)))
+    holders = await fetch(
+        "SELECT DISTINCT a.holder FROM posting p JOIN account a ON a.id = p.account_id "
+        "WHERE p.entry_id = ? AND a.code NOT IN ('2100', '2110', '1200', '2300') AND a.holder <> ''",
+        entry_id,
+    )
+    parties = await treasury.concerned([row[0] for row in holders]) if holders else frozenset()
+    act.allow(Thing("entry", str(entry_id), parties=parties))
     act.because(because)
     row = await fetch_one(
         "SELECT e.kind, e.line_id, e.fee_pence, e.travel_pence, e.free_fee_pence, l.reference FROM entry e "

@@ -91,6 +91,12 @@ class Booking(msgspec.Struct, frozen=True):
         """Whether all that was set aside still is."""
         return self.held_pence == self.terms.total_pence
 
+    @property
+    def given_back(self) -> bool:
+        """Whether all of it went back to whoever had paid."""
+        released = self.state.released_fee_pence + self.state.released_travel_pence
+        return self.state.returned_pence > 0 and not (released or self.held_pence or self.disputed_pence)
+
 
 _LINE = (
     "SELECT l.id, l.reference, l.origin, l.payer_id, l.person_id, l.worker_id, l.link_id, l.fee_pence, l.travel_pence, "
