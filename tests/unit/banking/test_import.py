@@ -221,7 +221,9 @@ async def test_another_sum_of_one_name_is_asked_about_and_words_of_the_bank_are_
 
 async def _called(payer: str) -> str:
     return str(
-        await fetch_value("SELECT p.called FROM payer y JOIN person p ON p.id = y.payer_person_id WHERE y.id = ?", payer)
+        await fetch_value(
+            "SELECT p.called FROM payer y JOIN person p ON p.id = y.payer_person_id WHERE y.id = ?", payer
+        )
     )
 
 
