@@ -152,7 +152,7 @@ class TermsController(Controller):
                 request, "/agreed", "You both said yes to the same. It holds for every visit planned from now on."
             )
         other = pair.worker_called if _side_of(actor, pair) == "person" else pair.person_called
-        return redirect(request, "/agreed", f"It is offered. It holds once {other} says yes to it.")
+        return redirect(request, "/agreed", f"It is offered. It waits for {other} to say yes to it.")
 
     @post("/agreed/{terms_id:str}/end", opt={"action": "agreements.end_terms"})
     async def end(self, request: AnyRequest, terms_id: FromPath[str]) -> Response[Any]:

@@ -147,7 +147,7 @@ class WageController(Controller):
         for person_id, _ in facts["workers"]:
             if (person_id in wanted) != (person_id in before):
                 await work.set_employed(actor_of(request), person_id, person_id in wanted)
-        return redirect(request, "/money", "It is written down. It holds for money that is set aside from now on.")
+        return redirect(request, "/money", "It is written down. It counts for money that is set aside from now on.")
 
 
 async def _wages(request: AnyRequest) -> dict[str, Any]:
