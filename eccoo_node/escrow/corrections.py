@@ -44,7 +44,7 @@ async def dispute(
         raise Invalid("What is in question is more than is set aside, or nothing.", "more_than_held")
     if found.disputed_pence:
         raise Conflict("Part of this is in question already.", "disputed")
-    amount, state = sharing.set_apart(found.terms, found.state, fee, travel)
+    amount, state = sharing.set_apart(found.terms, found.state, fee, travel, due_pence=due_fee_pence)
     draft = lines.draft_for(found, "disputed", key, body)
     await ledger.post(act, draft, [Leg(chart.held(found.id), chart.disputed(found.id), amount)])
     await lines.keep(found, state)

@@ -120,3 +120,17 @@ def test_a_part_that_rests_goes_whole_and_the_end_is_the_same_to_the_penny(data:
     _, end = sharing.resolve(terms, after, *kept)
     _, at_once = sharing.resolve(terms, state, rests[0] + kept[0], rests[1] + kept[1])
     assert end == at_once
+
+
+@given(st.integers(1, 9000), st.integers(0, 2000), st.data())
+def test_what_is_due_of_the_rest_never_leaves_what_is_apart_a_penny_short(
+    fee: int, add: int, data: st.DataObject
+) -> None:
+    terms, part = Terms(fee, 0, add, 1500), data.draw(st.integers(1, fee))
+    due, gives = data.draw(st.integers(0, fee - part)), data.draw(st.integers(0, part))
+    _, state = sharing.set_apart(terms, State(), part, 0, due_pence=due)
+    went, state = sharing.release(terms, state, due, 0) if sharing.held_pence(terms, state) else (None, state)
+    given_, end = sharing.resolve(terms, state, gives, 0)
+    assert given_.returned_pence >= 0
+    assert went is None or went.returned_pence >= 0
+    assert sharing.held_pence(terms, end) == 0
