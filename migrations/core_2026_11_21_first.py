@@ -1106,6 +1106,17 @@ STATEMENTS = {
   "line_id" INTEGER PRIMARY KEY NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "text" TEXT NOT NULL
 )""",
+        """CREATE TABLE "money_ask" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "question_id" VARCHAR(36) NOT NULL REFERENCES "money_question" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "side" VARCHAR(8) NOT NULL,
+  "person_id" VARCHAR(36) NOT NULL,
+  "by_id" VARCHAR(36) NOT NULL,
+  "fee_pence" INTEGER NOT NULL,
+  "travel_pence" INTEGER NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "rested_at" TIMESTAMPTZ
+)""",
         """CREATE TABLE "money_split" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "question_id" VARCHAR(36) NOT NULL REFERENCES "money_question" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -1217,7 +1228,7 @@ STATEMENTS = {
         """CREATE TABLE "split_yes" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "split_id" INTEGER NOT NULL REFERENCES "money_split" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "side" VARCHAR(8) NOT NULL,
+  "side" VARCHAR(36) NOT NULL,
   "by_id" VARCHAR(36) NOT NULL,
   "via" VARCHAR(16) NOT NULL,
   "at" TIMESTAMPTZ NOT NULL
@@ -1297,6 +1308,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "link_one_node_id_where" ON "link" ("node_id") WHERE state <> 'ended'""",
         """CREATE UNIQUE INDEX "link_rate_one_link_id_minute" ON "link_rate" ("link_id", "minute")""",
         """CREATE UNIQUE INDEX "link_wire_one_link_id" ON "link_wire" ("link_id")""",
+        """CREATE UNIQUE INDEX "money_ask_one_question_id_side_person_id_where" ON "money_ask" ("question_id", "side", "person_id") WHERE rested_at IS NULL""",
         """CREATE UNIQUE INDEX "money_interest_one_question_id_person_id" ON "money_interest" ("question_id", "person_id")""",
         """CREATE INDEX "money_question_by_visit_id_raised_at" ON "money_question" ("visit_id", "raised_at")""",
         """CREATE UNIQUE INDEX "money_question_one_visit_id_where" ON "money_question" ("visit_id") WHERE state = 'open'""",
@@ -2565,6 +2577,17 @@ STATEMENTS = {
   "line_id" BIGINT PRIMARY KEY NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "text" TEXT NOT NULL
 )""",
+        """CREATE TABLE "money_ask" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "question_id" VARCHAR(36) NOT NULL REFERENCES "money_question" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "side" VARCHAR(8) NOT NULL,
+  "person_id" VARCHAR(36) NOT NULL,
+  "by_id" VARCHAR(36) NOT NULL,
+  "fee_pence" BIGINT NOT NULL,
+  "travel_pence" BIGINT NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "rested_at" TIMESTAMPTZ
+)""",
         """CREATE TABLE "money_split" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "question_id" VARCHAR(36) NOT NULL REFERENCES "money_question" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -2676,7 +2699,7 @@ STATEMENTS = {
         """CREATE TABLE "split_yes" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "split_id" BIGINT NOT NULL REFERENCES "money_split" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "side" VARCHAR(8) NOT NULL,
+  "side" VARCHAR(36) NOT NULL,
   "by_id" VARCHAR(36) NOT NULL,
   "via" VARCHAR(16) NOT NULL,
   "at" TIMESTAMPTZ NOT NULL
@@ -2756,6 +2779,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "link_one_node_id_where" ON "link" ("node_id") WHERE state <> 'ended'""",
         """CREATE UNIQUE INDEX "link_rate_one_link_id_minute" ON "link_rate" ("link_id", "minute")""",
         """CREATE UNIQUE INDEX "link_wire_one_link_id" ON "link_wire" ("link_id")""",
+        """CREATE UNIQUE INDEX "money_ask_one_question_id_side_person_id_where" ON "money_ask" ("question_id", "side", "person_id") WHERE rested_at IS NULL""",
         """CREATE UNIQUE INDEX "money_interest_one_question_id_person_id" ON "money_interest" ("question_id", "person_id")""",
         """CREATE INDEX "money_question_by_visit_id_raised_at" ON "money_question" ("visit_id", "raised_at")""",
         """CREATE UNIQUE INDEX "money_question_one_visit_id_where" ON "money_question" ("visit_id") WHERE state = 'open'""",

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one
+from eccoo_node.kernel import clock
 
 
 class TermsCard(msgspec.Struct, frozen=True):
@@ -67,6 +68,28 @@ async def terms_of(person_id: str) -> list[TermsCard]:
         person_id,
     )
     return [_terms(row) for row in rows]
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """A person and a worker of their team, who may agree on terms."""
+
+    person_id: str
+    worker_id: str
+    person_called: str
+    worker_called: str
+
+
+async def could_agree(subject: str) -> list[Pair]:
+    """The workers of someone's own team, and the people in whose teams they work."""
+    now = clock.now()
+    rows = await fetch(
+        "SELECT DISTINCT c.person_id, h.person_id, p.called, w.called FROM hat h JOIN community c ON c.id = h.community_id "
+        "JOIN person p ON p.id = c.person_id JOIN person w ON w.id = h.person_id WHERE c.kind = 'team' "
+        "AND h.role = 'worker' AND h.ended_at IS NULL AND h.from_at <= ? AND (h.until_at IS NULL OR h.until_at > ?) "
+        "AND h.person_id <> c.person_id AND (c.person_id = ? OR h.person_id = ?) AND p.standing <> 'died' ORDER BY p.called, w.called",
+        now, now, subject, subject,
+    )  # fmt: skip
+    return [Pair(*row) for row in rows]
 
 
 _CONSENT = "c.id, c.kind, c.subject_kind, c.subject_id, c.words, c.said_by, c.via, c.said_at"

@@ -1,18 +1,22 @@
-"""What someone agreed with those who come to them, or to whom they come: to read, and to say yes to."""
+"""What someone agreed with those who come to them, or to whom they come: to read, to offer, to say yes to and to end."""
 
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
+import msgspec
 from litestar import Controller, Response, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from eccoo_node.agreements import actions, queries, say
-from eccoo_node.agreements.queries import TermsCard
+from eccoo_node.agreements.queries import Pair, TermsCard
 from eccoo_node.agreements.rules import MILEAGE, side_of
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel.access import Actor, Thing
-from eccoo_node.kernel.errors import NotFound
+from eccoo_node.kernel.errors import Invalid, NotFound
+from eccoo_node.kernel.money import parse_pounds, pounds
 from eccoo_node.members import queries as members
+from eccoo_node.members import workers
 from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
 from eccoo_node.web.page import redirect, render
 
@@ -26,6 +30,69 @@ def _waits(actor: Actor, card: TermsCard) -> bool:
     said = {"person": card.person_yes_at, "worker": card.worker_yes_at}
     side = _side(actor, card)
     return card.from_at is None and bool(side) and said[side] is None
+
+
+class OfferForm(msgspec.Struct):
+    """Terms as somebody offers them."""
+
+    who: str
+    rate: Annotated[str, msgspec.Meta(max_length=20)]
+    travel_minutes: int = 0
+    miles: int = 0
+    travel: Annotated[str, msgspec.Meta(max_length=20)] = ""
+    cancel_hours: int = 0
+    cancel_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    SAY: ClassVar[dict[str, str]] = {
+        "who": "Choose with whom.", "rate": "Write the rate in pounds and pence, such as 20 or 17.50.",
+        "travel_minutes": "Write the minutes as a number, such as 15.", "miles": "Write the miles as a number, such as 6.",
+        "cancel_hours": "Write the hours as a number, such as 24.",
+        "cancel_percent": "Write a number from 0 to 100, such as 50.",
+    }  # fmt: skip
+
+
+def _side_of(actor: Actor, pair: Pair) -> str:
+    return side_of(actor, Thing("terms", "", pair.person_id, worker_id=pair.worker_id))
+
+
+async def _choices(actor: Actor) -> dict[str, Pair]:
+    """Those with whom the reader may agree on terms, for themselves or for whom they speak."""
+    found = await queries.could_agree(actor.acting_for or actor.person_id)
+    return {f"{pair.person_id}:{pair.worker_id}": pair for pair in found if _side_of(actor, pair)}
+
+
+async def _offering(request: AnyRequest, who: str) -> dict[str, Any]:
+    actor = actor_of(request)
+    choices = await _choices(actor)
+    if not choices:
+        raise NotFound("Nobody is in the team yet with whom this could be agreed.", "nobody")
+    who = who if who in choices else next(iter(choices)) if len(choices) == 1 else ""
+    cards = await queries.terms_of(actor.acting_for or actor.person_id)
+    before = [card for card in cards if f"{card.person_id}:{card.worker_id}" == who]
+    held = next((card for card in before if card.from_at), before[0] if before else None)
+    worker = await workers.worker(choices[who].worker_id) if who and held is None else None
+    rate, travel = (
+        (held.rate_pence, held.travel_pence) if held else (worker.rate_pence, worker.travel_pence) if worker else (0, 0)
+    )
+    called = [
+        (key, pair.worker_called if _side_of(actor, pair) == "person" else pair.person_called)
+        for key, pair in choices.items()
+    ]
+    return {
+        "choices": [("", "Choose"), *called] if len(called) > 1 else called, "who": who,
+        "mileage": await governance.figure(MILEAGE),
+        "typed": {
+            "rate": written(rate) if rate else "", "travel": written(travel) if travel else "",
+            "travel_minutes": str(held.travel_minutes if held else 0), "miles": str(held.miles if held else 0),
+            "cancel_hours": str(held.cancel_hours if held else 24),
+            "cancel_percent": str((held.cancel_bps if held else 5000) // 100),
+        },
+        "about": session_of(request).acting_for_called,
+    }  # fmt: skip
+
+
+def written(pence: int) -> str:
+    """A sum as somebody types it."""
+    return pounds(pence).removeprefix("£").replace(",", "")
 
 
 class TermsController(Controller):
@@ -45,12 +112,57 @@ class TermsController(Controller):
             {
                 "id": card.id, "holds": card.from_at is not None, "waits": _waits(actor, card),
                 "rows": say.lines(card, mileage),
+                "again": f"{card.person_id}:{card.worker_id}",
                 "who": people[card.worker_id if card.person_id == subject else card.person_id],
             }
             for card in cards
         ]  # fmt: skip
         found.sort(key=lambda one: (not one["waits"], one["holds"]))
-        return render(request, "agreements/list.html", found=found, about=session.acting_for_called)
+        may_offer = bool(await _choices(actor))
+        return render(
+            request, "agreements/list.html", found=found, about=session.acting_for_called, may_offer=may_offer
+        )
+
+    @get("/agreed/new", opt={"action": "agreements.agree_terms"})
+    async def about_offering(self, request: AnyRequest, who: FromQuery[str] = "") -> Response[Any]:
+        """With whom, and what for each visit? What holds or waits already stands in the form."""
+        return render(request, "agreements/offer.html", **await _offering(request, who))
+
+    @post("/agreed/new", opt={"action": "agreements.agree_terms"})
+    async def offer(self, request: AnyRequest) -> Response[Any]:
+        """Yes to these numbers from one's own side. They hold once the other side has said yes to the very same."""
+        actor = actor_of(request)
+        try:
+            form = read_form(request, OfferForm)
+            pair = (await _choices(actor)).get(form.who)
+            if pair is None:
+                raise Invalid("Choose with whom.", "nobody_chosen", field="who")
+            payer = await members.payer_for(pair.person_id)
+            agreed = await actions.agree_terms(
+                actor, person_id=pair.person_id, worker_id=pair.worker_id, payer_id=payer.id if payer else "",
+                rate_pence=parse_pounds(form.rate, field="rate"),
+                travel_pence=parse_pounds(form.travel, field="travel") if form.travel else 0,
+                travel_minutes=form.travel_minutes, miles=form.miles, cancel_hours=form.cancel_hours,
+                cancel_bps=form.cancel_percent * 100,
+            )  # fmt: skip
+        except (FormError, Invalid) as error:
+            return form_error(request, "agreements/offer.html", error, **await _offering(request, ""))
+        if agreed.in_force:
+            return redirect(
+                request, "/agreed", "You both said yes to the same. It holds for every visit planned from now on."
+            )
+        other = pair.worker_called if _side_of(actor, pair) == "person" else pair.person_called
+        return redirect(request, "/agreed", f"It is offered. It waits for {other} to say yes to it.")
+
+    @post("/agreed/{terms_id:str}/end", opt={"action": "agreements.end_terms"})
+    async def end(self, request: AnyRequest, terms_id: FromPath[str]) -> Response[Any]:
+        """No longer: an offer is taken back, or what holds ends. Visits that are planned keep it."""
+        actor = actor_of(request)
+        own = await queries.terms_of(actor.acting_for or actor.person_id)
+        if not any(one.id == terms_id and _side(actor, one) for one in own):
+            raise NotFound("This has ended already.", "no_terms")
+        await actions.end_terms(actor, terms_id)
+        return redirect(request, "/agreed", "It has ended. Visits that are planned keep it.")
 
     @post("/agreed/{terms_id:str}", opt={"action": "agreements.agree_terms"})
     async def agree(self, request: AnyRequest, terms_id: FromPath[str]) -> Response[Any]:

@@ -1,5 +1,6 @@
 """Reads of the bank's side. What names anyone takes the actor and asks."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -173,8 +174,10 @@ async def references() -> dict[str, str]:
 async def _senders() -> dict[tuple[str, int], str]:
     """Senders whose money is one payer's, with each sum of theirs that came before and was that payer's whole.
 
-    One who sends for two is asked about each time, and so is another sum: it may be somebody else of that name.
+    One who sends for two is asked about each time, and so is another sum: it may be somebody else of that name. So is
+    anyone whose name another payer has too, as far as a bank writes it.
     """
+    names = await _names()
     found: dict[str, set[str]] = {}
     for mark, payer_id in await fetch("SELECT sender_mark, payer_id FROM known_sender ORDER BY id"):
         found.setdefault(mark, set()).add(payer_id)
@@ -184,7 +187,23 @@ async def _senders() -> dict[tuple[str, int], str]:
         "JOIN bank_line_end x ON x.line_id = l.id AND x.about = k.payer_id AND x.amount_pence = l.amount_pence "
         "WHERE x.what IN ('top_up', 'matched')"
     )
-    return {(row[0], int(row[1])): row[2] for row in rows if found[row[0]] == {row[2]}}
+    shared = {name for name, count in Counter(name for own in names.values() for name in own).items() if count > 1}
+    return {
+        (row[0], int(row[1])): row[2]
+        for row in rows
+        if found[row[0]] == {row[2]} and not names.get(row[2], frozenset()) & shared
+    }
+
+
+async def _names() -> dict[str, frozenset[str]]:
+    """By what each payer may be called by a bank: what they are called here, and an initial with the last of their names."""
+    found = {}
+    for payer_id, *written in await fetch(
+        "SELECT y.id, p.called, p.full_name FROM payer y JOIN person p ON p.id = y.payer_person_id WHERE y.ended_at IS NULL"
+    ):
+        words = [name.casefold().split() for name in written if name]
+        found[payer_id] = frozenset(" ".join([one[0][0], *one[1:][-1:]] if one[1:] else one) for one in words)
+    return found
 
 
 async def _seen(line_marks: Sequence[str]) -> dict[str, Seen]:

@@ -216,14 +216,26 @@ async def _ask_how_it_went(act: Act, request: Request, state: wire.RequesterStat
             await rota.worker_said(act, visit, claim.outcome, claim.minutes)
         if spoken:
             # The person spoke first: nothing is left to ask them.
-            how = "said_so" if spoken.answer in {"yes", "partly"} or spoken.minutes else spoken.answer
+            how = how_said(spoken.answer, spoken.minutes, clock.minutes_between(visit.starts_at, visit.ends_at))
             await rota.stop_asking(visit.id)
             await weigh(act, request, claim, how, spoken.minutes)
+
+
+def how_said(answer: str, minutes: int, length: int) -> str:
+    """What the person's answer puts in question. All the time was right and yet something was wrong: the travel was."""
+    if answer == "wrong" and minutes >= length:
+        return "travel"
+    return "said_so" if answer in {"yes", "partly"} or minutes else answer
 
 
 async def weigh(act: Act, request: Request, claim: wire.Claimed, how: str, minutes: int) -> None:
     """What the person says, beside what is claimed: the same is booked, and of the rest only the part in question waits."""
     visit = await rota_queries.visit(request.visit_id)
+    if how == "travel" and claim.travel_pence:
+        # The whole fee is sure, so what is in question can only be the travel; no sum of the fee waits.
+        await _differ(act, request, visit, claim, claim.fee_pence, "amount")
+        return
+    how = "said_so" if how == "travel" else how
     same = minutes == claim.minutes and how in {"said_so", "window_lapsed"}
     if same or not claim.fee_pence + claim.travel_pence:
         # Where nothing is claimed there is nothing to dispute; a facilitator hears of it if the person says otherwise.

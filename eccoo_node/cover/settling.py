@@ -11,6 +11,7 @@ from eccoo_federation import cover as wire
 from eccoo_node.cover import machine, offering, queries
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.queries import Request
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.links import letters
@@ -30,9 +31,11 @@ async def answered(happened: Happened) -> None:
 
 @events.on("visit.questioned")
 async def questioned(happened: Happened) -> None:
-    """The person says that nobody came, or that something was wrong, perhaps with how long of it was as it should be."""
+    """The person says that nobody came, or that something was wrong, perhaps with how long of it was as it should be, or that only
+    the travel was not."""
     minutes = int(happened.payload["minutes"])
-    how = "said_so" if minutes else happened.payload["answer"]
+    visit = await rota.visit(happened.subject_id)
+    how = machine.how_said(happened.payload["answer"], minutes, clock.minutes_between(visit.starts_at, visit.ends_at))
     await confirm_visit(NODE, visit_id=happened.subject_id, how=how, minutes=minutes)
 
 

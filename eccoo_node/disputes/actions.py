@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from eccoo_node.db import jobs
-from eccoo_node.db.rows import fetch, insert, insert_once
+from eccoo_node.db.rows import fetch, insert
 from eccoo_node.disputes import queries, rules
+from eccoo_node.disputes.moving import narrow, set_apart, settle
 from eccoo_node.disputes.queries import Question
-from eccoo_node.disputes.tables import MoneyQuestion, MoneySplit, QuestionStep, SplitYes
-from eccoo_node.escrow import actions as escrow
-from eccoo_node.escrow import clawback, corrections
+from eccoo_node.disputes.steps import open_one, other, step, tell_sides, wait_for, write_ask, write_split
+from eccoo_node.disputes.tables import MoneyQuestion, SplitYes
 from eccoo_node.escrow import queries as books
 from eccoo_node.escrow.queries import Booking
 from eccoo_node.kernel import clock
@@ -21,51 +21,7 @@ from eccoo_node.rota import questions
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.telling import tell
 
-ENDED = "This is settled already. Nothing has changed."
-PAYER_FIRST = "Whoever pays has to say yes to this."
-
-
-async def step(
-    question_id: str, role: str, by_id: str, kind: str, *, sum_pence: int = 0, of_pence: int = 0, words: str = ""
-) -> None:
-    """One more line of what both sides read."""
-    await insert(
-        QuestionStep(
-            question_id=question_id, at=clock.now(), role=role, by_id=by_id, kind=kind, sum_pence=sum_pence,
-            of_pence=of_pence, words=words.strip(),
-        )
-    )  # fmt: skip
-
-
-async def wait_for(one: Question, whom: str) -> None:
-    """Whose turn it is, and when a facilitator is told to ring if nothing comes."""
-    at = rules.next_look(clock.now(), clock.zone())
-    await fetch("UPDATE money_question SET waits_for = ?, next_at = ? WHERE id = ?", whom, at, one.id)
-    await jobs.cancel("disputes.unanswered", one.id)
-    await jobs.add("disputes.unanswered", one.id, run_at=at, question=one.id)
-
-
-async def people_of(one: Question, side: str) -> set[str]:
-    """Who reads news for one side: the worker; or the person, whoever pays, and who speaks for them."""
-    if side == "worker":
-        return {one.worker_id}
-    speakers = await members.speakers_for(one.person_id, "say_visit_went")
-    return ({one.person_id, one.payer_person_id} | speakers) - {"", one.worker_id}
-
-
-async def tell_sides(one: Question, news: str, sides: tuple[str, ...], but: str = "") -> None:
-    people = {who for side in sides for who in await people_of(one, side)} - {but}
-    # News is told by its code; each has its sentence in rota.news.
-    await tell(people, one.visit_id, news, about=one.id, path=f"/visits/{one.visit_id}/money")
-
-
-def other(side: str) -> str:
-    return "theirs" if side == "worker" else "worker"
-
-
-async def open_one(one: Question) -> None:
-    if not one.open:
-        raise Conflict(ENDED, "ended")
+PAYER_FIRST = "Whoever pays, or asked about it, has to say yes to this."
 
 
 async def begin(
@@ -80,41 +36,37 @@ async def begin(
         next_at=clock.now(), ended="",
     )  # fmt: skip
     await insert(row)
+    asker = visit.person_id if side == "theirs" else row.raised_by
+    await write_ask(str(row.id), side, asker, actor.person_id, sums)
     one = await queries.question(str(row.id))
     await step(one.id, side, actor.person_id, f"asked_{part}", sum_pence=minutes, of_pence=one.whole_pence, words=words)
     given = sums if side == "worker" else (0, 0)
-    await _write_split(one, side, actor.person_id, given)
+    await write_split(one, side, actor.person_id, given, {asker if side == "payer" else side})
     await wait_for(one, other(side))
     await tell_sides(one, "money_question", (other(side),), actor.person_id)
     await act.tell("money.question_asked", "question", one.id, visit=visit.id)
     return one
 
 
-async def _write_split(one: Question, side: str, by_id: str, given: tuple[int, int]) -> None:
-    await insert(
-        MoneySplit(
-            question_id=one.id, side=side, by_id=by_id, fee_pence=given[0], travel_pence=given[1], at=clock.now()
-        )
+async def _widen(
+    act: Act, before: Question, side: str, part: str, sums: tuple[int, int], *, minutes: int, words: str
+) -> Question:
+    """One more asks about the same visit: both are one question now, about the wider of the two."""
+    by, asker = (
+        act.actor.person_id,
+        before.person_id if side == "theirs" else act.actor.acting_for or act.actor.person_id,
     )
-
-
-async def set_apart(one: Question, *, due_fee_pence: int | None = None) -> None:
-    """Hold the part in question, and let the rest go at once."""
-    given = await corrections.dispute(
-        NODE, one.line, f"question:{one.id}", fee_pence=one.fee_pence, travel_pence=one.travel_pence,
-        due_fee_pence=due_fee_pence,
-    )  # fmt: skip
-    line = await books.booking(one.line)
-    gone = given.worker_pence + given.travel_pence
-    await fetch(
-        "UPDATE money_question SET stands = 'apart', apart_pence = ?, let_go_pence = ? WHERE id = ?",
-        line.disputed_pence,
-        gone,
-        one.id,
-    )
-    await step(one.id, "node", "", "apart", sum_pence=line.disputed_pence)
-    if gone:
-        await step(one.id, "node", "", "let_go", sum_pence=gone)
+    if any((one.side, one.person_id) == (side, asker) for one in before.asked):
+        raise Conflict("Something about this visit is in question already.", "in_question")
+    await write_ask(before.id, side, asker, by, sums)
+    wider = max(before.fee_pence, sums[0]), max(before.travel_pence, sums[1])
+    await fetch("UPDATE money_question SET fee_pence = ?, travel_pence = ? WHERE id = ?", *wider, before.id)
+    one = await queries.question(before.id)
+    await step(one.id, side, by, f"asked_{part}", sum_pence=minutes, of_pence=sum(sums), words=words)
+    await write_split(one, side, by, (0, 0), one.needed - {"worker"})
+    await wait_for(one, "worker")
+    await tell_sides(one, "money_question", ("worker",), by)
+    return one
 
 
 # ---------------------------------------------------------------- asking
@@ -143,10 +95,7 @@ async def take_up_answer(act: Act, *, visit_id: str, part: str, minutes: int) ->
         one = await begin(act, visit, "theirs", part, sums, "apart", minutes=minutes)
     else:
         # Whoever pays had asked first, while the visit was not confirmed: both are one question now.
-        wider = max(before.fee_pence, sums[0]), max(before.travel_pence, sums[1])
-        await fetch("UPDATE money_question SET fee_pence = ?, travel_pence = ? WHERE id = ?", *wider, before.id)
-        one = await queries.question(before.id)
-        await step(one.id, "theirs", act.actor.person_id, f"asked_{part}", sum_pence=minutes, of_pence=one.whole_pence)
+        one = await _widen(act, before, "theirs", part, sums, minutes=minutes, words="")
     await set_apart(one)
     return True
 
@@ -179,7 +128,8 @@ async def raise_question(
         raise Conflict("Whoever came is of another circle. Please ring us: the two circles settle it.", "across")
     if line is None:
         raise Conflict("Nothing is set aside or paid for this visit.", "no_money")
-    if await queries.open_of_visit(visit_id):
+    before = await queries.open_of_visit(visit_id)
+    if before and not may_join(act.actor, thing, before):
         raise Conflict("Something about this visit is in question already.", "in_question")
     if visit.state == "settled":
         stands = "more" if side == "worker" else "paid"
@@ -188,10 +138,21 @@ async def raise_question(
     else:
         raise Conflict("This can be asked once it is said how the visit went.", "not_yet")
     sums = _sums(visit, line, await _had(visit, line, stands), stands, part, minutes, sum_pence)
-    one = await begin(act, visit, side or "", part, sums, stands, minutes=minutes or 0, words=words)
+    if before:
+        one = await _widen(act, before, side or "", part, sums, minutes=minutes or 0, words=words)
+    else:
+        one = await begin(act, visit, side or "", part, sums, stands, minutes=minutes or 0, words=words)
     act.about(one.id)
     act.because(words)
     return one.id
+
+
+def may_join(actor: Actor, thing: Thing, one: Question) -> bool:
+    """Whether the actor, as one of those who pay, may ask besides: while nothing has been kept apart for it."""
+    asker, side = actor.acting_for or actor.person_id, rules.side_of(actor, thing)
+    asked = {(asked.side, asked.person_id) for asked in one.asked}
+    may = asker in thing.payers and one.stands in {"paid", "waiting"} and side in {"payer", "theirs"}
+    return may and (side, one.person_id if side == "theirs" else asker) not in asked
 
 
 async def _says_they_came(visit_id: str) -> bool:
@@ -201,10 +162,10 @@ async def _says_they_came(visit_id: str) -> bool:
 
 async def _had(visit: Visit, line: Booking, stands: str) -> tuple[int, int]:
     """What was let go for the visit so far; where more is asked for, with all that came on lines of their own."""
-    lines = [line]
+    had = [line]
     if stands == "more":
-        lines += await books.bookings_where("l.reference LIKE ?", f"visit:{visit.id}:more:%")
-    return sum(one.state.released_fee_pence for one in lines), sum(one.state.released_travel_pence for one in lines)
+        had += await books.bookings_where("l.reference LIKE ?", f"visit:{visit.id}:more:%")
+    return sum(one.state.released_fee_pence for one in had), sum(one.state.released_travel_pence for one in had)
 
 
 def _sums(
@@ -253,24 +214,25 @@ async def propose(act: Act, *, question_id: str, sum_pence: int, words: str = ""
         raise Conflict("The visit is not confirmed yet. Once it is, this part waits and can be split.", "not_yet")
     given = rules.split(sum_pence, one.fee_pence, one.travel_pence, field="sum")
     side = _side(act.actor, thing)
-    if side == "theirs" and one.payer_says and not rules.pays(act.actor, thing):
+    mine = rules.yes_of(act.actor, thing, one.needed) if side != "circle" else frozenset()
+    if side in {"theirs", "payer"} and not mine:
         raise Conflict(PAYER_FIRST, "payer_first")
-    await _write_split(one, side, act.actor.person_id, given)
+    await write_split(one, side, act.actor.person_id, given, mine, act.actor.via)
     await step(
         one.id, side, act.actor.person_id, "proposed", sum_pence=sum_pence, of_pence=one.whole_pence, words=words
     )
-    needed = rules.yes_needed(side)
-    await wait_for(one, "both" if len(needed) > 1 else next(iter(needed)))
-    await tell_sides(one, "money_split", tuple(sorted(needed)), act.actor.person_id)
+    waits = rules.waits_for(one.needed - mine)
+    await wait_for(one, waits)
+    await tell_sides(one, "money_split", ("theirs", "worker") if waits == "both" else (waits,), act.actor.person_id)
     found = await queries.newest_split(one.id)
     return found.id if found else 0
 
 
 def _side(actor: Actor, thing: Thing) -> str:
-    """For whom a proposal is made: one of the two sides, or the circle."""
+    """For whom something is said: the worker, the person, one who pays, or the circle."""
     if not rules.deals_with_money(actor, thing):
         return "circle"
-    return "worker" if rules.side_of(actor, thing) == "worker" else "theirs"
+    return rules.side_of(actor, thing) or "theirs"
 
 
 @door("disputes.agree")
@@ -284,19 +246,23 @@ async def agree(act: Act, *, question_id: str, split_id: int) -> bool:
     found = await queries.newest_split(one.id)
     if found is None or found.id != split_id:
         raise Conflict("Another split has been proposed since. Please look at it first.", "newer_split")
-    side = "worker" if rules.side_of(act.actor, thing) == "worker" else "theirs"
-    if side not in rules.yes_needed(found.side):
-        raise Conflict("You proposed this. It waits for the other side.", "own_split")
+    mine = rules.yes_of(act.actor, thing, one.needed)
+    if mine and mine <= found.yes:
+        if found.by_id == act.actor.person_id:
+            raise Conflict("You proposed this. It waits for the other side.", "own_split")
+        return False
     if one.stands == "waiting":
         raise Conflict("The visit is not confirmed yet. Once it is, this part waits and can be split.", "not_yet")
-    if side == "theirs" and one.payer_says and not rules.pays(act.actor, thing):
+    if not mine:
         raise Conflict(PAYER_FIRST, "payer_first")
-    yes = SplitYes(split_id=found.id, side=side, by_id=act.actor.person_id, via=act.actor.via, at=clock.now())
-    if not await insert_once(yes):
-        return False
-    await step(one.id, side, act.actor.person_id, "agreed", sum_pence=found.sum_pence, of_pence=one.whole_pence)
-    if found.needs - {side}:
-        await wait_for(one, next(iter(found.needs - {side})))
+    for key in sorted(mine - found.yes):
+        by = act.actor.person_id
+        await insert(SplitYes(split_id=found.id, side=key, by_id=by, via=act.actor.via, at=clock.now()))
+    side, by = _side(act.actor, thing), act.actor.person_id
+    await step(one.id, side, by, "agreed", sum_pence=found.sum_pence, of_pence=one.whole_pence)
+    missing = one.needed - found.yes - mine
+    if missing:
+        await wait_for(one, rules.waits_for(missing))
         return False
     await settle(act, one, (found.fee_pence, found.travel_pence), "agreed", "Both sides agreed on this split.")
     return True
@@ -304,67 +270,34 @@ async def agree(act: Act, *, question_id: str, split_id: int) -> bool:
 
 @door("disputes.withdraw")
 async def withdraw(act: Act, *, question_id: str) -> None:
-    """Whoever asked lets it rest: what waited goes on as if nobody had asked. Nobody is asked why."""
+    """Whoever asked lets it rest: what waited goes on as if they had not asked. Nobody is asked why.
+
+    Where several asked, only what nobody else asks about goes on.
+    """
     one, thing = await _locked(act, question_id)
     if one.ended == "withdrawn":
         return
     await open_one(one)
-    if not rules.may_rest(act.actor, thing, one.side, apart=one.stands == "apart", typed_by=one.typed_by):
+    resting = [asked for asked in one.asked if may_rest(act.actor, thing, one, asked)]
+    if not resting:
         raise Conflict("Whoever asked this can let it rest.", "not_yours")
-    await step(one.id, one.side, act.actor.person_id, "withdrawn")
+    for asked in resting:
+        await fetch(
+            "UPDATE money_ask SET rested_at = ? WHERE question_id = ? AND side = ? AND person_id = ? AND rested_at IS NULL",
+            clock.now(), one.id, asked.side, asked.person_id,
+        )  # fmt: skip
+        await step(one.id, asked.side, act.actor.person_id, "withdrawn" if len(resting) == len(one.asked) else "rested")
+    if len(resting) < len(one.asked):
+        await narrow(one, [asked for asked in one.asked if asked not in resting], act.actor)
+        return
     given = (0, 0) if one.stands in {"more", "waiting"} else (one.fee_pence, one.travel_pence)
     await settle(act, one, given, "withdrawn", "Whoever asked let it rest.")
 
 
-async def settle(act: Act, one: Question, given: tuple[int, int], how: str, because: str) -> None:
-    """Move the money as it was settled, once; then the question is over and both sides are told."""
-    fee, travel = given
-    key, whole = f"settled:{one.id}", (one.fee_pence, one.travel_pence)
-    if one.stands == "apart":
-        await corrections.resolve(NODE, one.line, key, fee_pence=fee, travel_pence=travel, because=because)
-    elif one.stands == "paid" and given != whole:
-        back = whole[0] - fee, whole[1] - travel
-        await clawback.claw_back(
-            NODE, one.line, f"back:{one.id}", fee_pence=back[0], travel_pence=back[1], because=because
-        )
-        await corrections.resolve(NODE, one.line, key, fee_pence=0, travel_pence=0, because=because)
-    elif one.stands == "more" and fee + travel:
-        await _pay_more(one, fee, travel, key)
-    await fetch(
-        "UPDATE money_question SET state = 'ended', ended = ?, ended_at = ?, given_fee_pence = ?, "
-        "given_travel_pence = ?, waits_for = '' WHERE id = ? AND state = 'open'",
-        how, clock.now(), fee, travel, one.id,
-    )  # fmt: skip
-    await step(one.id, "node", "", f"moved_{one.stands}", sum_pence=fee + travel, of_pence=one.whole_pence)
-    await jobs.cancel("disputes.unanswered", one.id)
-    if one.stands == "apart":
-        line = await books.booking(one.line)
-        came = line.state.released_fee_pence + line.state.released_travel_pence
-        await fetch(
-            "UPDATE visit SET state = ? WHERE id = ? AND state = 'said'", "settled" if came else "stopped", one.visit_id
-        )
-    await tell_sides(one, "money_settled", ("worker", "theirs"), act.actor.person_id)
-    await act.tell("money.question_ended", "question", one.id, how=how)
-
-
-async def _pay_more(one: Question, fee: int, travel: int, key: str) -> None:
-    """What was missing comes out of the payer's credit, on a line of its own. Raises Conflict("not_enough")."""
-    line = await books.booking(one.line, lock=True)
-    more = f"visit:{one.visit_id}:more:{one.id[-8:]}"
-    if not await escrow.set_aside(
-        NODE,
-        more,
-        line.payer_id,
-        line.person_id,
-        line.worker_id,
-        fee,
-        travel,
-        key,
-        employed=line.terms.employed,
-        arrears=line.arrears,
-    ):
-        raise Conflict("There is not enough paid in for this yet.", "not_enough")
-    await escrow.release(NODE, more, f"release:{more}")
+def may_rest(actor: Actor, thing: Thing, one: Question, asked: queries.Asked) -> bool:
+    """Whether the actor may let rest what this one asked."""
+    apart = one.stands == "apart"
+    return rules.may_rest(actor, thing, asked.side, asked.person_id, apart=apart, typed_by=asked.by_id)
 
 
 # ---------------------------------------------------------------- in time

@@ -53,12 +53,8 @@ async def _visit_of(reference: str) -> Visit:
 
 async def _thing(found: Booking) -> Thing:
     """Without the person as the one it is about: so nobody who speaks for them learns from the record that it was read."""
-    row = await fetch_one("SELECT payer_person_id FROM payer WHERE id = ?", found.payer_id)
     people = (await queries.parties_of_lines([found]))[found.reference]
-    return Thing(
-        "pause", found.reference, found.person_id, worker_id=found.worker_id, payer_id=row[0] if row else "",
-        parties=people,
-    )  # fmt: skip
+    return Thing("pause", found.reference, found.person_id, worker_id=found.worker_id, parties=people)
 
 
 def _unnamed(act: Act) -> None:
@@ -70,8 +66,7 @@ def _unnamed(act: Act) -> None:
 async def _both(found: Booking, news: str) -> None:
     """Both sides read the same words, and nothing else."""
     visit = await _visit_of(found.reference)
-    row = await fetch_one("SELECT payer_person_id FROM payer WHERE id = ?", found.payer_id)
-    people = {found.person_id, found.worker_id, row[0] if row else ""} - {""}
+    people = ({found.person_id, found.worker_id} | await queries.payers_of_line(found.reference)) - {""}
     await tell(people, visit.id, news, path=f"/visits/{visit.id}/money")
 
 

@@ -16,6 +16,16 @@ from eccoo_node.kernel.errors import NotFound
 SHOWN = 100
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """One of those who asked a question, and the part that they mean."""
+
+    side: str
+    person_id: str
+    by_id: str
+    fee_pence: int
+    travel_pence: int
+
+
 class Question(msgspec.Struct, frozen=True):
     """One question about the money of a visit, with what is needed to say whom it concerns."""
 
@@ -45,21 +55,23 @@ class Question(msgspec.Struct, frozen=True):
     person_id: str
     team_id: str
     worker_id: str
-    payer_person_id: str
     person_called: str
     worker_called: str
-    payer_called: str
     starts_at: datetime
     ends_at: datetime
+    # Everyone who pays for the visit, by their ids, with what they are called.
+    payers: dict[str, str] = {}
+    asked: tuple[Asked, ...] = ()
 
     @property
     def open(self) -> bool:
         return self.state == "open"
 
     @property
-    def payer_says(self) -> bool:
-        """Whether a split of it needs whoever pays: it costs them more, or they asked."""
-        return self.stands == "more" or self.side == "payer"
+    def needed(self) -> frozenset[str]:
+        """Whose yes a split of it needs."""
+        asked = [(one.side, one.person_id) for one in self.asked]
+        return rules.yes_needed(self.stands, asked, self.payers, self.worker_id)
 
     @property
     def whole_pence(self) -> int:
@@ -73,14 +85,37 @@ class Question(msgspec.Struct, frozen=True):
 _QUESTION = """SELECT q.id, q.visit_id, q.line, q.state, q.stands, q.side, q.raised_by, q.typed_by, q.via, q.part, q.minutes,
  q.fee_pence, q.travel_pence, q.apart_pence, q.let_go_pence, q.words, q.raised_at, q.waits_for, q.next_at, q.ended_at,
  q.ended, q.given_fee_pence, q.given_travel_pence, v.person_id, v.team_id, COALESCE(v.worker_id, ''),
- COALESCE(y.payer_person_id, ''), p.called, COALESCE(w.called, ''), COALESCE(z.called, ''), v.starts_at, v.ends_at
+ p.called, COALESCE(w.called, ''), v.starts_at, v.ends_at
  FROM money_question q JOIN visit v ON v.id = q.visit_id JOIN person p ON p.id = v.person_id
- LEFT JOIN person w ON w.id = v.worker_id LEFT JOIN payer y ON y.id = v.payer_id
- LEFT JOIN person z ON z.id = y.payer_person_id"""
+ LEFT JOIN person w ON w.id = v.worker_id"""
+# Each line with everyone who pays for it, in the order in which they gave.
+_PAYERS = """SELECT {}, y.payer_person_id, z.called FROM line l LEFT JOIN line_fund f ON f.line_id = l.id
+ JOIN payer y ON y.id = COALESCE(f.payer_id, l.payer_id) JOIN person z ON z.id = y.payer_person_id {} ORDER BY l.id, f.id"""
 
 
-def _question(row: Any) -> Question:
-    return Question(*row)
+async def _questions(rows: Sequence[Any]) -> list[Question]:
+    """With whoever pays and whoever asked: two statements, however many there are."""
+    found = [Question(*row) for row in rows]
+    ids, payers, asked = [one.id for one in found], dict[str, dict[str, str]](), dict[str, list[Asked]]()
+    if not ids:
+        return []
+    joined = f"JOIN money_question q ON q.line = l.reference WHERE q.id IN ({marks(ids)})"
+    for id_, person_id, called in await fetch(_PAYERS.format("q.id", joined), *ids):
+        payers.setdefault(id_, {})[person_id] = called
+    for row in await fetch(
+        "SELECT question_id, side, person_id, by_id, fee_pence, travel_pence FROM money_ask "
+        f"WHERE rested_at IS NULL AND question_id IN ({marks(ids)}) ORDER BY id",
+        *ids,
+    ):
+        asked.setdefault(row[0], []).append(Asked(*list(row)[1:]))
+    return [
+        msgspec.structs.replace(one, payers=payers.get(one.id, {}), asked=tuple(asked.get(one.id, ()))) for one in found
+    ]
+
+
+async def payers_of_line(reference: str) -> frozenset[str]:
+    """Everyone who pays for this line."""
+    return frozenset(row[1] for row in await fetch(_PAYERS.format("l.id", "WHERE l.reference = ?"), reference))
 
 
 async def question(question_id: str) -> Question:
@@ -88,7 +123,7 @@ async def question(question_id: str) -> Question:
     row = await fetch_one(f"{_QUESTION} WHERE q.id = ?", question_id)
     if row is None:
         raise NotFound("There is no such question.", "no_question")
-    return _question(row)
+    return (await _questions([row]))[0]
 
 
 async def lock_question(question_id: str) -> Question:
@@ -103,23 +138,30 @@ async def lock_question(question_id: str) -> Question:
 async def of_visit(visit_id: str) -> list[Question]:
     """Every question about a visit, the newest first."""
     rows = await fetch(f"{_QUESTION} WHERE q.visit_id = ? ORDER BY q.raised_at DESC, q.id DESC", visit_id)
-    return [_question(row) for row in rows]
+    return await _questions(rows)
 
 
 async def open_of_visit(visit_id: str) -> Question | None:
-    row = await fetch_one(f"{_QUESTION} WHERE q.visit_id = ? AND q.state = 'open'", visit_id)
-    return _question(row) if row else None
+    rows = await fetch(f"{_QUESTION} WHERE q.visit_id = ? AND q.state = 'open'", visit_id)
+    return next(iter(await _questions(rows)), None)
+
+
+# The lines that somebody pays for, alone or with others.
+_PAID_BY = (
+    "SELECT l.reference FROM line l LEFT JOIN line_fund f ON f.line_id = l.id "
+    "JOIN payer y ON y.id = COALESCE(f.payer_id, l.payer_id) WHERE y.payer_person_id = ?"
+)
 
 
 async def open_for(person_id: str) -> list[Question]:
     """Open questions about someone's own visits, or what they pay, that wait for their side."""
     rows = await fetch(
-        f"{_QUESTION} WHERE q.state = 'open' AND ((q.waits_for = 'worker' AND v.worker_id = ?) OR "
-        "(q.waits_for = 'theirs' AND (v.person_id = ? OR y.payer_person_id = ?)) OR "
-        "(q.waits_for = 'both' AND (v.worker_id = ? OR v.person_id = ?))) ORDER BY q.next_at LIMIT 20",
-        *[person_id] * 5,
+        f"{_QUESTION} WHERE q.state = 'open' AND ((q.waits_for IN ('worker', 'both') AND v.worker_id = ?) OR "
+        f"(q.waits_for IN ('theirs', 'both') AND (v.person_id = ? OR q.line IN ({_PAID_BY})))) "
+        "ORDER BY q.next_at LIMIT 20",
+        *[person_id] * 3,
     )
-    return [_question(row) for row in rows]
+    return await _questions(rows)
 
 
 class PaidVisit(msgspec.Struct, frozen=True):
@@ -137,11 +179,11 @@ async def paid_visits(actor: Actor, since: datetime) -> list[PaidVisit]:
     subject = actor.acting_for or actor.person_id
     rows = await fetch(
         "SELECT v.id, p.called, COALESCE(w.called, ''), v.starts_at, v.ends_at, v.person_id, v.team_id, "
-        "COALESCE(v.worker_id, ''), COALESCE(y.payer_person_id, '') FROM visit v JOIN person p ON p.id = v.person_id "
-        "LEFT JOIN person w ON w.id = v.worker_id LEFT JOIN payer y ON y.id = v.payer_id "
+        f"COALESCE(v.worker_id, ''), CASE WHEN v.line IN ({_PAID_BY}) THEN CAST(? AS VARCHAR) ELSE '' END "
+        "FROM visit v JOIN person p ON p.id = v.person_id LEFT JOIN person w ON w.id = v.worker_id "
         "WHERE v.state IN ('said', 'settled') AND v.line <> '' AND v.cover_circle = '' AND v.starts_at > ? "
-        f"AND (v.person_id = ? OR v.worker_id = ? OR y.payer_person_id = ?) ORDER BY v.starts_at DESC, v.id LIMIT {SHOWN}",
-        since, subject, subject, subject,
+        f"AND (v.person_id = ? OR v.worker_id = ? OR v.line IN ({_PAID_BY})) ORDER BY v.starts_at DESC, v.id LIMIT {SHOWN}",
+        subject, subject, since, subject, subject, subject,
     )  # fmt: skip
     return [
         PaidVisit(*list(row)[:5])
@@ -157,14 +199,9 @@ async def any_open() -> bool:
 
 async def parties(questions: Sequence[Question]) -> dict[str, frozenset[str]]:
     """Who has a part in each question, by its id: the two sides and every payer, whoever raised it, the team, whoever
-    speaks for any of them, and who said so themselves. Five statements, however many questions there are."""
-    payers = await _pairs(
-        "SELECT q.id, y.payer_person_id FROM money_question q JOIN line l ON l.reference = q.line "
-        "JOIN line_fund f ON f.line_id = l.id JOIN payer y ON y.id = f.payer_id WHERE q.id IN ({})",
-        {one.id for one in questions},
-    )
+    speaks for any of them, and who said so themselves. Three statements, however many questions there are."""
     around = await _around({
-        one.id: (one.team_id, {one.person_id, one.worker_id, one.payer_person_id} | payers.get(one.id, set()))
+        one.id: (one.team_id, {one.person_id, one.worker_id, *one.payers})
         for one in questions
     })  # fmt: skip
     aside = await _pairs(
@@ -172,7 +209,7 @@ async def parties(questions: Sequence[Question]) -> dict[str, frozenset[str]]:
     )
     found = {}
     for one in questions:
-        named = {one.raised_by}
+        named = {one.raised_by} | {asked.person_id for asked in one.asked}
         # Whoever wrote down what somebody else said has not raised it.
         named |= {one.typed_by} if one.via not in {"phone", "paper"} else set()
         found[one.id] = frozenset((named | around[one.id] | aside.get(one.id, set())) - {""})
@@ -184,8 +221,8 @@ async def parties_of_lines(lines: Sequence[Booking]) -> dict[str, frozenset[str]
     speaks for any of them. Four statements, however many lines there are."""
     references = {one.reference for one in lines}
     payers = await _pairs(
-        "SELECT l.reference, y.payer_person_id FROM line l JOIN payer y ON y.id = l.payer_id OR y.id IN "
-        "(SELECT f.payer_id FROM line_fund f WHERE f.line_id = l.id) WHERE l.reference IN ({})",
+        "SELECT l.reference, y.payer_person_id FROM line l LEFT JOIN line_fund f ON f.line_id = l.id "
+        "JOIN payer y ON y.id = COALESCE(f.payer_id, l.payer_id) WHERE l.reference IN ({})",
         references,
     )
     teams = await _pairs("SELECT id, team_id FROM visit WHERE id IN ({})", {ref.split(":")[1] for ref in references})
@@ -258,7 +295,10 @@ def deciding(known: Sequence[Keeper], parties_: frozenset[str]) -> tuple[list[Ke
 def thing_of(one: Question, parties_: frozenset[str], *, second: bool) -> Thing:
     """A question as rules see it."""
     kind = "question:second" if second else "question"
-    return Thing(kind, one.id, one.person_id, one.team_id, one.worker_id, one.payer_person_id, parties=parties_)
+    return Thing(
+        kind, one.id, one.person_id, one.team_id, one.worker_id, next(iter(one.payers), ""), parties=parties_,
+        payers=frozenset(one.payers),
+    )  # fmt: skip
 
 
 async def thing(one: Question) -> Thing:
@@ -270,13 +310,13 @@ async def open_questions(actor: Actor) -> list[Question]:
     """Every open question that the reader may help with, the one that is looked at first first. Raises Forbidden."""
     access.requires(actor, "disputes.list", Thing("question"))
     rows = await fetch(f"{_QUESTION} WHERE q.state = 'open' ORDER BY q.next_at, q.id LIMIT {SHOWN}")
-    found = [_question(row) for row in rows]
+    found = await _questions(rows)
     known = await parties(found)
     return [one for one in found if access.may(actor, "disputes.help", thing_of(one, known[one.id], second=False))]
 
 
 class Split(msgspec.Struct, frozen=True):
-    """A split that somebody proposed, and the sides that have said yes to it."""
+    """A split that somebody proposed, and whose yes it has: that of whoever proposed it, and those who said so since."""
 
     id: int
     side: str
@@ -289,10 +329,6 @@ class Split(msgspec.Struct, frozen=True):
     @property
     def sum_pence(self) -> int:
         return self.fee_pence + self.travel_pence
-
-    @property
-    def needs(self) -> frozenset[str]:
-        return rules.yes_needed(self.side) - self.yes
 
 
 async def newest_split(question_id: str) -> Split | None:
@@ -317,12 +353,13 @@ class Step(msgspec.Struct, frozen=True):
     sum_pence: int
     of_pence: int
     words: str
+    by_id: str = ""
 
 
 async def steps(question_id: str) -> list[Step]:
     """The whole of it in its order: the same for whoever may read it."""
     rows = await fetch(
-        "SELECT at, role, kind, sum_pence, of_pence, words FROM question_step WHERE question_id = ? ORDER BY id",
+        "SELECT at, role, kind, sum_pence, of_pence, words, by_id FROM question_step WHERE question_id = ? ORDER BY id",
         question_id,
     )
     return [Step(*row) for row in rows]

@@ -1,7 +1,7 @@
 """The doors of those who help: hearing both, deciding a split, keeping out of what one has a part in."""
 
 from eccoo_node.db.rows import fetch_value, insert, insert_once
-from eccoo_node.disputes import actions, queries, rules
+from eccoo_node.disputes import moving, queries, rules, steps
 from eccoo_node.disputes.tables import Interest, QuestionNote
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
@@ -21,12 +21,12 @@ async def have_heard_both(act: Act, *, question_id: str) -> None:
     one = await queries.lock_question(question_id)
     thing = await queries.thing(one)
     act.allow(thing)
-    await actions.open_one(one)
+    await steps.open_one(one)
     if await heard(one.id):
         return
     role = "facilitator" if act.actor.wears("facilitator") else role_of(act.actor)
-    await actions.step(one.id, role, act.actor.person_id, "heard")
-    await actions.wait_for(one, "decision")
+    await steps.step(one.id, role, act.actor.person_id, "heard")
+    await steps.wait_for(one, "decision")
     deciding, _ = queries.deciding(await queries.keepers(), thing.parties)
     people = {keeper.id for keeper in deciding} - {act.actor.person_id}
     await tell(people, one.visit_id, "money_to_decide", about=one.id, path=f"/money/questions/{one.id}")
@@ -50,7 +50,7 @@ async def resolve(act: Act, *, question_id: str, sum_pence: int, words: str) -> 
     thing = await queries.thing(one)
     act.allow(thing)
     act.because(words)
-    await actions.open_one(one)
+    await steps.open_one(one)
     given = rules.split(sum_pence, one.fee_pence, one.travel_pence)
     if not words.strip():
         raise Invalid("Write a few words that both of them read.", "no_reason", field="words")
@@ -59,11 +59,11 @@ async def resolve(act: Act, *, question_id: str, sum_pence: int, words: str) -> 
     if not await heard(one.id):
         raise Conflict("Both have to be heard first. Write down here that they have been.", "not_heard")
     refuse_without_yes(one, sum_pence)
-    await actions.step(
+    await steps.step(
         one.id, role_of(act.actor), act.actor.person_id, "resolved", sum_pence=sum_pence, of_pence=one.whole_pence,
         words=words,
     )  # fmt: skip
-    await actions.settle(act, one, given, "resolved", words)
+    await moving.settle(act, one, given, "resolved", words)
 
 
 def refuse_without_yes(one: queries.Question, sum_pence: int) -> None:
@@ -94,11 +94,11 @@ async def step_aside(act: Act, *, question_id: str, words: str) -> None:
     """Somebody of the circle says that they have a part in this. From then on they neither decide nor propose."""
     one = await queries.lock_question(question_id)
     act.allow(Thing("question", one.id))
-    await actions.open_one(one)
+    await steps.open_one(one)
     if not words.strip():
         raise Invalid(
             "Say in a few words what part you have in this. Neither side reads it.", "empty", field="interest"
         )
     row = Interest(question_id=one.id, person_id=act.actor.person_id, at=clock.now(), words=words.strip())
     if await insert_once(row):
-        await actions.step(one.id, role_of(act.actor), act.actor.person_id, "aside")
+        await steps.step(one.id, role_of(act.actor), act.actor.person_id, "aside")

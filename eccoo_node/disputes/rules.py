@@ -1,5 +1,6 @@
 """Who may ask about the money of a visit, who may say yes to a split, and who of the circle decides. Pure."""
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -7,7 +8,7 @@ from zoneinfo import ZoneInfo
 from eccoo_node.kernel.access import Actor, Thing, rule
 from eccoo_node.kernel.errors import Invalid
 from eccoo_node.kernel.money import pounds, price_pence, share_out
-from eccoo_node.rota.rules import settles_at
+from eccoo_node.rota import rules as rota
 
 Side = Literal["theirs", "payer", "worker"]
 NOT_YOURS = "This is for the two whom the visit concerns."
@@ -17,7 +18,7 @@ NEUTRAL = "Part of the money for this visit waits. It says nothing about anybody
 
 def next_look(now: datetime, zone: ZoneInfo) -> datetime:
     """When somebody looks at a question again: 6pm on the fifth working day."""
-    return settles_at(now, zone, by_post=True)
+    return rota.settles_at(now, zone, by_post=True)
 
 
 def _own_or_written(actor: Actor, person_id: str) -> bool:
@@ -37,30 +38,26 @@ def side_of(actor: Actor, thing: Thing) -> Side | None:
         return None
     if actor.speaks_as(thing.person_id, "say_visit_went"):
         return "theirs"
-    return "payer" if actor.speaks_as(thing.payer_id, "money") else None
+    return "payer" if rota.pays(actor, thing) else None
 
 
 def deals_with_money(actor: Actor, thing: Thing) -> bool:
-    """Whether this side may read the sums and say yes to them: the worker, the person, the payer, who speaks for either
+    """Whether this side may read the sums and say yes to them: the worker, the person, each payer, who speaks for one
     about money. Being allowed to say how a visit went is no say in what it costs."""
     if _own_or_written(actor, thing.worker_id):
         return True
     if actor.person_id == thing.worker_id:
         return False
-    return actor.speaks_as(thing.person_id, "money") or actor.speaks_as(thing.payer_id, "money")
+    return actor.speaks_as(thing.person_id, "money") or rota.pays(actor, thing)
 
 
-def pays(actor: Actor, thing: Thing) -> bool:
-    return actor.person_id != thing.worker_id and actor.speaks_as(thing.payer_id, "money")
-
-
-def may_rest(actor: Actor, thing: Thing, side: str, *, apart: bool, typed_by: str) -> bool:
-    """Whether the actor may let a question of this side rest. Where money waits, that lets it go: so only whoever deals
+def may_rest(actor: Actor, thing: Thing, side: str, asker: str, *, apart: bool, typed_by: str) -> bool:
+    """Whether the actor may let rest what this one asked. Where money waits, that lets it go: so only whoever deals
     with the money of the one who asked."""
     if side == "worker":
         return side_of(actor, thing) == "worker"
     if side == "payer":
-        return pays(actor, thing)
+        return actor.person_id != thing.worker_id and actor.speaks_as(asker, "money")
     if side_of(actor, thing) != "theirs":
         return False
     return actor.speaks_as(thing.person_id, "money") or (not apart and actor.person_id == typed_by)
@@ -206,8 +203,33 @@ def split(sum_pence: int, fee_pence: int, travel_pence: int, *, field: str = "am
     return fee, travel
 
 
-def yes_needed(side: str) -> frozenset[str]:
-    """Whose yes a split still needs: the other side's, and both where the circle proposed it."""
-    if side == "circle":
-        return frozenset({"worker", "theirs"})
-    return frozenset({"theirs" if side == "worker" else "worker"})
+def yes_needed(
+    stands: str, asked: Iterable[tuple[str, str]], payers: Collection[str], worker_id: str
+) -> frozenset[str]:
+    """Whose yes a split needs: "worker", "theirs" for the person, and payers by their own ids.
+
+    What costs more needs everyone who pays; anything else whoever asked it, who are `asked` as (side, person).
+    """
+    theirs = {asker if side == "payer" else "theirs" for side, asker in asked if side != "worker"}
+    if stands == "more":
+        theirs = set(payers) - {worker_id}
+    return frozenset({"worker"} | (theirs or {"theirs"}))
+
+
+def yes_of(actor: Actor, thing: Thing, needed: frozenset[str]) -> frozenset[str]:
+    """Those of the yeses needed that are the actor's to say."""
+    if side_of(actor, thing) == "worker":
+        return needed & {"worker"}
+    if actor.person_id == thing.worker_id:
+        return frozenset()
+    # Where payers say for themselves, none of them says it for the person.
+    alone = needed <= {"worker", "theirs"} and deals_with_money(actor, thing)
+    own = {"theirs"} if alone or actor.speaks_as(thing.person_id, "money") else set()
+    return frozenset(one for one in needed if one in own or (one != "worker" and actor.speaks_as(one, "money")))
+
+
+def waits_for(missing: frozenset[str]) -> str:
+    """Which side a split waits for, of those whose yes is missing."""
+    if missing == {"worker"}:
+        return "worker"
+    return "both" if "worker" in missing else "theirs"

@@ -19,12 +19,12 @@ _ROLES = {
 }  # fmt: skip
 
 
-def who(one: Question, role: str) -> str:
-    """A side by its name, the circle's people by their role."""
+def who(one: Question, role: str, by_id: str = "") -> str:
+    """A side by its name, the circle's people by their role. Of several who pay, the one who did it."""
     if role == "worker":
         return one.worker_called or "The worker"
     if role == "payer":
-        return one.payer_called or one.person_called
+        return one.payers.get(by_id) or names(list(one.payers.values())) or one.person_called
     return _ROLES.get(role, one.person_called)
 
 
@@ -55,7 +55,8 @@ def first(one: Question) -> str:
     if one.stands == "paid":
         return f"It has gone to {worker} already. It comes back only if {worker} says yes."
     if one.stands == "more":
-        return f"It is not set aside. It is paid once {who(one, 'payer')} says yes."
+        yes = "say yes, each for their part" if len(one.payers) > 1 else "says yes"
+        return f"It is not set aside. It is paid once {who(one, 'payer')} {yes}."
     return "All of it is still set aside. Once the visit is confirmed, only this part waits."
 
 
@@ -71,7 +72,7 @@ def asked(one: Question, part: str, minutes: int, sum_pence: int) -> str:
 
 def step(one: Question, found: Step) -> str:
     """One step in one sentence; its words, where there are some, stand below it."""
-    name, sums = who(one, found.role), f"{pounds(found.sum_pence)} of {pounds(found.of_pence)}"
+    name, sums = who(one, found.role, found.by_id), f"{pounds(found.sum_pence)} of {pounds(found.of_pence)}"
     if found.kind.startswith("asked_"):
         return f"{name} said: {asked(one, found.kind.removeprefix('asked_'), found.sum_pence, found.of_pence)}."
     worker = who(one, "worker")
@@ -82,6 +83,7 @@ def step(one: Question, found: Step) -> str:
         "proposed": f"{name} proposed {sums} for {worker}.",
         "agreed": f"{name} said yes to {sums} for {worker}.",
         "withdrawn": f"{name} let it rest.",
+        "rested": f"{name} let their part of it rest.",
         "heard": f"{name} has heard both.",
         "resolved": f"{name} decided: {sums} for {worker}.",
         "aside": f"{name} has a part in this, and keeps out of it.",
@@ -121,9 +123,10 @@ def split(one: Question, line: Booking, found: Split) -> str:
     worker = who(one, "worker")
     if one.stands == "waiting":
         return ""
-    by = f"{who(one, found.side)} proposes {pounds(found.sum_pence)} of the {pounds(one.whole_pence)} for {worker}."
+    name = who(one, found.side, found.by_id)
+    by = f"{name} proposes {pounds(found.sum_pence)} of the {pounds(one.whole_pence)} for {worker}."
     if one.stands != "more" and not found.sum_pence:
-        by = f"{who(one, found.side)} proposes that all of it goes back."
+        by = f"{name} proposes that all of it goes back."
     comes = outcome(one, line, found)
     if one.stands == "paid":
         if not comes.back_pence:
@@ -135,12 +138,18 @@ def split(one: Question, line: Booking, found: Split) -> str:
     return f"{by} Then {names(parts)}." if comes.worker_pence or comes.circle_pence else by
 
 
+def _theirs(one: Question) -> str:
+    """Those besides the worker whose yes it needs, by name."""
+    called = [one.payers[id_] for id_ in one.payers if id_ in one.needed]
+    return names(([one.person_called] if "theirs" in one.needed else []) + called)
+
+
 def waits(one: Question) -> str:
     """Whose turn it is, and what happens by which day if nothing comes."""
-    both = f"{who(one, 'worker')} and {one.person_called}"
+    both = f"{who(one, 'worker')} and {_theirs(one)}"
     turn = {
         "worker": who(one, "worker"),
-        "theirs": who(one, "payer") if one.stands == "more" or one.side == "payer" else one.person_called,
+        "theirs": _theirs(one),
         "both": both,
     }.get(one.waits_for)
     if turn is None:
@@ -151,6 +160,8 @@ def waits(one: Question) -> str:
 def rest(one: Question) -> str:
     """What follows when whoever asked lets it rest."""
     worker = who(one, "worker")
+    if len(one.asked) > 1:
+        return "Then only what someone else asked about stays in question."
     if one.stands == "apart":
         return f"Then it goes to {worker} and the circle, as if nobody had asked."
     return "Then nothing is in question any more."

@@ -43,6 +43,21 @@ class MoneyQuestion(Table, tablename="money_question"):
     given_travel_pence = pence()
 
 
+class MoneyAsk(Table, tablename="money_ask"):
+    """One of those who asked a question: whose it is, who wrote it down, and the part that they mean. The question is
+    about the widest of them; whoever lets theirs rest leaves those of the others."""
+
+    id = serial()
+    question_id = ref(MoneyQuestion)
+    side = word(8)
+    person_id = word(36)
+    by_id = word(36)
+    fee_pence = pence()
+    travel_pence = pence()
+    at = moment()
+    rested_at = moment(null=True)
+
+
 class MoneySplit(Table, tablename="money_split"):
     """A proposal: so much of what is in question is the worker's, before the circle's part. Only the newest stands."""
 
@@ -56,11 +71,11 @@ class MoneySplit(Table, tablename="money_split"):
 
 
 class SplitYes(Table, tablename="split_yes"):
-    """One side's yes to a split. What the circle proposes needs both."""
+    """One yes to a split: "worker", "theirs" for the person, or the id of one who pays."""
 
     id = serial()
     split_id = ref(MoneySplit)
-    side = word(8)
+    side = word(36)
     by_id = word(36)
     via = word(16)
     at = moment()
@@ -100,7 +115,7 @@ class Interest(Table, tablename="money_interest"):
     words = prose()
 
 
-TABLES = [MoneyQuestion, MoneySplit, SplitYes, QuestionStep, QuestionNote, Interest]
+TABLES = [MoneyQuestion, MoneyAsk, MoneySplit, SplitYes, QuestionStep, QuestionNote, Interest]
 
 for _table in ("money_split", "split_yes", "question_step", "question_note", "money_interest"):
     extras.append_only(_table)
@@ -117,6 +132,7 @@ extras.check(
 extras.unique("money_question", "visit_id", where="state = 'open'")
 extras.index("money_question", "visit_id", "raised_at")
 extras.index("money_split", "question_id")
+extras.unique("money_ask", "question_id", "side", "person_id", where="rested_at IS NULL")
 extras.unique("split_yes", "split_id", "side")
 extras.index("question_step", "question_id")
 extras.index("question_note", "question_id")

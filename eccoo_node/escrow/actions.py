@@ -107,7 +107,8 @@ async def set_aside(
     `travel_pence` is mileage and tickets, or shopping up to a ceiling, which bear no commission; travel time is part of
     the fee. `employed`: the circle pays its worker a wage, so all of it is the circle's. `arrears`: the payer pays
     after the visit, and the circle's own money stands in until then (1100 / 2100, 1000 / 1010). `funds`: several pay,
-    each their part. False when a credit is too short: nothing has changed, and the booking is not paid for yet.
+    each their part. False when a credit is too short, or when what this key set aside was given back since: nothing has
+    changed, and the booking is not paid for.
     """
     act.allow(Thing("line", line, person_id, worker_id=worker_id, payer_id=payer_id))
     new = New(line, payer_id, person_id, worker_id, fee_pence, travel_pence, across, employed, arrears, tuple(funds))
@@ -115,7 +116,7 @@ async def set_aside(
     new = lines.of_one_fund(new)
     credits_ = await lines.credits_of(new)
     if await ledger.already("set_aside", key, new.body):
-        return True
+        return not (await queries.booking(line)).given_back
     terms, schedule_id = await lines.terms_now(new)
     if not lines.affordable(new.out_of(terms.total_pence), credits_):
         return False
@@ -186,7 +187,7 @@ async def move_line(
         for fund in sorted(left, key=lambda fund: fund.payer_id)
     }
     if await ledger.already("set_aside", key, body):
-        return True
+        return not (await queries.booking(new_line)).given_back
     if not found.untouched:
         raise Conflict("Some of this has already been let go, or is in question.", "line_touched")
     terms, schedule_id = await lines.terms_now(asked)

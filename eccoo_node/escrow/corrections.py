@@ -44,7 +44,7 @@ async def dispute(
         raise Invalid("What is in question is more than is set aside, or nothing.", "more_than_held")
     if found.disputed_pence:
         raise Conflict("Part of this is in question already.", "disputed")
-    amount, state = sharing.set_apart(found.terms, found.state, fee, travel)
+    amount, state = sharing.set_apart(found.terms, found.state, fee, travel, due_pence=due_fee_pence)
     draft = lines.draft_for(found, "disputed", key, body)
     await ledger.post(act, draft, [Leg(chart.held(found.id), chart.disputed(found.id), amount)])
     await lines.keep(found, state)
@@ -59,11 +59,16 @@ async def dispute(
 
 
 @door("money.resolve")
-async def resolve(act: Act, line: str, key: str, *, fee_pence: int, travel_pence: int = 0, because: str) -> Shares:
-    """Settle what was in question: this much of the fee was due, the rest goes back (2110 / 2200, 4000, 2000)."""
+async def resolve(
+    act: Act, line: str, key: str, *, fee_pence: int, travel_pence: int = 0, because: str, keep_rest: bool = False
+) -> Shares:
+    """Settle what was in question: this much of the fee was due, the rest goes back (2110 / 2200, 4000, 2000).
+
+    `keep_rest`: the rest is still in question and stays where it is.
+    """
     found = await lines.own(act, line)
     act.because(because)
-    body = {"line": line, "fee": fee_pence, "travel": travel_pence}
+    body = {"line": line, "fee": fee_pence, "travel": travel_pence} | ({"keep_rest": True} if keep_rest else {})
     if before := await ledger.already("resolved", key, body):
         return await queries.entry_shares(found, before)
     if not because.strip():
@@ -77,7 +82,8 @@ async def resolve(act: Act, line: str, key: str, *, fee_pence: int, travel_pence
         raise Invalid("This is more than is in question.", "more_than_held")
     # What bore no commission when it was let go bears none now that it is settled otherwise.
     free = not found.terms.cancelled_bears and await _was_cancelled(found.id)
-    given, state = sharing.resolve(found.terms, found.state, fee_pence, travel_pence, free=free)
+    settled = sharing.resolve_part if keep_rest else sharing.resolve
+    given, state = settled(found.terms, found.state, fee_pence, travel_pence, free=free)
     draft = lines.draft_for(found, "resolved", key, body)
     await lines.post_shares(act, found, draft, chart.disputed(found.id), given, fee_pence if free else 0)
     await lines.keep(found, state)
@@ -108,7 +114,13 @@ async def reverse(act: Act, entry_id: int, key: str, *, because: str) -> int:
     Refused when the money has moved on, for what is set aside for something that is still to come, and for any but the
     newest entry of a line, since commission is reckoned on the whole let go so far.
     """
-    act.allow(Thing("entry", str(entry_id)))
+    holders = await fetch(
+        "SELECT DISTINCT a.holder FROM posting p JOIN account a ON a.id = p.account_id "
+        "WHERE p.entry_id = ? AND a.code NOT IN ('2100', '2110', '1200', '2300') AND a.holder <> ''",
+        entry_id,
+    )
+    parties = await treasury.concerned([row[0] for row in holders]) if holders else frozenset()
+    act.allow(Thing("entry", str(entry_id), parties=parties))
     act.because(because)
     row = await fetch_one(
         "SELECT e.kind, e.line_id, e.fee_pence, e.travel_pence, e.free_fee_pence, l.reference FROM entry e "

@@ -28,6 +28,18 @@ async def pays_after(act: Act, payer_id: str, after: bool, *, decision_id: str =
     await act.tell("payer.set", "person", rows[0][0], payer=payer_id)
 
 
+async def named(payer_id: str) -> tuple[str, bool]:
+    """What a payer who has not ended is called, and whether they pay after each visit. Raises NotFound."""
+    rows = await fetch(
+        "SELECT p.called, y.arrears FROM payer y JOIN person p ON p.id = y.payer_person_id "
+        "WHERE y.id = ? AND y.ended_at IS NULL",
+        payer_id,
+    )
+    if not rows:
+        raise NotFound("There is no such payer.", "no_payer")
+    return rows[0][0], bool(rows[0][1])
+
+
 async def credits_of(payer_ids: Iterable[str]) -> dict[str, int]:
     """What each of these payers has given that is not set aside, in one statement."""
     ids = sorted(set(payer_ids))

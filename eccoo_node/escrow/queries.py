@@ -91,6 +91,12 @@ class Booking(msgspec.Struct, frozen=True):
         """Whether all that was set aside still is."""
         return self.held_pence == self.terms.total_pence
 
+    @property
+    def given_back(self) -> bool:
+        """Whether all of it went back to whoever had paid."""
+        released = self.state.released_fee_pence + self.state.released_travel_pence
+        return self.state.returned_pence > 0 and not (released or self.held_pence or self.disputed_pence)
+
 
 _LINE = (
     "SELECT l.id, l.reference, l.origin, l.payer_id, l.person_id, l.worker_id, l.link_id, l.fee_pence, l.travel_pence, "
@@ -107,6 +113,16 @@ def _booking(row: Any) -> Booking:
     )
     state = State(*tuple(row)[17:24])
     return Booking(row[0], row[1], row[2], row[3], row[4], row[5], row[6], terms, state, bool(row[15]), row[16])
+
+
+async def funds_given(found: Booking) -> list[Fund]:
+    """Who gave how much to a line, in the order in which they gave; `arrears` as each pays now."""
+    rows = await fetch(
+        "SELECT y.id, COALESCE(f.amount_pence, 0), y.arrears FROM line l LEFT JOIN line_fund f ON f.line_id = l.id "
+        "JOIN payer y ON y.id = COALESCE(f.payer_id, l.payer_id) WHERE l.id = ? ORDER BY f.id",
+        found.id,
+    )
+    return [Fund(row[0], int(row[1]) or found.terms.total_pence, bool(row[2])) for row in rows]
 
 
 async def funds_left(line_id: int) -> list[Fund]:

@@ -36,7 +36,6 @@ def keeps_books(actor: Actor) -> bool:
 
 @access.rule(
     "money.top_up",
-    "money.reverse",
     "money.receive",
     "money.send_back",
     "money.bounce",
@@ -62,13 +61,14 @@ def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
 
-@access.rule("money.match", "money.refund", "money.goodwill", "money.finders_fee", "money.write_off")
+@access.rule("money.match", "money.refund", "money.goodwill", "money.finders_fee", "money.write_off", "money.reverse")
 def _another_treasurer(actor: Actor, thing: Thing) -> bool | str:
-    """`thing.parties`: whoever pays and whose support it pays for, or the worker. Nobody decides on their own money."""
+    """`thing.parties`: whoever pays and whose support it pays for, or the worker, and who speaks for them about money.
+    Nobody decides on their own money."""
     if not keeps_books(actor):
         return "Only the circle’s treasurer can write this in the books."
     if actor.person_id in thing.parties:
-        return "This is about your own money, or pays for your own support. Another treasurer writes it down."
+        return "This is about your own money, or that of someone you speak for. Another treasurer writes it down."
     return True
 
 

@@ -223,19 +223,27 @@ def _let_go(terms: Terms, state: State, lying_pence: int, fee: int, travel: int,
     )
 
 
-def set_apart(terms: Terms, state: State, fee_pence: int, travel_pence: int) -> tuple[int, State]:
-    """Set the disputed part apart; how much moves, and the line after it. One dispute at a time."""
+def set_apart(
+    terms: Terms, state: State, fee_pence: int, travel_pence: int, *, due_pence: int | None = None
+) -> tuple[int, State]:
+    """Set the disputed part apart; how much moves, and the line after it. One dispute at a time.
+
+    `due_pence` is what is let go of the rest of the fee, where it is not all of it: the contribution that is set apart is
+    then what the disputed part would bear on top of that, so that it never falls short by a penny.
+    """
     most_fee, most_travel = left(terms, state)
     if state.disputed_fee_pence or state.disputed_travel_pence:
         raise ValueError("one dispute at a time")
     if not 0 <= fee_pence <= most_fee or not 0 <= travel_pence <= most_travel or not fee_pence + travel_pence:
         raise ValueError("a dispute is about something that is set aside")
-    undisputed = commission_pence(terms.fee_pence - fee_pence, terms.payer_add_bps)
+    rest = terms.fee_pence - fee_pence
+    due = rest if due_pence is None else min(due_pence, rest)
+    undisputed = commission_pence(due, terms.payer_add_bps)
     moved = msgspec.structs.replace(
         state,
         disputed_fee_pence=fee_pence,
         disputed_travel_pence=travel_pence,
-        disputed_contribution_pence=terms.contribution_pence - undisputed,
+        disputed_contribution_pence=commission_pence(due + fee_pence, terms.payer_add_bps) - undisputed,
     )
     return disputed_pence(moved), moved
 
@@ -276,6 +284,24 @@ def resolve(
         state, disputed_fee_pence=0, disputed_travel_pence=0, disputed_contribution_pence=0
     )
     return _let_go(terms, settled, disputed_pence(state), fee_pence, travel_pence, free=free)
+
+
+def resolve_part(
+    terms: Terms, state: State, fee_pence: int, travel_pence: int, *, free: bool = False
+) -> tuple[Shares, State]:
+    """Of what was disputed, this much for the worker; the rest stays disputed, with the contribution that goes with it."""
+    if not 0 <= fee_pence <= state.disputed_fee_pence or not 0 <= travel_pence <= state.disputed_travel_pence:
+        raise ValueError("a dispute gives no more than was set apart")
+    less = msgspec.structs.replace(
+        state,
+        disputed_fee_pence=state.disputed_fee_pence - fee_pence,
+        disputed_travel_pence=state.disputed_travel_pence - travel_pence,
+    )
+    given, _ = _let_go(terms, less, 0, fee_pence, travel_pence, free=free)
+    kept = msgspec.structs.replace(
+        less, disputed_contribution_pence=state.disputed_contribution_pence - given.contribution_pence
+    )
+    return _let_go(terms, kept, disputed_pence(state) - disputed_pence(kept), fee_pence, travel_pence, free=free)
 
 
 def share_pence(fee_pence: int, bps: int) -> int:

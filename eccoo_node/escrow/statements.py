@@ -215,6 +215,7 @@ async def worker_statement(actor: Actor) -> WorkerStatement | None:
     )
     names = await telling.circles([link_id for link_id, pence in awaiting.items() if pence])
     coming, past = _split(await _rows(actor, await queries.newest_bookings("l.worker_id", [me], SHOWN)))
+    coming = [row for row in coming if not row.told.given_up or row.line.state == "disputed"]
     past = [row for row in past if row.line.state == "released"]
     waits = {names[link_id]: pence for link_id, pence in awaiting.items() if pence}
     return WorkerStatement(ready, int(paid[0][0]), waits, coming, past, sent, owes)

@@ -15,7 +15,8 @@ from eccoo_node.kernel.access import Actor
 class Told(msgspec.Struct, frozen=True):
     """What a line is for: "Thursday 26 November, 9am to 11am". `who` and `path` only where the reader may know.
 
-    `bought`: it is for something that a worker buys, and not for a visit.
+    `bought`: it is for something that a worker buys, and not for a visit. `given_up`: whoever was to have it can't come, or
+    it will not be, so it is not theirs any more.
     """
 
     words: str
@@ -23,6 +24,7 @@ class Told(msgspec.Struct, frozen=True):
     who: str = ""
     path: str = ""
     bought: bool = False
+    given_up: bool = False
 
 
 Teller = Callable[[Actor, Sequence[str]], Awaitable[dict[str, Told]]]

@@ -5,15 +5,16 @@ not asked here: an account that may not go below nothing refuses by itself, and 
 use money that is looked after for someone else.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from eccoo_node.db.rows import fetch_one
+from eccoo_node.db.rows import fetch, fetch_one, marks
 from eccoo_node.escrow import chart, ledger
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.rules import Leg, is_public
 from eccoo_node.governance import queries as governance
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import MAX_PENCE, pounds
@@ -43,8 +44,20 @@ async def _payer(payer_id: str) -> tuple[str, bool]:
 
 async def _of_payer(payer_id: str) -> Thing:
     """A payer, with whoever pays and whose support it pays for: none of them decides on this money as a treasurer."""
-    row = await fetch_one("SELECT person_id, payer_person_id FROM payer WHERE id = ?", payer_id)
-    return Thing("payer", payer_id, payer_id=payer_id, parties=frozenset(row or ()))
+    return Thing("payer", payer_id, payer_id=payer_id, parties=await concerned([payer_id]))
+
+
+async def concerned(holders: Sequence[str]) -> frozenset[str]:
+    """Whose money lies on the accounts of these payers, workers and members: they, whose support it pays for, and whoever
+    speaks for one of them about money. None of them decides on it as a treasurer."""
+    rows = await fetch(f"SELECT person_id, payer_person_id FROM payer WHERE id IN ({marks(holders)})", *holders)
+    people = sorted({*holders, *(id_ for row in rows for id_ in row)})
+    speak = await fetch(
+        "SELECT speaker_id FROM speaks_for WHERE scope = 'money' AND ended_at IS NULL AND (until_at IS NULL OR until_at > ?) "
+        f"AND person_id IN ({marks(people)})",
+        clock.now(), *people,
+    )  # fmt: skip
+    return frozenset({*people, *(row[0] for row in speak)})
 
 
 async def _enter(
@@ -301,7 +314,7 @@ async def finders_fee(act: Act, payer_id: str, amount_pence: int, key: str, *, a
 @door("money.write_off")
 async def write_off(act: Act, worker_id: str, amount_pence: int, key: str, *, because: str) -> int:
     """What a worker was to give back, and the circle bears instead (5100 / 1300)."""
-    act.allow(Thing("worker", worker_id, worker_id=worker_id, parties=frozenset({worker_id})))
+    act.allow(Thing("worker", worker_id, worker_id=worker_id, parties=await concerned([worker_id])))
     _check(amount_pence)
     _reason(act, because, "Say who agreed to this, and why.")
     body = {"worker": worker_id, "amount": amount_pence}

@@ -83,6 +83,7 @@ class Thing(msgspec.Struct, frozen=True):
     link_id: str = ""
     paid_workers: frozenset[str] = frozenset()  # of that team, when the rule needs them
     parties: frozenset[str] = frozenset()  # whoever has a part in it, when the rule needs them
+    payers: frozenset[str] = frozenset()  # everyone who pays for it, `payer_id` among them, when the rule needs them
 
 
 Rule = Callable[[Actor, Thing], bool | str]

@@ -38,6 +38,31 @@ async def who_pays(person_ids: Iterable[str]) -> dict[str, list[Pays]]:
     return found
 
 
+async def funds_of(payer_ids: Iterable[str]) -> dict[str, str]:
+    """Out of what each of these payers pays."""
+    wanted = sorted(payer_ids)
+    rows = await fetch(f"SELECT id, fund FROM payer WHERE id IN ({marks(wanted)})", *wanted) if wanted else []
+    return {row[0]: row[1] for row in rows}
+
+
+async def pay_here() -> list[tuple[str, str]]:
+    """Everyone who pays for somebody's support now, by what they are called."""
+    rows = await fetch(
+        "SELECT DISTINCT p.id, p.called FROM payer y JOIN person p ON p.id = y.payer_person_id "
+        "WHERE y.ended_at IS NULL AND p.standing <> 'died' ORDER BY p.called, p.id"
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def workers() -> list[tuple[str, str, bool]]:
+    """Everyone who gives support here, paid: who, what they are called, and whether the circle pays them a wage."""
+    rows = await fetch(
+        "SELECT w.person_id, p.called, w.employed FROM worker w JOIN person p ON p.id = w.person_id "
+        "WHERE w.paid = TRUE AND p.standing <> 'died' ORDER BY p.called, p.id"
+    )
+    return [(row[0], row[1], bool(row[2])) for row in rows]
+
+
 async def employed_among(worker_ids: Iterable[str]) -> frozenset[str]:
     """Which of these workers have a wage from the circle. One statement."""
     wanted = sorted(set(worker_ids))

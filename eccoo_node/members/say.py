@@ -92,3 +92,10 @@ def words_of_yes(called: str, relation: str, scopes: Iterable[str], until: date 
     things = [_MY[scope] for scope in SCOPES if scope in set(scopes)]
     last = f" until {say_date(until)}" if until else ", until I say otherwise"
     return f"{who} may speak for me{last}. {called} may: {'; '.join(things)}."
+
+
+# Out of what somebody pays.
+FUND_WORDS = {
+    "own": "Own money", "direct_payment": "A direct payment", "council": "The council’s money", "nhs": "An NHS budget",
+    "family": "The family’s money", "other": "Something else",
+}  # fmt: skip

@@ -255,8 +255,6 @@ async def answer_visit(
     if clock.now() < visit.starts_at:
         raise Conflict("You can answer once the visit has begun.", "too_early")
     length = clock.minutes_between(visit.starts_at, visit.ends_at)
-    if part == "travel" and visit.cover_circle:
-        part = "whole"  # Between circles a question is about the fee; its travel waits with the whole.
     spoken = spoken_minutes(answer, part, minutes, length)
     await insert(
         Said(visit_id=visit.id, side="person", answer=answer, minutes=spoken, words=words,

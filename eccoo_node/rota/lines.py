@@ -24,7 +24,8 @@ async def tell_visits(actor: Actor, references: Sequence[str]) -> dict[str, Told
 
 def _told(actor: Actor, visit: Visit) -> Told:
     """Whoever keeps the books reads when a visit was; who came to whom is for those who may see the visit."""
+    given_up = visit.state in {"gap", "stopped"}
     if not access.may(actor, "rota.see_visit", visit.thing):
-        return Told(say.when(visit), visit.starts_at)
+        return Told(say.when(visit), visit.starts_at, given_up=given_up)
     who = visit.person_called if actor.person_id == visit.worker_id else visit.who
-    return Told(say.when(visit), visit.starts_at, who, f"/visits/{visit.id}")
+    return Told(say.when(visit), visit.starts_at, who, f"/visits/{visit.id}", given_up=given_up)

@@ -77,13 +77,21 @@ _FROM = "FROM visit v JOIN person p ON p.id = v.person_id LEFT JOIN person w ON 
 
 
 async def thing_of(visit: Visit, *, payer: bool = False) -> Thing:
-    """A visit as the rules of cover and of its money see it: with the paid workers of the team, and its payer where asked."""
-    payer_id = ""
+    """A visit as the rules of cover and of its money see it: with the paid workers of the team, and whoever pays where asked."""
+    payer_id, payers = "", frozenset[str]()
     if payer and visit.payer_id:
-        row = await fetch_one("SELECT payer_person_id FROM payer WHERE id = ?", visit.payer_id)
-        payer_id = row[0] if row else ""
+        rows = await fetch(
+            "SELECT id, payer_person_id FROM payer WHERE id = ? OR id IN (SELECT f.payer_id FROM line_fund f "
+            "JOIN line l ON l.id = f.line_id WHERE l.reference = ?)",
+            visit.payer_id,
+            visit.line,
+        )
+        payer_id = next((row[1] for row in rows if row[0] == visit.payer_id), "")
+        payers = frozenset(row[1] for row in rows)
     paid = await members.paid_workers_of(visit.team_id)
-    return Thing("visit", visit.id, visit.person_id, visit.team_id, visit.worker_id or "", payer_id, "", paid)
+    return Thing(
+        "visit", visit.id, visit.person_id, visit.team_id, visit.worker_id or "", payer_id, "", paid, payers=payers
+    )
 
 
 async def visit(visit_id: str) -> Visit:

@@ -160,7 +160,12 @@ def _see_money(actor: Actor, thing: Thing) -> bool | str:
 
     Being in the team is no say in the money, nor is being allowed to say how a visit went.
     """
-    return actor.speaks_as(thing.payer_id, "money") or sees_choices(actor, thing)
+    return pays(actor, thing) or sees_choices(actor, thing)
+
+
+def pays(actor: Actor, thing: Thing) -> bool:
+    """Whether the actor is one of those who pay for it, or speaks about money for one of them."""
+    return any(actor.speaks_as(person_id, "money") for person_id in {thing.payer_id, *thing.payers})
 
 
 @rule("rota.see_where")

@@ -135,6 +135,20 @@ def test_a_dispute_ends_with_sums_that_both_circles_have_signed() -> None:
     assert (effects, theirs.agreed) == ([cover.BookVisit(1, 4000, 360, 4060)], ours.agreed)
 
 
+def test_the_travel_alone_is_in_question_and_ends_to_the_penny_in_both_circles() -> None:
+    ours, theirs = committed()
+    theirs, told, _ = run(theirs, cover.Claim(CLAIMED))
+    ours, _, _ = run(ours, arrives(b.VisitClaimed(**told[0].body)))
+    ours, told, _ = run(ours, cover.DisputeVisit(6000, 0, "amount"))
+    theirs, _, _ = run(theirs, arrives(b.VisitDisputed(**told[0].body)))
+    due = claims.due_pence(6000, 120, 1500, 0, 5000)
+    theirs, told, _ = run(theirs, cover.ResolveVisit(6000, 120, due))
+    ours, _, _ = run(ours, arrives(b.VisitResolved(**told[0].body)))
+    ours, told, effects = run(ours, cover.ResolveVisit(6000, 120, due))
+    theirs, _, booked = run(theirs, arrives(b.VisitConfirmed(**told[-1].body)))
+    assert (effects[0], booked) == (cover.BookVisit(1, 6000, 120, due), [cover.BookVisit(1, 6000, 120, due)])
+
+
 def test_a_later_proposal_that_crosses_the_conclusion_does_not_undo_it() -> None:
     ours, theirs = disputed()
     theirs, told, _ = run(theirs, cover.ResolveVisit(4000, 360, 4060))

@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.disputes import actions, pausing, queries, rules, say
+from eccoo_node.disputes import actions, pausing, queries, rules, say, steps
 from eccoo_node.disputes.forms import AgreeForm, ProposeForm, RaiseForm, WordsForm
 from eccoo_node.disputes.queries import Question
 from eccoo_node.escrow import queries as books
@@ -65,20 +65,17 @@ class VisitMoneyController(Controller):
         split = await queries.newest_split(one.id) if one else None
         line = await books.booking(visit.line) if visit.line else None
         waits = (await pausing.of_line([visit.line])).get(visit.line) if visit.line else None
-        side = rules.side_of(actor, thing)
-        mine = "worker" if side == "worker" else "theirs"
-        yes_by_payer = one is not None and one.payer_says
-        may_yes = mine == "worker" or not yes_by_payer or rules.pays(actor, thing)
-        may_agree = bool(split and one and one.stands != "waiting" and mine in split.needs and may_yes)
+        yes = rules.yes_of(actor, thing, one.needed) if one else frozenset()
+        may_agree = bool(split and one and one.stands != "waiting" and yes - split.yes)
         told = [(say.ended(past), steps_of(past, await queries.steps(past.id))) for past in found if not past.open][:3]
         return {
             "visit": visit, "when": rota_say.when(visit), "words": say, "one": one, "split": split, "may_agree": may_agree,
             "proposal": say.split(one, line, split) if one and split and line else "",
             "steps": steps_of(one, await queries.steps(one.id)) if one else [], "past": told,
             "mine": one is not None
-            and rules.may_rest(actor, thing, one.side, apart=one.stands == "apart", typed_by=one.typed_by),
-            "may_split": one is not None and one.stands != "waiting" and may_yes,
-            "may_ask": one is None and visit.state in MAY_ASK and bool(visit.line) and not visit.cover_circle,
+            and any(actions.may_rest(actor, thing, one, asked) for asked in one.asked),
+            "may_split": one is not None and one.stands != "waiting" and bool(yes),
+            "may_ask": (one is None or actions.may_join(actor, thing, one)) and visit.state in MAY_ASK and bool(visit.line) and not visit.cover_circle,
             "money": await money_of(actor, reader, visit, thing), "waits": say.paused(waits.until_at) if waits else "",
             "across": bool(visit.cover_circle),
         }  # fmt: skip
@@ -99,7 +96,8 @@ class VisitMoneyController(Controller):
     async def about_asking(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         """Which part?"""
         visit, thing = await self._visit(request, visit_id)
-        if await queries.open_of_visit(visit_id):
+        one = await queries.open_of_visit(visit_id)
+        if one and not actions.may_join(actor_of(request), thing, one):
             return redirect(request, f"/visits/{visit_id}/money")
         return await show(request, "disputes/ask.html", visit.person_id, **self._asking(request, visit, thing))
 
@@ -137,7 +135,7 @@ class VisitMoneyController(Controller):
     async def _open(self, visit_id: str) -> Question:
         one = await queries.open_of_visit(visit_id)
         if one is None:
-            raise Conflict(actions.ENDED, "ended")
+            raise Conflict(steps.ENDED, "ended")
         return one
 
     @post("/visits/{visit_id:str}/money/split", opt={"action": "disputes.propose"})

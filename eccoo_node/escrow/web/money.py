@@ -132,6 +132,7 @@ class MoneyController(Controller):
             worker_past=followed(worker.past, for_worker=True) if worker and earned else [],
             books=_books(await statements.overview(actor)) if rules.keeps_books(actor) else None,
             own_words=own_words(actor, subject),
+            changes_payers=access.may(actor, "members.share_payers", Thing("payer", "", subject)) and (bool(payers) or bool(actor.acting_for)),
             tasks=[msgspec.structs.asdict(one) for one in await tasks.for_treasurer(actor)] if rules.keeps_books(actor) else [],
             standing=await standing(actor) if rules.keeps_books(actor) else None,
         )  # fmt: skip

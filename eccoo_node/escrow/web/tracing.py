@@ -1,14 +1,20 @@
 """Following money: one visit from the bank to the worker, and for the treasurer one payer's visits."""
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
-from litestar import Controller, Response, get
+import msgspec
+from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import rules, say, say_trace, statements, telling, tracing
+from eccoo_node.escrow import payers, rules, say, say_trace, statements, telling, tracing
+from eccoo_node.governance import queries as governance
+from eccoo_node.kernel import access
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Invalid
 from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
-from eccoo_node.web.page import render
+from eccoo_node.web.page import redirect, render
 
 
 class TracingController(Controller):
@@ -37,9 +43,45 @@ class TracingController(Controller):
         actor = actor_of(request)
         one = await tracing.trace_payer(actor, payer_id)
         return render(
-            request, "money/payer.html", called=say.payer_called(one), fund=say.fund(one.fund),
+            request, "money/payer.html", payer_id=payer_id, called=say.payer_called(one), fund=say.fund(one.fund),
             sentences=say.payer_sentences(one, yours=False), coming=followed(one.coming), past=followed(one.past),
         )  # fmt: skip
+
+    @get("/money/payers/{payer_id:str}/when", opt={"action": "money.pays_after"})
+    async def about_when(self, request: AnyRequest, payer_id: FromPath[str]) -> Response[Any]:
+        """Ahead of each visit, or after it?"""
+        return render(request, "money/pays_when.html", **await _when(request, payer_id))
+
+    @post("/money/payers/{payer_id:str}/when", opt={"action": "money.pays_after"})
+    async def when(self, request: AnyRequest, payer_id: FromPath[str]) -> Response[Any]:
+        facts = await _when(request, payer_id)
+        try:
+            form = read_form(request, WhenForm)
+            after = form.when == "after"
+            await payers.pays_after(actor_of(request), payer_id, after, decision_id=form.decision)
+        except (FormError, Invalid) as error:
+            return form_error(request, "money/pays_when.html", error, **facts)
+        how = "after each visit" if after else "ahead of each visit"
+        return redirect(request, f"/money/payers/{payer_id}", f"{facts['called']} pays {how} from now on.")
+
+
+class WhenForm(msgspec.Struct):
+    """When a payer pays, and the decision that it rests on."""
+
+    when: Literal["ahead", "after"]
+    decision: str = ""
+    SAY: ClassVar[dict[str, str]] = {"when": "Choose one."}
+
+
+async def _when(request: AnyRequest, payer_id: str) -> dict[str, Any]:
+    actor = actor_of(request)
+    access.requires(actor, "money.pays_after", Thing("payer", payer_id, payer_id=payer_id))
+    one, after = await payers.named(payer_id)
+    found = await governance.decisions(actor)
+    return {
+        "payer_id": payer_id, "called": one, "now": "after" if after else "ahead",
+        "decisions": [("", "Choose"), *((decision.id, decision.title) for decision in found)],
+    }  # fmt: skip
 
 
 def followed(rows: list[statements.Row], for_worker: bool = False) -> list[dict[str, Any]]:

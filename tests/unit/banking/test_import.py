@@ -213,6 +213,18 @@ async def test_another_sum_of_one_name_is_asked_about_and_words_of_the_bank_are_
     # What may be the sender's is offered first.
     found = (await kept.waiting_lines(tess))[0].line
     assert await kept.payers_of_sender(found.sender_mark) == [payer]
+    # Once somebody else who pays has that name, the same sum is only offered as well; nor for two whom one pays for.
+    await make.payer(await make.person("Amy"), await make.person(await _called(payer)), fund="family")
+    await bank.imports([line("2026-11-05", 5_000, "other family", "J SMITH")])
+    assert (await bank.ends())[-1] == (5_000, "received", 5_000)
+
+
+async def _called(payer: str) -> str:
+    return str(
+        await fetch_value(
+            "SELECT p.called FROM payer y JOIN person p ON p.id = y.payer_person_id WHERE y.id = ?", payer
+        )
+    )
 
 
 async def test_a_file_of_long_lines_is_looked_at_quickly_and_others_are_served(node: Node) -> None:

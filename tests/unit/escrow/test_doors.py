@@ -167,6 +167,15 @@ async def test_the_same_key_with_another_body_is_refused(node: Node) -> None:
     assert len(await entries(books)) == 2
 
 
+async def test_what_was_given_back_since_is_not_set_aside_by_the_same_key(node: Node) -> None:
+    books = await open_books()
+    await books.top_up(10_000)
+    assert [await books.set_aside("visit:1", 3000) for _ in range(2)] == [True, True]
+    await actions.return_line(NODE, "visit:1", "back")
+    assert not await books.set_aside("visit:1", 3000)
+    assert await books.set_aside("visit:2", 3000)
+
+
 async def test_two_payments_of_the_same_sum_are_both_kept(node: Node) -> None:
     books = await open_books()
     await books.top_up(500, "line 1 of the statement")

@@ -244,10 +244,17 @@ async def test_nobody_decides_on_their_own_money(node: Node) -> None:
                 await DOORS[door](by, one)
     assert await fetch("SELECT id FROM entry") == []
     # What they themselves send in is theirs as anybody's is; and another treasurer gives them what is due to them.
-    await actions.top_up(by, pays, 500, "in")
+    entry = await actions.top_up(by, pays, 500, "in")
+    with pytest.raises(Forbidden, match="Another treasurer"):
+        await corrections.reverse(by, entry, "undo", because="A slip")
     another = msgspec.structs.replace(by, person_id=await make.person("Theo"))
     await treasury.own_money(another, 500, "own", because="Reserves")
     assert await DOORS["goodwill"](another, own[0])
+    assert await corrections.reverse(another, entry, "undo", because="A slip")
+    # Nor on the money of someone they speak for.
+    await make.speaks(another.person_id, books.person, "money")
+    with pytest.raises(Forbidden, match="someone you speak for"):
+        await DOORS["goodwill"](another, books)
 
 
 @pytest.mark.parametrize("amount", [0, -5, 10_000_001, 2.5, True, "500", None])

@@ -1,0 +1,111 @@
+"""Where the money of a question goes: set apart, let go in part, and moved as it was settled, once."""
+
+from collections.abc import Sequence
+
+from eccoo_node.db import jobs
+from eccoo_node.db.rows import fetch
+from eccoo_node.disputes import queries
+from eccoo_node.disputes.queries import Question
+from eccoo_node.disputes.steps import step, tell_sides, wait_for, write_split
+from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow import clawback, corrections, lines
+from eccoo_node.escrow import queries as books
+from eccoo_node.escrow.lines import New
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import NODE, Actor
+from eccoo_node.kernel.errors import Conflict
+from eccoo_node.record.door import Act
+
+
+async def set_apart(one: Question, *, due_fee_pence: int | None = None) -> None:
+    """Hold the part in question, and let the rest go at once."""
+    given = await corrections.dispute(
+        NODE, one.line, f"question:{one.id}", fee_pence=one.fee_pence, travel_pence=one.travel_pence,
+        due_fee_pence=due_fee_pence,
+    )  # fmt: skip
+    line = await books.booking(one.line)
+    gone = given.worker_pence + given.travel_pence
+    await fetch(
+        "UPDATE money_question SET stands = 'apart', apart_pence = ?, let_go_pence = ? WHERE id = ?",
+        line.disputed_pence,
+        gone,
+        one.id,
+    )
+    await step(one.id, "node", "", "apart", sum_pence=line.disputed_pence)
+    if gone:
+        await step(one.id, "node", "", "let_go", sum_pence=gone)
+
+
+async def narrow(one: Question, left: Sequence[queries.Asked], by: Actor) -> None:
+    """What those who are left ask about stays in question; the rest goes on at once."""
+    fee, travel = max(asked.fee_pence for asked in left), max(asked.travel_pence for asked in left)
+    apart, let_go, gone = one.apart_pence, one.let_go_pence, (one.fee_pence - fee, one.travel_pence - travel)
+    if one.stands == "apart" and any(gone):
+        key = f"rested:{one.id}:{len(left)}:{fee}:{travel}"
+        given = await corrections.resolve(
+            NODE, one.line, key, fee_pence=gone[0], travel_pence=gone[1], because="Whoever asked let it rest.",
+            keep_rest=True,
+        )  # fmt: skip
+        went = given.worker_pence + given.travel_pence
+        apart, let_go = (await books.booking(one.line)).disputed_pence, let_go + went
+        await step(one.id, "node", "", "let_go", sum_pence=went)
+    await fetch(
+        "UPDATE money_question SET fee_pence = ?, travel_pence = ?, apart_pence = ?, let_go_pence = ?, side = ? WHERE id = ?",
+        fee, travel, apart, let_go, left[0].side, one.id,
+    )  # fmt: skip
+    one = await queries.question(one.id)
+    await write_split(one, "theirs", left[0].by_id, (0, 0), one.needed - {"worker"})
+    await wait_for(one, "worker")
+    await tell_sides(one, "money_split", ("worker", "theirs"), by.person_id)
+
+
+async def settle(act: Act, one: Question, given: tuple[int, int], how: str, because: str) -> None:
+    """Move the money as it was settled, once; then the question is over and both sides are told."""
+    fee, travel = given
+    key, whole = f"settled:{one.id}", (one.fee_pence, one.travel_pence)
+    if one.stands == "apart":
+        await corrections.resolve(NODE, one.line, key, fee_pence=fee, travel_pence=travel, because=because)
+    elif one.stands == "paid" and given != whole:
+        back = whole[0] - fee, whole[1] - travel
+        await clawback.claw_back(
+            NODE, one.line, f"back:{one.id}", fee_pence=back[0], travel_pence=back[1], because=because
+        )
+        await corrections.resolve(NODE, one.line, key, fee_pence=0, travel_pence=0, because=because)
+    elif one.stands == "more" and fee + travel:
+        await _pay_more(one, fee, travel, key)
+    await fetch(
+        "UPDATE money_question SET state = 'ended', ended = ?, ended_at = ?, given_fee_pence = ?, "
+        "given_travel_pence = ?, waits_for = '' WHERE id = ? AND state = 'open'",
+        how, clock.now(), fee, travel, one.id,
+    )  # fmt: skip
+    await step(one.id, "node", "", f"moved_{one.stands}", sum_pence=fee + travel, of_pence=one.whole_pence)
+    await jobs.cancel("disputes.unanswered", one.id)
+    if one.stands == "apart":
+        line = await books.booking(one.line)
+        came = line.state.released_fee_pence + line.state.released_travel_pence
+        await fetch(
+            "UPDATE visit SET state = ? WHERE id = ? AND state = 'said'", "settled" if came else "stopped", one.visit_id
+        )
+    await tell_sides(one, "money_settled", ("worker", "theirs"), act.actor.person_id)
+    await act.tell("money.question_ended", "question", one.id, how=how)
+
+
+async def _pay_more(one: Question, fee: int, travel: int, key: str) -> None:
+    """What was missing comes from whoever pays, each by their part of what was set aside, on a line of its own.
+
+    Whoever pays after each visit by now does so for this as well. Raises Conflict("not_enough").
+    """
+    line = await books.booking(one.line, lock=True)
+    more = f"visit:{one.visit_id}:more:{one.id[-8:]}"
+    gave = await books.funds_given(line)
+    new = New(
+        more, line.payer_id, line.person_id, line.worker_id, fee, travel, None, line.terms.employed, gave[0].arrears
+    )
+    total = lines.terms_by(await books.schedule_now(), new).total_pence
+    new = lines.shared_as_before(new, gave, total)
+    if not await escrow.set_aside(
+        NODE, more, new.payer_id, new.person_id, new.worker_id, fee, travel, key, employed=new.employed,
+        arrears=new.arrears, funds=new.funds,
+    ):  # fmt: skip
+        raise Conflict("There is not enough paid in for this yet.", "not_enough")
+    await escrow.release(NODE, more, f"release:{more}")

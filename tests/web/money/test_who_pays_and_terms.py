@@ -1,0 +1,93 @@
+"""Terms are offered, met and ended on a page; who pays, when, and who has a wage are changed where one looks for it."""
+
+from html import unescape
+
+from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.members.payers import who_pays
+from tests.support import make
+from tests.web.money.conftest import Circle, SignIn
+from tests.web.money.test_money_pages import text
+
+TERMS = {
+    "rate": "20", "travel_minutes": "15", "miles": "6", "travel": "1.50", "cancel_hours": "24", "cancel_percent": "50",
+}  # fmt: skip
+
+
+async def test_a_worker_offers_terms_the_person_says_yes_and_either_ends_them(
+    circle: Circle, browser_of: SignIn
+) -> None:
+    books = circle.books
+    await make.hat(books.worker, circle.team, "worker")
+    wren, ada = await browser_of(books.worker), await browser_of(books.person)
+    assert "/agreed/new" in (await wren.get("/agreed")).text
+    page = await wren.get("/agreed/new")
+    assert page.text.count('class="act"') <= 1
+    assert "Ada" in unescape(page.text)
+    who = f"{books.person}:{books.worker}"
+    page = await wren.send("/agreed/new", TERMS | {"who": who, "rate": "twenty"})
+    assert page.status_code == 422
+    assert 'value="twenty"' in page.text
+    assert 'value="15"' in page.text
+    assert (await wren.send("/agreed/new", TERMS | {"who": who})).headers["location"].endswith("/agreed")
+    page = await ada.get("/agreed")
+    assert "15 minutes at the same rate: £5 a visit" in unescape(page.text)
+    terms = str(await fetch_value("SELECT id FROM terms"))
+    await ada.send(f"/agreed/{terms}")
+    assert await fetch_value("SELECT from_at FROM terms WHERE id = ?", terms)
+    # The page to suggest something else has what holds in it.
+    assert 'value="15"' in (await ada.get(f"/agreed/new?who={who}")).text
+    assert (await (await browser_of(books.other)).get("/agreed/new")).status_code == 404
+    await ada.get("/agreed")
+    await ada.send(f"/agreed/{terms}/end")
+    assert await fetch_value("SELECT ended_at FROM terms WHERE id = ?", terms)
+
+
+async def test_who_pays_is_shared_and_somebody_else_only_by_their_own_yes(circle: Circle, browser_of: SignIn) -> None:
+    books = circle.books
+    joan = await make.person("Joan")
+    await make.hat(joan, circle.team, "family")
+    await make.speaks(joan, books.person, "money")
+    await books.top_up(20_000)
+    ada = await browser_of(books.person)
+    assert "/who-pays" in (await ada.get("/money")).text
+    await ada.get("/who-pays")
+    await ada.get("/who-pays/change")
+    fields = {"who1": books.person, "fund1": "own", "percent1": "60", "who2": joan, "fund2": "family", "percent2": "30"}
+    page = await ada.send("/who-pays/change", fields)
+    assert "The parts add up to 100 percent." in unescape(page.text)
+    assert 'value="60"' in page.text
+    page = await ada.send("/who-pays/change", fields | {"percent2": "40"})
+    assert "Someone else pays only by their own yes." in unescape(page.text)
+    page = await ada.send("/who-pays/change", fields | {"who2": "", "percent2": "40"})
+    assert "Choose who pays this part." in unescape(page.text)
+    page = await ada.send(
+        "/who-pays/change",
+        fields | {"percent1": "60", "who2": books.person, "fund2": "direct_payment", "percent2": "40"},
+    )
+    assert page.headers["location"].endswith("/who-pays")
+    assert [one.share_bps for one in (await who_pays([books.person]))[books.person]] == [6000, 4000]
+    assert "60% of each visit" in text(await ada.get("/who-pays"))
+
+
+async def test_a_treasurer_says_when_a_payer_pays_and_who_has_a_wage(circle: Circle, browser_of: SignIn) -> None:
+    books = circle.books
+    decision = await make.decision("The council pays after each visit.")
+    tess = await browser_of(books.treasurer.person_id)
+    path = f"/money/payers/{books.payer}/when"
+    assert path in (await tess.get(f"/money/payers/{books.payer}")).text
+    await tess.get(path)
+    page = await tess.send(path, {"when": "after", "decision": ""})
+    assert "Choose the decision that this rests on." in unescape(page.text)
+    page = await tess.send(path, {"when": "after", "decision": decision})
+    assert page.status_code == 303
+    assert [bool(row[0]) for row in await fetch("SELECT arrears FROM payer WHERE id = ?", books.payer)] == [True]
+    assert "/money/wages" in (await tess.get("/money")).text
+    await tess.get("/money/wages")
+    await tess.send("/money/wages", {"employed": [books.worker]})
+    employed = await fetch("SELECT person_id FROM worker WHERE employed = TRUE")
+    assert [row[0] for row in employed] == [books.worker]
+    await tess.get("/money/wages")
+    await tess.send("/money/wages", {})
+    assert await fetch("SELECT person_id FROM worker WHERE employed = TRUE") == []
+    ada = await browser_of(books.person)
+    assert [(await ada.get(one)).status_code for one in ("/money/wages", path)] == [403, 403]
