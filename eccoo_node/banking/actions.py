@@ -9,14 +9,14 @@ import msgspec
 from eccoo_node.banking import checking, queries, rules
 from eccoo_node.banking.statements import reading
 from eccoo_node.banking.statements.profiles import Profile
-from eccoo_node.banking.tables import BankAccount, BankLayout, PayerReference, StatementDraft
+from eccoo_node.banking.tables import BankFiles, BankLayout, PayerReference, StatementDraft
 from eccoo_node.db.jobs import job
-from eccoo_node.db.rows import as_time, fetch, fetch_one, insert, insert_once
+from eccoo_node.db.rows import fetch, fetch_one, insert, insert_once
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
-from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.payouts.rules import read_account_number, read_sort_code
+from eccoo_node.kernel.errors import Invalid
+from eccoo_node.payouts import changing
 from eccoo_node.record.door import Act, door
 
 DRAFTS_LAST = timedelta(days=1)
@@ -24,36 +24,22 @@ _GIVEN_AT_ONCE = 200
 
 
 @door("banking.set_account")
-async def set_account(act: Act, code: str, *, name: str, sort_code: str, account_number: str, layout: str) -> str:
-    """Write down one of the circle's own accounts, in the place of what stood there; its id.
+async def set_account(
+    act: Act, code: str, *, name: str, sort_code: str, account_number: str, layout: str, service_user: str = ""
+) -> str:
+    """Write down one of the circle's own accounts, and how its statements come; the id of what stands now.
 
-    Payers are told to send their money there, so what stood before stays, with who wrote it and when.
+    How they come counts at once. What payers are told may wait for a second person (`payouts.changing`).
     """
     act.allow(Thing("bank_account", code))
-    if code not in rules.ACCOUNTS:
-        raise Invalid("Choose which account it is.", "no_account", field="code")
-    if not 0 < len(name.strip()) <= 80:
-        raise Invalid("Write the name that the account is kept under.", "empty", field="name")
     if layout not in await queries.layouts():
         raise Invalid("Choose how its statements come.", "no_layout", field="layout")
-    digits, number = read_sort_code(sort_code), read_account_number(account_number)
-    for other in (await queries.accounts()).values():
-        if other.code != code and (other.sort_code, other.account_number) == (digits, number):
-            raise Invalid(
-                "This account is written down as another of ours already. Money that is looked after lies apart.",
-                "same_account", field="account_number",
-            )  # fmt: skip
-    now = clock.now()
-    newest = await fetch_one("SELECT MAX(recorded_at) FROM bank_account WHERE code = ?", code)
-    if newest and newest[0] and (as_time(newest[0]) or now) >= now:
-        raise Conflict("This was just written down. Look at it again first.", "just_written")
-    row = BankAccount(
-        code=code, name=name.strip(), sort_code=digits, account_number=number, layout=layout, recorded_at=now,
-        recorded_by=act.actor.person_id,
-    )  # fmt: skip
-    await insert(row)
-    await act.tell("bank.account_set", "bank_account", str(row.id))
-    return str(row.id)
+    made = await changing.set_account(
+        act.actor, code, name=name, sort_code=sort_code, account_number=account_number, service_user=service_user
+    )
+    if (await queries.accounts())[code].layout != layout:
+        await insert(BankFiles(code=code, layout=layout, recorded_at=clock.now(), recorded_by=act.actor.person_id))
+    return made
 
 
 @door("banking.describe_bank")
@@ -119,7 +105,8 @@ async def read_statement(act: Act, account_id: str, file_name: str, data: bytes)
     # What the file says is looked at now, so that what can't be written is refused here and not at the next step.
     await checking.look(act.actor, account, found)
     row = StatementDraft(
-        account_id=account.id, file_name=file_name[:120], statement=msgspec.json.encode(found).decode(),
+        account_id=int(account.id), file_name=file_name[:120], layout=account.layout,
+        statement=msgspec.json.encode(found).decode(),
         read_at=clock.now(), read_by=act.actor.person_id,
     )  # fmt: skip
     await insert(row)

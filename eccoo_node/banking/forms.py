@@ -14,6 +14,7 @@ class AccountForm(msgspec.Struct):
     sort_code: Short
     account_number: Short
     layout: Short
+    service_user: Short = ""
     SAY: ClassVar[dict[str, str]] = {
         "name": "Write the name that the account is kept under.",
         "sort_code": "Write the sort code, such as 08-60-01.",

@@ -58,7 +58,7 @@ async def _keep_import(act: Act, draft: Draft, looked: Looked, new: int) -> None
     found = draft.statement
     await insert(
         StatementImport(
-            id=draft.id, account_id=draft.account.id, file_name=draft.file_name, layout=draft.account.layout,
+            id=draft.id, account_id=int(draft.account.id), file_name=draft.file_name, layout=draft.account.layout,
             first_on=found.first_on.isoformat(), last_on=found.last_on.isoformat(), opening_pence=found.opening_pence,
             closing_pence=found.closing_pence, lines_read=len(found.lines), lines_new=new,
             gaps=msgspec.json.encode(looked.gaps).decode(), imported_at=clock.now(), imported_by=act.actor.person_id,

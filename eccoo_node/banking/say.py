@@ -7,11 +7,12 @@ from eccoo_node.banking.checking import Looked
 from eccoo_node.banking.kept import Imported, Open, Standing
 from eccoo_node.banking.planning import Planned
 from eccoo_node.banking.queries import HowToPay
-from eccoo_node.banking.rules import ACCOUNTS, CLIENT
+from eccoo_node.banking.rules import CLIENT
 from eccoo_node.banking.statements.model import Statement
 from eccoo_node.kernel.money import pounds
 from eccoo_node.kernel.words import count, many
 from eccoo_node.members.say import say_date
+from eccoo_node.payouts.rules import ACCOUNTS
 
 # A page shows so many of a kind; the rest is as the first of them are.
 SHOWN = 60

@@ -15,12 +15,11 @@ _NUMBERS = {
 
 
 class DetailsForm(msgspec.Struct):
-    """An account: someone's own, or the circle's."""
+    """Someone's own account."""
 
     name: Annotated[str, msgspec.Meta(max_length=70)]
     sort_code: Short
     account_number: Short
-    service_user: Short = ""
     SAY: ClassVar[dict[str, str]] = _NUMBERS
 
 
@@ -31,6 +30,13 @@ class SureForm(msgspec.Struct):
     sort_code: Short
     account_number: Short
     SAY: ClassVar[dict[str, str]] = {"how": "Choose how you know.", **_NUMBERS}
+
+
+class ChangeForm(msgspec.Struct):
+    """How a second person made sure of a change of our own account."""
+
+    how: Literal["rang", "paper"]
+    SAY: ClassVar[dict[str, str]] = {"how": "Choose how you know that it is right."}
 
 
 class BatchForm(msgspec.Struct):

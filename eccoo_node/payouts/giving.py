@@ -1,4 +1,4 @@
-"""The doors of where money goes: someone's bank details, the circle's own account, and a yes to giving back bit by bit."""
+"""The doors of where money goes: someone's bank details, and a yes to giving back bit by bit."""
 
 from eccoo_node.db.rows import fetch, insert, insert_once
 from eccoo_node.kernel import clock
@@ -8,8 +8,7 @@ from eccoo_node.kernel.money import MAX_PENCE, pounds
 from eccoo_node.members import queries as members
 from eccoo_node.payouts import rules
 from eccoo_node.payouts.details import current_details
-from eccoo_node.payouts.ready import Bank
-from eccoo_node.payouts.tables import BANKS, BankDetails, CircleAccount, DetailsCheck, RecoveryYes
+from eccoo_node.payouts.tables import BankDetails, DetailsCheck, RecoveryYes
 from eccoo_node.record.door import Act, door
 
 
@@ -67,27 +66,6 @@ async def confirm_details(act: Act, person_id: str, *, how: str, sort_code: str,
         )
     )
     await act.tell("payouts.details_confirmed", "person", person_id, by=act.actor.person_id)
-
-
-@door("payouts.set_account")
-async def set_account(
-    act: Act, bank: Bank, *, name: str, sort_code: str, account_number: str, service_user: str = ""
-) -> None:
-    """Write down the account of ours that money leaves, and the number under which we send Bacs files, if we have one.
-
-    It holds for the files that are made from now on.
-    """
-    act.allow(Thing("circle_account", bank))
-    if bank not in BANKS:
-        raise Invalid("Choose one of these.", "bad_bank", field="bank")
-    await insert(
-        CircleAccount(
-            bank=bank, name=rules.read_name(name), sort_code=rules.read_sort_code(sort_code),
-            account_number=rules.read_account_number(account_number),
-            service_user=rules.read_service_user(service_user), given_by=act.actor.person_id, given_at=clock.now(),
-        )
-    )  # fmt: skip
-    await act.tell("payouts.account_set", "circle_account", bank)
 
 
 # ---------------------------------------------------------------- giving back

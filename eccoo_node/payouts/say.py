@@ -6,6 +6,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.money import pounds
 from eccoo_node.members.say import say_date
 from eccoo_node.payouts.details import Details
+from eccoo_node.payouts.ours import Change
 from eccoo_node.payouts.queries import Batch, Out, Payment
 from eccoo_node.payouts.ready import Ready
 
@@ -99,3 +100,15 @@ def sure(one: Details, *, yours: bool) -> tuple[str, str]:
     if one.outcome == "bounced":
         return "gap", "A payment to this account came back. Please look whether it is right."
     return "waiting", f"We ring {whose} to make sure before anything is paid to it."
+
+
+def account_change(one: Change) -> tuple[str, str]:
+    """What became of a change of our own account."""
+    day = clock.say_day(one.ended_at, clock.zone()) if one.ended_at else ""
+    how = f"after ringing {one.asker}" if one.how == "rang" else "from the bank’s own paper"
+    return {
+        "waits": ("waiting", "It waits for a second person."),
+        "confirmed": ("certain", f"{one.ender} made sure of it on {day}, {how}. It counts since then."),
+        "turned_down": ("gap", f"{one.ender} found on {day} that it is not right. Nothing has changed."),
+        "taken_back": ("plain", f"{one.ender} took it back on {day}. Nothing has changed."),
+    }[one.state]

@@ -24,6 +24,18 @@ async def bounced(happened: Happened) -> None:
         await tell(ringing, None, "payout_back_ring", about=person, path=f"/money/details/{person}")
 
 
+@events.on(
+    "payouts.account_asked", "payouts.account_confirmed", "payouts.account_turned_down", "payouts.account_taken_back"
+)
+async def our_account(happened: Happened) -> None:
+    """Everyone who answers for the circle's money hears of each change of its accounts, asked for, seen to or given up."""
+    change = happened.subject_id
+    async with write():
+        to = await members.wearing("treasurer", "convenor", "admin")
+        news = happened.kind.removeprefix("payouts.")
+        await tell(to, None, news, about=change, path=f"/money/account-changes/{change}")
+
+
 @events.on("payouts.approved")
 async def approved(happened: Happened) -> None:
     batch = await payouts.find_batch(happened.subject_id)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from eccoo_node.banking import actions, arriving, checking, importing, kept, leaving, queries, rules
@@ -13,12 +14,15 @@ from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow import treasury
 from eccoo_node.escrow.verify import verify
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from eccoo_node.payouts import changing, ours
 from tests.support import make
 from tests.support import statements as banks
 from tests.support.banking import open_bank
 from tests.support.node import Node
+from tests.support.payouts import hatted
 from tests.support.statements import line
 
 _MINUTE = timedelta(minutes=1)
@@ -132,7 +136,7 @@ async def test_another_kind_of_file_over_the_same_days_is_refused(node: Node) ->
     with pytest.raises(Unreadable, match=r"Days of this file were read before, out of files of Starling \(CSV\)"):
         await actions.read_statement(bank.books.treasurer, ofx["1000"], "x.ofx", banks_ofx("2026-11-02"))
     assert await actions.read_statement(bank.books.treasurer, ofx["1000"], "x.ofx", banks_ofx("2026-11-03"))
-    with pytest.raises(NotFound):
+    with pytest.raises(Unreadable):
         await bank.reads([line("2026-11-05", 1, "A")])
 
 
@@ -315,14 +319,66 @@ async def test_our_accounts_are_kept_with_who_wrote_them_and_never_two_in_one(no
     node.clock.move(_MINUTE)
     admin = Actor(person_id=bank.books.person, hats=(Hat("admin", await make.circle(), "circle"),))
     facts = {"name": "Hebden circle", "sort_code": "08-92-99", "layout": "lloyds"}
-    await actions.set_account(admin, "1000", account_number="11112222", **facts)
+    # How its files come counts at once; another number waits for a second person, and a new number for Bacs does not.
+    await actions.set_account(admin, "1000", account_number="11112222", service_user="123456", **facts)
     now = (await queries.accounts())["1000"]
-    assert (now.account_number, now.layout, now.recorded_by) == ("11112222", "lloyds", admin.person_id)
-    assert await fetch_value("SELECT COUNT(*) FROM bank_account") == 4
+    assert (now.account_number, now.layout) == ("65432101", "lloyds")
+    stands = (await ours.accounts())["1000"]
+    assert (stands.service_user, stands.recorded_by, stands.since) == (
+        "123456", admin.person_id, stands.recorded_at - _MINUTE
+    )  # fmt: skip
+    (change,) = await ours.waiting(tess)
+    assert (change.told[2], change.before[2], change.asked_by) == ("11112222", "65432101", admin.person_id)
+    with pytest.raises(Conflict, match="waits for a second person already"):
+        await actions.set_account(tess, "1000", **{**facts, "account_number": "33334444"})
+    node.clock.move(_MINUTE)
+    other = await hatted("Fay", "facilitator")
+    with pytest.raises(Forbidden, match="Somebody else"):
+        await changing.confirm_account(admin, change.id, how="paper")
+    for nobody in (Actor(person_id=bank.books.worker), msgspec.structs.replace(other, via="phone", acting_for="x")):
+        with pytest.raises(Forbidden):
+            await changing.confirm_account(nobody, change.id, how="paper")
+    with pytest.raises(Invalid):
+        await changing.confirm_account(other, change.id, how="")
+    results = await asyncio.gather(
+        changing.confirm_account(other, change.id, how="paper"), changing.confirm_account(tess, change.id, how="rang"),
+        changing.turn_down_account(tess, change.id), return_exceptions=True,
+    )  # fmt: skip
+    assert [type(one) for one in results].count(Conflict) in {1, 2}
+    stands = (await ours.accounts())["1000"]
+    ended = await ours.find_change(change.id)
+    if ended.state == "turned_down":
+        await actions.set_account(admin, "1000", account_number="11112222", service_user="123456", **facts)
+        (change,) = await ours.waiting(tess)
+        await changing.confirm_account(other, change.id, how="rang")
+        stands = (await ours.accounts())["1000"]
+    assert (stands.account_number, stands.service_user, stands.since) == ("11112222", "123456", clock.now())
+    # Taken back by whoever asked, turned down by another; what stands goes on standing.
+    for end, who in ((changing.take_back_account, tess), (changing.turn_down_account, admin)):
+        await actions.set_account(tess, "1000", service_user="123456", **{**facts, "account_number": "33334444"})
+        (change,) = await ours.waiting(tess)
+        await end(who, change.id)
+        await end(who, change.id)
+        with pytest.raises(Conflict, match="already"):
+            await changing.confirm_account(other, change.id, how="paper")
+    assert (await ours.accounts())["1000"] == stands
+    # The number became another of ours while it waited.
+    await actions.set_account(tess, "1000", service_user="123456", **{**facts, "account_number": "77778888"})
+    (change,) = await ours.waiting(tess)
+    await actions.set_account(tess, "1020", **{**facts, "account_number": "55556666"})
+    (twin,) = [one for one in await ours.waiting(tess) if one.code == "1020"]
+    await changing.take_back_account(tess, twin.id)
+    await actions.set_account(tess, "1020", **{**facts, "account_number": "77778888"})
+    (twin,) = [one for one in await ours.waiting(tess) if one.code == "1020"]
+    await changing.confirm_account(other, twin.id, how="paper")
+    with pytest.raises(Invalid, match="another of ours"):
+        await changing.confirm_account(other, change.id, how="paper")
+    await changing.take_back_account(tess, change.id)
+    now = (await queries.accounts())["1000"]
     node.clock.move(_MINUTE)
     for wrong, code in (
         ({"account_number": "65432102"}, "same_account"), ({"account_number": "1"}, "bad_account_number"),
-        ({"sort_code": "1"}, "bad_sort_code"), ({"layout": "nowhere"}, "no_layout"), ({"name": " "}, "empty"),
+        ({"sort_code": "1"}, "bad_sort_code"), ({"layout": "nowhere"}, "no_layout"), ({"name": " "}, "bad_name"),
     ):  # fmt: skip
         with pytest.raises(Invalid) as caught:
             await actions.set_account(tess, "1000", **{**facts, "account_number": "33334444", **wrong})
@@ -340,6 +396,7 @@ async def test_our_accounts_are_kept_with_who_wrote_them_and_never_two_in_one(no
         [tuple(row) for row in await fetch("SELECT * FROM event")]
     )
     assert "11112222" not in said
+    assert "33334444" not in said
     assert "65432101" not in said
 
 

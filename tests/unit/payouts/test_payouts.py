@@ -20,7 +20,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND, NODE, Actor
 from eccoo_node.kernel.errors import Broken, Conflict, Forbidden, Invalid
 from eccoo_node.members import queries as members
-from eccoo_node.payouts import actions, giving, queries
+from eccoo_node.payouts import actions, changing, giving, ours, queries
 from eccoo_node.payouts.files import FORMS
 from eccoo_node.payouts.rules import PAYOUT_ALONE
 from tests.support import make
@@ -373,7 +373,7 @@ async def test_a_file_is_the_same_after_a_restart_or_is_not_given_out(
     circle = await open_circle()
     by, wren = circle.treasurer, circle.books.worker
     account = {"name": "Hebden circle", "sort_code": "608301", "account_number": "20123456", "service_user": "123456"}
-    await giving.set_account(by, "1000", **account)
+    await changing.set_account(by, "1000", **account)
     await circle.earns(wren, 6000)
     await circle.details(wren, name="Zoë O’Wren")
     made = await circle.batch()
@@ -385,7 +385,9 @@ async def test_a_file_is_the_same_after_a_restart_or_is_not_given_out(
     # Later, with other details, another account of ours, and a process that knows nothing of the first.
     node.clock.move(timedelta(days=3))
     await circle.details(wren, "99887766")
-    await giving.set_account(by, "1000", **{**account, "name": "New bank"})
+    await changing.set_account(by, "1000", **{**account, "name": "New bank"})
+    (change,) = await ours.waiting(by)
+    await changing.confirm_account(circle.facilitator, change.id, how="rang")
     other = engine_for(node_url, tmp_path / "node.sqlite")
     await other.open()
     try:
@@ -464,7 +466,7 @@ async def test_days_reasons_and_people_that_are_none_are_refused(node: Node) -> 
             actions.confirm_paid(who, payment, on=TODAY, key="x"), actions.confirm_batch(who, made, on=TODAY, key="x"),
             actions.bounced(who, payment, on=TODAY, key="x", because="x"),
             actions.make_batch(who, pay_on=TODAY, key="x"),
-            giving.set_account(who, "1000", name="x", sort_code="111111", account_number="22222222"),
+            changing.set_account(who, "1000", name="x", sort_code="111111", account_number="22222222"),
         ):  # fmt: skip
             with pytest.raises(Forbidden):
                 await call
