@@ -557,7 +557,11 @@ STATEMENTS = {
   "layout" VARCHAR(36) NOT NULL,
   "statement" TEXT NOT NULL,
   "read_at" TIMESTAMPTZ NOT NULL,
-  "read_by" VARCHAR(36) NOT NULL
+  "read_by" VARCHAR(36) NOT NULL,
+  "begun_at" TIMESTAMPTZ,
+  "begun_by" VARCHAR(36) NOT NULL,
+  "reached" INTEGER NOT NULL,
+  "by_hand" TEXT NOT NULL
 )""",
         """CREATE TABLE "statement_import" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -2030,7 +2034,11 @@ STATEMENTS = {
   "layout" VARCHAR(36) NOT NULL,
   "statement" TEXT NOT NULL,
   "read_at" TIMESTAMPTZ NOT NULL,
-  "read_by" VARCHAR(36) NOT NULL
+  "read_by" VARCHAR(36) NOT NULL,
+  "begun_at" TIMESTAMPTZ,
+  "begun_by" VARCHAR(36) NOT NULL,
+  "reached" INTEGER NOT NULL,
+  "by_hand" TEXT NOT NULL
 )""",
         """CREATE TABLE "statement_import" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,

@@ -107,14 +107,16 @@ async def read_statement(act: Act, account_id: str, file_name: str, data: bytes)
     row = StatementDraft(
         account_id=int(account.id), file_name=file_name[:120], layout=account.layout,
         statement=msgspec.json.encode(found).decode(),
-        read_at=clock.now(), read_by=act.actor.person_id,
+        read_at=clock.now(), read_by=act.actor.person_id, begun_at=None,
     )  # fmt: skip
     await insert(row)
     return str(row.id)
 
 
 async def _old_drafts() -> bool:
-    found = await fetch_one("SELECT 1 FROM statement_draft WHERE read_at < ? LIMIT 1", clock.now() - DRAFTS_LAST)
+    found = await fetch_one(
+        "SELECT 1 FROM statement_draft WHERE read_at < ? AND begun_at IS NULL LIMIT 1", clock.now() - DRAFTS_LAST
+    )
     return found is not None
 
 
@@ -122,5 +124,5 @@ async def _old_drafts() -> bool:
 async def forget_drafts(payload: dict[str, Any]) -> datetime | None:
     """Files that nobody wrote in the books within a day."""
     async with write():
-        await fetch("DELETE FROM statement_draft WHERE read_at < ?", clock.now() - DRAFTS_LAST)
+        await fetch("DELETE FROM statement_draft WHERE read_at < ? AND begun_at IS NULL", clock.now() - DRAFTS_LAST)
     return None

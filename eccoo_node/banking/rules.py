@@ -24,6 +24,7 @@ def keeps_bank(actor: Actor) -> bool:
 @access.rule(
     "banking.read_statement",
     "banking.import",
+    "banking.import_part",
     "banking.match",
     "banking.send_back",
     "banking.explain",

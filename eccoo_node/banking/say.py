@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from eccoo_node.banking import sent
 from eccoo_node.banking.checking import Looked
-from eccoo_node.banking.kept import Imported, Open, Standing
+from eccoo_node.banking.kept import HalfWritten, Imported, Open, Standing
 from eccoo_node.banking.planning import Planned
 from eccoo_node.banking.queries import HowToPay
 from eccoo_node.banking.rules import CLIENT
@@ -100,6 +100,12 @@ def imported(one: Imported) -> str:
     if one.last_on != one.first_on:
         when += f" to {say_date(one.last_on)}"
     return f"{when}: {payments(one.lines_read)}, {new}.{by}"
+
+
+def writing(one: HalfWritten) -> str:
+    """ "march.csv: 300 of 20,000 lines are in the books. The rest follows by itself."."""
+    name = one.file_name or "A file"
+    return f"{name}: {one.reached:,} of {one.lines:,} lines are in the books. The rest follows by itself."
 
 
 def standing(one: Standing) -> list[str]:

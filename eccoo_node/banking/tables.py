@@ -41,7 +41,10 @@ class PayerReference(Table, tablename="payer_reference"):
 
 
 class StatementDraft(Table, tablename="statement_draft"):
-    """A file that was read and waits for the treasurer's word. It goes when it is written in the books, or after a day."""
+    """A file that was read and waits for the treasurer's word. It goes when it is written in the books, or after a day.
+
+    Once its writing has begun it stays until the last line is written: `reached` of its lines are.
+    """
 
     id = key()
     account_id = ref(BankAccount)
@@ -50,6 +53,11 @@ class StatementDraft(Table, tablename="statement_draft"):
     statement = prose()
     read_at = moment()
     read_by = word(36)
+    begun_at = moment(null=True)
+    begun_by = word(36)
+    reached = number()
+    # Which lines are what somebody wrote down by hand, as the treasurer saw and left it: the entry by the line's mark, in JSON.
+    by_hand = prose("{}")
 
 
 class StatementImport(Table, tablename="statement_import"):

@@ -107,6 +107,48 @@ async def test_nothing_of_a_file_is_kept_when_one_line_can_not_be_written(
     assert (await importing.write_statement(bank.books.treasurer, draft)).lines_new == 2
 
 
+async def test_a_long_file_is_written_in_parts_and_goes_on_by_itself(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "PART", 3)
+    bank = await open_bank()
+    tess, reference = bank.books.treasurer, await bank.reference()
+    await bank.books.top_up(700)
+    lines = [line("2026-11-20", 100 * (at + 1), reference if at % 2 == 0 else "", f"S {at}") for at in range(8)]
+    other = await bank.reads([line("2026-11-22", 5, "X")])
+    draft = await bank.reads(lines)
+    first = await importing.write_statement(tess, draft, seconds=0)
+    assert (first.left, first.lines_new, await fetch_value("SELECT COUNT(*) FROM bank_line")) == (5, 8, 3)
+    assert [(one.reached, one.lines) for one in await kept.half_written(tess)] == [(3, 8)]
+    assert await kept.standings(tess) == []
+    with pytest.raises(Conflict, match="Another file of this account is being written"):
+        await importing.write_statement(tess, other)
+    # A line that can't be what it seemed is nobody's, and the rest is written.
+    top_up = arriving.top_up
+
+    async def breaks(act: object, found: object, payer_id: str) -> None:
+        if found.amount_pence == 500:  # type: ignore[attr-defined]
+            await top_up(act, found, payer_id)  # type: ignore[arg-type]
+            raise Conflict("Not this one.", "not_this")
+        await top_up(act, found, payer_id)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(arriving, "top_up", breaks)
+    await actions.forget_drafts({})
+    node.clock.move(timedelta(days=2))
+    await actions.forget_drafts({})
+    for _ in range(4):
+        await importing.finish({})
+    assert await kept.half_written(tess) == []
+    ends = await bank.ends()
+    assert [amount for amount, _, _ in ends] == [100 * (at + 1) for at in range(8)]
+    assert [what for _, what, _ in ends] == [
+        "top_up", "received", "top_up", "received", "received", "received", "by_hand", "received",
+    ]  # fmt: skip
+    assert (await importing.write_statement(tess, draft)).fresh is False
+    assert await fetch_value("SELECT COUNT(*) FROM event WHERE kind = 'bank.imported'") == 1
+    await verify()
+
+
 async def test_the_balances_are_compared_with_what_we_have(node: Node) -> None:
     bank = await open_bank()
     tess = bank.books.treasurer
