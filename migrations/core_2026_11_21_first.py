@@ -868,7 +868,7 @@ STATEMENTS = {
   "how" VARCHAR(16) NOT NULL,
   "checked_by" VARCHAR(36) NOT NULL,
   "checked_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("outcome" IN ('confirmed', 'bounced'))
+  CHECK ("outcome" IN ('confirmed', 'bounced', 'unreached', 'wrong'))
 )""",
         """CREATE TABLE "paper_item" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -2345,7 +2345,7 @@ STATEMENTS = {
   "how" VARCHAR(16) NOT NULL,
   "checked_by" VARCHAR(36) NOT NULL,
   "checked_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("outcome" IN ('confirmed', 'bounced'))
+  CHECK ("outcome" IN ('confirmed', 'bounced', 'unreached', 'wrong'))
 )""",
         """CREATE TABLE "paper_item" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,

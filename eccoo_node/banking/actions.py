@@ -14,7 +14,7 @@ from eccoo_node.db.jobs import job
 from eccoo_node.db.rows import fetch, fetch_one, insert, insert_once
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
-from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Invalid
 from eccoo_node.payouts import changing
 from eccoo_node.record.door import Act, door
@@ -92,21 +92,26 @@ async def references(payload: dict[str, Any]) -> datetime | None:
 # ---------------------------------------------------------------- a file that waits
 
 
-@door("banking.read_statement")
-async def read_statement(act: Act, account_id: str, file_name: str, data: bytes) -> str:
+async def read_statement(actor: Actor, account_id: str, file_name: str, data: bytes) -> str:
     """Read a bank's file and keep it until the treasurer says to write it in the books; its id.
 
-    Raises Unreadable, with the lines and the reasons, and then keeps nothing of it.
+    Raises Unreadable, with the lines and the reasons, and then keeps nothing of it. Reading a long file takes a while, so
+    that is done before anything is kept.
     """
-    act.allow(Thing("bank_account", account_id))
+    access.requires(actor, "banking.read_statement", Thing("bank_account", account_id))
     account = await queries.account(account_id)
     found = reading.read_statement(data, account.layout, await queries.profile(account.layout), today=clock.today())
     reading.refuse_another_account(found, account.sort_code, account.account_number)
     # What the file says is looked at now, so that what can't be written is refused here and not at the next step.
-    await checking.look(act.actor, account, found)
+    await checking.look(actor, account, found)
+    return await _keep_draft(actor, account, file_name, msgspec.json.encode(found).decode())
+
+
+@door("banking.read_statement")
+async def _keep_draft(act: Act, account: queries.OurAccount, file_name: str, statement: str) -> str:
+    act.allow(Thing("bank_account", account.id))
     row = StatementDraft(
-        account_id=int(account.id), file_name=file_name[:120], layout=account.layout,
-        statement=msgspec.json.encode(found).decode(),
+        account_id=int(account.id), file_name=file_name[:120], layout=account.layout, statement=statement,
         read_at=clock.now(), read_by=act.actor.person_id, begun_at=None,
     )  # fmt: skip
     await insert(row)

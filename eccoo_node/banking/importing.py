@@ -30,8 +30,8 @@ from eccoo_node.members import queries as members
 from eccoo_node.payouts import actions as payouts
 from eccoo_node.record.door import Act, door
 
-# About a quarter of a second on a small machine.
-PART = 100
+# Some tenths of a second on a small machine.
+PART = 50
 # A job has two minutes for one run.
 _ONE_RUN_S = 45.0
 # How often a file is looked at anew because another one was written meanwhile.

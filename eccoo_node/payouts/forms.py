@@ -24,12 +24,12 @@ class DetailsForm(msgspec.Struct):
 
 
 class SureForm(msgspec.Struct):
-    """What was heard or seen, and how."""
+    """What was heard or seen, and how; or why nobody can be sure. The numbers belong to the first two alone."""
 
-    how: Literal["rang", "paper"]
-    sort_code: Short
-    account_number: Short
-    SAY: ClassVar[dict[str, str]] = {"how": "Choose how you know.", **_NUMBERS}
+    how: Literal["rang", "paper", "unreached", "wrong"]
+    sort_code: Short = ""
+    account_number: Short = ""
+    SAY: ClassVar[dict[str, str]] = {"how": "Choose what you found.", **_NUMBERS}
 
 
 class ChangeForm(msgspec.Struct):

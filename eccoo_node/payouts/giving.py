@@ -11,6 +11,9 @@ from eccoo_node.payouts.details import current_details
 from eccoo_node.payouts.tables import BankDetails, DetailsCheck, RecoveryYes
 from eccoo_node.record.door import Act, door
 
+# What was given before is asked for again, even where it is the same.
+_ASKED_AGAIN = frozenset({"bounced", "wrong"})
+
 
 @door("payouts.give_details")
 async def give_details(act: Act, person_id: str, *, name: str, sort_code: str, account_number: str) -> str:
@@ -23,7 +26,7 @@ async def give_details(act: Act, person_id: str, *, name: str, sort_code: str, a
         raise Conflict("This person has died.", "has_died")
     read = (rules.read_name(name), rules.read_sort_code(sort_code), rules.read_account_number(account_number))
     before = (await current_details([person_id])).get(person_id)
-    if before and (before.name, before.sort_code, before.account_number) == read and before.outcome != "bounced":
+    if before and (before.name, before.sort_code, before.account_number) == read and before.outcome not in _ASKED_AGAIN:
         act.about(before.id)
         return rules.doubt(*read[1:])
     row = BankDetails(
@@ -60,12 +63,36 @@ async def confirm_details(act: Act, person_id: str, *, how: str, sort_code: str,
         )
     if found.sure:
         return
+    if found.outcome == "wrong":
+        raise Conflict("They said that this account is not right. They give it to us anew first.", "said_wrong")
     await insert(
         DetailsCheck(
             details_id=found.id, outcome="confirmed", how=how, checked_by=act.actor.person_id, checked_at=clock.now()
         )
     )
     await act.tell("payouts.details_confirmed", "person", person_id, by=act.actor.person_id)
+
+
+@door("payouts.not_sure")
+async def not_sure(act: Act, person_id: str, *, outcome: str) -> None:
+    """Whoever was to make sure could not reach them ("unreached"), or heard that it is "wrong". Nothing is paid there.
+
+    What is wrong is asked for again: they are told, and whoever wrote it down for them is.
+    """
+    found = (await current_details([person_id])).get(person_id)
+    act.allow(Thing("bank_details", found.id if found else "", person_id, worker_id=found.given_by if found else ""))
+    if found is None:
+        raise NotFound("They have given us no bank details.", "no_details")
+    if outcome not in rules.NOT_SURE:
+        raise Invalid("Choose how you know.", "bad_how", field="how")
+    if found.sure or found.outcome == "wrong":
+        raise Conflict("Somebody else has just said how it is. Please look again.", "said_already")
+    await insert(
+        DetailsCheck(
+            details_id=found.id, outcome=outcome, how="", checked_by=act.actor.person_id, checked_at=clock.now()
+        )
+    )
+    await act.tell(f"payouts.details_{outcome}", "person", person_id, details=found.id)
 
 
 # ---------------------------------------------------------------- giving back

@@ -32,6 +32,7 @@ LATEST = timedelta(days=31)
 # A bank sends back what can't be paid in within days. So long a line that came in is compared with what was sent.
 MAY_COME_BACK = timedelta(days=60)
 HOW_SURE = ("rang", "paper")
+NOT_SURE = ("unreached", "wrong")
 REFERENCE = 18
 
 
@@ -43,7 +44,7 @@ def _own(actor: Actor, thing: Thing) -> bool | str:
     return own_words(actor, thing.person_id) or "Only they themselves say where their money goes."
 
 
-@access.rule("payouts.confirm_details")
+@access.rule("payouts.confirm_details", "payouts.not_sure")
 def _confirms(actor: Actor, thing: Thing) -> bool | str:
     """`thing.worker_id` is whoever wrote the details down: two people see to it."""
     if not (as_self(actor) and actor.wears("treasurer", "facilitator")):

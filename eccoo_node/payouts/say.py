@@ -17,6 +17,7 @@ REASONS = {
     "no_details": "We don’t know their bank account yet.",
     "not_sure": "Nobody has made sure of their bank account yet.",
     "came_back": "The last payment came back. Make sure of their bank account.",
+    "said_wrong": "They said that their bank account here is not right, and are asked for it again.",
     "died": "They have died, or whoever it was for. It goes by hand, on evidence of who may have it.",
     "public": "Public money goes back to where it came from, by hand.",
     "nobody": "Nobody here. It goes back to the account it came from, by hand.",
@@ -99,6 +100,8 @@ def sure(one: Details, *, yours: bool) -> tuple[str, str]:
         return "certain", f"We made sure of this with {whose} {how} on {clock.say_day(one.checked_at, clock.zone())}."
     if one.outcome == "bounced":
         return "gap", "A payment to this account came back. Please look whether it is right."
+    if one.outcome == "wrong":
+        return "gap", f"{'You' if yours else 'They'} told us that this is not right. Please give it to us again."
     return "waiting", f"We ring {whose} to make sure before anything is paid to it."
 
 

@@ -27,7 +27,10 @@ class BankDetails(Table, tablename="bank_details"):
 
 
 class DetailsCheck(Table, tablename="bank_details_check"):
-    """Somebody made sure that details are that person's own, or a payment to them came back. The newest row holds."""
+    """Somebody made sure that details are that person's own, heard that they are not, or a payment to them came back.
+
+    The newest row holds; that somebody could not reach them ("unreached") is kept beside it and changes nothing.
+    """
 
     id = serial()
     details_id = ref(BankDetails)
@@ -170,7 +173,7 @@ for _table in ("bank_details", "bank_details_check", "bank_account", "payout_lef
 extras.index("bank_details", "person_id")
 extras.index("bank_details_check", "details_id")
 extras.check("bank_details", "length(sort_code) = 6 AND length(account_number) = 8 AND name <> ''")
-extras.one_of("bank_details_check", "outcome", ("confirmed", "bounced"))
+extras.one_of("bank_details_check", "outcome", ("confirmed", "bounced", "unreached", "wrong"))
 extras.one_of("bank_account", "code", ("1000", "1010", "1020"))
 extras.check("bank_account", "length(sort_code) = 6 AND length(account_number) = 8 AND name <> ''")
 extras.index("bank_account", "code")

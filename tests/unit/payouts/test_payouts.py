@@ -20,7 +20,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND, NODE, Actor
 from eccoo_node.kernel.errors import Broken, Conflict, Forbidden, Invalid
 from eccoo_node.members import queries as members
-from eccoo_node.payouts import actions, changing, giving, ours, queries
+from eccoo_node.payouts import actions, changing, details, giving, ours, queries
 from eccoo_node.payouts.files import FORMS
 from eccoo_node.payouts.rules import PAYOUT_ALONE
 from tests.support import make
@@ -255,6 +255,46 @@ async def test_no_payment_goes_where_nobody_has_made_sure(node: Node) -> None:
         ("job", "payload"),
     ):
         assert not [row for row in await fetch(f"SELECT {columns} FROM {table}") if "8888" in str(tuple(row))]
+
+
+async def test_an_account_that_nobody_reached_waits_and_one_that_is_wrong_is_asked_for_again(node: Node) -> None:
+    circle = await open_circle()
+    wren, by, fay = circle.books.worker, circle.treasurer, circle.facilitator
+    await circle.earns(wren, 6000)
+    phone = Actor(person_id=fay.person_id, hats=fay.hats, via="phone", acting_for=wren, known_by="rang_back")
+    given = {"name": "Wren", "sort_code": "203040", "account_number": "12349876"}
+    heard = {"sort_code": "203040", "account_number": "12349876"}
+    await giving.give_details(phone, wren, **given)
+    with pytest.raises(Forbidden, match="Someone else"):
+        await giving.not_sure(fay, wren, outcome="wrong")
+    with pytest.raises(Invalid):
+        await giving.not_sure(by, wren, outcome="confirmed")
+    await giving.not_sure(by, wren, outcome="unreached")
+    (waits,) = await details.to_confirm(by)
+    assert (waits.tried_at, await is_ready()) == (clock.now(), [("Wren", 5100, "not_sure")])
+    await giving.not_sure(by, wren, outcome="wrong")
+    assert (await details.to_confirm(by), await is_ready()) == ([], [("Wren", 5100, "said_wrong")])
+    with pytest.raises(Conflict, match="give it to us anew"):
+        await giving.confirm_details(by, wren, how="paper", **heard)
+    with pytest.raises(Conflict, match="Somebody else"):
+        await giving.not_sure(by, wren, outcome="unreached")
+    # The same again is a new word of theirs.
+    await giving.give_details(phone, wren, **given)
+    await giving.confirm_details(by, wren, how="paper", **heard)
+    made = await circle.sent()
+    (payment,) = await payments(made)
+    await actions.bounced(by, payment, on=TODAY, key="back", because="Account closed")
+    await giving.not_sure(by, wren, outcome="unreached")
+    assert [(one.came_back, await is_ready()) for one in await details.to_confirm(by)] == [
+        (True, [("Wren", 5100, "came_back")])
+    ]
+    other = await hatted("Fred", "facilitator")
+    await node.settle()
+    told = {(row[0], row[1]) for row in await fetch("SELECT person_id, news FROM told WHERE news <> 'bank_details'")}
+    assert told == {
+        (wren, "details_wrong"), (fay.person_id, "details_wrong_wrote"), (wren, "payout_back"),
+        (fay.person_id, "payout_back_wrote"), (other.person_id, "payout_back_ring"),
+    }  # fmt: skip
 
 
 async def test_what_waits_for_another_circle_is_not_paid_out(node: Node) -> None:

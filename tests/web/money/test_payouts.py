@@ -66,6 +66,9 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     path = f"/money/details/{books.worker}"
     page = await helper.get(path)
     assert ("ends in 76" in page.text, "12349876" in page.text) == (True, False)
+    page = await helper.send(path, {"how": "unreached"})
+    assert "stays on the list" in text(await helper.follow())
+    assert "did not reach them" in text(await helper.get(path))
     page = await helper.send(path, {"how": "paper", "sort_code": "20 30 40", "account_number": "12349867"})
     assert (page.status_code, "not what we have" in text(page)) == (422, True)
     page = await helper.send(path, {"how": "paper", **NUMBER})
