@@ -57,6 +57,8 @@ class WhatForm(msgspec.Struct):
     who: str = ""
     purpose: Annotated[str, msgspec.Meta(max_length=64)] = ""
     because: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    member: str = ""
+    fee: Annotated[str, msgspec.Meta(max_length=20)] = ""
     SAY: ClassVar[dict[str, str]] = {"what": "Choose what it was."}
 
 

@@ -7,22 +7,24 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from eccoo_node.banking import actions, arriving, checking, importing, kept, leaving, queries, rules
+from eccoo_node.banking import actions, arriving, checking, importing, kept, leaving, lines, others, queries, rules
 from eccoo_node.banking.statements.model import Unreadable
 from eccoo_node.db.engine import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow import treasury
+from eccoo_node.escrow.actions import Across, owe_worker_from, release
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.access import Actor, Hat
+from eccoo_node.kernel.access import NODE, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from eccoo_node.payouts import changing, ours
 from tests.support import make
 from tests.support import statements as banks
 from tests.support.banking import open_bank
+from tests.support.escrow import Books
 from tests.support.node import Node
-from tests.support.payouts import hatted
+from tests.support.payouts import hatted, trial
 from tests.support.statements import line
 
 _MINUTE = timedelta(minutes=1)
@@ -304,6 +306,81 @@ async def test_what_no_payer_sent_for_visits_is_written_as_what_it_was(node: Nod
     moved = [now - then for now, then in zip(await balances("1000", "1010", "1020"), first, strict=True)]
     assert moved == {"1000": [66, 3_030, 0], "1010": [0, 3_030, 0], "1020": [0, 1_030, 2_000]}[code]
     await verify()
+
+
+@pytest.mark.parametrize("code", ["1000", "1010", "1020"])
+async def test_every_line_has_its_place_in_both_directions(node: Node, code: str) -> None:
+    """What is no payer's: charges, gifts, shares, other circles, the card company, our own accounts."""
+    bank = await open_bank()
+    tess, worker = bank.books.treasurer, bank.books.worker
+    await make.hat(worker, await make.circle(), "member")
+    await treasury.own_money(tess, 50_000, "own", because="Before the books.")
+    await bank.books.top_up(10_000)
+    link = "tod"
+    if code == "1000":
+        # Both circles owe each other, and the card company has something.
+        await treasury.gateway_top_up(tess, bank.books.payer, 5_000, "card")
+        await owes_each_other(bank.books)
+    first = await trial()
+    came = {
+        "grant": (2_000, {"purpose": "hoists"}), "applied": (1_500, {"of": worker}), "charge_back": (700, {}),
+        **({
+            "circle_paid": (3_000, {"of": link}), "card_sent": (4_830, {"fee_pence": 170}), "put_in": (300, {}),
+            "own_in": (44, {}),
+        } if code == "1000" else {"elsewhere": (55, {})}),
+    }  # fmt: skip
+    await bank.imports([line("2026-11-02", pence, what) for what, (pence, _) in came.items()], code=code)
+    for what, (pence, more) in came.items():
+        whose = await bank.line(pence)
+        offered = {one.what for one in await others.may_have_come(await lines.find(whose))}
+        assert what in offered
+        for _ in range(2):
+            await arriving.explain(tess, whose, what, **more)
+    left = {
+        "1000": {"charge": (500, ""), "paid_circle": (1_000, link), "own_cost": (77, "")},
+        "1010": {"charge": (500, ""), "gift_back": (400, "")},
+        "1020": {"charge": (500, ""), "share_back": (600, worker), "fund_spent": (250, "hoists")},
+    }[code]
+    await bank.imports([line("2026-11-20", -pence, what) for what, (pence, _) in left.items()], code=code)
+    for what, (pence, of) in left.items():
+        whose = await bank.line(-pence)
+        offered = {(one.what, one.of) for one in await others.may_have_left(tess, await lines.find(whose))}
+        assert (what, of) in offered
+        for _ in range(2):
+            await leaving.explain(tess, whose, what, of)
+    now = await trial()
+    moved = {of: now.get(of, 0) - first.get(of, 0) for of in {*now, *first} if now.get(of, 0) != first.get(of, 0)}
+    # A gift for a purpose and shares are kept apart, and what the bank charges is the circle's own, whichever account
+    # they came on: the treasurer moves them at the bank.
+    assert moved == {
+        "1000": {
+            "1000": 3_000 + 5_000 + 300 - 1_000, "1010": 700 - 300 - 170 - 500, "1020": 3_500, "1050": -5_000,
+            "1200": -3_000, "2300": 1_000, "2610": -1_500, "3200": -2_000, "5200": 170 + 500 - 700,
+        },
+        "1010": {"1010": 700 - 500 - 400, "1020": 3_500, "2610": -1_500, "3200": -2_000, "4200": 400, "5200": -200},
+        "1020": {"1010": 200, "1020": 3_500 - 600 - 250, "2610": -900, "3200": -1_750, "5200": -200},
+    }[code]  # fmt: skip
+    assert await kept.waiting_lines(tess) == []
+    # What is said of a line is for its account and its direction, and more than is there never leaves.
+    await bank.imports([line("2026-11-21", -90_000, "?"), line("2026-11-21", 9, "?")], code=code)
+    for what, of in (("grant", ""), ("put_in", ""), ("gift_back" if code != "1010" else "fund_spent", "")):
+        with pytest.raises(Invalid):
+            await leaving.explain(tess, await bank.line(-90_000), what, of)
+    with pytest.raises((Conflict, Invalid)):
+        await leaving.explain(tess, await bank.line(-90_000), "paid_circle" if code == "1000" else "share_back", link)
+    with pytest.raises(Invalid):
+        await arriving.explain(tess, await bank.line(9), "elsewhere" if code == "1000" else "put_in")
+    with pytest.raises(Invalid, match="Choose who applies"):
+        await arriving.explain(tess, await bank.line(9), "applied", of=bank.books.person)
+    await verify()
+
+
+async def owes_each_other(books: Books) -> None:
+    """We owe another circle £37 for a visit here, and it owes us £37 for one there."""
+    assert await books.set_aside("visit:1", 4_000, across=Across("tod"))
+    await release(NODE, "visit:1", "went")
+    shares = {"payer_add_bps": 0, "worker_deduct_bps": 1500, "home_share_bps": 5000}
+    await owe_worker_from(NODE, "tod", "claim:1", books.worker, 4_000, 0, key="claim", **shares)
 
 
 async def test_what_left_the_bank_is_a_refund_a_sweep_a_bounce_or_waits(node: Node) -> None:
