@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import eccoo_node.rota.payout_news  # noqa: F401 (who is told of it)
 from eccoo_node.db import bound
 from eccoo_node.db.engine import engine_for
 from eccoo_node.db.rows import fetch, fetch_value, insert

@@ -293,7 +293,12 @@ async def test_a_treasurer_says_whose_money_it_is(circle: Circle, browser_of: Si
 
 async def test_money_in_the_circles_own_account_has_its_own_choices(circle: Circle, browser_of: SignIn) -> None:
     await accounts(circle)
-    found = await written(circle, [line("2026-11-18", 77, "gross interest"), line("2026-11-18", -55, "rent")], "1010")
+    await make.hat(circle.books.worker, await make.circle(), "member")
+    lines = [
+        line("2026-11-18", 77, "gross interest"), line("2026-11-18", -55, "rent"), line("2026-11-18", 500, "shares"),
+        line("2026-11-18", -12, "fee"), line("2026-11-18", 900, "council"),
+    ]  # fmt: skip
+    found = await written(circle, lines, "1010")
     tess = await browser_of(circle.books.treasurer.person_id)
     page = await tess.get(f"{INBOX}/{found[0].line.id}")
     assert acts(page) == ["Write it down"]
@@ -301,8 +306,19 @@ async def test_money_in_the_circles_own_account_has_its_own_choices(circle: Circ
     await tess.send(f"{INBOX}/{found[0].line.id}/what", {"what": "interest"})
     await tess.get(f"{INBOX}/{found[1].line.id}")
     await tess.send(f"{INBOX}/{found[1].line.id}/what", {"what": "other"})
+    shares = f"{INBOX}/{found[2].line.id}"
+    await tess.get(shares)
+    for member in ("", circle.books.person):
+        wrong = await tess.send(f"{shares}/what", {"what": "applied", "member": member})
+        assert "Choose who applies for shares." in main_text(wrong)
+    await tess.send(f"{shares}/what", {"what": "applied", "member": circle.books.worker})
+    for at, more in ((3, {"what": "charge"}), (4, {"what": "grant", "purpose": "hoists"})):
+        await tess.get(f"{INBOX}/{found[at].line.id}")
+        assert (await tess.send(f"{INBOX}/{found[at].line.id}/what", more)).status_code == 303
+    totals = await escrow.trial_balance()
+    assert [totals[code] for code in ("1020", "2610", "3200", "5200")] == [1_400, -500, -900, 12]
     assert await kept.waiting_lines(circle.books.treasurer) == []
-    assert (await escrow.trial_balance())["1010"] == 77
+    assert (await escrow.trial_balance())["1010"] == 77 - 12
 
 
 async def test_a_bank_is_described_from_one_of_its_files(circle: Circle, browser_of: SignIn, node: Node) -> None:
