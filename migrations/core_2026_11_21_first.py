@@ -106,32 +106,29 @@ STATEMENTS = {
   "broken" TEXT NOT NULL,
   "entries" INTEGER NOT NULL
 )""",
-        """CREATE TABLE "circle_account" (
+        """CREATE TABLE "bank_account" (
   "id" INTEGER PRIMARY KEY NOT NULL,
-  "bank" VARCHAR(4) NOT NULL,
+  "code" VARCHAR(4) NOT NULL,
   "name" VARCHAR(70) NOT NULL,
   "sort_code" VARCHAR(6) NOT NULL,
   "account_number" VARCHAR(8) NOT NULL,
   "service_user" VARCHAR(6) NOT NULL,
-  "given_by" VARCHAR(36) NOT NULL,
-  "given_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("bank" IN ('1000', '1010'))
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL,
+  CHECK ("code" IN ('1000', '1010', '1020')),
+  CHECK (length(sort_code) = 6 AND length(account_number) = 8 AND name <> '')
 )""",
         """CREATE TABLE "payout_turn" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "name" VARCHAR(8) NOT NULL
 )""",
-        """CREATE TABLE "bank_account" (
-  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+        """CREATE TABLE "bank_files" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
   "code" VARCHAR(4) NOT NULL,
-  "name" VARCHAR(80) NOT NULL,
-  "sort_code" VARCHAR(6) NOT NULL,
-  "account_number" VARCHAR(8) NOT NULL,
   "layout" VARCHAR(36) NOT NULL,
   "recorded_at" TIMESTAMPTZ NOT NULL,
   "recorded_by" VARCHAR(36) NOT NULL,
-  CHECK ("code" IN ('1000', '1010', '1020')),
-  CHECK (length(sort_code) = 6 AND length(account_number) = 8 AND name <> '')
+  CHECK ("code" IN ('1000', '1010', '1020'))
 )""",
         """CREATE TABLE "bank_layout" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -519,6 +516,22 @@ STATEMENTS = {
   CHECK (vat_bps BETWEEN 0 AND 10000),
   CHECK (payer_add_bps BETWEEN 0 AND 10000 AND worker_deduct_bps BETWEEN 0 AND 10000)
 )""",
+        """CREATE TABLE "bank_account_change" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "code" VARCHAR(4) NOT NULL,
+  "before_id" INTEGER NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "name" VARCHAR(70) NOT NULL,
+  "sort_code" VARCHAR(6) NOT NULL,
+  "account_number" VARCHAR(8) NOT NULL,
+  "asked_by" VARCHAR(36) NOT NULL,
+  "asked_at" TIMESTAMPTZ NOT NULL,
+  "state" VARCHAR(16) NOT NULL,
+  "how" VARCHAR(16) NOT NULL,
+  "ended_by" VARCHAR(36) NOT NULL,
+  "ended_at" TIMESTAMPTZ,
+  CHECK ("state" IN ('waits', 'confirmed', 'turned_down', 'taken_back')),
+  CHECK (length(sort_code) = 6 AND length(account_number) = 8 AND name <> '')
+)""",
         """CREATE TABLE "payout_batch" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "number" INTEGER NOT NULL,
@@ -532,22 +545,27 @@ STATEMENTS = {
   "approved_at" TIMESTAMPTZ,
   "filed_by" VARCHAR(36) NOT NULL,
   "filed_at" TIMESTAMPTZ,
-  "account_id" INTEGER REFERENCES "circle_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "account_id" INTEGER REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "ended_by" VARCHAR(36) NOT NULL,
   "ended_at" TIMESTAMPTZ,
   CHECK ("bank" IN ('1000', '1010'))
 )""",
         """CREATE TABLE "statement_draft" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
-  "account_id" VARCHAR(36) NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "account_id" INTEGER NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "file_name" VARCHAR(120) NOT NULL,
+  "layout" VARCHAR(36) NOT NULL,
   "statement" TEXT NOT NULL,
   "read_at" TIMESTAMPTZ NOT NULL,
-  "read_by" VARCHAR(36) NOT NULL
+  "read_by" VARCHAR(36) NOT NULL,
+  "begun_at" TIMESTAMPTZ,
+  "begun_by" VARCHAR(36) NOT NULL,
+  "reached" INTEGER NOT NULL,
+  "by_hand" TEXT NOT NULL
 )""",
         """CREATE TABLE "statement_import" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
-  "account_id" VARCHAR(36) NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "account_id" INTEGER NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "file_name" VARCHAR(120) NOT NULL,
   "layout" VARCHAR(36) NOT NULL,
   "first_on" VARCHAR(10) NOT NULL,
@@ -850,7 +868,7 @@ STATEMENTS = {
   "how" VARCHAR(16) NOT NULL,
   "checked_by" VARCHAR(36) NOT NULL,
   "checked_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("outcome" IN ('confirmed', 'bounced'))
+  CHECK ("outcome" IN ('confirmed', 'bounced', 'unreached', 'wrong'))
 )""",
         """CREATE TABLE "paper_item" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -1241,7 +1259,8 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "attempt_one_key_window" ON "attempt" ("key", "window")""",
         """CREATE UNIQUE INDEX "audit_chain_one_audit_id" ON "audit_chain" ("audit_id")""",
         """CREATE UNIQUE INDEX "audit_text_one_audit_id" ON "audit_text" ("audit_id")""",
-        """CREATE INDEX "bank_account_by_code_recorded_at" ON "bank_account" ("code", "recorded_at")""",
+        """CREATE INDEX "bank_account_by_code" ON "bank_account" ("code")""",
+        """CREATE UNIQUE INDEX "bank_account_change_one_code_where" ON "bank_account_change" ("code") WHERE state = 'waits'""",
         """CREATE INDEX "bank_details_by_person_id" ON "bank_details" ("person_id")""",
         """CREATE INDEX "bank_details_check_by_details_id" ON "bank_details_check" ("details_id")""",
         """CREATE INDEX "bank_line_by_code_on_day" ON "bank_line" ("code", "on_day")""",
@@ -1399,6 +1418,8 @@ STATEMENTS = {
         """CREATE TRIGGER "bank_details_keeps_delete" BEFORE DELETE ON "bank_details" BEGIN SELECT RAISE(ABORT, 'bank_details is append-only'); END""",
         """CREATE TRIGGER "bank_details_check_keeps_update" BEFORE UPDATE ON "bank_details_check" BEGIN SELECT RAISE(ABORT, 'bank_details_check is append-only'); END""",
         """CREATE TRIGGER "bank_details_check_keeps_delete" BEFORE DELETE ON "bank_details_check" BEGIN SELECT RAISE(ABORT, 'bank_details_check is append-only'); END""",
+        """CREATE TRIGGER "bank_files_keeps_update" BEFORE UPDATE ON "bank_files" BEGIN SELECT RAISE(ABORT, 'bank_files is append-only'); END""",
+        """CREATE TRIGGER "bank_files_keeps_delete" BEFORE DELETE ON "bank_files" BEGIN SELECT RAISE(ABORT, 'bank_files is append-only'); END""",
         """CREATE TRIGGER "bank_layout_keeps_update" BEFORE UPDATE ON "bank_layout" BEGIN SELECT RAISE(ABORT, 'bank_layout is append-only'); END""",
         """CREATE TRIGGER "bank_layout_keeps_delete" BEFORE DELETE ON "bank_layout" BEGIN SELECT RAISE(ABORT, 'bank_layout is append-only'); END""",
         """CREATE TRIGGER "bank_line_keeps_update" BEFORE UPDATE ON "bank_line" BEGIN SELECT RAISE(ABORT, 'bank_line is append-only'); END""",
@@ -1407,8 +1428,6 @@ STATEMENTS = {
         """CREATE TRIGGER "bank_line_end_keeps_delete" BEFORE DELETE ON "bank_line_end" BEGIN SELECT RAISE(ABORT, 'bank_line_end is append-only'); END""",
         """CREATE TRIGGER "books_check_keeps_update" BEFORE UPDATE ON "books_check" BEGIN SELECT RAISE(ABORT, 'books_check is append-only'); END""",
         """CREATE TRIGGER "books_check_keeps_delete" BEFORE DELETE ON "books_check" BEGIN SELECT RAISE(ABORT, 'books_check is append-only'); END""",
-        """CREATE TRIGGER "circle_account_keeps_update" BEFORE UPDATE ON "circle_account" BEGIN SELECT RAISE(ABORT, 'circle_account is append-only'); END""",
-        """CREATE TRIGGER "circle_account_keeps_delete" BEFORE DELETE ON "circle_account" BEGIN SELECT RAISE(ABORT, 'circle_account is append-only'); END""",
         """CREATE TRIGGER "consent_keeps_update" BEFORE UPDATE ON "consent" BEGIN SELECT RAISE(ABORT, 'consent is append-only'); END""",
         """CREATE TRIGGER "consent_keeps_delete" BEFORE DELETE ON "consent" BEGIN SELECT RAISE(ABORT, 'consent is append-only'); END""",
         """CREATE TRIGGER "decided_figure_keeps_update" BEFORE UPDATE ON "decided_figure" BEGIN SELECT RAISE(ABORT, 'decided_figure is append-only'); END""",
@@ -1577,32 +1596,29 @@ STATEMENTS = {
   "broken" TEXT NOT NULL,
   "entries" INTEGER NOT NULL
 )""",
-        """CREATE TABLE "circle_account" (
+        """CREATE TABLE "bank_account" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
-  "bank" VARCHAR(4) NOT NULL,
+  "code" VARCHAR(4) NOT NULL,
   "name" VARCHAR(70) NOT NULL,
   "sort_code" VARCHAR(6) NOT NULL,
   "account_number" VARCHAR(8) NOT NULL,
   "service_user" VARCHAR(6) NOT NULL,
-  "given_by" VARCHAR(36) NOT NULL,
-  "given_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("bank" IN ('1000', '1010'))
+  "recorded_at" TIMESTAMPTZ NOT NULL,
+  "recorded_by" VARCHAR(36) NOT NULL,
+  CHECK ("code" IN ('1000', '1010', '1020')),
+  CHECK (length(sort_code) = 6 AND length(account_number) = 8 AND name <> '')
 )""",
         """CREATE TABLE "payout_turn" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "name" VARCHAR(8) NOT NULL
 )""",
-        """CREATE TABLE "bank_account" (
-  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+        """CREATE TABLE "bank_files" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "code" VARCHAR(4) NOT NULL,
-  "name" VARCHAR(80) NOT NULL,
-  "sort_code" VARCHAR(6) NOT NULL,
-  "account_number" VARCHAR(8) NOT NULL,
   "layout" VARCHAR(36) NOT NULL,
   "recorded_at" TIMESTAMPTZ NOT NULL,
   "recorded_by" VARCHAR(36) NOT NULL,
-  CHECK ("code" IN ('1000', '1010', '1020')),
-  CHECK (length(sort_code) = 6 AND length(account_number) = 8 AND name <> '')
+  CHECK ("code" IN ('1000', '1010', '1020'))
 )""",
         """CREATE TABLE "bank_layout" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -1990,6 +2006,22 @@ STATEMENTS = {
   CHECK (vat_bps BETWEEN 0 AND 10000),
   CHECK (payer_add_bps BETWEEN 0 AND 10000 AND worker_deduct_bps BETWEEN 0 AND 10000)
 )""",
+        """CREATE TABLE "bank_account_change" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "code" VARCHAR(4) NOT NULL,
+  "before_id" BIGINT NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "name" VARCHAR(70) NOT NULL,
+  "sort_code" VARCHAR(6) NOT NULL,
+  "account_number" VARCHAR(8) NOT NULL,
+  "asked_by" VARCHAR(36) NOT NULL,
+  "asked_at" TIMESTAMPTZ NOT NULL,
+  "state" VARCHAR(16) NOT NULL,
+  "how" VARCHAR(16) NOT NULL,
+  "ended_by" VARCHAR(36) NOT NULL,
+  "ended_at" TIMESTAMPTZ,
+  CHECK ("state" IN ('waits', 'confirmed', 'turned_down', 'taken_back')),
+  CHECK (length(sort_code) = 6 AND length(account_number) = 8 AND name <> '')
+)""",
         """CREATE TABLE "payout_batch" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "number" INTEGER NOT NULL,
@@ -2003,22 +2035,27 @@ STATEMENTS = {
   "approved_at" TIMESTAMPTZ,
   "filed_by" VARCHAR(36) NOT NULL,
   "filed_at" TIMESTAMPTZ,
-  "account_id" BIGINT REFERENCES "circle_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "account_id" BIGINT REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "ended_by" VARCHAR(36) NOT NULL,
   "ended_at" TIMESTAMPTZ,
   CHECK ("bank" IN ('1000', '1010'))
 )""",
         """CREATE TABLE "statement_draft" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
-  "account_id" VARCHAR(36) NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "account_id" BIGINT NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "file_name" VARCHAR(120) NOT NULL,
+  "layout" VARCHAR(36) NOT NULL,
   "statement" TEXT NOT NULL,
   "read_at" TIMESTAMPTZ NOT NULL,
-  "read_by" VARCHAR(36) NOT NULL
+  "read_by" VARCHAR(36) NOT NULL,
+  "begun_at" TIMESTAMPTZ,
+  "begun_by" VARCHAR(36) NOT NULL,
+  "reached" INTEGER NOT NULL,
+  "by_hand" TEXT NOT NULL
 )""",
         """CREATE TABLE "statement_import" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
-  "account_id" VARCHAR(36) NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "account_id" BIGINT NOT NULL REFERENCES "bank_account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "file_name" VARCHAR(120) NOT NULL,
   "layout" VARCHAR(36) NOT NULL,
   "first_on" VARCHAR(10) NOT NULL,
@@ -2321,7 +2358,7 @@ STATEMENTS = {
   "how" VARCHAR(16) NOT NULL,
   "checked_by" VARCHAR(36) NOT NULL,
   "checked_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("outcome" IN ('confirmed', 'bounced'))
+  CHECK ("outcome" IN ('confirmed', 'bounced', 'unreached', 'wrong'))
 )""",
         """CREATE TABLE "paper_item" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -2712,7 +2749,8 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "attempt_one_key_window" ON "attempt" ("key", "window")""",
         """CREATE UNIQUE INDEX "audit_chain_one_audit_id" ON "audit_chain" ("audit_id")""",
         """CREATE UNIQUE INDEX "audit_text_one_audit_id" ON "audit_text" ("audit_id")""",
-        """CREATE INDEX "bank_account_by_code_recorded_at" ON "bank_account" ("code", "recorded_at")""",
+        """CREATE INDEX "bank_account_by_code" ON "bank_account" ("code")""",
+        """CREATE UNIQUE INDEX "bank_account_change_one_code_where" ON "bank_account_change" ("code") WHERE state = 'waits'""",
         """CREATE INDEX "bank_details_by_person_id" ON "bank_details" ("person_id")""",
         """CREATE INDEX "bank_details_check_by_details_id" ON "bank_details_check" ("details_id")""",
         """CREATE INDEX "bank_line_by_code_on_day" ON "bank_line" ("code", "on_day")""",
@@ -2872,6 +2910,8 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "bank_details_keeps_all" BEFORE TRUNCATE ON "bank_details" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_details_check_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_details_check" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_details_check_keeps_all" BEFORE TRUNCATE ON "bank_details_check" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_files_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_files" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_files_keeps_all" BEFORE TRUNCATE ON "bank_files" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_layout_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_layout" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_layout_keeps_all" BEFORE TRUNCATE ON "bank_layout" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_line_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_line" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
@@ -2880,8 +2920,6 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "bank_line_end_keeps_all" BEFORE TRUNCATE ON "bank_line_end" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "books_check_keeps_rows" BEFORE UPDATE OR DELETE ON "books_check" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "books_check_keeps_all" BEFORE TRUNCATE ON "books_check" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
-        """CREATE TRIGGER "circle_account_keeps_rows" BEFORE UPDATE OR DELETE ON "circle_account" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
-        """CREATE TRIGGER "circle_account_keeps_all" BEFORE TRUNCATE ON "circle_account" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "consent_keeps_rows" BEFORE UPDATE OR DELETE ON "consent" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "consent_keeps_all" BEFORE TRUNCATE ON "consent" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "decided_figure_keeps_rows" BEFORE UPDATE OR DELETE ON "decided_figure" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",

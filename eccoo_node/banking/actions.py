@@ -9,14 +9,14 @@ import msgspec
 from eccoo_node.banking import checking, queries, rules
 from eccoo_node.banking.statements import reading
 from eccoo_node.banking.statements.profiles import Profile
-from eccoo_node.banking.tables import BankAccount, BankLayout, PayerReference, StatementDraft
+from eccoo_node.banking.tables import BankFiles, BankLayout, PayerReference, StatementDraft
 from eccoo_node.db.jobs import job
-from eccoo_node.db.rows import as_time, fetch, fetch_one, insert, insert_once
+from eccoo_node.db.rows import fetch, fetch_one, insert, insert_once
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
-from eccoo_node.kernel.access import Thing
-from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.payouts.rules import read_account_number, read_sort_code
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import Invalid
+from eccoo_node.payouts import changing
 from eccoo_node.record.door import Act, door
 
 DRAFTS_LAST = timedelta(days=1)
@@ -24,36 +24,22 @@ _GIVEN_AT_ONCE = 200
 
 
 @door("banking.set_account")
-async def set_account(act: Act, code: str, *, name: str, sort_code: str, account_number: str, layout: str) -> str:
-    """Write down one of the circle's own accounts, in the place of what stood there; its id.
+async def set_account(
+    act: Act, code: str, *, name: str, sort_code: str, account_number: str, layout: str, service_user: str = ""
+) -> str:
+    """Write down one of the circle's own accounts, and how its statements come; the id of what stands now.
 
-    Payers are told to send their money there, so what stood before stays, with who wrote it and when.
+    How they come counts at once. What payers are told may wait for a second person (`payouts.changing`).
     """
     act.allow(Thing("bank_account", code))
-    if code not in rules.ACCOUNTS:
-        raise Invalid("Choose which account it is.", "no_account", field="code")
-    if not 0 < len(name.strip()) <= 80:
-        raise Invalid("Write the name that the account is kept under.", "empty", field="name")
     if layout not in await queries.layouts():
         raise Invalid("Choose how its statements come.", "no_layout", field="layout")
-    digits, number = read_sort_code(sort_code), read_account_number(account_number)
-    for other in (await queries.accounts()).values():
-        if other.code != code and (other.sort_code, other.account_number) == (digits, number):
-            raise Invalid(
-                "This account is written down as another of ours already. Money that is looked after lies apart.",
-                "same_account", field="account_number",
-            )  # fmt: skip
-    now = clock.now()
-    newest = await fetch_one("SELECT MAX(recorded_at) FROM bank_account WHERE code = ?", code)
-    if newest and newest[0] and (as_time(newest[0]) or now) >= now:
-        raise Conflict("This was just written down. Look at it again first.", "just_written")
-    row = BankAccount(
-        code=code, name=name.strip(), sort_code=digits, account_number=number, layout=layout, recorded_at=now,
-        recorded_by=act.actor.person_id,
-    )  # fmt: skip
-    await insert(row)
-    await act.tell("bank.account_set", "bank_account", str(row.id))
-    return str(row.id)
+    made = await changing.set_account(
+        act.actor, code, name=name, sort_code=sort_code, account_number=account_number, service_user=service_user
+    )
+    if (await queries.accounts())[code].layout != layout:
+        await insert(BankFiles(code=code, layout=layout, recorded_at=clock.now(), recorded_by=act.actor.person_id))
+    return made
 
 
 @door("banking.describe_bank")
@@ -106,28 +92,36 @@ async def references(payload: dict[str, Any]) -> datetime | None:
 # ---------------------------------------------------------------- a file that waits
 
 
-@door("banking.read_statement")
-async def read_statement(act: Act, account_id: str, file_name: str, data: bytes) -> str:
+async def read_statement(actor: Actor, account_id: str, file_name: str, data: bytes) -> str:
     """Read a bank's file and keep it until the treasurer says to write it in the books; its id.
 
-    Raises Unreadable, with the lines and the reasons, and then keeps nothing of it.
+    Raises Unreadable, with the lines and the reasons, and then keeps nothing of it. Reading a long file takes a while, so
+    that is done before anything is kept.
     """
-    act.allow(Thing("bank_account", account_id))
+    access.requires(actor, "banking.read_statement", Thing("bank_account", account_id))
     account = await queries.account(account_id)
     found = reading.read_statement(data, account.layout, await queries.profile(account.layout), today=clock.today())
     reading.refuse_another_account(found, account.sort_code, account.account_number)
     # What the file says is looked at now, so that what can't be written is refused here and not at the next step.
-    await checking.look(act.actor, account, found)
+    await checking.look(actor, account, found)
+    return await _keep_draft(actor, account, file_name, msgspec.json.encode(found).decode())
+
+
+@door("banking.read_statement")
+async def _keep_draft(act: Act, account: queries.OurAccount, file_name: str, statement: str) -> str:
+    act.allow(Thing("bank_account", account.id))
     row = StatementDraft(
-        account_id=account.id, file_name=file_name[:120], statement=msgspec.json.encode(found).decode(),
-        read_at=clock.now(), read_by=act.actor.person_id,
+        account_id=int(account.id), file_name=file_name[:120], layout=account.layout, statement=statement,
+        read_at=clock.now(), read_by=act.actor.person_id, begun_at=None,
     )  # fmt: skip
     await insert(row)
     return str(row.id)
 
 
 async def _old_drafts() -> bool:
-    found = await fetch_one("SELECT 1 FROM statement_draft WHERE read_at < ? LIMIT 1", clock.now() - DRAFTS_LAST)
+    found = await fetch_one(
+        "SELECT 1 FROM statement_draft WHERE read_at < ? AND begun_at IS NULL LIMIT 1", clock.now() - DRAFTS_LAST
+    )
     return found is not None
 
 
@@ -135,5 +129,5 @@ async def _old_drafts() -> bool:
 async def forget_drafts(payload: dict[str, Any]) -> datetime | None:
     """Files that nobody wrote in the books within a day."""
     async with write():
-        await fetch("DELETE FROM statement_draft WHERE read_at < ?", clock.now() - DRAFTS_LAST)
+        await fetch("DELETE FROM statement_draft WHERE read_at < ? AND begun_at IS NULL", clock.now() - DRAFTS_LAST)
     return None

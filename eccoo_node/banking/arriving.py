@@ -4,7 +4,7 @@ A payment of a batch that came back is one more kind of it, known by itself wher
 the sum is its to the penny. `payouts` writes it; what it has written before by hand is not written again.
 """
 
-from eccoo_node.banking import leaving, lines, sent
+from eccoo_node.banking import leaving, lines, others, sent
 from eccoo_node.banking.lines import End, Line
 from eccoo_node.banking.rules import CLIENT
 from eccoo_node.banking.tables import KnownSender
@@ -18,7 +18,16 @@ from eccoo_node.payouts import actions as payouts
 from eccoo_node.record.door import Act, door
 
 # What money may have been that no payer sent for visits.
-KINDS = ("owing", "gift", "interest", "own", "by_hand", "other", sent.BACK)
+KINDS = (
+    "owing",
+    "gift",
+    "interest",
+    "own",
+    "by_hand",
+    "other",
+    sent.BACK,
+    *sorted({one for some in others.CAME.values() for one in some}),
+)
 
 
 @door("banking.match")
@@ -61,10 +70,18 @@ async def send_back(act: Act, line_id: int, key: str, *, because: str) -> int:
 
 @door("banking.explain")
 async def explain(
-    act: Act, line_id: int, what: str, *, payer_id: str = "", purpose: str = "", payment_id: str = ""
+    act: Act,
+    line_id: int,
+    what: str,
+    *,
+    payer_id: str = "",
+    purpose: str = "",
+    payment_id: str = "",
+    of: str = "",
+    fee_pence: int = 0,
 ) -> None:
     """It was no payer's money for visits: a gift, interest, what somebody owed us, our own, a payment of ours that came
-    back, or written down before.
+    back, written down before, or one of `others`: a grant, shares, another circle's (`of`: whose), the card company's.
 
     Money in the account where we look after others' was nobody's until now; that is undone first, by its mirror.
     Raises Conflict where a part of it has gone somewhere already.
@@ -80,7 +97,7 @@ async def explain(
     if what == "owing" and not payer_id:
         raise Invalid("Choose who owed it.", "no_payer", field="payer")
     ended = await lines.ends(line.id)
-    if ended and (ended[-1].what, ended[-1].of) == (what, payment_id or payer_id):
+    if ended and (ended[-1].what, ended[-1].of) == (what, payment_id or payer_id or of):
         return
     if line.code == CLIENT:
         await _take_back(act, line, ended)
@@ -89,8 +106,11 @@ async def explain(
     if what == sent.BACK:
         await came_back(act, line, payment_id, by_hand=True)
         return
-    entry = await _write(act, line, what, payer_id, purpose)
-    await lines.end(act, line.id, End(what, line.amount_pence, payer_id, entry), by_hand=True)
+    if what in others.CAME[line.code]:
+        entry = await others.write_came(act.actor, line, what, of, purpose, fee_pence)
+    else:
+        entry = await _write(act, line, what, payer_id, purpose)
+    await lines.end(act, line.id, End(what, line.amount_pence, payer_id or of, entry), by_hand=True)
 
 
 async def _take_back(act: Act, line: Line, ended: list[End]) -> None:
@@ -110,6 +130,8 @@ async def _write(act: Act, line: Line, what: str, payer_id: str, purpose: str) -
         return await treasury.donation(actor, amount, key, fund=purpose)
     if what == "interest":
         return await treasury.interest(actor, amount, key)
+    if what not in {"own", "by_hand", "other"}:
+        raise Invalid("Choose what it was.", "no_choice", field="what")
     return None
 
 

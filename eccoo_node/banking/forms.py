@@ -14,6 +14,7 @@ class AccountForm(msgspec.Struct):
     sort_code: Short
     account_number: Short
     layout: Short
+    service_user: Short = ""
     SAY: ClassVar[dict[str, str]] = {
         "name": "Write the name that the account is kept under.",
         "sort_code": "Write the sort code, such as 08-60-01.",
@@ -56,6 +57,8 @@ class WhatForm(msgspec.Struct):
     who: str = ""
     purpose: Annotated[str, msgspec.Meta(max_length=64)] = ""
     because: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    member: str = ""
+    fee: Annotated[str, msgspec.Meta(max_length=20)] = ""
     SAY: ClassVar[dict[str, str]] = {"what": "Choose what it was."}
 
 

@@ -48,6 +48,25 @@ async def imports(actor: Actor) -> list[Imported]:
     ]  # fmt: skip
 
 
+class HalfWritten(msgspec.Struct, frozen=True):
+    """A file of which some lines are in the books, and the rest is being written."""
+
+    id: str
+    file_name: str
+    reached: int
+    lines: int
+
+
+async def half_written(actor: Actor) -> list[HalfWritten]:
+    """Raises Forbidden."""
+    access.requires(actor, "banking.see_lines", Thing("statement"))
+    rows = await fetch(
+        "SELECT d.id, d.file_name, d.reached, i.lines_read FROM statement_draft d "
+        "JOIN statement_import i ON i.id = d.id ORDER BY d.begun_at, d.id"
+    )
+    return [HalfWritten(*tuple(row)) for row in rows]
+
+
 class Open(msgspec.Struct, frozen=True):
     """A line that waits for somebody to say what it was. `left_pence`: how much of it, above 0 for what came in."""
 
@@ -136,7 +155,8 @@ async def standings(actor: Actor) -> list[Standing]:
     newest: dict[str, tuple[str, int]] = {}
     for code, on, closing in await fetch(
         "SELECT a.code, i.last_on, i.closing_pence FROM statement_import i JOIN bank_account a ON a.id = i.account_id "
-        "WHERE i.closing_pence IS NOT NULL ORDER BY i.last_on, i.imported_at"
+        "WHERE i.closing_pence IS NOT NULL AND NOT EXISTS (SELECT 1 FROM statement_draft d WHERE d.id = i.id) "
+        "ORDER BY i.last_on, i.imported_at"
     ):
         newest[code] = (on, closing)
     waits = {

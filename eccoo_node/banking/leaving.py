@@ -9,6 +9,7 @@ A line that left is one of these:
   offered, and so is a batch. `payouts` writes it; what it has written before by hand is not written again.
 - what the circle had earned, moved to its own account (1010 / 1000).
 - money of a payer that the bank took back (2000 / 1000).
+- a charge of the bank, another circle paid, shares or a gift sent back, a gift spent on its purpose (`others`).
 - a transfer between our own accounts that the books have already, or something else that stands there already.
 
 Until somebody has said which, the line waits on the page "Whose money is this?", and nothing is in the books.
@@ -18,7 +19,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from eccoo_node.banking import lines, sent
+from eccoo_node.banking import lines, others, sent
 from eccoo_node.banking.lines import End, Line
 from eccoo_node.banking.rules import CLIENT, OPERATING
 from eccoo_node.banking.sent import Moved, Sent
@@ -183,6 +184,8 @@ def moved(line: Line) -> Moved:
 
 
 async def _write(act: Act, line: Line, what: str, of: str) -> int | None:
+    if what in others.LEFT[line.code]:
+        return await others.write_left(act.actor, line, what, of)
     actor, amount, key, at = act.actor, -line.amount_pence, line.key, line.noon
     allowed = {CLIENT: ("refund_left", "swept", "bounced", "own", "by_hand")}.get(
         line.code, ("share_paid", "own", "other", "by_hand")

@@ -2,55 +2,45 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 import msgspec
 
 from eccoo_node.banking import leaving
 from eccoo_node.banking.planning import ByHand, Known, Seen
-from eccoo_node.banking.rules import ACCOUNTS
 from eccoo_node.banking.statements.model import Statement
 from eccoo_node.banking.statements.profiles import FORMATS, PROFILES, Profile
 from eccoo_node.db.rows import as_time, fetch, fetch_one, marks
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
+from eccoo_node.payouts import ours
+from eccoo_node.payouts.rules import ACCOUNTS
 
 _AT_ONCE = 500
 
 
 class OurAccount(msgspec.Struct, frozen=True):
-    """One of the circle's own accounts as it stands now."""
+    """One of the circle's own accounts as it stands now, with how its statements come."""
 
     id: str
     code: str
-    name: str
     sort_code: str
     account_number: str
     layout: str
-    recorded_at: datetime
-    recorded_by: str
 
     @property
     def title(self) -> str:
         return ACCOUNTS[self.code]
 
 
-_ACCOUNT = (
-    "SELECT a.id, a.code, a.name, a.sort_code, a.account_number, a.layout, a.recorded_at, a.recorded_by "
-    "FROM bank_account a WHERE a.recorded_at = "
-    "(SELECT MAX(b.recorded_at) FROM bank_account b WHERE b.code = a.code)"
-)
-
-
-def _account(row: tuple[str, str, str, str, str, str, datetime, str]) -> OurAccount:
-    id_, code, name, sort_code, number, layout, at, by = row
-    return OurAccount(id_, code, name, sort_code, number, layout, as_time(at) or clock.now(), by)
-
-
 async def accounts() -> dict[str, OurAccount]:
-    """The accounts that are written down, by their account of the chart. Of two written at once the later id holds."""
-    return {row[1]: _account(tuple(row)) for row in await fetch(f"{_ACCOUNT} ORDER BY a.code, a.id")}
+    """The accounts that are written down, by their account of the chart."""
+    files = {row[0]: row[1] for row in await fetch("SELECT code, layout FROM bank_files ORDER BY id")}
+    return {
+        code: OurAccount(one.id, code, one.sort_code, one.account_number, files.get(code, ""))
+        for code, one in (await ours.accounts()).items()
+    }
 
 
 async def account(account_id: str) -> OurAccount:
@@ -59,11 +49,6 @@ async def account(account_id: str) -> OurAccount:
         if one.id == account_id:
             return one
     raise NotFound("There is no such account.", "no_account")
-
-
-async def account_where_paid_in() -> OurAccount | None:
-    """Where payers send their money; None until it has been written down."""
-    return (await accounts()).get("1000")
 
 
 async def layouts() -> dict[str, str]:
@@ -149,10 +134,12 @@ class Draft(msgspec.Struct, frozen=True):
 async def draft(actor: Actor, draft_id: str) -> Draft:
     """Raises NotFound for one that is written, given up or too old, and Forbidden."""
     access.requires(actor, "banking.see_lines", Thing("statement", draft_id))
-    row = await fetch_one("SELECT account_id, file_name, statement FROM statement_draft WHERE id = ?", draft_id)
+    row = await fetch_one("SELECT account_id, file_name, statement, layout FROM statement_draft WHERE id = ?", draft_id)
     if row is None:
         raise NotFound("This file is no longer here. Choose it again.", "no_draft")
-    return Draft(draft_id, await account(row[0]), row[1], msgspec.json.decode(row[2], type=Statement))
+    # The file was read as its account's files came then.
+    one = msgspec.structs.replace(await account(str(row[0])), layout=row[3])
+    return Draft(draft_id, one, row[1], msgspec.json.decode(row[2], type=Statement))
 
 
 async def known(actor: Actor, code: str, line_marks: Sequence[str]) -> Known:

@@ -5,13 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.ids import new_code, read_code
+from eccoo_node.payouts.rules import ACCOUNTS
 
-# The accounts of the chart that are accounts at a bank.
-ACCOUNTS = {
-    "1000": "Money we look after",
-    "1010": "The circle’s own money",
-    "1020": "Money kept apart",
-}
 CLIENT, OPERATING, RING_FENCED = ACCOUNTS
 
 # After so many days without a file of the bank the treasurer is reminded.
@@ -29,6 +24,7 @@ def keeps_bank(actor: Actor) -> bool:
 @access.rule(
     "banking.read_statement",
     "banking.import",
+    "banking.import_part",
     "banking.match",
     "banking.send_back",
     "banking.explain",
@@ -37,15 +33,6 @@ def keeps_bank(actor: Actor) -> bool:
 )
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_bank(actor) or "Only the circle’s treasurer reads what the bank says."
-
-
-def sets_accounts(actor: Actor) -> bool:
-    return actor.wears("treasurer", "admin") and not actor.acting_for
-
-
-@access.rule("banking.set_account", "banking.describe_bank")
-def _accounts(actor: Actor, thing: Thing) -> bool | str:
-    return sets_accounts(actor) or "The circle’s bank accounts are written down by its treasurer or an admin."
 
 
 @access.rule("banking.give_reference")

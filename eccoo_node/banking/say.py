@@ -4,14 +4,15 @@ from collections.abc import Mapping
 
 from eccoo_node.banking import sent
 from eccoo_node.banking.checking import Looked
-from eccoo_node.banking.kept import Imported, Open, Standing
+from eccoo_node.banking.kept import HalfWritten, Imported, Open, Standing
 from eccoo_node.banking.planning import Planned
 from eccoo_node.banking.queries import HowToPay
-from eccoo_node.banking.rules import ACCOUNTS, CLIENT
+from eccoo_node.banking.rules import CLIENT
 from eccoo_node.banking.statements.model import Statement
 from eccoo_node.kernel.money import pounds
 from eccoo_node.kernel.words import count, many
 from eccoo_node.members.say import say_date
+from eccoo_node.payouts.rules import ACCOUNTS
 
 # A page shows so many of a kind; the rest is as the first of them are.
 SHOWN = 60
@@ -99,6 +100,12 @@ def imported(one: Imported) -> str:
     if one.last_on != one.first_on:
         when += f" to {say_date(one.last_on)}"
     return f"{when}: {payments(one.lines_read)}, {new}.{by}"
+
+
+def writing(one: HalfWritten) -> str:
+    """ "march.csv: 300 of 20,000 lines are in the books. The rest follows by itself."."""
+    name = one.file_name or "A file"
+    return f"{name}: {one.reached:,} of {one.lines:,} lines are in the books. The rest follows by itself."
 
 
 def standing(one: Standing) -> list[str]:

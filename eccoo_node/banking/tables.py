@@ -1,4 +1,4 @@
-"""Rows of the bank's side: our accounts, payers' references, statements as they were read, and what became of each line."""
+"""Rows of the bank's side: payers' references, statements as they were read, and what became of each line."""
 
 from piccolo.table import Table
 
@@ -6,19 +6,16 @@ from eccoo_node.db import extras
 from eccoo_node.db.columns import day, flag, key, moment, number, pence, prose, ref, serial, word
 from eccoo_node.escrow.tables import Entry
 from eccoo_node.members.tables import Payer
+from eccoo_node.payouts.tables import BankAccount
 
 
-class BankAccount(Table, tablename="bank_account"):
-    """One of the circle's own accounts, as it stood from a moment on. A change is a new row; the newest holds."""
+class BankFiles(Table, tablename="bank_files"):
+    """How an account's statements come, from a moment on. The newest holds."""
 
-    id = key()
-    # The account of the chart that it is: 1000, 1010 or 1020.
+    id = serial()
+    # The account of the chart.
     code = word(4)
-    # The name that a payer's bank checks.
-    name = word(80)
-    sort_code = word(6)
-    account_number = word(8)
-    # How its statements are laid out: a bank's name, a format, or the id of a description of our own.
+    # A bank's name, a format, or the id of a description of our own.
     layout = word(36)
     recorded_at = moment()
     recorded_by = word(36)
@@ -44,14 +41,23 @@ class PayerReference(Table, tablename="payer_reference"):
 
 
 class StatementDraft(Table, tablename="statement_draft"):
-    """A file that was read and waits for the treasurer's word. It goes when it is written in the books, or after a day."""
+    """A file that was read and waits for the treasurer's word. It goes when it is written in the books, or after a day.
+
+    Once its writing has begun it stays until the last line is written: `reached` of its lines are.
+    """
 
     id = key()
     account_id = ref(BankAccount)
     file_name = word(120)
+    layout = word(36)
     statement = prose()
     read_at = moment()
     read_by = word(36)
+    begun_at = moment(null=True)
+    begun_by = word(36)
+    reached = number()
+    # Which lines are what somebody wrote down by hand, as the treasurer saw and left it: the entry by the line's mark, in JSON.
+    by_hand = prose("{}")
 
 
 class StatementImport(Table, tablename="statement_import"):
@@ -121,17 +127,15 @@ class KnownSender(Table, tablename="known_sender"):
 
 
 TABLES = [
-    BankAccount, BankLayout, PayerReference, StatementDraft, StatementImport, BankLine, BankWords, BankLineEnd, KnownSender,
+    BankFiles, BankLayout, PayerReference, StatementDraft, StatementImport, BankLine, BankWords, BankLineEnd, KnownSender,
 ]  # fmt: skip
 
 for _table in (
-    "bank_account", "bank_layout", "payer_reference", "statement_import", "bank_line", "bank_line_end", "known_sender",
+    "bank_files", "bank_layout", "payer_reference", "statement_import", "bank_line", "bank_line_end", "known_sender",
 ):  # fmt: skip
     extras.append_only(_table)
-extras.one_of("bank_account", "code", ("1000", "1010", "1020"))
+extras.one_of("bank_files", "code", ("1000", "1010", "1020"))
 extras.one_of("bank_line", "code", ("1000", "1010", "1020"))
-extras.check("bank_account", "length(sort_code) = 6 AND length(account_number) = 8 AND name <> ''")
-extras.index("bank_account", "code", "recorded_at")
 extras.unique("payer_reference", "payer_id")
 extras.unique("payer_reference", "reference")
 extras.index("statement_import", "account_id")

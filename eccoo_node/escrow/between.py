@@ -41,7 +41,7 @@ async def fronted_pence(link_id: str) -> int:
 _PREFIX = "between:"
 
 
-def _key(link_id: str, key: str) -> str:
+def entry_key(link_id: str, key: str) -> str:
     """The entries between us and a circle bear its name in their keys."""
     return f"{_PREFIX}{link_id}:{key}"
 
@@ -98,7 +98,7 @@ async def _came(act: Act, link_id: str, amount_pence: int, key: str) -> None:
 async def set_off(act: Act, link_id: str, amount_pence: int, key: str) -> None:
     """What each circle owes the other is set off, so far (2300 X / 1200 X). Both circles write the same sum."""
     await _begin(act, link_id, amount_pence)
-    body, key = {"link": link_id, "amount": amount_pence}, _key(link_id, key)
+    body, key = {"link": link_id, "amount": amount_pence}, entry_key(link_id, key)
     if await ledger.already("set_off", key, body):
         return
     legs = [Leg(chart.due_to(link_id), chart.due_from(link_id), amount_pence)]
@@ -111,7 +111,7 @@ async def set_off(act: Act, link_id: str, amount_pence: int, key: str) -> None:
 async def circle_paid(act: Act, link_id: str, amount_pence: int, key: str) -> None:
     """A linked circle's money has reached our bank (1000 / 1200 X), and our workers' part of it is ready for them."""
     await _begin(act, link_id, amount_pence)
-    body, key = {"link": link_id, "amount": amount_pence}, _key(link_id, key)
+    body, key = {"link": link_id, "amount": amount_pence}, entry_key(link_id, key)
     if await ledger.already("circle_paid", key, body):
         return
     draft = Draft(kind="circle_paid", key=key, body=body)
@@ -124,7 +124,7 @@ async def circle_paid(act: Act, link_id: str, amount_pence: int, key: str) -> No
 async def paid_circle(act: Act, link_id: str, amount_pence: int, key: str) -> None:
     """Our bank has sent a linked circle what we owed it (2300 X / 1000)."""
     await _begin(act, link_id, amount_pence)
-    body, key = {"link": link_id, "amount": amount_pence}, _key(link_id, key)
+    body, key = {"link": link_id, "amount": amount_pence}, entry_key(link_id, key)
     if await ledger.already("paid_circle", key, body):
         return
     draft = Draft(kind="paid_circle", key=key, body=body)
@@ -139,7 +139,7 @@ async def front(act: Act, link_id: str, amount_pence: int, key: str) -> None:
     Raises Conflict beyond what they wait for, and beyond what the circle has decided to put up for another.
     """
     await _begin(act, link_id, amount_pence)
-    body, key = {"link": link_id, "amount": amount_pence}, _key(link_id, key)
+    body, key = {"link": link_id, "amount": amount_pence}, entry_key(link_id, key)
     if await ledger.already("fronted", key, body):
         return
     most = await governance.figure(rules.FRONT_LIMIT)

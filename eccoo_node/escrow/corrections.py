@@ -103,7 +103,8 @@ async def _was_cancelled(line_id: int) -> bool:
 _CAN_BE_UNDONE = (
     "top_up", "set_aside", "returned", "released", "cancelled", "owed", "received", "matched", "sent_back", "bounced",
     "paid_owing", "refunded", "refund_left", "goodwill", "swept", "donated", "own", "interest", "by_card", "card_paid",
-    "finders_fee", "written_off", "applied", "allotted", "withdrawn", "share_paid",
+    "finders_fee", "written_off", "bank_charge", "bank_charge_back",
+    "put_in", "share_back", "fund_spent", "gift_back", "applied", "allotted", "withdrawn", "share_paid",
 )  # fmt: skip
 
 

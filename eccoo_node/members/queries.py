@@ -266,11 +266,16 @@ async def admins() -> list[Helper]:
 
 async def treasurers() -> set[str]:
     """Who keeps the circle's books."""
+    return await wearing("treasurer")
+
+
+async def wearing(*roles: str) -> set[str]:
+    """Who wears one of these hats in the circle now."""
     now = clock.now()
     rows = await fetch(
         "SELECT h.person_id FROM hat h JOIN community c ON c.id = h.community_id "
-        f"WHERE c.kind = 'circle' AND h.role = 'treasurer' AND {_LIVE_HAT}",
-        now, now,
+        f"WHERE c.kind = 'circle' AND h.role IN ({marks(roles)}) AND {_LIVE_HAT}",
+        *roles, now, now,
     )  # fmt: skip
     return {row[0] for row in rows}
 

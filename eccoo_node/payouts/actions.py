@@ -16,7 +16,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Broken, Conflict, Invalid
 from eccoo_node.members import queries as members
-from eccoo_node.payouts import files, queries, rules
+from eccoo_node.payouts import files, ours, queries, rules
 from eccoo_node.payouts import ready as owed
 from eccoo_node.payouts.details import current_details
 from eccoo_node.payouts.files import Form, Made
@@ -170,7 +170,7 @@ async def file_batch(act: Act, batch_id: str) -> None:
         return
     await _books_hold()
     await _may_be_filed(act, found)
-    account = await queries.find_account(found.bank)
+    account = (await ours.accounts()).get(found.bank)
     now = clock.now().replace(microsecond=0)
     # The bank's account comes first for whoever locks several: what is given back moves money there.
     await ledger.lock_bank()
@@ -186,7 +186,7 @@ async def file_batch(act: Act, batch_id: str) -> None:
     )  # fmt: skip
     await fetch(
         "UPDATE payout_batch SET filed_by = ?, filed_at = ?, account_id = ? WHERE id = ?",
-        act.actor.person_id, now, account.id if account else None, batch_id,
+        act.actor.person_id, now, int(account.id) if account else None, batch_id,
     )  # fmt: skip
     order = await queries.order(await queries.find_batch(batch_id))
     for form in files.FORMS:

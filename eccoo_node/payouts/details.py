@@ -40,7 +40,7 @@ class Details(msgspec.Struct, frozen=True):
 _DETAILS = (
     "SELECT d.id, d.person_id, d.name, d.sort_code, d.account_number, d.given_by, d.given_via, d.given_at, "
     "COALESCE(c.outcome, ''), COALESCE(c.how, ''), c.checked_at FROM bank_details d LEFT JOIN bank_details_check c "
-    "ON c.id = (SELECT MAX(k.id) FROM bank_details_check k WHERE k.details_id = d.id)"
+    "ON c.id = (SELECT MAX(k.id) FROM bank_details_check k WHERE k.details_id = d.id AND k.outcome <> 'unreached')"
 )
 # Ids are made in the order of time, so the greatest is the newest.
 _NEWEST = "d.id = (SELECT MAX(n.id) FROM bank_details n WHERE n.person_id = d.person_id)"
@@ -68,6 +68,12 @@ async def details_of(actor: Actor, person_id: str) -> Details | None:
     return msgspec.structs.replace(found, sort_code="", account_number=f"??????{found.account_number[-2:]}")
 
 
+async def given_by(details_id: str) -> str:
+    """Who wrote these details down."""
+    rows = await fetch("SELECT given_by FROM bank_details WHERE id = ?", details_id)
+    return str(rows[0][0]) if rows else ""
+
+
 class ToConfirm(msgspec.Struct, frozen=True):
     """Details that nobody has made sure of yet, or to which a payment did not arrive."""
 
@@ -78,6 +84,7 @@ class ToConfirm(msgspec.Struct, frozen=True):
     name: str
     came_back: bool
     given_at: datetime
+    tried_at: datetime | None
     thing: Thing
 
 
@@ -85,14 +92,19 @@ async def to_confirm(actor: Actor) -> list[ToConfirm]:
     """What waits for this actor to make sure of, the oldest first. Raises Forbidden for whoever never does."""
     access.requires(actor, "payouts.confirm_details", Thing("bank_details"))
     rows = await fetch(
-        f"SELECT f.*, p.called, p.phone FROM ({_DETAILS} WHERE {_NEWEST}) f JOIN person p ON p.id = f.person_id "
+        "SELECT f.*, p.called, p.phone, (SELECT MAX(u.checked_at) FROM bank_details_check u WHERE u.details_id = f.id "
+        f"AND u.outcome = 'unreached') FROM ({_DETAILS} WHERE {_NEWEST}) f JOIN person p ON p.id = f.person_id "
         "WHERE p.standing <> 'died' ORDER BY f.given_at, f.id"
     )
     found = []
     for row in rows:
         one = _details(list(row)[:11])
         thing = Thing("bank_details", one.id, one.person_id, worker_id=one.given_by)
-        if not one.sure and access.may(actor, "payouts.confirm_details", thing):
+        if not one.sure and one.outcome != "wrong" and access.may(actor, "payouts.confirm_details", thing):
             back = one.outcome == "bounced"
-            found.append(ToConfirm(one.person_id, row[11], row[12], one.ending, one.name, back, one.given_at, thing))
+            found.append(
+                ToConfirm(
+                    one.person_id, row[11], row[12], one.ending, one.name, back, one.given_at, as_time(row[13]), thing
+                )
+            )  # fmt: skip
     return found

@@ -15,22 +15,28 @@ _NUMBERS = {
 
 
 class DetailsForm(msgspec.Struct):
-    """An account: someone's own, or the circle's."""
+    """Someone's own account."""
 
     name: Annotated[str, msgspec.Meta(max_length=70)]
     sort_code: Short
     account_number: Short
-    service_user: Short = ""
     SAY: ClassVar[dict[str, str]] = _NUMBERS
 
 
 class SureForm(msgspec.Struct):
-    """What was heard or seen, and how."""
+    """What was heard or seen, and how; or why nobody can be sure. The numbers belong to the first two alone."""
+
+    how: Literal["rang", "paper", "unreached", "wrong"]
+    sort_code: Short = ""
+    account_number: Short = ""
+    SAY: ClassVar[dict[str, str]] = {"how": "Choose what you found.", **_NUMBERS}
+
+
+class ChangeForm(msgspec.Struct):
+    """How a second person made sure of a change of our own account."""
 
     how: Literal["rang", "paper"]
-    sort_code: Short
-    account_number: Short
-    SAY: ClassVar[dict[str, str]] = {"how": "Choose how you know.", **_NUMBERS}
+    SAY: ClassVar[dict[str, str]] = {"how": "Choose how you know that it is right."}
 
 
 class BatchForm(msgspec.Struct):

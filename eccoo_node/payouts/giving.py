@@ -1,4 +1,4 @@
-"""The doors of where money goes: someone's bank details, the circle's own account, and a yes to giving back bit by bit."""
+"""The doors of where money goes: someone's bank details, and a yes to giving back bit by bit."""
 
 from eccoo_node.db.rows import fetch, insert, insert_once
 from eccoo_node.kernel import clock
@@ -8,9 +8,11 @@ from eccoo_node.kernel.money import MAX_PENCE, pounds
 from eccoo_node.members import queries as members
 from eccoo_node.payouts import rules
 from eccoo_node.payouts.details import current_details
-from eccoo_node.payouts.ready import Bank
-from eccoo_node.payouts.tables import BANKS, BankDetails, CircleAccount, DetailsCheck, RecoveryYes
+from eccoo_node.payouts.tables import BankDetails, DetailsCheck, RecoveryYes
 from eccoo_node.record.door import Act, door
+
+# What was given before is asked for again, even where it is the same.
+_ASKED_AGAIN = frozenset({"bounced", "wrong"})
 
 
 @door("payouts.give_details")
@@ -24,7 +26,7 @@ async def give_details(act: Act, person_id: str, *, name: str, sort_code: str, a
         raise Conflict("This person has died.", "has_died")
     read = (rules.read_name(name), rules.read_sort_code(sort_code), rules.read_account_number(account_number))
     before = (await current_details([person_id])).get(person_id)
-    if before and (before.name, before.sort_code, before.account_number) == read and before.outcome != "bounced":
+    if before and (before.name, before.sort_code, before.account_number) == read and before.outcome not in _ASKED_AGAIN:
         act.about(before.id)
         return rules.doubt(*read[1:])
     row = BankDetails(
@@ -61,6 +63,8 @@ async def confirm_details(act: Act, person_id: str, *, how: str, sort_code: str,
         )
     if found.sure:
         return
+    if found.outcome == "wrong":
+        raise Conflict("They said that this account is not right. They give it to us anew first.", "said_wrong")
     await insert(
         DetailsCheck(
             details_id=found.id, outcome="confirmed", how=how, checked_by=act.actor.person_id, checked_at=clock.now()
@@ -69,25 +73,26 @@ async def confirm_details(act: Act, person_id: str, *, how: str, sort_code: str,
     await act.tell("payouts.details_confirmed", "person", person_id, by=act.actor.person_id)
 
 
-@door("payouts.set_account")
-async def set_account(
-    act: Act, bank: Bank, *, name: str, sort_code: str, account_number: str, service_user: str = ""
-) -> None:
-    """Write down the account of ours that money leaves, and the number under which we send Bacs files, if we have one.
+@door("payouts.not_sure")
+async def not_sure(act: Act, person_id: str, *, outcome: str) -> None:
+    """Whoever was to make sure could not reach them ("unreached"), or heard that it is "wrong". Nothing is paid there.
 
-    It holds for the files that are made from now on.
+    What is wrong is asked for again: they are told, and whoever wrote it down for them is.
     """
-    act.allow(Thing("circle_account", bank))
-    if bank not in BANKS:
-        raise Invalid("Choose one of these.", "bad_bank", field="bank")
+    found = (await current_details([person_id])).get(person_id)
+    act.allow(Thing("bank_details", found.id if found else "", person_id, worker_id=found.given_by if found else ""))
+    if found is None:
+        raise NotFound("They have given us no bank details.", "no_details")
+    if outcome not in rules.NOT_SURE:
+        raise Invalid("Choose how you know.", "bad_how", field="how")
+    if found.sure or found.outcome == "wrong":
+        raise Conflict("Somebody else has just said how it is. Please look again.", "said_already")
     await insert(
-        CircleAccount(
-            bank=bank, name=rules.read_name(name), sort_code=rules.read_sort_code(sort_code),
-            account_number=rules.read_account_number(account_number),
-            service_user=rules.read_service_user(service_user), given_by=act.actor.person_id, given_at=clock.now(),
+        DetailsCheck(
+            details_id=found.id, outcome=outcome, how="", checked_by=act.actor.person_id, checked_at=clock.now()
         )
-    )  # fmt: skip
-    await act.tell("payouts.account_set", "circle_account", bank)
+    )
+    await act.tell(f"payouts.details_{outcome}", "person", person_id, details=found.id)
 
 
 # ---------------------------------------------------------------- giving back

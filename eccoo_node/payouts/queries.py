@@ -283,35 +283,16 @@ async def waiting_for(actor: Actor) -> list[Batch]:
     return [_short(one) for one in found if one.second and access.may(actor, "payouts.approve", one.thing)]
 
 
-# ---------------------------------------------------------------- the circle's own accounts, and files
-
-
-class Account(msgspec.Struct, frozen=True):
-    """An account of the circle's own, as it stands now."""
-
-    id: int
-    name: str
-    sort_code: str
-    account_number: str
-    service_user: str
-
-
-_ACCOUNT = "SELECT id, name, sort_code, account_number, service_user FROM circle_account"
-
-
-async def account(actor: Actor, bank: Bank) -> Account | None:
-    access.requires(actor, "payouts.set_account", Thing("circle_account"))
-    return await find_account(bank)
-
-
-async def find_account(bank: str) -> Account | None:
-    row = await fetch_one(f"{_ACCOUNT} WHERE bank = ? ORDER BY id DESC LIMIT 1", bank)
-    return Account(*row) if row else None
+# ---------------------------------------------------------------- files
 
 
 async def order(found: Batch) -> Order:
     """All that the file of a batch is made of. None of it changes once the file was made."""
-    row = await fetch_one(f"{_ACCOUNT} WHERE id = ?", found.account_id) if found.account_id else None
+    row = None
+    if found.account_id:
+        row = await fetch_one(
+            "SELECT name, sort_code, account_number, service_user FROM bank_account WHERE id = ?", found.account_id
+        )
     lines = tuple(
         Line(one.name, one.sort_code, one.account_number, one.amount_pence, one.reference)
         for one in found.payments
@@ -323,7 +304,7 @@ async def order(found: Batch) -> Order:
         found.filed_at or found.made_at,
         found.pay_on,
         lines,
-        Ours(*list(row)[1:]) if row else None,
+        Ours(*row) if row else None,
     )
 
 

@@ -115,6 +115,8 @@ def _why_not(person_id: str, standing: str, fund: str, details: Details | None) 
         return "no_details"
     if details.outcome == "bounced":
         return "came_back"
+    if details.outcome == "wrong":
+        return "said_wrong"
     return "" if details.sure else "not_sure"
 
 

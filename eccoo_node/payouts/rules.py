@@ -32,6 +32,7 @@ LATEST = timedelta(days=31)
 # A bank sends back what can't be paid in within days. So long a line that came in is compared with what was sent.
 MAY_COME_BACK = timedelta(days=60)
 HOW_SURE = ("rang", "paper")
+NOT_SURE = ("unreached", "wrong")
 REFERENCE = 18
 
 
@@ -43,7 +44,7 @@ def _own(actor: Actor, thing: Thing) -> bool | str:
     return own_words(actor, thing.person_id) or "Only they themselves say where their money goes."
 
 
-@access.rule("payouts.confirm_details")
+@access.rule("payouts.confirm_details", "payouts.not_sure")
 def _confirms(actor: Actor, thing: Thing) -> bool | str:
     """`thing.worker_id` is whoever wrote the details down: two people see to it."""
     if not (as_self(actor) and actor.wears("treasurer", "facilitator")):
@@ -61,10 +62,49 @@ def _confirms(actor: Actor, thing: Thing) -> bool | str:
     "payouts.confirm_paid",
     "payouts.confirm_batch",
     "payouts.bounced",
-    "payouts.set_account",
 )
 def _sends(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer sends money out."
+
+
+# The accounts of the chart that are accounts at a bank.
+ACCOUNTS = {
+    "1000": "Money we look after",
+    "1010": "The circle’s own money",
+    "1020": "Money kept apart",
+}
+
+
+def sets_accounts(actor: Actor) -> bool:
+    return actor.wears("treasurer", "admin") and not actor.acting_for
+
+
+@access.rule("payouts.set_account", "banking.set_account", "banking.describe_bank")
+def _sets_account(actor: Actor, thing: Thing) -> bool | str:
+    return sets_accounts(actor) or "The circle’s bank accounts are written down by its treasurer or an admin."
+
+
+def sees_account_changes(actor: Actor) -> bool:
+    return as_self(actor) and actor.wears("treasurer", "convenor", "facilitator", "admin")
+
+
+@access.rule("payouts.see_account_change")
+def _sees_account_change(actor: Actor, thing: Thing) -> bool | str:
+    return sees_account_changes(actor) or "A treasurer, a convenor, a facilitator or an admin makes sure of this."
+
+
+@access.rule("payouts.confirm_account", "payouts.turn_down_account")
+def _makes_sure_of_ours(actor: Actor, thing: Thing) -> bool | str:
+    """`thing.worker_id` asked for the change: two people see to it."""
+    if not sees_account_changes(actor) or actor.via != "screen":
+        return "A treasurer, a convenor, a facilitator or an admin makes sure of this, on their own screen."
+    return actor.person_id != thing.worker_id or "You wrote this down. Somebody else makes sure of it."
+
+
+@access.rule("payouts.take_back_account")
+def _takes_back_ours(actor: Actor, thing: Thing) -> bool | str:
+    mine = as_self(actor) and actor.person_id == thing.worker_id
+    return mine or "Whoever wrote this down can take it back."
 
 
 @access.rule("payouts.see")

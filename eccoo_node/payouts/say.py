@@ -6,6 +6,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.money import pounds
 from eccoo_node.members.say import say_date
 from eccoo_node.payouts.details import Details
+from eccoo_node.payouts.ours import Change
 from eccoo_node.payouts.queries import Batch, Out, Payment
 from eccoo_node.payouts.ready import Ready
 
@@ -16,6 +17,7 @@ REASONS = {
     "no_details": "We don’t know their bank account yet.",
     "not_sure": "Nobody has made sure of their bank account yet.",
     "came_back": "The last payment came back. Make sure of their bank account.",
+    "said_wrong": "They said that their bank account here is not right, and are asked for it again.",
     "died": "They have died, or whoever it was for. It goes by hand, on evidence of who may have it.",
     "public": "Public money goes back to where it came from, by hand.",
     "nobody": "Nobody here. It goes back to the account it came from, by hand.",
@@ -98,4 +100,18 @@ def sure(one: Details, *, yours: bool) -> tuple[str, str]:
         return "certain", f"We made sure of this with {whose} {how} on {clock.say_day(one.checked_at, clock.zone())}."
     if one.outcome == "bounced":
         return "gap", "A payment to this account came back. Please look whether it is right."
+    if one.outcome == "wrong":
+        return "gap", f"{'You' if yours else 'They'} told us that this is not right. Please give it to us again."
     return "waiting", f"We ring {whose} to make sure before anything is paid to it."
+
+
+def account_change(one: Change) -> tuple[str, str]:
+    """What became of a change of our own account."""
+    day = clock.say_day(one.ended_at, clock.zone()) if one.ended_at else ""
+    how = f"after ringing {one.asker}" if one.how == "rang" else "from the bank’s own paper"
+    return {
+        "waits": ("waiting", "It waits for a second person."),
+        "confirmed": ("certain", f"{one.ender} made sure of it on {day}, {how}. It counts since then."),
+        "turned_down": ("gap", f"{one.ender} found on {day} that it is not right. Nothing has changed."),
+        "taken_back": ("plain", f"{one.ender} took it back on {day}. Nothing has changed."),
+    }[one.state]

@@ -1,4 +1,4 @@
-"""Rows of where money goes and of what was sent there. No row of bank details is ever changed or taken out."""
+"""Rows of our own accounts, of where money goes and of what was sent there. No row of an account is ever changed or taken out."""
 
 from piccolo.table import Table
 
@@ -27,7 +27,10 @@ class BankDetails(Table, tablename="bank_details"):
 
 
 class DetailsCheck(Table, tablename="bank_details_check"):
-    """Somebody made sure that details are that person's own, or a payment to them came back. The newest row holds."""
+    """Somebody made sure that details are that person's own, heard that they are not, or a payment to them came back.
+
+    The newest row holds; that somebody could not reach them ("unreached") is kept beside it and changes nothing.
+    """
 
     id = serial()
     details_id = ref(BankDetails)
@@ -37,18 +40,39 @@ class DetailsCheck(Table, tablename="bank_details_check"):
     checked_at = moment()
 
 
-class CircleAccount(Table, tablename="circle_account"):
-    """An account of the circle's own that money leaves, as its bank knows it. A change is a new row."""
+class BankAccount(Table, tablename="bank_account"):
+    """One of the circle's own accounts, as it stood from a moment on. A change is a new row; the greatest id holds."""
 
     id = serial()
-    bank = word(4)
+    # The account of the chart that it is: 1000, 1010 or 1020.
+    code = word(4)
+    # The name that a payer's bank checks.
     name = word(70)
     sort_code = word(6)
     account_number = word(8)
     # The number under which the circle, or its bureau, sends Bacs files; empty where it has none.
     service_user = word(6)
-    given_by = word(36)
-    given_at = moment()
+    recorded_at = moment()
+    recorded_by = word(36)
+
+
+class AccountChange(Table, tablename="bank_account_change"):
+    """A change of one of our accounts that somebody asked for. It counts once a second person has made sure of it."""
+
+    id = key()
+    code = word(4)
+    # What stood when it was asked for.
+    before_id = ref(BankAccount)
+    name = word(70)
+    sort_code = word(6)
+    account_number = word(8)
+    asked_by = word(36)
+    asked_at = moment()
+    # waits, confirmed, turned_down or taken_back; and how whoever confirmed it knew.
+    state = word(16)
+    how = word(16)
+    ended_by = word(36)
+    ended_at = moment(null=True)
 
 
 class RecoveryYes(Table, tablename="recovery_yes"):
@@ -81,7 +105,7 @@ class Batch(Table, tablename="payout_batch"):
     approved_at = moment(null=True)
     filed_by = word(36)
     filed_at = moment(null=True)
-    account_id = ref(CircleAccount, null=True)
+    account_id = ref(BankAccount, null=True)
     ended_by = word(36)
     ended_at = moment(null=True)
 
@@ -133,21 +157,29 @@ class FileMade(Table, tablename="payout_file"):
 
 
 class Turn(Table, tablename="payout_turn"):
-    """One row: whoever makes, sends or settles a batch has it in hand, so that two never count the same money."""
+    """A row for what is done by one at a time: whoever makes, sends or settles a batch has it in hand, so that two never
+    count the same money; and whoever changes our accounts."""
 
     id = serial()
     name = word(8)
 
 
-TABLES = [BankDetails, DetailsCheck, CircleAccount, RecoveryYes, Batch, Payment, LeftOut, FileMade, Turn]
+TABLES = [
+    BankDetails, DetailsCheck, BankAccount, AccountChange, RecoveryYes, Batch, Payment, LeftOut, FileMade, Turn,
+]  # fmt: skip
 
-for _table in ("bank_details", "bank_details_check", "circle_account", "payout_left_out", "payout_file"):
+for _table in ("bank_details", "bank_details_check", "bank_account", "payout_left_out", "payout_file"):
     extras.append_only(_table)
 extras.index("bank_details", "person_id")
 extras.index("bank_details_check", "details_id")
 extras.check("bank_details", "length(sort_code) = 6 AND length(account_number) = 8 AND name <> ''")
-extras.one_of("bank_details_check", "outcome", ("confirmed", "bounced"))
-extras.one_of("circle_account", "bank", BANKS)
+extras.one_of("bank_details_check", "outcome", ("confirmed", "bounced", "unreached", "wrong"))
+extras.one_of("bank_account", "code", ("1000", "1010", "1020"))
+extras.check("bank_account", "length(sort_code) = 6 AND length(account_number) = 8 AND name <> ''")
+extras.index("bank_account", "code")
+extras.one_of("bank_account_change", "state", ("waits", "confirmed", "turned_down", "taken_back"))
+extras.check("bank_account_change", "length(sort_code) = 6 AND length(account_number) = 8 AND name <> ''")
+extras.unique("bank_account_change", "code", where="state = 'waits'")
 extras.unique("recovery_yes", "worker_id", where="ended_at IS NULL")
 extras.check("recovery_yes", "most_pence > 0 AND words <> ''")
 extras.unique("payout_batch", "key")

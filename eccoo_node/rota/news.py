@@ -88,6 +88,13 @@ SENTENCES = {
     "bank_details": "The bank account that your money goes to was changed. If that was not you, ring us at once.",
     "payout_back": "A payment to you came back from the bank. Your money is safe. Please look at your bank account here.",
     "payout_back_ring": "A payment to {about} came back from the bank. Please ring them about their bank account.",
+    "payout_back_wrote": "A payment to {about} came back. You wrote their bank account down. Please ask them for it again.",
+    "details_wrong": "The bank account that we have for your money is not right. Please give it to us again.",
+    "details_wrong_wrote": "The bank account that you wrote down for {about} is not right. Please ask them for it again.",
+    "account_asked": "Somebody asks to change one of the circle’s bank accounts. A second person has to make sure of it.",
+    "account_confirmed": "One of the circle’s bank accounts has changed. Two people made sure of it.",
+    "account_turned_down": "A change of one of the circle’s bank accounts was not right, so nothing has changed. Please ring whoever asked for it.",
+    "account_taken_back": "A change of one of the circle’s bank accounts was taken back. Nothing has changed.",
     "batch_approved": "The payments that waited for a second person have their yes, and can be sent.",
     # money, whoever it is about
     "paper": "There is a new paper about your money. It is yours to read, print and keep.",
@@ -135,7 +142,11 @@ _PATHS = {
     "bank_details": "/money/where-to",
     "payout_back": "/money/where-to",
     "payout_back_ring": "/money/details/{about}",
+    "payout_back_wrote": "/money/details",
+    "details_wrong": "/money/where-to",
+    "details_wrong_wrote": "/money/details",
     "batch_approved": "/money/payouts/{about}",
+    **dict.fromkeys((code for code in SENTENCES if code.startswith("account_")), "/money/account-changes/{about}"),
     "tax_details": "/money/tax-details",
     "tax_copy": "/money/told-hmrc",
     "asked_away": "/requests/{about}",
@@ -169,6 +180,8 @@ TO_DO = (
     "not_sure_away",
     "too_late_ring_away",
     "payout_back_ring",
+    "payout_back_wrote",
+    "details_wrong_wrote",
 )
 # What stands on its own pages for as long as it is so.
 NOT_PAID = frozenset({"not_paid_for", "not_paid_for_some", "not_paid_for_several"})

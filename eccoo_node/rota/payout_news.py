@@ -2,6 +2,7 @@
 
 from eccoo_node.db.transaction import write
 from eccoo_node.members import queries as members
+from eccoo_node.payouts import details
 from eccoo_node.payouts import queries as payouts
 from eccoo_node.record import events
 from eccoo_node.record.events import Happened
@@ -20,8 +21,38 @@ async def bounced(happened: Happened) -> None:
     person = happened.payload["person"]
     async with write():
         await tell({person}, None, "payout_back", about=person, path="/money/where-to")
-        ringing = {one.person_id for one in await members.facilitators()} - {person}
+        # Whoever wrote the account down can't be the one who makes sure of it: they ask for it again.
+        wrote = await _who_wrote(await details.given_by((await payouts.find_payment(happened.subject_id)).details_id))
+        await tell(wrote - {person}, None, "payout_back_wrote", about=person, path="/money/details")
+        ringing = {one.person_id for one in await members.facilitators()} - {person} - wrote
         await tell(ringing, None, "payout_back_ring", about=person, path=f"/money/details/{person}")
+
+
+async def _who_wrote(person_id: str) -> set[str]:
+    """Whoever wrote somebody's account down, while they are still a facilitator here."""
+    return {person_id} & {one.person_id for one in await members.facilitators()}
+
+
+@events.on("payouts.details_wrong")
+async def details_wrong(happened: Happened) -> None:
+    """Whoever made sure heard that it is not right: it is asked for again."""
+    person = happened.subject_id
+    async with write():
+        await tell({person}, None, "details_wrong", about=person, path="/money/where-to")
+        wrote = await _who_wrote(await details.given_by(happened.payload["details"]))
+        await tell(wrote - {person}, None, "details_wrong_wrote", about=person, path="/money/details")
+
+
+@events.on(
+    "payouts.account_asked", "payouts.account_confirmed", "payouts.account_turned_down", "payouts.account_taken_back"
+)
+async def our_account(happened: Happened) -> None:
+    """Everyone who answers for the circle's money hears of each change of its accounts, asked for, seen to or given up."""
+    change = happened.subject_id
+    async with write():
+        to = await members.wearing("treasurer", "convenor", "admin")
+        news = happened.kind.removeprefix("payouts.")
+        await tell(to, None, news, about=change, path=f"/money/account-changes/{change}")
 
 
 @events.on("payouts.approved")

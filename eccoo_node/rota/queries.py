@@ -305,10 +305,18 @@ def _news(row: Sequence[object]) -> News:
     return News(*values)  # type: ignore[arg-type]
 
 
+# What has been overtaken: a batch that may be sent and is, a change of our account that somebody has seen to.
+_STILL_SO = (
+    "NOT (t.news = 'batch_approved' AND EXISTS (SELECT 1 FROM payout_batch b WHERE b.id = t.about_id "
+    "AND (b.filed_at IS NOT NULL OR b.ended_at IS NOT NULL))) AND NOT (t.news = 'account_asked' AND EXISTS "
+    "(SELECT 1 FROM bank_account_change g WHERE g.id = t.about_id AND g.state <> 'waits'))"
+)
+
+
 async def news_of(person_id: str, since: datetime, limit: int = 20) -> list[News]:
     """What someone was told and may still know, the newest first."""
     rows = await fetch(
-        f"{_NEWS} WHERE t.person_id = ? AND t.at >= ? AND {_STILL_THEIRS} ORDER BY t.at DESC, t.id LIMIT ?",
+        f"{_NEWS} WHERE t.person_id = ? AND t.at >= ? AND {_STILL_THEIRS} AND {_STILL_SO} ORDER BY t.at DESC, t.id LIMIT ?",
         person_id,
         since,
         clock.now(),
@@ -328,7 +336,7 @@ async def news_to_bring(limit: int = 50) -> list[News]:
         "AND NOT (t.news = 'say_how_it_went' AND v.state <> 'planned') "
         "AND NOT (t.news LIKE 'not_paid_for%' AND v.line <> '') "
         "AND NOT (t.news IN ('coming', 'coming_by_phone', 'not_sure') AND v.ends_at <= ?) "
-        f"AND {_STILL_THEIRS} ORDER BY t.at, t.id LIMIT ?",
+        f"AND {_STILL_THEIRS} AND {_STILL_SO} ORDER BY t.at, t.id LIMIT ?",
         clock.now(),
         clock.now(),
         limit,

@@ -43,6 +43,8 @@ from eccoo_node.members.tables import Face, HatOffer, SafeContact, Session
 from eccoo_node.papers.actions import make_invoice
 from eccoo_node.payouts import actions as payouts
 from eccoo_node.payouts import giving
+from eccoo_node.payouts.changing import set_account as set_ours
+from eccoo_node.payouts.ours import waiting as account_changes
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota.telling import tell
 from tests.support import make
@@ -440,6 +442,10 @@ class World:
         account = await banking.set_account(
             tess, "1000", name="Circle", sort_code="990000", account_number="10002000", layout="starling"
         )
+        await set_ours(tess, "1010", name="Circle", sort_code="990000", account_number="10101010")
+        await set_ours(tess, "1010", name="Circle", sort_code="990000", account_number="10101011")
+        (change,) = await account_changes(tess)
+        self.things["change_id"] = {"our new account": change.id}
         await banking.references({})
         drafts = [
             await banking.read_statement(tess, account, "", starling([line("2026-11-20", 100 + at, says)]))

@@ -5,14 +5,15 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.banking import actions, describing, queries, rules
+from eccoo_node.banking import actions, describing, queries
 from eccoo_node.banking.forms import AccountForm, DescribeForm, SampleForm
 from eccoo_node.banking.statements.model import DAYS, decode
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members.say import say_date
-from eccoo_node.payouts.rules import say_sort_code
+from eccoo_node.payouts import ours
+from eccoo_node.payouts.rules import ACCOUNTS, say_sort_code
 from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -35,17 +36,21 @@ class AccountsController(Controller):
     async def index(self, request: AnyRequest) -> Response[Any]:
         """Our accounts, as payers are told them."""
         access.requires(actor_of(request), "banking.set_account", Thing("bank_account"))
-        there, titles = await queries.accounts(), await queries.layouts()
+        there, files, titles = await ours.accounts(), await queries.accounts(), await queries.layouts()
+        waits = {one.code: f"/money/account-changes/{one.id}" for one in await ours.waiting(actor_of(request))}
         found = []
-        for code, title in rules.ACCOUNTS.items():
+        for code, title in ACCOUNTS.items():
             one = there.get(code)
             rows = [] if one is None else [
                 ("Name", one.name), ("Sort code", say_sort_code(one.sort_code)), ("Account number", one.account_number),
-                ("Its statements come as", titles.get(one.layout, "a layout that is not known")),
-                ("Written down", say_date(one.recorded_at.astimezone(clock.zone()).date())),
+                ("Its statements come as", titles.get(files[code].layout, "a layout that is not known")),
+                *([("Bacs user number", one.service_user)] if one.service_user else []),
+                ("It stands since", say_date(one.since.astimezone(clock.zone()).date())),
             ]  # fmt: skip
             path = f"/money/bank/accounts/{code}"
-            found.append({"title": title, "words": _WORDS[code], "rows": rows, "path": path})
+            found.append(
+                {"title": title, "words": _WORDS[code], "rows": rows, "path": path, "waits": waits.get(code, "")}
+            )
         return render(request, "banking/accounts.html", found=found)
 
     @get("/money/bank/accounts/{code:str}", opt={"action": "banking.set_account"})
@@ -54,7 +59,7 @@ class AccountsController(Controller):
         one = facts["there"]
         values = {} if one is None else {
             "name": one.name, "sort_code": say_sort_code(one.sort_code), "account_number": one.account_number,
-            "layout": one.layout,
+            "layout": facts["layout"], "service_user": one.service_user,
         }  # fmt: skip
         return render(request, "banking/account.html", values=values, **facts)
 
@@ -65,10 +70,13 @@ class AccountsController(Controller):
             form = read_form(request, AccountForm)
             await actions.set_account(
                 actor_of(request), code, name=form.name, sort_code=form.sort_code, account_number=form.account_number,
-                layout=form.layout,
+                layout=form.layout, service_user=form.service_user,
             )  # fmt: skip
         except (FormError, Invalid, Conflict) as error:
             return form_error(request, "banking/account.html", error, **facts)
+        for one in await ours.waiting(actor_of(request)):
+            if one.code == code:
+                return redirect(request, f"/money/account-changes/{one.id}")
         return redirect(request, "/money/bank/accounts", f"{facts['title']}: the account is written down.")
 
     @get("/money/bank/describe", opt={"action": "banking.describe_bank"})
@@ -108,13 +116,15 @@ class AccountsController(Controller):
 
 async def _facts(request: AnyRequest, code: str) -> dict[str, Any]:
     access.requires(actor_of(request), "banking.set_account", Thing("bank_account", code))
-    if code not in rules.ACCOUNTS:
+    if code not in ACCOUNTS:
         raise NotFound("There is no such account.", "no_account")
     return {
         "code": code,
-        "title": rules.ACCOUNTS[code],
+        "title": ACCOUNTS[code],
         "words": _WORDS[code],
-        "there": (await queries.accounts()).get(code),
+        "there": (await ours.accounts()).get(code),
+        "layout": found.layout if (found := (await queries.accounts()).get(code)) else "",
+        "waits": next((one.id for one in await ours.waiting(actor_of(request)) if one.code == code), ""),
         "layouts": [("", "Choose"), *(await queries.layouts()).items()],
     }
 

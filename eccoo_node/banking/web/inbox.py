@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.banking import arriving, kept, leaving, planning, queries, rules, say, sent
+from eccoo_node.banking import arriving, kept, leaving, others, planning, queries, rules, say, sent
 from eccoo_node.banking.forms import WhatForm, WhoseForm
 from eccoo_node.banking.kept import Open
 from eccoo_node.escrow import statements as escrow
@@ -98,7 +98,14 @@ async def _say_what(actor: Actor, facts: dict[str, Any], form: WhatForm) -> None
         what, _, payment = form.what.partition(":")
         if form.what == "owing" and payer not in facts["payer_ids"]:
             raise Invalid("Choose who owed it.", "no_payer", field="who")
-        await arriving.explain(actor, found.line.id, what, payer_id=payer, purpose=form.purpose, payment_id=payment)
+        of = form.member if what == "applied" else "" if what == sent.BACK else payment
+        if what == "applied" and of not in dict(facts["members"][1:]):
+            raise Invalid("Choose who applies for shares.", "no_member", field="member")
+        await arriving.explain(
+            actor, found.line.id, what, payer_id=payer, purpose=form.purpose if what in {"gift", "grant"} else "",
+            payment_id=payment if what == sent.BACK else "", of=of,
+            fee_pence=parse_pounds(form.fee or "0", field="fee") if what == "card_sent" else 0,
+        )  # fmt: skip
 
 
 def _card(one: Open) -> dict[str, Any]:
@@ -121,6 +128,7 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
     came = found.line.amount_pence > 0
     whole = found.left_pence == found.line.amount_pence
     back = sent.may_have_come_back(leaving.moved(found.line), await sent.payments(actor)) if came and whole else []
+    choices = await _arrived(found, whole, back) if came else await _left(actor, found, payers)
     return {
         "found": found,
         "title": say.open_title(found),
@@ -133,20 +141,31 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
         "before": [payers[one] for one in before],
         "likely": before[0] if before else "",
         "amount": f"{found.left_pence // 100}.{found.left_pence % 100:02}",
-        "choices": _arrived(found, whole, back) if came else await _left(actor, found, payers),
-        "asks": ("purpose", "owing") if came else ("bounced",),
+        "choices": choices,
+        "asks": _asks([value for value, *_ in choices]),
+        "members": [("", "Choose"), *(await others.members_called(actor)).items()] if came and whole else [],
         # A payment of ours that came back is no payer's, and the words say that it may be one.
         "opened": any(one.likely for one in back),
         "key": new_id(),
     }
 
 
-def _arrived(found: Open, whole: bool, back: list[sent.Offer]) -> list[tuple[str, str, str]]:
+def _asks(offered: list[str]) -> set[str]:
+    """What may have to be said besides, by what is offered."""
+    more = {"owing": "owing", "bounced": "bounced", "gift": "purpose", "grant": "purpose", "applied": "member",
+            "card_sent": "fee", "send_back": "because"}  # fmt: skip
+    return {more[one] for one in offered if one in more}
+
+
+async def _arrived(found: Open, whole: bool, back: list[sent.Offer]) -> list[tuple[str, str, str]]:
     ours = [(f"{one.what}:{one.of}", one.words, one.hint) for one in back]
+    if not whole:
+        # What of it is a payer's can't be all of it something else.
+        return [*ours, _BACK]
+    more = [one.option for one in await others.may_have_come(found.line)]
     if found.line.code != rules.CLIENT:
-        return [*ours, _OWING, _GIFT, _INTEREST, _OWN, _BY_HAND, _OTHER]
-    # What of it is a payer's can't be all of it something else.
-    return [*ours, _BACK, *((_GIFT, _INTEREST, _OWING, _OWN, _BY_HAND) if whole else ())]
+        return [*ours, _OWING, _GIFT, *more, _INTEREST, _OWN, _BY_HAND, _OTHER]
+    return [*ours, _BACK, _GIFT, *more, _INTEREST, _OWING, _OWN, _BY_HAND]
 
 
 async def _left(actor: Actor, found: Open, payers: dict[str, str]) -> list[tuple[str, str, str]]:
@@ -158,6 +177,8 @@ async def _left(actor: Actor, found: Open, payers: dict[str, str]) -> list[tuple
     called = payers | await queries.called()
     options = leaving.options(line, await leaving.waiting(actor), once, called, any(number in said for number in own))
     listed = [(one.value.removesuffix(":"), one.words, one.hint) for one in options]
+    # Before "it stands in the books already" and whatever else says nothing.
+    listed[-1:-1] = [one.option for one in await others.may_have_left(actor, line)]
     if line.code == rules.CLIENT:
         listed.insert(-1, ("bounced", "Money of a payer that the bank took back", "Choose below whose."))
     return listed

@@ -8,7 +8,9 @@ from litestar.params import FromPath
 from eccoo_node.banking import queries, rules, say
 from eccoo_node.banking.queries import HowToPay
 from eccoo_node.escrow.say import fund
+from eccoo_node.kernel import clock
 from eccoo_node.members.say import say_date
+from eccoo_node.payouts import ours
 from eccoo_node.payouts.rules import say_sort_code
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of
@@ -52,7 +54,7 @@ def _whose(one: HowToPay) -> str:
 async def _page(
     request: AnyRequest, found: list[HowToPay], subject: str, cards: list[dict[str, str]], of: str = ""
 ) -> Page:
-    account = await queries.account_where_paid_in()
+    account = await ours.where_paid_in()
     rows = []
     if account is not None:
         rows = [
@@ -62,7 +64,7 @@ async def _page(
         ]
     return render(
         request, "banking/how_to_pay.html", account=account, rows=rows, cards=cards, of=of,
-        since=say_date(account.recorded_at.date()) if account else "",
+        since=say_date(account.since.astimezone(clock.zone()).date()) if account else "",
         payers=[
             {
                 "title": say.whose_reference(one, subject),

@@ -21,6 +21,9 @@ from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
 from eccoo_node.web.uploads import file_of, takes
 
+# A file that takes longer goes on by itself.
+_AT_ONCE_S = 3.0
+
 takes("/money/bank", MOST_BYTES)
 takes("/money/bank/describe", MOST_BYTES)
 
@@ -68,9 +71,12 @@ class StatementsController(Controller):
         access.requires(actor, "banking.import", Thing("statement", draft_id))
         try:
             form = read_form(request, WriteForm)
-            done = await importing.write_statement(actor, draft_id, again=form.again)
+            done = await importing.write_statement(actor, draft_id, again=form.again, seconds=_AT_ONCE_S)
         except (FormError, Invalid, Conflict) as error:
             return form_error(request, "banking/preview.html", error, **await _preview(request, draft_id))
+        if done.left:
+            told = f"The first {done.lines_new - done.left} of {done.lines_new} payments are in the books. The rest follows by itself."
+            return redirect(request, "/money/bank", told)
         if await kept.waiting_lines(actor):
             told = (
                 f"{say.payments(done.lines_new).capitalize()} written down. These wait for you to say what they were."
@@ -96,6 +102,7 @@ async def _facts(request: AnyRequest) -> dict[str, Any]:
             (f"{say.account(one.code)}: {one.file_name or 'a file'}", say.imported(one), one.gaps)
             for one in await kept.imports(actor)
         ],
+        "writing": [say.writing(one) for one in await kept.half_written(actor)],
         "waits": say.wait(waiting) if (waiting := len(await kept.waiting_lines(actor))) else "",
         "one_waits": waiting == 1,
         "troubles": [],

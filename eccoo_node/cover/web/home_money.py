@@ -11,7 +11,7 @@ from eccoo_node.escrow import checking
 from eccoo_node.expenses.waiting import waiting as waiting_costs
 from eccoo_node.kernel.access import Actor, Thing, may
 from eccoo_node.kernel.words import count
-from eccoo_node.payouts import details
+from eccoo_node.payouts import details, ours
 from eccoo_node.payouts import queries as payouts
 from eccoo_node.payouts import say as payouts_say
 from eccoo_node.rota import queries as rota
@@ -72,6 +72,15 @@ async def for_payouts(actor: Actor) -> list[Item]:
             f"{one.maker} made this batch.", f"/money/payouts/{one.id}/yes", "Look at it", "waiting",
         )
         for one in await payouts.waiting_for(actor)
+    ]  # fmt: skip
+    found += [
+        Item(
+            1, f"{one.title}: the bank account is to change",
+            f"{one.asker} asks for it. It counts once somebody else has made sure.",
+            f"/money/account-changes/{one.id}", "Make sure", "waiting",
+        )
+        for one in await ours.waiting(actor)
+        if may(actor, "payouts.confirm_account", one.thing)
     ]  # fmt: skip
     sure = await details.to_confirm(actor) if actor.wears("facilitator", "treasurer") else []
     if sure:

@@ -13,8 +13,8 @@ from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import pounds
 from eccoo_node.members.say import say_date
-from eccoo_node.payouts import actions, giving, queries, say
-from eccoo_node.payouts.forms import BatchForm, DetailsForm
+from eccoo_node.payouts import actions, ours, queries, say
+from eccoo_node.payouts.forms import BatchForm
 from eccoo_node.payouts.queries import Batch, Payment
 from eccoo_node.payouts.ready import Bank, Ready, ready
 from eccoo_node.payouts.rules import say_sort_code
@@ -90,11 +90,12 @@ class BatchesController(Controller):
         actor = actor_of(request)
         access.requires(actor, "payouts.see", Thing("batch", batch_id))
         one = await queries.batch(actor, batch_id)
-        account = await queries.find_account(one.bank)
+        account = (await ours.accounts()).get(one.bank)
         return render(
             request, "payouts/batch.html", **await batch_facts(request, one), may_approve=access.may(
                 actor, "payouts.approve", one.thing
-            ), ours=account, service_user=bool(account and account.service_user), source=OWN if one.bank == "1010" else "",
+            ), ours=account, service_user=bool(account and account.service_user),
+            account_path=f"/money/bank/accounts/{one.bank}",
         )  # fmt: skip
 
     @get("/money/payouts/{batch_id:str}/yes", opt={"action": "payouts.approve"})
@@ -119,24 +120,6 @@ class BatchesController(Controller):
     async def take_back(self, request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
         await actions.take_back(actor_of(request), batch_id)
         return redirect(request, "/money/payouts", "The batch is taken back. Nothing had moved.")
-
-    @get("/money/our-account", opt={"action": "payouts.set_account"})
-    async def our_account(self, request: AnyRequest, source: FromQuery[str] = "") -> Response[Any]:
-        """The account that money leaves."""
-        return render(request, "payouts/our_account.html", **await _account(request, source))
-
-    @post("/money/our-account", opt={"action": "payouts.set_account"})
-    async def set_account(self, request: AnyRequest, source: FromQuery[str] = "") -> Response[Any]:
-        facts = await _account(request, source)
-        try:
-            form = read_form(request, DetailsForm)
-            await giving.set_account(
-                actor_of(request), _bank(source), name=form.name, sort_code=form.sort_code,
-                account_number=form.account_number, service_user=form.service_user,
-            )  # fmt: skip
-        except (FormError, Invalid) as error:
-            return form_error(request, "payouts/our_account.html", error, **facts)
-        return redirect(request, "/money/payouts", "It is written down. It counts for the files made from now on.")
 
 
 async def _choices(request: AnyRequest, source: str) -> dict[str, Any]:
@@ -183,8 +166,3 @@ def _card(one: Payment) -> dict[str, Any]:
         "path": f"/money/payments/{one.id}", "title": f"{one.called}: {pounds(one.amount_pence)}",
         "words": ". ".join(part for part in words if part), "state": say.became(one),
     }  # fmt: skip
-
-
-async def _account(request: AnyRequest, source: str) -> dict[str, Any]:
-    found = await queries.account(actor_of(request), _bank(source))
-    return {"source": source, "found": found, "sort_code": say_sort_code(found.sort_code) if found else ""}

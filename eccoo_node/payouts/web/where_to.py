@@ -9,7 +9,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import parse_pounds, pounds
-from eccoo_node.payouts import details, giving, ready, say
+from eccoo_node.payouts import details, giving, ready, rules, say
 from eccoo_node.payouts.details import ToConfirm
 from eccoo_node.payouts.forms import DetailsForm, GiveBackForm, SureForm
 from eccoo_node.payouts.rules import say_sort_code
@@ -17,6 +17,11 @@ from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
 from eccoo_node.web.page import redirect, render
+
+_NOTICES = {
+    "unreached": "It is written down. {called} stays on the list, and nothing is paid there yet.",
+    "wrong": "It is written down. Nothing is paid there, and {called} is asked to give it again.",
+}
 
 
 def _subject(actor: Actor) -> str:
@@ -77,7 +82,8 @@ class WhereToController(Controller):
         cards = [
             {
                 "path": f"/money/details/{one.person_id}", "title": one.called,
-                "words": f"Given on {clock.say_day(one.given_at, clock.zone())}; {one.ending}",
+                "words": f"Given on {clock.say_day(one.given_at, clock.zone())}; {one.ending}"
+                + (f". Not reached on {clock.say_day(one.tried_at, clock.zone())}" if one.tried_at else ""),
                 "state": ("open", "A payment came back") if one.came_back else None,
             }
             for one in found
@@ -93,6 +99,9 @@ class WhereToController(Controller):
         one = await _waiting(request, person_id)
         try:
             form = read_form(request, SureForm)
+            if form.how in rules.NOT_SURE:
+                await giving.not_sure(actor_of(request), person_id, outcome=form.how)
+                return redirect(request, "/money/details", _NOTICES[form.how].format(called=one.called))
             await giving.confirm_details(
                 actor_of(request), person_id, how=form.how, sort_code=form.sort_code, account_number=form.account_number
             )
@@ -136,4 +145,10 @@ async def _waiting(request: AnyRequest, person_id: str) -> ToConfirm:
 
 def _sure(one: ToConfirm) -> dict[str, Any]:
     ways = [("rang", "I rang the number we know", one.phone)] if one.phone else []
-    return {"one": one, "ways": [*ways, ("paper", "We are face to face, and I see it on paper", "")]}
+    more = [
+        ("paper", "We are face to face, and I see it on paper", ""),
+        ("unreached", "I could not reach them", "They stay on the list. Nothing is paid there until somebody has made sure."),
+        ("wrong", "It is not right", "Nothing is paid there, and they are asked to give it again."),
+    ]  # fmt: skip
+    tried = clock.say_day(one.tried_at, clock.zone()) if one.tried_at else ""
+    return {"one": one, "ways": [*ways, *more], "tried": tried}

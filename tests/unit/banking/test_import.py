@@ -4,21 +4,27 @@ import asyncio
 import time
 from datetime import timedelta
 
+import msgspec
 import pytest
 
-from eccoo_node.banking import actions, arriving, checking, importing, kept, leaving, queries, rules
+from eccoo_node.banking import actions, arriving, checking, importing, kept, leaving, lines, others, queries, rules
 from eccoo_node.banking.statements.model import Unreadable
 from eccoo_node.db.engine import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow import treasury
+from eccoo_node.escrow.actions import Across, owe_worker_from, release
 from eccoo_node.escrow.verify import verify
-from eccoo_node.kernel.access import Actor, Hat
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import NODE, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from eccoo_node.payouts import changing, ours
 from tests.support import make
 from tests.support import statements as banks
 from tests.support.banking import open_bank
+from tests.support.escrow import Books
 from tests.support.node import Node
+from tests.support.payouts import hatted, trial
 from tests.support.statements import line
 
 _MINUTE = timedelta(minutes=1)
@@ -103,6 +109,48 @@ async def test_nothing_of_a_file_is_kept_when_one_line_can_not_be_written(
     assert (await importing.write_statement(bank.books.treasurer, draft)).lines_new == 2
 
 
+async def test_a_long_file_is_written_in_parts_and_goes_on_by_itself(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "PART", 3)
+    bank = await open_bank()
+    tess, reference = bank.books.treasurer, await bank.reference()
+    await bank.books.top_up(700)
+    lines = [line("2026-11-20", 100 * (at + 1), reference if at % 2 == 0 else "", f"S {at}") for at in range(8)]
+    other = await bank.reads([line("2026-11-22", 5, "X")])
+    draft = await bank.reads(lines)
+    first = await importing.write_statement(tess, draft, seconds=0)
+    assert (first.left, first.lines_new, await fetch_value("SELECT COUNT(*) FROM bank_line")) == (5, 8, 3)
+    assert [(one.reached, one.lines) for one in await kept.half_written(tess)] == [(3, 8)]
+    assert await kept.standings(tess) == []
+    with pytest.raises(Conflict, match="Another file of this account is being written"):
+        await importing.write_statement(tess, other)
+    # A line that can't be what it seemed is nobody's, and the rest is written.
+    top_up = arriving.top_up
+
+    async def breaks(act: object, found: object, payer_id: str) -> None:
+        if found.amount_pence == 500:  # type: ignore[attr-defined]
+            await top_up(act, found, payer_id)  # type: ignore[arg-type]
+            raise Conflict("Not this one.", "not_this")
+        await top_up(act, found, payer_id)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(arriving, "top_up", breaks)
+    await actions.forget_drafts({})
+    node.clock.move(timedelta(days=2))
+    await actions.forget_drafts({})
+    for _ in range(4):
+        await importing.finish({})
+    assert await kept.half_written(tess) == []
+    ends = await bank.ends()
+    assert [amount for amount, _, _ in ends] == [100 * (at + 1) for at in range(8)]
+    assert [what for _, what, _ in ends] == [
+        "top_up", "received", "top_up", "received", "received", "received", "by_hand", "received",
+    ]  # fmt: skip
+    assert (await importing.write_statement(tess, draft)).fresh is False
+    assert await fetch_value("SELECT COUNT(*) FROM event WHERE kind = 'bank.imported'") == 1
+    await verify()
+
+
 async def test_the_balances_are_compared_with_what_we_have(node: Node) -> None:
     bank = await open_bank()
     tess = bank.books.treasurer
@@ -132,7 +180,7 @@ async def test_another_kind_of_file_over_the_same_days_is_refused(node: Node) ->
     with pytest.raises(Unreadable, match=r"Days of this file were read before, out of files of Starling \(CSV\)"):
         await actions.read_statement(bank.books.treasurer, ofx["1000"], "x.ofx", banks_ofx("2026-11-02"))
     assert await actions.read_statement(bank.books.treasurer, ofx["1000"], "x.ofx", banks_ofx("2026-11-03"))
-    with pytest.raises(NotFound):
+    with pytest.raises(Unreadable):
         await bank.reads([line("2026-11-05", 1, "A")])
 
 
@@ -272,6 +320,81 @@ async def test_what_no_payer_sent_for_visits_is_written_as_what_it_was(node: Nod
     await verify()
 
 
+@pytest.mark.parametrize("code", ["1000", "1010", "1020"])
+async def test_every_line_has_its_place_in_both_directions(node: Node, code: str) -> None:
+    """What is no payer's: charges, gifts, shares, other circles, the card company, our own accounts."""
+    bank = await open_bank()
+    tess, worker = bank.books.treasurer, bank.books.worker
+    await make.hat(worker, await make.circle(), "member")
+    await treasury.own_money(tess, 50_000, "own", because="Before the books.")
+    await bank.books.top_up(10_000)
+    link = "tod"
+    if code == "1000":
+        # Both circles owe each other, and the card company has something.
+        await treasury.gateway_top_up(tess, bank.books.payer, 5_000, "card")
+        await owes_each_other(bank.books)
+    first = await trial()
+    came = {
+        "grant": (2_000, {"purpose": "hoists"}), "applied": (1_500, {"of": worker}), "charge_back": (700, {}),
+        **({
+            "circle_paid": (3_000, {"of": link}), "card_sent": (4_830, {"fee_pence": 170}), "put_in": (300, {}),
+            "own_in": (44, {}),
+        } if code == "1000" else {"elsewhere": (55, {})}),
+    }  # fmt: skip
+    await bank.imports([line("2026-11-02", pence, what) for what, (pence, _) in came.items()], code=code)
+    for what, (pence, more) in came.items():
+        whose = await bank.line(pence)
+        offered = {one.what for one in await others.may_have_come(await lines.find(whose))}
+        assert what in offered
+        for _ in range(2):
+            await arriving.explain(tess, whose, what, **more)
+    left = {
+        "1000": {"charge": (500, ""), "paid_circle": (1_000, link), "own_cost": (77, "")},
+        "1010": {"charge": (500, ""), "gift_back": (400, "")},
+        "1020": {"charge": (500, ""), "share_back": (600, worker), "fund_spent": (250, "hoists")},
+    }[code]
+    await bank.imports([line("2026-11-20", -pence, what) for what, (pence, _) in left.items()], code=code)
+    for what, (pence, of) in left.items():
+        whose = await bank.line(-pence)
+        offered = {(one.what, one.of) for one in await others.may_have_left(tess, await lines.find(whose))}
+        assert (what, of) in offered
+        for _ in range(2):
+            await leaving.explain(tess, whose, what, of)
+    now = await trial()
+    moved = {of: now.get(of, 0) - first.get(of, 0) for of in {*now, *first} if now.get(of, 0) != first.get(of, 0)}
+    # A gift for a purpose and shares are kept apart, and what the bank charges is the circle's own, whichever account
+    # they came on: the treasurer moves them at the bank.
+    assert moved == {
+        "1000": {
+            "1000": 3_000 + 5_000 + 300 - 1_000, "1010": 700 - 300 - 170 - 500, "1020": 3_500, "1050": -5_000,
+            "1200": -3_000, "2300": 1_000, "2610": -1_500, "3200": -2_000, "5200": 170 + 500 - 700,
+        },
+        "1010": {"1010": 700 - 500 - 400, "1020": 3_500, "2610": -1_500, "3200": -2_000, "4200": 400, "5200": -200},
+        "1020": {"1010": 200, "1020": 3_500 - 600 - 250, "2610": -900, "3200": -1_750, "5200": -200},
+    }[code]  # fmt: skip
+    assert await kept.waiting_lines(tess) == []
+    # What is said of a line is for its account and its direction, and more than is there never leaves.
+    await bank.imports([line("2026-11-21", -90_000, "?"), line("2026-11-21", 9, "?")], code=code)
+    for what, of in (("grant", ""), ("put_in", ""), ("gift_back" if code != "1010" else "fund_spent", "")):
+        with pytest.raises(Invalid):
+            await leaving.explain(tess, await bank.line(-90_000), what, of)
+    with pytest.raises((Conflict, Invalid)):
+        await leaving.explain(tess, await bank.line(-90_000), "paid_circle" if code == "1000" else "share_back", link)
+    with pytest.raises(Invalid):
+        await arriving.explain(tess, await bank.line(9), "elsewhere" if code == "1000" else "put_in")
+    with pytest.raises(Invalid, match="Choose who applies"):
+        await arriving.explain(tess, await bank.line(9), "applied", of=bank.books.person)
+    await verify()
+
+
+async def owes_each_other(books: Books) -> None:
+    """We owe another circle £37 for a visit here, and it owes us £37 for one there."""
+    assert await books.set_aside("visit:1", 4_000, across=Across("tod"))
+    await release(NODE, "visit:1", "went")
+    shares = {"payer_add_bps": 0, "worker_deduct_bps": 1500, "home_share_bps": 5000}
+    await owe_worker_from(NODE, "tod", "claim:1", books.worker, 4_000, 0, key="claim", **shares)
+
+
 async def test_what_left_the_bank_is_a_refund_a_sweep_a_bounce_or_waits(node: Node) -> None:
     bank = await open_bank()
     tess, payer, reference = bank.books.treasurer, bank.books.payer, await bank.reference()
@@ -327,14 +450,66 @@ async def test_our_accounts_are_kept_with_who_wrote_them_and_never_two_in_one(no
     node.clock.move(_MINUTE)
     admin = Actor(person_id=bank.books.person, hats=(Hat("admin", await make.circle(), "circle"),))
     facts = {"name": "Hebden circle", "sort_code": "08-92-99", "layout": "lloyds"}
-    await actions.set_account(admin, "1000", account_number="11112222", **facts)
+    # How its files come counts at once; another number waits for a second person, and a new number for Bacs does not.
+    await actions.set_account(admin, "1000", account_number="11112222", service_user="123456", **facts)
     now = (await queries.accounts())["1000"]
-    assert (now.account_number, now.layout, now.recorded_by) == ("11112222", "lloyds", admin.person_id)
-    assert await fetch_value("SELECT COUNT(*) FROM bank_account") == 4
+    assert (now.account_number, now.layout) == ("65432101", "lloyds")
+    stands = (await ours.accounts())["1000"]
+    assert (stands.service_user, stands.recorded_by, stands.since) == (
+        "123456", admin.person_id, stands.recorded_at - _MINUTE
+    )  # fmt: skip
+    (change,) = await ours.waiting(tess)
+    assert (change.told[2], change.before[2], change.asked_by) == ("11112222", "65432101", admin.person_id)
+    with pytest.raises(Conflict, match="waits for a second person already"):
+        await actions.set_account(tess, "1000", **{**facts, "account_number": "33334444"})
+    node.clock.move(_MINUTE)
+    other = await hatted("Fay", "facilitator")
+    with pytest.raises(Forbidden, match="Somebody else"):
+        await changing.confirm_account(admin, change.id, how="paper")
+    for nobody in (Actor(person_id=bank.books.worker), msgspec.structs.replace(other, via="phone", acting_for="x")):
+        with pytest.raises(Forbidden):
+            await changing.confirm_account(nobody, change.id, how="paper")
+    with pytest.raises(Invalid):
+        await changing.confirm_account(other, change.id, how="")
+    results = await asyncio.gather(
+        changing.confirm_account(other, change.id, how="paper"), changing.confirm_account(tess, change.id, how="rang"),
+        changing.turn_down_account(tess, change.id), return_exceptions=True,
+    )  # fmt: skip
+    assert [type(one) for one in results].count(Conflict) in {1, 2}
+    stands = (await ours.accounts())["1000"]
+    ended = await ours.find_change(change.id)
+    if ended.state == "turned_down":
+        await actions.set_account(admin, "1000", account_number="11112222", service_user="123456", **facts)
+        (change,) = await ours.waiting(tess)
+        await changing.confirm_account(other, change.id, how="rang")
+        stands = (await ours.accounts())["1000"]
+    assert (stands.account_number, stands.service_user, stands.since) == ("11112222", "123456", clock.now())
+    # Taken back by whoever asked, turned down by another; what stands goes on standing.
+    for end, who in ((changing.take_back_account, tess), (changing.turn_down_account, admin)):
+        await actions.set_account(tess, "1000", service_user="123456", **{**facts, "account_number": "33334444"})
+        (change,) = await ours.waiting(tess)
+        await end(who, change.id)
+        await end(who, change.id)
+        with pytest.raises(Conflict, match="already"):
+            await changing.confirm_account(other, change.id, how="paper")
+    assert (await ours.accounts())["1000"] == stands
+    # The number became another of ours while it waited.
+    await actions.set_account(tess, "1000", service_user="123456", **{**facts, "account_number": "77778888"})
+    (change,) = await ours.waiting(tess)
+    await actions.set_account(tess, "1020", **{**facts, "account_number": "55556666"})
+    (twin,) = [one for one in await ours.waiting(tess) if one.code == "1020"]
+    await changing.take_back_account(tess, twin.id)
+    await actions.set_account(tess, "1020", **{**facts, "account_number": "77778888"})
+    (twin,) = [one for one in await ours.waiting(tess) if one.code == "1020"]
+    await changing.confirm_account(other, twin.id, how="paper")
+    with pytest.raises(Invalid, match="another of ours"):
+        await changing.confirm_account(other, change.id, how="paper")
+    await changing.take_back_account(tess, change.id)
+    now = (await queries.accounts())["1000"]
     node.clock.move(_MINUTE)
     for wrong, code in (
         ({"account_number": "65432102"}, "same_account"), ({"account_number": "1"}, "bad_account_number"),
-        ({"sort_code": "1"}, "bad_sort_code"), ({"layout": "nowhere"}, "no_layout"), ({"name": " "}, "empty"),
+        ({"sort_code": "1"}, "bad_sort_code"), ({"layout": "nowhere"}, "no_layout"), ({"name": " "}, "bad_name"),
     ):  # fmt: skip
         with pytest.raises(Invalid) as caught:
             await actions.set_account(tess, "1000", **{**facts, "account_number": "33334444", **wrong})
@@ -352,6 +527,7 @@ async def test_our_accounts_are_kept_with_who_wrote_them_and_never_two_in_one(no
         [tuple(row) for row in await fetch("SELECT * FROM event")]
     )
     assert "11112222" not in said
+    assert "33334444" not in said
     assert "65432101" not in said
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
-from eccoo_node.escrow import actions, corrections, payers, queries, treasury
+from eccoo_node.escrow import actions, bank_lines, corrections, payers, queries, treasury
 from eccoo_node.escrow.verify import verify
 from eccoo_node.governance.actions import record_decision
 from eccoo_node.kernel.access import NODE, Actor, Hat
@@ -209,6 +209,12 @@ DOORS: dict[str, Callable[[Actor, Books], Awaitable[int]]] = {
     "sweep": lambda by, b: treasury.sweep(by, 5, "x"),
     "donation": lambda by, b: treasury.donation(by, 5, "x"),
     "interest": lambda by, b: treasury.interest(by, 5, "x"),
+    "bank_charge": lambda by, b: bank_lines.bank_charge(by, "1000", 5, "x"),
+    "bank_charge_back": lambda by, b: bank_lines.bank_charge_back(by, "1000", 5, "x"),
+    "put_in": lambda by, b: bank_lines.put_in(by, 5, "x"),
+    "share_back": lambda by, b: bank_lines.share_back(by, b.worker, 5, "x"),
+    "fund_spent": lambda by, b: bank_lines.fund_spent(by, "hoists", 5, "x"),
+    "gift_back": lambda by, b: bank_lines.gift_back(by, 5, "x"),
     "gateway_top_up": lambda by, b: treasury.gateway_top_up(by, b.payer, 5, "x"),
     "gateway_paid": lambda by, b: treasury.gateway_paid(by, 5, 1, "x"),
     "finders_fee": lambda by, b: treasury.finders_fee(by, b.payer, 5, "x"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import eccoo_node.rota.payout_news  # noqa: F401 (who is told of it)
 from eccoo_node.db import bound
 from eccoo_node.db.engine import engine_for
 from eccoo_node.db.rows import fetch, fetch_value, insert
@@ -20,7 +21,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND, NODE, Actor
 from eccoo_node.kernel.errors import Broken, Conflict, Forbidden, Invalid
 from eccoo_node.members import queries as members
-from eccoo_node.payouts import actions, giving, queries
+from eccoo_node.payouts import actions, changing, details, giving, ours, queries
 from eccoo_node.payouts.files import FORMS
 from eccoo_node.payouts.rules import PAYOUT_ALONE
 from tests.support import make
@@ -257,6 +258,46 @@ async def test_no_payment_goes_where_nobody_has_made_sure(node: Node) -> None:
         assert not [row for row in await fetch(f"SELECT {columns} FROM {table}") if "8888" in str(tuple(row))]
 
 
+async def test_an_account_that_nobody_reached_waits_and_one_that_is_wrong_is_asked_for_again(node: Node) -> None:
+    circle = await open_circle()
+    wren, by, fay = circle.books.worker, circle.treasurer, circle.facilitator
+    await circle.earns(wren, 6000)
+    phone = Actor(person_id=fay.person_id, hats=fay.hats, via="phone", acting_for=wren, known_by="rang_back")
+    given = {"name": "Wren", "sort_code": "203040", "account_number": "12349876"}
+    heard = {"sort_code": "203040", "account_number": "12349876"}
+    await giving.give_details(phone, wren, **given)
+    with pytest.raises(Forbidden, match="Someone else"):
+        await giving.not_sure(fay, wren, outcome="wrong")
+    with pytest.raises(Invalid):
+        await giving.not_sure(by, wren, outcome="confirmed")
+    await giving.not_sure(by, wren, outcome="unreached")
+    (waits,) = await details.to_confirm(by)
+    assert (waits.tried_at, await is_ready()) == (clock.now(), [("Wren", 5100, "not_sure")])
+    await giving.not_sure(by, wren, outcome="wrong")
+    assert (await details.to_confirm(by), await is_ready()) == ([], [("Wren", 5100, "said_wrong")])
+    with pytest.raises(Conflict, match="give it to us anew"):
+        await giving.confirm_details(by, wren, how="paper", **heard)
+    with pytest.raises(Conflict, match="Somebody else"):
+        await giving.not_sure(by, wren, outcome="unreached")
+    # The same again is a new word of theirs.
+    await giving.give_details(phone, wren, **given)
+    await giving.confirm_details(by, wren, how="paper", **heard)
+    made = await circle.sent()
+    (payment,) = await payments(made)
+    await actions.bounced(by, payment, on=TODAY, key="back", because="Account closed")
+    await giving.not_sure(by, wren, outcome="unreached")
+    assert [(one.came_back, await is_ready()) for one in await details.to_confirm(by)] == [
+        (True, [("Wren", 5100, "came_back")])
+    ]
+    other = await hatted("Fred", "facilitator")
+    await node.settle()
+    told = {(row[0], row[1]) for row in await fetch("SELECT person_id, news FROM told WHERE news <> 'bank_details'")}
+    assert told == {
+        (wren, "details_wrong"), (fay.person_id, "details_wrong_wrote"), (wren, "payout_back"),
+        (fay.person_id, "payout_back_wrote"), (other.person_id, "payout_back_ring"),
+    }  # fmt: skip
+
+
 async def test_what_waits_for_another_circle_is_not_paid_out(node: Node) -> None:
     circle = await open_circle()
     wren = circle.books.worker
@@ -373,7 +414,7 @@ async def test_a_file_is_the_same_after_a_restart_or_is_not_given_out(
     circle = await open_circle()
     by, wren = circle.treasurer, circle.books.worker
     account = {"name": "Hebden circle", "sort_code": "608301", "account_number": "20123456", "service_user": "123456"}
-    await giving.set_account(by, "1000", **account)
+    await changing.set_account(by, "1000", **account)
     await circle.earns(wren, 6000)
     await circle.details(wren, name="Zoë O’Wren")
     made = await circle.batch()
@@ -385,7 +426,9 @@ async def test_a_file_is_the_same_after_a_restart_or_is_not_given_out(
     # Later, with other details, another account of ours, and a process that knows nothing of the first.
     node.clock.move(timedelta(days=3))
     await circle.details(wren, "99887766")
-    await giving.set_account(by, "1000", **{**account, "name": "New bank"})
+    await changing.set_account(by, "1000", **{**account, "name": "New bank"})
+    (change,) = await ours.waiting(by)
+    await changing.confirm_account(circle.facilitator, change.id, how="rang")
     other = engine_for(node_url, tmp_path / "node.sqlite")
     await other.open()
     try:
@@ -464,7 +507,7 @@ async def test_days_reasons_and_people_that_are_none_are_refused(node: Node) -> 
             actions.confirm_paid(who, payment, on=TODAY, key="x"), actions.confirm_batch(who, made, on=TODAY, key="x"),
             actions.bounced(who, payment, on=TODAY, key="x", because="x"),
             actions.make_batch(who, pay_on=TODAY, key="x"),
-            giving.set_account(who, "1000", name="x", sort_code="111111", account_number="22222222"),
+            changing.set_account(who, "1000", name="x", sort_code="111111", account_number="22222222"),
         ):  # fmt: skip
             with pytest.raises(Forbidden):
                 await call

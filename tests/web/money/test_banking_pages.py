@@ -90,7 +90,7 @@ async def sessions_of(person_id: str) -> list[str]:
     return [row[0] for row in await fetch("SELECT id FROM session WHERE person_id = ?", person_id)]
 
 
-async def test_a_treasurer_writes_our_accounts_down(circle: Circle, browser_of: SignIn) -> None:
+async def test_a_treasurer_writes_our_accounts_down(circle: Circle, browser_of: SignIn, node: Node) -> None:
     tess = await browser_of(circle.books.treasurer.person_id)
     page = await tess.get(BANK)
     assert acts(page) == ["Write our accounts down"]
@@ -106,10 +106,59 @@ async def test_a_treasurer_writes_our_accounts_down(circle: Circle, browser_of: 
     said = text(await tess.follow())
     assert "Name Hebden circle Sort code 08-92-99 Account number 65432101" in said
     assert "Its statements come as Lloyds or Halifax (CSV)" in said
+    await tess.get(form)
+    wrong = await tess.send(form, good | {"service_user": "12"})
+    assert ("It has six digits" in main_text(wrong), 'value="12"' in wrong.text) == (True, True)
+    await tess.send(form, good | {"service_user": "123456"})
+    assert "Bacs user number 123456" in text(await tess.get("/money/bank/accounts"))
+    await _is_changed_by_two(
+        node, circle, browser_of, tess, good | {"service_user": "123456", "account_number": "99998888"}
+    )
     assert (await tess.get("/money/bank/accounts/9999")).status_code == 404
     ada = await browser_of(circle.books.person)
     for path in (BANK, INBOX, "/money/bank/accounts", form, "/money/bank/describe"):
         assert (await ada.get(path)).status_code == 403, path
+
+
+async def _is_changed_by_two(
+    node: Node, circle: Circle, browser_of: SignIn, tess: Reader, asked: dict[str, str]
+) -> None:
+    """A payer reads the old number until somebody else has compared old and new."""
+    connie = await make.person("Connie", phone="01422 496001")
+    await make.hat(connie, await make.circle(), "convenor")
+    ada, second = await browser_of(circle.books.person), await browser_of(connie)
+    await tess.get("/money/bank/accounts/1000")
+    path = str((await tess.send("/money/bank/accounts/1000", asked)).headers["location"])
+    mine = await tess.get(path)
+    assert ("You wrote this down" in text(mine), acts(mine)) == (True, [])
+    assert "A change waits for a second person" in text(await tess.get("/money/bank/accounts"))
+    assert (await ada.get(path)).status_code == 403
+    assert "65432101" in text(await ada.get("/money/how-to-pay"))
+    await node.settle()
+    page = await second.get("/home")
+    assert ("Somebody asks to change one of the circle’s" in text(page), f'href="{path}"' in page.text) == (True, True)
+    page = await second.get(path)
+    assert ("Account number 65432101 99998888" in text(page), acts(page)) == (True, ["It is right"])
+    assert "Name Hebden circle the same" in text(page)
+    assert "Choose how you know" in main_text(await second.send(path, {}))
+    assert (await second.send(path, {"how": "paper"})).status_code == 303
+    assert "Connie made sure of it on" in text(await second.follow())
+    await node.settle()
+    said = text(await second.get("/home"))
+    assert ("Two people made sure of it." in said, "Somebody asks" in said) == (True, False)
+    assert "Two people made sure of it." in text(await tess.get("/home"))
+    said = text(await ada.get("/money/how-to-pay"))
+    assert ("99998888" in said, "65432101" in said) == (True, False)
+    # The next one is taken back, the one after is turned down.
+    for number, who, end in (("99997777", tess, "back"), ("99996666", second, "no")):
+        await tess.get("/money/bank/accounts/1000")
+        path = str(
+            (await tess.send("/money/bank/accounts/1000", asked | {"account_number": number})).headers["location"]
+        )
+        await who.get(path)
+        await who.send(f"{path}/{end}")
+        assert "Nothing has changed" in text(await who.follow())
+    assert "99998888" in text(await ada.get("/money/how-to-pay"))
 
 
 async def test_a_statement_goes_from_its_file_into_the_books(circle: Circle, browser_of: SignIn) -> None:
@@ -244,7 +293,12 @@ async def test_a_treasurer_says_whose_money_it_is(circle: Circle, browser_of: Si
 
 async def test_money_in_the_circles_own_account_has_its_own_choices(circle: Circle, browser_of: SignIn) -> None:
     await accounts(circle)
-    found = await written(circle, [line("2026-11-18", 77, "gross interest"), line("2026-11-18", -55, "rent")], "1010")
+    await make.hat(circle.books.worker, await make.circle(), "member")
+    lines = [
+        line("2026-11-18", 77, "gross interest"), line("2026-11-18", -55, "rent"), line("2026-11-18", 500, "shares"),
+        line("2026-11-18", -12, "fee"), line("2026-11-18", 900, "council"),
+    ]  # fmt: skip
+    found = await written(circle, lines, "1010")
     tess = await browser_of(circle.books.treasurer.person_id)
     page = await tess.get(f"{INBOX}/{found[0].line.id}")
     assert acts(page) == ["Write it down"]
@@ -252,8 +306,19 @@ async def test_money_in_the_circles_own_account_has_its_own_choices(circle: Circ
     await tess.send(f"{INBOX}/{found[0].line.id}/what", {"what": "interest"})
     await tess.get(f"{INBOX}/{found[1].line.id}")
     await tess.send(f"{INBOX}/{found[1].line.id}/what", {"what": "other"})
+    shares = f"{INBOX}/{found[2].line.id}"
+    await tess.get(shares)
+    for member in ("", circle.books.person):
+        wrong = await tess.send(f"{shares}/what", {"what": "applied", "member": member})
+        assert "Choose who applies for shares." in main_text(wrong)
+    await tess.send(f"{shares}/what", {"what": "applied", "member": circle.books.worker})
+    for at, more in ((3, {"what": "charge"}), (4, {"what": "grant", "purpose": "hoists"})):
+        await tess.get(f"{INBOX}/{found[at].line.id}")
+        assert (await tess.send(f"{INBOX}/{found[at].line.id}/what", more)).status_code == 303
+    totals = await escrow.trial_balance()
+    assert [totals[code] for code in ("1020", "2610", "3200", "5200")] == [1_400, -500, -900, 12]
     assert await kept.waiting_lines(circle.books.treasurer) == []
-    assert (await escrow.trial_balance())["1010"] == 77
+    assert (await escrow.trial_balance())["1010"] == 77 - 12
 
 
 async def test_a_bank_is_described_from_one_of_its_files(circle: Circle, browser_of: SignIn, node: Node) -> None:

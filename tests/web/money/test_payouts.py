@@ -66,6 +66,9 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     path = f"/money/details/{books.worker}"
     page = await helper.get(path)
     assert ("ends in 76" in page.text, "12349876" in page.text) == (True, False)
+    page = await helper.send(path, {"how": "unreached"})
+    assert "stays on the list" in text(await helper.follow())
+    assert "did not reach them" in text(await helper.get(path))
     page = await helper.send(path, {"how": "paper", "sort_code": "20 30 40", "account_number": "12349867"})
     assert (page.status_code, "not what we have" in text(page)) == (422, True)
     page = await helper.send(path, {"how": "paper", **NUMBER})
@@ -104,7 +107,8 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     assert "have their yes, and can be sent" in text(await tess.get("/home"))
     await tess.get(batch)
     await tess.send(f"{batch}/make")
-    page = await tess.follow()
+    assert "have their yes, and can be sent" not in text(await tess.get("/home"))
+    page = await tess.get(batch)
     assert all(words in text(page) for words in ("Take the file", "On its way", "ends in 76", "Fay said yes"))
     assert "12349876" not in page.text
     made = await tess.get(f"{batch}/file/csv")
@@ -148,18 +152,11 @@ async def test_each_sees_only_what_is_theirs(circle: Circle, browser_of: SignIn)
         "/money/payouts/new",
         "/money/details",
         f"/money/details/{books.worker}",
-        "/money/our-account",
     ):
         assert (await robin.get(path)).status_code == 403
     assert (await wren.get(f"/money/details/{books.worker}")).status_code == 403
     # Nothing is to be given back, and nobody can say yes for somebody else.
     assert "Nothing is to be given back" in text(await wren.get("/money/give-back"))
-    # Our own account, for the files that need it.
-    await tess.get("/money/our-account")
-    page = await tess.send("/money/our-account", {**NUMBER, "service_user": "12"})
-    assert (page.status_code, "It has six digits" in text(page)) == (422, True)
-    await tess.send("/money/our-account", {**NUMBER, "service_user": "123456"})
-    assert 'value="123456"' in (await tess.get("/money/our-account")).text
     async with write():
         await fetch("INSERT INTO books_check (at, broken, entries) VALUES (?, 'Entry 3 is gone.', 0)", clock.now())
     page = await tess.get("/money/payouts")
