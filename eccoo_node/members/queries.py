@@ -259,9 +259,15 @@ async def facilitators() -> list[Helper]:
 
 async def admins() -> list[Helper]:
     """Who looks after the circle's node, the longest-serving first."""
+    return await wearing("admin")
+
+
+async def wearing(*roles: str) -> list[Helper]:
+    """Whoever has one of these roles in the circle, each once, the longest-serving first."""
     now = clock.now()
-    sql = f"{_FACILITATORS} ORDER BY h.from_at, h.id".replace("'facilitator'", "'admin'")
-    return [Helper(*row) for row in await fetch(sql, now, now)]
+    sql = f"{_FACILITATORS} ORDER BY h.from_at, h.id".replace("= 'facilitator'", f"IN ({marks(roles)})")
+    rows = await fetch(sql, *roles, now, now)
+    return list({row[0]: Helper(*row) for row in reversed(rows)}.values())[::-1]
 
 
 async def treasurers() -> set[str]:

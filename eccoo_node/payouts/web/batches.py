@@ -1,5 +1,6 @@
 """What is ready to be paid out, and the making of a batch of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Controller, Response, get, post
@@ -12,8 +13,10 @@ from eccoo_node.kernel.days import next_working_day
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import pounds
+from eccoo_node.members import queries as members
+from eccoo_node.members.cards import Helper
 from eccoo_node.members.say import say_date
-from eccoo_node.payouts import actions, giving, queries, say
+from eccoo_node.payouts import actions, giving, queries, rules, say
 from eccoo_node.payouts.forms import BatchForm, DetailsForm
 from eccoo_node.payouts.queries import Batch, Payment
 from eccoo_node.payouts.ready import Bank, Ready, ready
@@ -49,17 +52,19 @@ class BatchesController(Controller):
         actor = actor_of(request)
         access.requires(actor, "payouts.see", Thing("batch"))
         found, shares = await ready("1000"), await ready("1010")
+        batches = await queries.batches(actor)
         cards = [
             {"path": f"/money/payouts/{one.id}", "title": f"Batch {one.number}: {say.batch(one)}",
-             "words": f"Made by {one.maker} on {clock.say_day(one.made_at, clock.zone())}", "state": say.state(one)}
-            for one in await queries.batches(actor)
+             "words": f"Made by {one.maker} on {clock.say_day(one.made_at, clock.zone())}",
+             "state": say.state(one, [row for row, _ in to_pay_again(one, [*found, *shares])])}
+            for one in batches
         ]  # fmt: skip
         able = [one for one in found if not one.reason]
         return render(
             request, "payouts/index.html", said=say.ready(found), broken=bool(await books_break()), cards=cards,
             rows=[(one.called, pounds(one.amount_pence)) for one in able],
             shares=say.ready(shares) if any(not one.reason for one in shares) else "",
-            waits=[_waits(one) for one in [*found, *shares] if one.reason],
+            waits=[_waits(one) for one in [*found, *shares] if one.reason], next_one=_next(batches, [*found, *shares]),
         )  # fmt: skip
 
     @get("/money/payouts/new", opt={"action": "payouts.make_batch"})
@@ -91,10 +96,14 @@ class BatchesController(Controller):
         access.requires(actor, "payouts.see", Thing("batch", batch_id))
         one = await queries.batch(actor, batch_id)
         account = await queries.find_account(one.bank)
+        again = to_pay_again(one, await ready(one.bank)) if one.state in {"sent", "over"} else []
+        facts = await batch_facts(request, one)
         return render(
-            request, "payouts/batch.html", **await batch_facts(request, one), may_approve=access.may(
-                actor, "payouts.approve", one.thing
-            ), ours=account, service_user=bool(account and account.service_user), source=OWN if one.bank == "1010" else "",
+            request, "payouts/batch.html",
+            **facts | {"state": say.state(one, [row for row, _ in again])},
+            may_approve=access.may(actor, "payouts.approve", one.thing),
+            to_ring=await _seconds(one) if one.state == "waits" else [], again=[_again(*both) for both in again],
+            ours=account, service_user=bool(account and account.service_user), source=OWN if one.bank == "1010" else "",
         )  # fmt: skip
 
     @get("/money/payouts/{batch_id:str}/yes", opt={"action": "payouts.approve"})
@@ -103,7 +112,8 @@ class BatchesController(Controller):
         actor = actor_of(request)
         one = await queries.batch(actor, batch_id)
         access.requires(actor, "payouts.approve", one.thing)
-        return render(request, "payouts/approve.html", **await batch_facts(request, one))
+        maker = next((row for row in await members.wearing("treasurer") if row.person_id == one.made_by), None)
+        return render(request, "payouts/approve.html", **await batch_facts(request, one), maker=maker)
 
     @post("/money/payouts/{batch_id:str}/yes", opt={"action": "payouts.approve"})
     async def approve(self, request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
@@ -168,7 +178,46 @@ async def batch_facts(request: AnyRequest, one: Batch) -> dict[str, Any]:
         "body": [_row(payment) for payment in one.payments],
         "cards": [_card(payment) for payment in one.payments],
         "out": out,
+        "twice": say.twice(one),
     }
+
+
+def to_pay_again(one: Batch, found: Sequence[Ready]) -> list[tuple[Payment, Ready]]:
+    """What of a batch came back and is not sent again yet, with what it waits for."""
+    back = {f"{row.kind}:{row.holder}": row for row in one.payments if row.state == "bounced"}
+    return [(back[row.key], row) for row in found if row.key in back]
+
+
+def _again(row: Payment, now: Ready) -> dict[str, str]:
+    """What is left to do about a payment that came back, and where."""
+    title = f"{pounds(row.amount_pence)} to {row.called} came back"
+    if not now.reason:
+        return {"title": title, "words": "Somebody has made sure of the account. It can be paid again, in a new batch.",
+                "path": f"/money/payouts/new{'?source=own' if row.kind == 'share' else ''}", "button": "Make a batch"}  # fmt: skip
+    if now.reason in say.MENDED:
+        return {"title": title, "words": "First ring them: is this really their account?",
+                "path": f"/money/details/{now.person_id}", "button": f"Make sure of {row.called}’s account"}  # fmt: skip
+    return {
+        "title": title,
+        "words": say.REASONS[now.reason],
+        "path": "/money/payouts",
+        "button": "See what it waits for",
+    }
+
+
+def _next(batches: Sequence[Batch], found: Sequence[Ready]) -> tuple[str, str] | None:
+    """What comes next where nobody can be put in a batch: an open batch, else an account to make sure of."""
+    for one in reversed(batches):
+        if one.state in {"waits", "ready", "sent"}:
+            return f"/money/payouts/{one.id}", f"Go on with batch {one.number}"
+    sure = next((one for one in found if one.reason in say.MENDED), None)
+    return (f"/money/details/{sure.person_id}", f"Make sure of {sure.called}’s account") if sure else None
+
+
+async def _seconds(one: Batch) -> list[Helper]:
+    """Who can be rung for the second yes: nobody who made the batch or is paid by it."""
+    not_these = one.paid_people | {one.made_by}
+    return [row for row in await members.wearing(*rules.SECONDS) if row.person_id not in not_these]
 
 
 def _row(one: Payment) -> tuple[str, str]:

@@ -83,7 +83,8 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     assert again.headers["location"] == batch
     page = await tess.get(batch)
     assert all(
-        words in text(page) for words in ("Waits for a second person", "20-30-40 12349876", "£510 to one person")
+        words in text(page)
+        for words in ("Waits for a second person", "20-30-40 12349876", "£510 to one person", "Fay: 01422 496111")
     )
     page = await tess.send(f"{batch}/back")
     assert page.status_code == 303
@@ -122,7 +123,10 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     page = await tess.send(payment, {"what": "back", "on": "23 November 2026"})
     assert (page.status_code, "Say what the bank says of it." in text(page)) == (422, True)
     await tess.send(payment, {"what": "back", "on": "23 November 2026", "because": "Account closed"})
-    assert "Came back on 23 November 2026" in text(await tess.follow())
+    page = await tess.follow()
+    assert ("Came back on 23 November 2026" in text(page), "Done" in text(page)) == (True, False)
+    assert f'href="/money/details/{books.worker}">Make sure of Wren’s account' in unescape(page.text)
+    assert "£510 came back from the bank" in text(await tess.get("/money"))
     await node.settle()
     assert "A payment to this account came back." in text(await wren.get("/money/where-to"))
     page = await wren.get("/money")
