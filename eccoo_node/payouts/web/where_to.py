@@ -135,5 +135,9 @@ async def _waiting(request: AnyRequest, person_id: str) -> ToConfirm:
 
 
 def _sure(one: ToConfirm) -> dict[str, Any]:
-    ways = [("rang", "I rang the number we know", one.phone)] if one.phone else []
+    ways = (
+        [("rang", f"I rang {'the earlier number' if one.new_number else 'the number we know'}", one.phone)]
+        if one.phone
+        else []
+    )
     return {"one": one, "ways": [*ways, ("paper", "We are face to face, and I see it on paper", "")]}

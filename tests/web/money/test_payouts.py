@@ -1,6 +1,7 @@
 """From a worker's bank account to the bank and back, in the browser, with everyone who has a part in it."""
 
 import re
+from datetime import timedelta
 from html import unescape
 from types import SimpleNamespace
 
@@ -13,6 +14,9 @@ from eccoo_node.escrow import actions as escrow
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
+from eccoo_node.kernel.errors import Invalid
+from eccoo_node.members import actions as people
+from eccoo_node.members import queries as members
 from eccoo_node.payouts import giving
 from tests.support import make
 from tests.support.node import Node
@@ -137,6 +141,38 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     assert "A payment to Wren came back from the bank." in text(await helper.get("/home"))
     assert "The last payment came back." in text(await tess.get("/money/payouts"))
     await verify()
+
+
+async def test_a_number_that_was_changed_with_the_account_is_not_the_one_that_is_rung(
+    node: Node, circle: Circle, browser_of: SignIn
+) -> None:
+    """Whoever has got into somebody's session changes their number, then where the money goes, and waits for the call."""
+    fay = await hatted("Fay", "facilitator")
+    wren = await make.person("Wren Two", phone="01422 496222")
+    own, path = await members.actor_for(wren), f"/money/details/{wren}"
+    await people.correct_person(own, wren, phone="07700 900999")
+    await people.correct_person(own, wren, phone="07700 900998")
+    await giving.give_details(own, wren, name="Wren", sort_code="203040", account_number="12349876")
+    helper = await browser_of(fay.person_id)
+    said = text(await helper.get(path))
+    assert (
+        "Their number was changed on Monday 23 November, to 07700 900998, written down by Wren Two. "
+        "Ring the earlier one: 01422 496222." in said
+    )
+    assert "Ring Wren Two on 01422 496222 , the number that stood before." in said
+    assert "Ring the earlier one: 01422 496222." in text(await helper.get(f"/phone/{wren}"))
+    # Where there was none before, nobody can be rung.
+    new = await make.person("Robin Two")
+    theirs = await members.actor_for(new)
+    await people.correct_person(theirs, new, phone="07700 900997")
+    await giving.give_details(theirs, new, name="Robin", sort_code="203040", account_number="12349876")
+    assert "There was none before, so see it face to face." in text(await helper.get(f"/money/details/{new}"))
+    with pytest.raises(Invalid, match="no number"):
+        await giving.confirm_details(fay, new, how="rang", sort_code="203040", account_number="12349876")
+    # What was changed long before is the number we know.
+    node.clock.move(timedelta(days=3))
+    await giving.give_details(own, wren, name="Wren", sort_code="203040", account_number="12349800")
+    assert "the number we know" in text(await helper.get(path))
 
 
 async def test_each_sees_only_what_is_theirs(circle: Circle, browser_of: SignIn) -> None:
