@@ -86,6 +86,7 @@ STATEMENTS = {
   "decided_by" VARCHAR(120) NOT NULL,
   "decided_on" VARCHAR(10) NOT NULL,
   "review_on" VARCHAR(10) NOT NULL,
+  "about" VARCHAR(40) NOT NULL,
   "recorded_by" VARCHAR(36) NOT NULL,
   "recorded_at" TIMESTAMPTZ NOT NULL,
   CHECK (words <> '' AND decided_by <> '')
@@ -1552,6 +1553,7 @@ STATEMENTS = {
   "decided_by" VARCHAR(120) NOT NULL,
   "decided_on" VARCHAR(10) NOT NULL,
   "review_on" VARCHAR(10) NOT NULL,
+  "about" VARCHAR(40) NOT NULL,
   "recorded_by" VARCHAR(36) NOT NULL,
   "recorded_at" TIMESTAMPTZ NOT NULL,
   CHECK (words <> '' AND decided_by <> '')

@@ -71,7 +71,7 @@ class StatementsController(Controller):
             done = await importing.write_statement(actor, draft_id, again=form.again)
         except (FormError, Invalid, Conflict) as error:
             return form_error(request, "banking/preview.html", error, **await _preview(request, draft_id))
-        if await kept.waiting_lines(actor):
+        if await kept.how_many_wait(actor):
             told = (
                 f"{say.payments(done.lines_new).capitalize()} written down. These wait for you to say what they were."
             )
@@ -96,7 +96,7 @@ async def _facts(request: AnyRequest) -> dict[str, Any]:
             (f"{say.account(one.code)}: {one.file_name or 'a file'}", say.imported(one), one.gaps)
             for one in await kept.imports(actor)
         ],
-        "waits": say.wait(waiting) if (waiting := len(await kept.waiting_lines(actor))) else "",
+        "waits": say.wait(waiting) if (waiting := await kept.how_many_wait(actor)) else "",
         "one_waits": waiting == 1,
         "troubles": [],
     }

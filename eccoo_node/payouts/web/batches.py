@@ -7,8 +7,9 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from eccoo_node.escrow.checking import books_break
+from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import access, clock
-from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.days import next_working_day
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.ids import new_id
@@ -25,6 +26,7 @@ from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
+from eccoo_node.web.paging import page_of
 
 OWN = "own"
 
@@ -52,7 +54,8 @@ class BatchesController(Controller):
         actor = actor_of(request)
         access.requires(actor, "payouts.see", Thing("batch"))
         found, shares = await ready("1000"), await ready("1010")
-        batches = await queries.batches(actor)
+        place = page_of(request.query_params)
+        batches = await queries.batches(actor, place.skip(queries.SHOWN))
         cards = [
             {"path": f"/money/payouts/{one.id}", "title": f"Batch {one.number}: {say.batch(one)}",
              "words": f"Made by {one.maker} on {clock.say_day(one.made_at, clock.zone())}",
@@ -65,6 +68,7 @@ class BatchesController(Controller):
             rows=[(one.called, pounds(one.amount_pence)) for one in able],
             shares=say.ready(shares) if any(not one.reason for one in shares) else "",
             waits=[_waits(one) for one in [*found, *shares] if one.reason], next_one=_next(batches, [*found, *shares]),
+            **place.links("/money/payouts", bool(batches) and batches[-1].number > 1),
         )  # fmt: skip
 
     @get("/money/payouts/new", opt={"action": "payouts.make_batch"})
@@ -113,7 +117,9 @@ class BatchesController(Controller):
         one = await queries.batch(actor, batch_id)
         access.requires(actor, "payouts.approve", one.thing)
         maker = next((row for row in await members.wearing("treasurer") if row.person_id == one.made_by), None)
-        return render(request, "payouts/approve.html", **await batch_facts(request, one), maker=maker)
+        return render(
+            request, "payouts/approve.html", **await batch_facts(request, one), maker=maker, limit=await _limit(actor)
+        )
 
     @post("/money/payouts/{batch_id:str}/yes", opt={"action": "payouts.approve"})
     async def approve(self, request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
@@ -186,6 +192,15 @@ def to_pay_again(one: Batch, found: Sequence[Ready]) -> list[tuple[Payment, Read
     """What of a batch came back and is not sent again yet, with what it waits for."""
     back = {f"{row.kind}:{row.holder}": row for row in one.payments if row.state == "bounced"}
     return [(back[row.key], row) for row in found if row.key in back]
+
+
+async def _limit(actor: Actor) -> dict[str, str]:
+    """The limit that makes this take two people, and the decision it rests on, for whoever is the second to see."""
+    now = next(now for now, _ in await governance.figures(actor) if now.figure.name == rules.PAYOUT_ALONE.name)
+    return {
+        "value": now.figure.say(now.value), "words": now.words, "path": f"/decisions/{now.decision_id}" if now.words else "",
+        "by": f"{now.by or 'Somebody'} wrote the limit down, {now.decision_by or 'somebody'} the decision.",
+    }  # fmt: skip
 
 
 def _again(row: Payment, now: Ready) -> dict[str, str]:

@@ -99,6 +99,8 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     page = await helper.get("/home")
     assert "£510 to one person: may it be sent?" in text(page)
     page = await helper.get(f"{batch}/yes")
+    assert "Within a week one person may pay out £500 alone. The circle has not decided otherwise." in text(page)
+    assert text(page).index("£510 to Wren Bird") < text(page).index("Yes, it may be sent") < text(page).index("Not yet")
     assert ("May this be sent?" in text(page), "12349876" in page.text, "ends in 76" in page.text) == (
         True,
         False,
