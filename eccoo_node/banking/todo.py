@@ -21,5 +21,12 @@ async def for_treasurer(actor: Actor) -> list[Task]:
     }
     if late := {code: gone for code, gone in days.items() if gone > UNREAD_DAYS}:
         title = f"The bank’s file has not been read for {max(late.values())} days"
-        found.append(Task(title, "/money/bank", f"{', '.join(map(say.account, late))}.", "Read a bank statement"))
+        found.append(
+            Task(
+                title,
+                "/money/bank",
+                f"{' and '.join(map(say.account, late))}.".replace("and The", "and the"),
+                "Read a bank statement",
+            )
+        )
     return found

@@ -35,12 +35,18 @@ def _bank(source: str) -> Bank:
     return "1010" if source == OWN else "1000"
 
 
-def _waits(one: Ready) -> dict[str, str]:
-    return {
-        "called": one.called or "Money that nobody knew",
-        "words": f"{pounds(one.amount_pence)}. {say.REASONS[one.reason]}",
-        "path": f"/money/details/{one.person_id}" if one.reason in say.MENDED else "",
-    }
+def _waits(found: Sequence[Ready]) -> list[dict[str, Any]]:
+    """What can't be sent yet, by why not, each reason said once."""
+    by_reason: dict[str, list[dict[str, str]]] = {}
+    for one in found:
+        if one.reason:
+            path = f"/money/details/{one.person_id}" if one.reason in say.MENDED else ""
+            line = {"called": one.called or "Money that nobody knew", "sum": pounds(one.amount_pence), "path": path}
+            by_reason.setdefault(one.reason, []).append(line)
+    return [
+        {"reason": reason, "words": say.REASONS[reason], "lines": lines}
+        for reason, lines in sorted(by_reason.items(), key=lambda item: list(say.REASONS).index(item[0]))
+    ]
 
 
 class BatchesController(Controller):
@@ -67,7 +73,8 @@ class BatchesController(Controller):
             request, "payouts/index.html", said=say.ready(found), broken=bool(await books_break()), cards=cards,
             rows=[(one.called, pounds(one.amount_pence)) for one in able],
             shares=say.ready(shares) if any(not one.reason for one in shares) else "",
-            waits=[_waits(one) for one in [*found, *shares] if one.reason], next_one=_next(batches, [*found, *shares]),
+            waits=_waits([*found, *shares]), next_one=_next(batches, [*found, *shares]),
+            helpers=await members.facilitators(),
             **place.links("/money/payouts", bool(batches) and batches[-1].number > 1),
         )  # fmt: skip
 

@@ -64,7 +64,7 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     # Nothing goes there until a facilitator has made sure, who never sees the number.
     page = await tess.get("/money/payouts")
     assert "Nothing is ready to be paid out." in text(page)
-    assert "£510. Nobody has made sure of their bank account yet." in text(page)
+    assert "Nobody has made sure of their bank account yet. Wren: £510" in text(page)
     page = await helper.get("/home")
     assert "Is this really Wren’s bank account?" in text(page)
     path = f"/money/details/{books.worker}"
