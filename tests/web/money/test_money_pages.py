@@ -151,7 +151,7 @@ async def test_a_treasurer_reads_what_is_looked_after(circle: Circle, browser_of
     assert "Owed to other circles £55.50" in said
     assert "£13.50 in the same bank account is the circle’s own." in said
     assert "We owe Todmorden circle £55.50 for one visit" in said
-    assert acts(page) == ["Read a bank statement"]
+    assert acts(page) == ["See who they are"]
     # The treasurer keeps the books and is not told who comes to whom.
     assert "Wren" not in said
 
