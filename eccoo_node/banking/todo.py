@@ -21,12 +21,6 @@ async def for_treasurer(actor: Actor) -> list[Task]:
     }
     if late := {code: gone for code, gone in days.items() if gone > UNREAD_DAYS}:
         title = f"The bank’s file has not been read for {max(late.values())} days"
-        found.append(
-            Task(
-                title,
-                "/money/bank",
-                f"{' and '.join(map(say.account, late))}.".replace("and The", "and the"),
-                "Read a bank statement",
-            )
-        )
+        words = ", ".join(called[:1].lower() + called[1:] for called in map(say.account, late))
+        found.append(Task(title, "/money/bank", f"{words[:1].upper()}{words[1:]}.", "Read a bank statement"))
     return found
