@@ -190,7 +190,7 @@ async def test_the_treasurer_is_told_what_waits_and_that_no_file_was_read(node: 
         ),
     ]  # fmt: skip
     await bank.imports([line("2026-11-03", 100, "x")])
-    assert (await todo.for_treasurer(by))[1].words == "The circle’s own money, Money kept apart."
+    assert (await todo.for_treasurer(by))[1].words == "The circle’s own money, money kept apart."
 
 
 @pytest.mark.parametrize(
