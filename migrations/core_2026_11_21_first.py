@@ -86,6 +86,7 @@ STATEMENTS = {
   "decided_by" VARCHAR(120) NOT NULL,
   "decided_on" VARCHAR(10) NOT NULL,
   "review_on" VARCHAR(10) NOT NULL,
+  "about" VARCHAR(40) NOT NULL,
   "recorded_by" VARCHAR(36) NOT NULL,
   "recorded_at" TIMESTAMPTZ NOT NULL,
   CHECK (words <> '' AND decided_by <> '')
@@ -313,6 +314,13 @@ STATEMENTS = {
   "leave_message" BOOLEAN NOT NULL,
   "agreed_words" VARCHAR(120) NOT NULL,
   "note" TEXT NOT NULL,
+  "changed_at" TIMESTAMPTZ NOT NULL
+)""",
+        """CREATE TABLE "phone_before" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "phone" VARCHAR(32) NOT NULL,
+  "changed_by" VARCHAR(36) NOT NULL,
   "changed_at" TIMESTAMPTZ NOT NULL
 )""",
         """CREATE TABLE "standing_wish" (
@@ -1364,6 +1372,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "payout_payment_one_kind_holder_where" ON "payout_payment" ("kind", "holder") WHERE state = 'listed'""",
         """CREATE UNIQUE INDEX "payout_turn_one_name" ON "payout_turn" ("name")""",
         """CREATE INDEX "person_by_email" ON "person" ("email")""",
+        """CREATE INDEX "phone_before_by_person_id" ON "phone_before" ("person_id")""",
         """CREATE INDEX "plan_allows_by_payer_id_recorded_at" ON "plan_allows" ("payer_id", "recorded_at")""",
         """CREATE UNIQUE INDEX "plugin_state_one_name" ON "plugin_state" ("name")""",
         """CREATE INDEX "posting_by_account_id" ON "posting" ("account_id")""",
@@ -1576,6 +1585,7 @@ STATEMENTS = {
   "decided_by" VARCHAR(120) NOT NULL,
   "decided_on" VARCHAR(10) NOT NULL,
   "review_on" VARCHAR(10) NOT NULL,
+  "about" VARCHAR(40) NOT NULL,
   "recorded_by" VARCHAR(36) NOT NULL,
   "recorded_at" TIMESTAMPTZ NOT NULL,
   CHECK (words <> '' AND decided_by <> '')
@@ -1803,6 +1813,13 @@ STATEMENTS = {
   "leave_message" BOOLEAN NOT NULL,
   "agreed_words" VARCHAR(120) NOT NULL,
   "note" TEXT NOT NULL,
+  "changed_at" TIMESTAMPTZ NOT NULL
+)""",
+        """CREATE TABLE "phone_before" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "phone" VARCHAR(32) NOT NULL,
+  "changed_by" VARCHAR(36) NOT NULL,
   "changed_at" TIMESTAMPTZ NOT NULL
 )""",
         """CREATE TABLE "standing_wish" (
@@ -2854,6 +2871,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "payout_payment_one_kind_holder_where" ON "payout_payment" ("kind", "holder") WHERE state = 'listed'""",
         """CREATE UNIQUE INDEX "payout_turn_one_name" ON "payout_turn" ("name")""",
         """CREATE INDEX "person_by_email" ON "person" ("email")""",
+        """CREATE INDEX "phone_before_by_person_id" ON "phone_before" ("person_id")""",
         """CREATE INDEX "plan_allows_by_payer_id_recorded_at" ON "plan_allows" ("payer_id", "recorded_at")""",
         """CREATE UNIQUE INDEX "plugin_state_one_name" ON "plugin_state" ("name")""",
         """CREATE INDEX "posting_by_account_id" ON "posting" ("account_id")""",

@@ -12,7 +12,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
 
-SHOWN = 60
+SHOWN = 50
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -83,10 +83,11 @@ _OPEN = (
 _WAITS = "(lying > 0 OR ended = 0)"
 
 
-async def waiting_lines(actor: Actor) -> list[Open]:
-    """Money that is nobody's yet, and what left the bank unexplained, oldest first. Raises Forbidden."""
+async def waiting_lines(actor: Actor, skip: int = 0) -> list[Open]:
+    """Money that is nobody's yet, and what left the bank unexplained, oldest first; one more than is shown, where there
+    are more. Raises Forbidden."""
     access.requires(actor, "banking.see_lines", Thing("bank_line"))
-    return await _open("", SHOWN)
+    return await _open("", SHOWN + 1, skip=skip)
 
 
 async def waiting_line(actor: Actor, line_id: int) -> Open:
@@ -113,11 +114,12 @@ async def unread_since(actor: Actor) -> dict[str, datetime]:
     return {row[0]: as_time(row[2]) or as_time(row[1]) or clock.now() for row in rows}
 
 
-async def _open(more: str, most: int, *params: object) -> list[Open]:
+async def _open(more: str, most: int, *params: object, skip: int = 0) -> list[Open]:
     """What still lies on the receipt of a line, or a line without an end."""
     rows = await fetch(
-        f"SELECT * FROM ({_OPEN.format(more=more)}) AS found WHERE {_WAITS} ORDER BY on_day, id LIMIT {int(most)}",
+        f"SELECT * FROM ({_OPEN.format(more=more)}) AS found WHERE {_WAITS} ORDER BY on_day, id LIMIT {int(most)} OFFSET ?",
         *params,
+        skip,
     )
     return [Open(lines.from_row(tuple(row)[:7]), int(row[7]) or row[4]) for row in rows]
 

@@ -13,7 +13,7 @@ async def for_treasurer(actor: Actor) -> list[Task]:
     found = []
     if waiting := await kept.how_many_wait(actor):
         title = f"{say.payments(waiting).capitalize()} nobody has explained"
-        found.append(Task(title, "/money/inbox", "Say whose money it is, or what it was."))
+        found.append(Task(title, "/money/inbox", "Say whose money it is, or what it was.", "Look at them"))
     today = clock.today()
     days = {
         code: (today - since.astimezone(clock.zone()).date()).days
@@ -21,5 +21,6 @@ async def for_treasurer(actor: Actor) -> list[Task]:
     }
     if late := {code: gone for code, gone in days.items() if gone > UNREAD_DAYS}:
         title = f"The bank’s file has not been read for {max(late.values())} days"
-        found.append(Task(title, "/money/bank", f"{', '.join(map(say.account, late))}."))
+        words = ", ".join(called[:1].lower() + called[1:] for called in map(say.account, late))
+        found.append(Task(title, "/money/bank", f"{words[:1].upper()}{words[1:]}.", "Read a bank statement"))
     return found

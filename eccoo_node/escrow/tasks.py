@@ -11,11 +11,12 @@ from eccoo_node.kernel.money import pounds
 
 
 class Task(msgspec.Struct, frozen=True):
-    """One thing to do, and the page on which it is done."""
+    """One thing to do, the page on which it is done, and what the button says that leads there."""
 
     title: str
     path: str
     words: str = ""
+    button: str = "See what to do"
 
 
 Tasks = Callable[[Actor], Awaitable[list[Task]]]
@@ -39,4 +40,4 @@ async def _own_account(actor: Actor) -> list[Task]:
     if there >= 0:
         return []
     words = "More has been put up than is written down as its own. Write down what it had, or what has come in since."
-    return [Task(f"The circle’s own account stands at {pounds(there)}", "/money/write/own", words)]
+    return [Task(f"The circle’s own account stands at {pounds(there)}", "/money/write/own", words, "Write it down")]

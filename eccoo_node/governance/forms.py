@@ -13,6 +13,7 @@ class DecisionForm(msgspec.Struct):
     decided_by: Annotated[str, msgspec.Meta(max_length=120)]
     decided_on: date
     review_on: date
+    about: str = ""
     SAY: ClassVar[dict[str, str]] = {
         "words": "Write what was decided, in the circle’s own words.",
         "decided_by": "Write who decided, such as “the circle’s meeting, nine people”.",

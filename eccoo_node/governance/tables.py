@@ -15,6 +15,8 @@ class Decision(Table, tablename="decision"):
     decided_by = word(120)
     decided_on = day()
     review_on = day()
+    # The number it is about, by its name; empty where it is about none.
+    about = word(40)
     recorded_by = word(36)
     recorded_at = moment()
 

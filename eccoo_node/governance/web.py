@@ -18,6 +18,7 @@ from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
+from eccoo_node.web.paging import page_of
 
 
 def _card(one: Decision) -> dict[str, Any]:
@@ -39,15 +40,20 @@ class DecisionsController(Controller):
     async def index(self, request: AnyRequest) -> Response[Any]:
         """What the circle has decided, newest first."""
         actor = actor_of(request)
-        found = await queries.decisions(actor)
+        place = page_of(request.query_params)
+        found = await queries.decisions(actor, skip=place.skip(queries.SHOWN))
         return render(
-            request, "governance/list.html", cards=[_card(one) for one in found], may_record=rules.keeps_record(actor)
-        )
+            request, "governance/list.html", cards=[_card(one) for one in found[: queries.SHOWN]], may_record=rules.keeps_record(actor),
+            **place.links("/decisions", len(found) > queries.SHOWN),
+        )  # fmt: skip
 
     @get("/decisions/new", opt={"action": "governance.record"})
     async def about_recording(self, request: AnyRequest) -> Response[Any]:
         access.requires(actor_of(request), "governance.record", Thing("decision"))
-        return render(request, "governance/new.html")
+        about = request.query_params.get("about", "")
+        return render(
+            request, "governance/new.html", **_subjects(), values={"about": about} if about in FIGURES else None
+        )
 
     @post("/decisions/new", opt={"action": "governance.record"})
     async def record(self, request: AnyRequest) -> Response[Any]:
@@ -61,21 +67,35 @@ class DecisionsController(Controller):
                 decided_by=form.decided_by,
                 decided_on=form.decided_on,
                 review_on=form.review_on,
+                about=form.about,
             )
         except (FormError, Invalid) as error:
-            return form_error(request, "governance/new.html", error)
+            return form_error(request, "governance/new.html", error, **_subjects())
         return redirect(request, f"/decisions/{made}", "The decision is written down.")
 
     @get("/decisions/{decision_id:str}", opt={"action": "governance.see"})
     async def show(self, request: AnyRequest, decision_id: FromPath[str]) -> Response[Any]:
-        one = await queries.decision(actor_of(request), decision_id)
+        actor = actor_of(request)
+        one = await queries.decision(actor, decision_id)
+        figure = FIGURES.get(one.about)
+        # A number that limits whoever keeps the books is written down by somebody else than its decision.
+        may_go_on = (
+            figure and rules.decides_figures(actor) and not (figure.two_people and one.recorded_by == actor.person_id)
+        )
         rows = [
+            ("It is about", figure.title if figure else ""),
             ("Decided", say_date(one.decided_on)),
             ("By", one.decided_by),
             ("Looked at again", say_date(one.review_on)),
-            ("Written down", clock.say_day(one.recorded_at, clock.zone())),
+            (
+                "Written down",
+                clock.say_day(one.recorded_at, clock.zone()) + (f" by {one.recorder}" if one.recorder else ""),
+            ),
         ]
-        return render(request, "governance/decision.html", paragraphs=one.words.split("\n"), rows=rows)
+        return render(
+            request, "governance/decision.html", paragraphs=one.words.split("\n"), rows=rows,
+            figure=figure, may_go_on=may_go_on,
+        )  # fmt: skip
 
 
 class FiguresController(Controller):
@@ -109,6 +129,8 @@ class FiguresController(Controller):
         of: Figure = facts["figure"]
         try:
             form = read_form(request, FigureForm)
+            if form.decision not in facts["offered"]:
+                raise Invalid(FigureForm.SAY["decision"], "no_decision", field="decision")
             value = of.read(form.value)
             today = clock.today()
             starts = None if form.from_day == today else datetime.combine(form.from_day, time(), tzinfo=clock.zone())
@@ -124,7 +146,12 @@ def _told(one: Decided) -> dict[str, Any]:
         "from_day": say_date(one.valid_from.astimezone(clock.zone()).date()) if one.valid_from else "",
         "decision": f"/decisions/{one.decision_id}",
         "words": one.words,
+        "wrote": f"{one.by or 'Somebody'} wrote the number down, {one.decision_by or 'somebody'} the decision.",
     }
+
+
+def _subjects() -> dict[str, Any]:
+    return {"subjects": [("", "None of these"), *((name, one.title) for name, one in FIGURES.items())]}
 
 
 async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
@@ -132,13 +159,20 @@ async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
     access.requires(actor, "governance.decide_figure", Thing("figure", name))
     if name not in FIGURES:
         raise NotFound("There is no such page.", "no_page")
-    found = await queries.decisions(actor)
+    found = await queries.decisions(actor, about=name)
+    own = {one.id for one in found if FIGURES[name].two_people and one.recorded_by == actor.person_id}
     return {
+        "offered": {one.id for one in found},
+        "own": bool(own),
+        "told": [
+            (f"Decided on {say_date(one.decided_on)} by {one.decided_by}; {one.recorder or 'somebody'} wrote it down", one.words)
+            for one in found if one.id not in own
+        ],
         "name": name,
         "figure": FIGURES[name],
         "choices": [("", "Choose"), *FIGURES[name].choices()],
-        "decisions": [("", "Choose"), *((one.id, one.title) for one in found)],
-    }
+        "decisions": [("", "Choose"), *((one.id, one.title) for one in found if one.id not in own)],
+    }  # fmt: skip
 
 
 CONTROLLERS = [DecisionsController, FiguresController]

@@ -147,7 +147,7 @@ def steps(one: Standing, now: datetime) -> list[Step]:
         own = Step("The circle’s own details", one.operator.name, done, "Written down")
     people = Step(
         f"What workers told us, by 31 December {year}",
-        f"{told} of {len(one.workers)} have told us",
+        f"{told} of {len(one.workers)} have told us" + ("; who has not stands below" if missing else ""),
         done if not missing else soon if not over else do,
         "Everyone has" if not missing else f"{many(len(missing), 'person', 'people')} to go".capitalize(),
     )
@@ -201,7 +201,7 @@ def next_step(one: Standing, now: datetime) -> Next:
     if not over:
         missing = one.missing
         if missing:
-            return Next(f"{first(many(len(missing), 'person', 'people'))} have yet to tell us what HMRC needs.".replace(
+            return Next(f"{first(many(len(missing), 'person', 'people'))} have yet to tell us what HMRC needs. They stand below; ask each of them.".replace(
                 "person have", "person has"
             ))  # fmt: skip
         return Next(f"Nothing to do now. The report can be made from 1 January {one.year + 1}.")

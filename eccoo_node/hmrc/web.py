@@ -17,6 +17,7 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from eccoo_node.kernel.money import pounds
 from eccoo_node.kernel.words import many
+from eccoo_node.members import queries as members
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
@@ -127,6 +128,7 @@ class ReportController(Controller):
         """The years, the newest first."""
         access.requires(actor_of(request), "hmrc.see_report", Thing("tax_report"))
         sent = {one.year for one in await queries.reports() if one.outcome == "sent"}
+        years = await _years()
         cards = [
             {
                 "path": f"/money/report/{year}",
@@ -134,9 +136,15 @@ class ReportController(Controller):
                 "words": "This year" if year == _this_year() else f"Due by 31 January {year + 1}",
                 "state": ("certain", "HMRC was told") if year in sent else None,
             }
-            for year in reversed(await _years())
+            for year in reversed(years)
         ]
-        return render(request, "hmrc/years.html", cards=cards)
+        # The oldest year that HMRC has not been told of comes first; then the one that runs.
+        open_ = next((year for year in years if year not in sent), years[-1])
+        words = f"{open_} still runs: what it needs can be gathered now." if open_ == _this_year() else ""
+        return render(
+            request, "hmrc/years.html", cards=cards, next_path=f"/money/report/{open_}", next_words=words,
+            next_button=f"See what {open_} still needs" if open_ not in sent else f"See {open_}",
+        )  # fmt: skip
 
     @get("/money/report/operator", opt={"action": "hmrc.set_operator"})
     async def about_operator(self, request: AnyRequest) -> Response[Any]:
@@ -226,6 +234,7 @@ async def _year(request: AnyRequest, year: int) -> dict[str, Any]:
         "next": say.next_step(one, now),
         "steps": say.steps(one, now),
         "missing": [{"called": worker.called, "words": say.asked(worker)} for worker in one.missing],
+        "helpers": await members.facilitators() if one.missing else [],
         "left_out": [worker.called for worker in say.earning_missing(one)],
         "patience": say.patience(one, now),
         "mileage": say.mileage(reimbursed),

@@ -10,7 +10,7 @@ from eccoo_node.db.rows import fetch, fetch_value, insert
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
-from eccoo_node.members import pictures
+from eccoo_node.members import numbers, pictures
 from eccoo_node.members.hats import put_on
 from eccoo_node.members.reading import read_email, read_outward, read_phone
 from eccoo_node.members.tables import CHANNELS, Community, Face, Person
@@ -111,6 +111,8 @@ async def correct_person(act: Act, person_id: str, **changes: Any) -> None:
     if not changes or not set(changes) <= _CORRECTABLE:
         raise Invalid("There is nothing of that name to change.", "bad_field")
     values = _read_person(changes)
+    if "phone" in values:
+        await numbers.keep_before(person_id, values["phone"], act.actor.person_id)
     columns = ", ".join(f'"{name}" = ?' for name in values)
     found = await fetch(f"UPDATE person SET {columns} WHERE id = ? RETURNING id", *values.values(), person_id)
     if not found:

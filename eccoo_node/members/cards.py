@@ -128,6 +128,14 @@ class SafeWay(msgspec.Struct, frozen=True):
     note: str
 
 
+class Changed(msgspec.Struct, frozen=True):
+    """A number that is too new to be rung: the one that stood before, when it was changed, and who wrote it down."""
+
+    before: str
+    at: datetime
+    by: str
+
+
 class Caller(msgspec.Struct, frozen=True):
     """Someone who seems to be on the phone, and how to know that it is them."""
 
@@ -137,6 +145,8 @@ class Caller(msgspec.Struct, frozen=True):
     note: str
     # Who else has their number or address, and may hear what is told there.
     shares: tuple[PersonCard, ...]
+    # Their number is so new that the one before is rung.
+    changed: Changed | None = None
 
 
 class SeenCheck(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from eccoo_node.db.rows import fetch, fetch_value, insert
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
-from eccoo_node.members import queries
+from eccoo_node.members import numbers, queries
 from eccoo_node.members.cards import FACTS, Caller
 from eccoo_node.members.reading import read_codes, read_words
 from eccoo_node.members.rules import how_said
@@ -59,6 +59,7 @@ async def look_up(act: Act, person_id: str) -> Caller:
         agreed=next((way.agreed_words for way in ways.values() if way.agreed_words), ""),
         note=next((way.note for way in ways.values() if way.note), ""),
         shares=tuple(await queries.shares_contact(person_id)),
+        changed=(await numbers.changed({person_id: clock.now()})).get(person_id),
     )
 
 

@@ -259,25 +259,20 @@ async def facilitators() -> list[Helper]:
 
 async def admins() -> list[Helper]:
     """Who looks after the circle's node, the longest-serving first."""
+    return await wearing("admin")
+
+
+async def wearing(*roles: str) -> list[Helper]:
+    """Whoever has one of these roles in the circle, each once, the longest-serving first."""
     now = clock.now()
-    sql = f"{_FACILITATORS} ORDER BY h.from_at, h.id".replace("'facilitator'", "'admin'")
-    return [Helper(*row) for row in await fetch(sql, now, now)]
+    sql = f"{_FACILITATORS} ORDER BY h.from_at, h.id".replace("= 'facilitator'", f"IN ({marks(roles)})")
+    rows = await fetch(sql, *roles, now, now)
+    return list({row[0]: Helper(*row) for row in reversed(rows)}.values())[::-1]
 
 
 async def treasurers() -> set[str]:
     """Who keeps the circle's books."""
-    return await wearing("treasurer")
-
-
-async def wearing(*roles: str) -> set[str]:
-    """Who wears one of these hats in the circle now."""
-    now = clock.now()
-    rows = await fetch(
-        "SELECT h.person_id FROM hat h JOIN community c ON c.id = h.community_id "
-        f"WHERE c.kind = 'circle' AND h.role IN ({marks(roles)}) AND {_LIVE_HAT}",
-        *roles, now, now,
-    )  # fmt: skip
-    return {row[0] for row in rows}
+    return {row.person_id for row in await wearing("treasurer")}
 
 
 async def facilitator_for(person_id: str) -> Helper | None:

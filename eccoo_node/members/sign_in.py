@@ -17,7 +17,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from eccoo_node.kernel.ids import new_code, new_id, new_secret, read_code
-from eccoo_node.members import limits, queries, session_reads
+from eccoo_node.members import limits, numbers, queries, session_reads
 from eccoo_node.members.cards import SessionActor
 from eccoo_node.members.mail import queue_sign_in
 from eccoo_node.members.reading import read_email
@@ -330,7 +330,8 @@ async def start_writing_down(act: Act, session_id: str, person_id: str, *, known
     if known_by == "agreed_words" and not any(way.agreed_words for way in ways.values()):
         raise Invalid("There are no agreed words yet. Ring back the number we know.", "no_words", field="known_by")
     if known_by == "rang_back":
-        if not card.phone:
+        changed = (await numbers.changed({person_id: clock.now()})).get(person_id)
+        if not (changed.before if changed else card.phone):
             raise Invalid("We have no number for them to ring back.", "no_number", field="known_by")
         if "phone" in ways and not ways["phone"].safe:
             raise Invalid("It is not safe to ring this number. Use the agreed words.", "not_safe", field="known_by")

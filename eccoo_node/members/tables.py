@@ -151,6 +151,16 @@ class SafeContact(Table, tablename="safe_contact"):
     changed_at = moment()
 
 
+class PhoneBefore(Table, tablename="phone_before"):
+    """The number that stood before a change, for as long as somebody may have to ring it."""
+
+    id = serial()
+    person_id = ref(Person)
+    phone = word(32)
+    changed_by = word(36)
+    changed_at = moment()
+
+
 class StandingWish(Table, tablename="standing_wish"):
     """What someone asked for beforehand; it counts as their asking. The newest that has not ended holds."""
 
@@ -297,7 +307,7 @@ class Attempt(Table, tablename="attempt"):
 
 
 TABLES = [
-    Person, Face, Community, HatRow, HatOffer, Capacity, SpeaksFor, SafeContact, StandingWish, Worker, Check, FreeTime,
+    Person, Face, Community, HatRow, HatOffer, Capacity, SpeaksFor, SafeContact, PhoneBefore, StandingWish, Worker, Check, FreeTime,
     CareFacts, Payer, Session, SignIn, Attempt,
 ]  # fmt: skip
 
@@ -327,6 +337,7 @@ extras.index("hat", "community_id", where="ended_at IS NULL")
 extras.index("credential", "person_id")
 extras.index("free_time", "person_id")
 extras.index("person", "email")
+extras.index("phone_before", "person_id")
 extras.index("sign_in", "code_hash")
 extras.index("sign_in", "asked")
 extras.index("speaks_for", "speaker_id", where="ended_at IS NULL")

@@ -15,7 +15,7 @@ from eccoo_node.kernel.errors import Broken, NotFound
 from eccoo_node.papers.rules import Period, called, paid_of
 from eccoo_node.papers.sheet import Sheet, days
 
-SHOWN = 60
+SHOWN = 50
 TITLES = {"payer": "Statement", "invoice": "Invoice", "worker": "What you earned"}
 
 
@@ -108,28 +108,39 @@ async def figures(paper_id: str) -> dict[str, Any]:
     return dict(msgspec.json.decode(found)["figures"])
 
 
-async def own(actor: Actor) -> list[Line]:
-    """The papers of the reader, or of the person they speak for about money, newest first."""
+async def own(actor: Actor, skip: int = 0) -> tuple[list[Line], bool]:
+    """The papers of the reader, or of the person they speak for about money, newest first; whether there are older ones."""
     subject = actor.acting_for or actor.person_id
     rows = await fetch(
-        f"{_LINE}{_FROM} WHERE p.for_id = ? OR p.person_id = ? ORDER BY p.made_at DESC, p.number DESC LIMIT {SHOWN}",
-        subject, subject,
+        f"{_LINE}{_FROM} WHERE p.for_id = ? OR p.person_id = ? ORDER BY p.made_at DESC, p.number DESC LIMIT {SHOWN + 1} OFFSET ?",
+        subject, subject, skip,
     )  # fmt: skip
-    lines = [Line(*_fields(row)) for row in rows]
-    return [line for line in lines if access.may(actor, "papers.see", line.thing)]
+    lines = [Line(*_fields(row)) for row in rows[:SHOWN]]
+    return [line for line in lines if access.may(actor, "papers.see", line.thing)], len(rows) > SHOWN
 
 
-async def found(actor: Actor, text: str) -> list[Line]:
-    """The newest papers whose number or reader's name begins with what was typed. For the treasurer alone."""
+async def found(actor: Actor, text: str = "", *, whose: str = "", year: str = "", skip: int = 0) -> list[Line]:
+    """The newest papers whose number or reader's name begins with what was typed; of one person or one year where these
+    are named. One more than is shown, where there are more. For the treasurer alone."""
     access.requires(actor, "papers.keep", Thing("paper"))
     typed = text.strip().lower()
     rows = await fetch(
-        f"{_LINE}{_FROM} WHERE ? = '' OR lower(f.called) LIKE ? OR lower(f.full_name) LIKE ? "
-        "OR (CASE p.series WHEN 'payer' THEN 's-' WHEN 'invoice' THEN 'inv-' ELSE 'y-' END) || CAST(p.number AS VARCHAR) = ? "
-        f"ORDER BY p.made_at DESC, p.number DESC LIMIT {SHOWN}",
-        typed, f"{_literal(typed)}%", f"{_literal(typed)}%", typed,
+        f"{_LINE}{_FROM} WHERE (? = '' OR p.for_id = ?) AND p.to_day LIKE ? AND (? = '' OR lower(f.called) LIKE ? OR lower(f.full_name) LIKE ? "
+        "OR (CASE p.series WHEN 'payer' THEN 's-' WHEN 'invoice' THEN 'inv-' ELSE 'y-' END) || CAST(p.number AS VARCHAR) = ?) "
+        f"ORDER BY p.to_day DESC, p.made_at DESC, p.number DESC LIMIT {SHOWN + 1} OFFSET ?",
+        whose, whose, f"{_literal(year)}%", typed, f"{_literal(typed)}%", f"{_literal(typed)}%", typed, skip,
     )  # fmt: skip
     return [Line(*_fields(row)) for row in rows]
+
+
+async def shelves(actor: Actor) -> tuple[list[tuple[str, str]], list[str]]:
+    """For whom there are papers, by name, and of which years, the newest first. For the treasurer alone."""
+    access.requires(actor, "papers.keep", Thing("paper"))
+    people = await fetch(
+        "SELECT f.id, f.called FROM person f WHERE f.id IN (SELECT for_id FROM paper) ORDER BY lower(f.called), f.id"
+    )
+    years = await fetch("SELECT DISTINCT substr(to_day, 1, 4) FROM paper ORDER BY 1 DESC")
+    return [(row[0], row[1]) for row in people], [row[0] for row in years]
 
 
 def _literal(typed: str) -> str:

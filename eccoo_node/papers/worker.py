@@ -164,6 +164,13 @@ def _did(done: list[tuple[tuple[Booking, Step], list[Move]]], went: dict[int, vi
 # ---------------------------------------------------------------- in words
 
 
+# What the columns of the tables mean.
+COLUMNS = (
+    "Fees are what the visits cost. Less what was taken back and what went to the circle, the rest is yours. What you had "
+    "back for travel and expenses comes on top."
+)
+
+
 def _head(first: str, late: bool) -> list[str]:
     return [
         first,
@@ -241,7 +248,7 @@ def _by_quarter(earned: Earned) -> Block:
     rows = [[*_cells(days(period), sums, late), sum_of(sums.paid_pence)] for period, sums in earned.quarters]
     total = [*_cells("The year", earned.whole, late), sum_of(earned.whole.paid_pence)]
     caption = "By tax quarter"
-    return Block(caption, tables=[Table(caption, [*_head("Quarter", late), "Paid out"], rows, total)])
+    return Block(caption, [COLUMNS], tables=[Table(caption, [*_head("Quarter", late), "Paid out"], rows, total)])
 
 
 def _by_month(earned: Earned) -> Block:
@@ -251,7 +258,7 @@ def _by_month(earned: Earned) -> Block:
         rows = [_cells(part.payer, part.sums, late) for part in own]
         total = _cells("Together", sum((part.sums for part in own), Sums()), late) if len(own) > 1 else []
         tables.append(Table(days(month), _head("Who paid", late), rows, total))
-    return Block("By month and by who paid", tables=tables)
+    return Block("By month and by who paid", [COLUMNS], tables=tables)
 
 
 def _seal(earned: Earned) -> str:

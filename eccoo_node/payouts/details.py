@@ -10,6 +10,7 @@ import msgspec
 from eccoo_node.db.rows import as_time, fetch, marks
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.members import numbers
 from eccoo_node.payouts import rules
 
 
@@ -86,6 +87,8 @@ class ToConfirm(msgspec.Struct, frozen=True):
     given_at: datetime
     tried_at: datetime | None
     thing: Thing
+    # That their number is too new to be rung, and which is rung instead; empty where the one we have is known.
+    new_number: str = ""
 
 
 async def to_confirm(actor: Actor) -> list[ToConfirm]:
@@ -96,15 +99,18 @@ async def to_confirm(actor: Actor) -> list[ToConfirm]:
         f"AND u.outcome = 'unreached') FROM ({_DETAILS} WHERE {_NEWEST}) f JOIN person p ON p.id = f.person_id "
         "WHERE p.standing <> 'died' ORDER BY f.given_at, f.id"
     )
-    found = []
+    given = {row[1]: as_time(row[7]) or clock.now() for row in rows}
+    found, new = [], await numbers.changed(given)
     for row in rows:
         one = _details(list(row)[:11])
         thing = Thing("bank_details", one.id, one.person_id, worker_id=one.given_by)
         if not one.sure and one.outcome != "wrong" and access.may(actor, "payouts.confirm_details", thing):
             back = one.outcome == "bounced"
+            changed = new.get(one.person_id)
             found.append(
                 ToConfirm(
-                    one.person_id, row[11], row[12], one.ending, one.name, back, one.given_at, as_time(row[13]), thing
+                    one.person_id, row[11], changed.before if changed else row[12], one.ending, one.name, back,
+                    one.given_at, as_time(row[13]), thing, numbers.say_changed(changed, row[12]) if changed else "",
                 )
             )  # fmt: skip
     return found

@@ -5,6 +5,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import MAX_PENCE, pounds
+from eccoo_node.members import numbers
 from eccoo_node.members import queries as members
 from eccoo_node.payouts import rules
 from eccoo_node.payouts.details import current_details
@@ -52,7 +53,9 @@ async def confirm_details(act: Act, person_id: str, *, how: str, sort_code: str,
         raise NotFound("They have given us no bank details.", "no_details")
     if how not in rules.HOW_SURE:
         raise Invalid("Choose how you know.", "bad_how", field="how")
-    if how == "rang" and not (await members.person(person_id)).phone:
+    changed = (await numbers.changed({person_id: found.given_at})).get(person_id)
+    known = changed.before if changed else (await members.person(person_id)).phone
+    if how == "rang" and not known:
         raise Invalid("We know no number of theirs. See it on paper, face to face.", "no_phone", field="how")
     heard = (rules.read_sort_code(sort_code), rules.read_account_number(account_number))
     if heard != (found.sort_code, found.account_number):

@@ -137,10 +137,11 @@ async def sent_alone() -> int:
     return int(total)
 
 
-async def batches(actor: Actor) -> list[Batch]:
-    """The newest batches, newest first. Raises Forbidden for anyone but the treasurer."""
+async def batches(actor: Actor, skip: int = 0) -> list[Batch]:
+    """The newest batches, newest first; batches are numbered without gaps. Raises Forbidden for anyone but the treasurer."""
     access.requires(actor, "payouts.see", Thing("batch"))
-    found = await _batches(f"b.number > (SELECT COALESCE(MAX(number), 0) FROM payout_batch) - {SHOWN}")
+    newest = "(SELECT COALESCE(MAX(number), 0) FROM payout_batch)"
+    found = await _batches(f"b.number > {newest} - ? AND b.number <= {newest} - ?", skip + SHOWN, skip)
     return [_short(one) for one in sorted(found, key=lambda one: -one.number)]
 
 

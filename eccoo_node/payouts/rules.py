@@ -31,6 +31,8 @@ COUNTS_TOGETHER = timedelta(days=7)
 LATEST = timedelta(days=31)
 # A bank sends back what can't be paid in within days. So long a line that came in is compared with what was sent.
 MAY_COME_BACK = timedelta(days=60)
+# Whose second yes counts.
+SECONDS = ("treasurer", "convenor", "facilitator")
 HOW_SURE = ("rang", "paper")
 NOT_SURE = ("unreached", "wrong")
 REFERENCE = 18
@@ -113,7 +115,7 @@ def _sees(actor: Actor, thing: Thing) -> bool | str:
 
 
 def may_be_second(actor: Actor) -> bool:
-    return actor.via == "screen" and as_self(actor) and actor.wears("treasurer", "convenor", "facilitator")
+    return actor.via == "screen" and as_self(actor) and actor.wears(*SECONDS)
 
 
 @access.rule("payouts.approve")

@@ -1,5 +1,7 @@
 """What a treasurer, a worker and a second person read of money going out."""
 
+from collections import Counter
+from collections.abc import Collection
 from datetime import date
 
 from eccoo_node.kernel import clock
@@ -11,6 +13,8 @@ from eccoo_node.payouts.queries import Batch, Out, Payment
 from eccoo_node.payouts.ready import Ready
 
 _NUMBERS = ("nobody", "one person", "two people", "three people", "four people", "five people", "six people")
+
+_TIMES = {2: "twice", 3: "three times"}
 
 # Why somebody who has money ready is not paid by a batch.
 REASONS = {
@@ -65,7 +69,10 @@ def batch(one: Batch) -> str:
     return f"{pounds(one.total_pence)} to {people(len(one.paid_people))}"
 
 
-def state(one: Batch) -> tuple[str, str]:
+def state(one: Batch, again: Collection[Payment] = ()) -> tuple[str, str]:
+    """How a batch stands; `again`: what of it came back and still has to be paid again."""
+    if again and one.state == "over":
+        return "open", f"{pounds(sum(back.amount_pence for back in again))} came back"
     return {
         "waits": ("waiting", "Waits for a second person"),
         "ready": ("open", "Its file can be made"),
@@ -73,6 +80,20 @@ def state(one: Batch) -> tuple[str, str]:
         "over": ("certain", "Done"),
         "taken_back": ("certain", "Taken back"),
     }[one.state]
+
+
+def twice(one: Batch) -> list[str]:
+    """That two payments of one sum to one person are both meant, where the bank or its reader may take them for one."""
+    same = Counter((row.person_id, row.called, row.amount_pence) for row in one.payments if row.amount_pence)
+    found = []
+    for (person_id, called, pence), number in same.items():
+        if number > 1:
+            rows = [row for row in one.payments if (row.person_id, row.amount_pence) == (person_id, pence)]
+            parts = ", ".join(f"“{row.reference}” is {of(row.kind) or 'pay'}" for row in rows)
+            found.append(
+                f"{pounds(pence)} goes to {called} {_TIMES.get(number, f'{number} times')}, and each is meant: {parts}."
+            )
+    return found
 
 
 def became(one: Payment) -> tuple[str, str]:

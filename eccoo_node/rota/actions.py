@@ -119,8 +119,15 @@ async def _pay_ahead(visit: VisitRow) -> None:
         visit.id, visit.person_id, visit.worker_id, visit.payer_id or "", visit.starts_at, visit.fee_pence,
         visit.travel_pence, visit.state, None, visit.cannot_be_missed,
     )  # fmt: skip
-    if (await paying.pay([one])).paid:
+    done = await paying.pay([one])
+    if done.paid:
         return
+    if visit.trial and visit.person_id in done.kept:
+        raise Conflict(
+            "A first visit by someone new is paid ahead. What is paid in is kept for a visit that can’t be missed and is "
+            "not paid for yet. Once more is paid in, this one can be agreed too.",
+            "kept_for_others",
+        )
     if visit.trial:
         raise Conflict(
             "A first visit by someone new is paid ahead, and there is not enough paid in for it yet.", "not_enough"

@@ -55,11 +55,13 @@ COLUMNS = (
 
 
 class Paid(msgspec.Struct, frozen=True):
-    """What became of several visits: those whose money is set aside now, how much it is, and the others."""
+    """What became of several visits: those whose money is set aside now, how much it is, and the others; `kept`: the people
+    whose credit is kept for what cannot be missed."""
 
     paid: list[ToPay]
     aside_pence: int
     short: list[ToPay]
+    kept: Collection[str] = ()
 
 
 def booking(new: New, pays: Sequence[Pays], schedule: Schedule) -> New:
@@ -95,7 +97,7 @@ async def pay(visits: Sequence[ToPay], *, until: datetime | None = None) -> Paid
     done = {visit.id for visit in (*paid, *more)}
     return Paid(
         [visit for visit in visits if visit.id in done], aside_pence + more_pence,
-        [visit for visit in visits if visit.id not in done],
+        [visit for visit in visits if visit.id not in done], kept,
     )  # fmt: skip
 
 

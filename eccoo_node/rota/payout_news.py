@@ -50,7 +50,7 @@ async def our_account(happened: Happened) -> None:
     """Everyone who answers for the circle's money hears of each change of its accounts, asked for, seen to or given up."""
     change = happened.subject_id
     async with write():
-        to = await members.wearing("treasurer", "convenor", "admin")
+        to = {row.person_id for row in await members.wearing("treasurer", "convenor", "admin")}
         news = happened.kind.removeprefix("payouts.")
         await tell(to, None, news, about=change, path=f"/money/account-changes/{change}")
 

@@ -248,6 +248,10 @@ def what_is_missing(one: NotPaid, reader: Reader) -> str:
     return f"{told} pays, and has been told. Nobody has called it off." if told else "Nobody has called it off."
 
 
+# Why a visit is not paid for although some money is there.
+KEPT = "What is paid in is kept for what can’t be missed."
+
+
 def to_ring_about(one: NotPaid, now: datetime) -> str:
     """The same for a facilitator, or for the treasurer: what is missing, and whom to ring."""
     many = f"{count(len(one.visits))} visit{'' if len(one.visits) == 1 else 's'}"
@@ -256,7 +260,8 @@ def to_ring_about(one: NotPaid, now: datetime) -> str:
     missing = f"{pounds(one.missing_pence)} more is needed" if one.missing_pence else "Nobody is named who pays"
     if one.pays and not one.missing_pence:
         missing = "The books would not take it"
-    return f"{one.called}: {many}, {begins}. {missing}. Please ring {ring}."
+    kept = f" {KEPT}" if len({visit.cannot_be_missed for visit in one.visits}) == 2 else ""
+    return f"{one.called}: {many}, {begins}. {missing}.{kept} Please ring {ring}."
 
 
 def missing_in_all(short: Sequence[NotPaid]) -> str:

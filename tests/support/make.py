@@ -112,11 +112,16 @@ async def speaks(speaker_id: str, person_id: str, *scopes: str, days: int | None
             )  # fmt: skip
 
 
-async def decision(words: str = "Agreed by the circle.") -> str:
+async def decision(words: str = "Agreed by the circle.", about: str = "") -> str:
     """A decision of the circle, made today."""
     today = clock.now().date()
     return await record_decision(
-        COMMAND, words=words, decided_by="The circle’s meeting", decided_on=today, review_on=today + timedelta(days=182)
+        COMMAND,
+        words=words,
+        decided_by="The circle’s meeting",
+        decided_on=today,
+        review_on=today + timedelta(days=182),
+        about=about,
     )
 
 

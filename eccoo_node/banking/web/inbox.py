@@ -19,6 +19,7 @@ from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
+from eccoo_node.web.paging import page_of
 
 # What money that came in may have been besides a payer's, by account.
 _GIFT = ("gift", "A gift to the circle", "Write below what it is for, if it is for one purpose.")
@@ -38,9 +39,11 @@ class InboxController(Controller):
     @get("/money/inbox", opt={"action": "banking.see_lines"})
     async def index(self, request: AnyRequest) -> Response[Any]:
         """Everything that waits, oldest first."""
-        found = await kept.waiting_lines(actor_of(request))
+        place = page_of(request.query_params)
+        lines = await kept.waiting_lines(actor_of(request), place.skip(kept.SHOWN))
+        found = lines[: kept.SHOWN]
         return render(
-            request, "banking/inbox.html",
+            request, "banking/inbox.html", **place.links("/money/inbox", len(lines) > kept.SHOWN),
             came=[_card(one) for one in found if one.line.amount_pence > 0],
             left=[_card(one) for one in found if one.line.amount_pence < 0],
         )  # fmt: skip

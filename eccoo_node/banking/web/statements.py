@@ -77,7 +77,7 @@ class StatementsController(Controller):
         if done.left:
             told = f"The first {done.lines_new - done.left} of {done.lines_new} payments are in the books. The rest follows by itself."
             return redirect(request, "/money/bank", told)
-        if await kept.waiting_lines(actor):
+        if await kept.how_many_wait(actor):
             told = (
                 f"{say.payments(done.lines_new).capitalize()} written down. These wait for you to say what they were."
             )
@@ -103,7 +103,7 @@ async def _facts(request: AnyRequest) -> dict[str, Any]:
             for one in await kept.imports(actor)
         ],
         "writing": [say.writing(one) for one in await kept.half_written(actor)],
-        "waits": say.wait(waiting) if (waiting := len(await kept.waiting_lines(actor))) else "",
+        "waits": say.wait(waiting) if (waiting := await kept.how_many_wait(actor)) else "",
         "one_waits": waiting == 1,
         "troubles": [],
     }

@@ -7,7 +7,8 @@ import msgspec
 from eccoo_node.cover import lists
 from eccoo_node.cover.web.items import Item, Says
 from eccoo_node.disputes import queries as questions
-from eccoo_node.escrow import checking
+from eccoo_node.escrow import checking, tasks
+from eccoo_node.escrow import rules as books
 from eccoo_node.expenses.waiting import waiting as waiting_costs
 from eccoo_node.kernel.access import Actor, Thing, may
 from eccoo_node.kernel.words import count
@@ -32,7 +33,19 @@ async def about_money(
         found += await for_question(reader, now)
     if not actor.acting_for:
         found += await for_payouts(actor)
+        found += await for_treasurer(actor, {one.path for one in found})
     return found + await for_books(actor)
+
+
+async def for_treasurer(actor: Actor, said: set[str]) -> list[Item]:
+    """What the page of the circle's money says is to be done; a batch that waits for their own yes is said already."""
+    if not books.keeps_books(actor):
+        return []
+    return [
+        Item(4, one.title, one.words, one.path, one.button, "waiting")
+        for one in await tasks.for_treasurer(actor)
+        if not {one.path, f"{one.path}/yes"} & said
+    ]
 
 
 async def for_payer(searches: dict[str, lists.Search], reader: Reader, now: datetime) -> list[Item]:

@@ -12,7 +12,7 @@ from eccoo_node.disputes.queries import Question
 from eccoo_node.disputes.web.money import steps_of
 from eccoo_node.escrow import queries as books
 from eccoo_node.kernel import access
-from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.money import parse_pounds, pounds
 from eccoo_node.rota import queries as visits
@@ -55,8 +55,16 @@ class HelpingController(Controller):
             "steps": steps_of(one, await queries.steps(one.id)), "notes": await queries.notes(actor, one, thing),
             "heard": await helping.heard(one.id), "decides": say.may_decide(deciding, second, instead),
             "may_decide": access.may(actor, "disputes.resolve", thing), "alone": spoken.words if spoken else "",
-            "can_split": one.stands == "apart",
+            "can_split": one.stands == "apart", "numbers": self._numbers(actor, one),
         }  # fmt: skip
+
+    def _numbers(self, actor: Actor, one: Question) -> list[tuple[str, str]]:
+        """Where a facilitator finds the numbers of both; to anyone else they are not shown."""
+        both = ((one.person_id, one.person_called), (one.worker_id or "", say.who(one, "worker")))
+        return [
+            (f"/phone/{id_}", called) for id_, called in both
+            if id_ and access.may(actor, "members.look_up", Thing("person", id_, id_))
+        ]  # fmt: skip
 
     async def _again(
         self, request: AnyRequest, one: Question, thing: Thing, error: FormError | Invalid | Conflict

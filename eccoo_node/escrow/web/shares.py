@@ -75,4 +75,4 @@ def _told(one: schedules.Decided) -> dict[str, Any]:
 
 async def _choices(request: AnyRequest) -> dict[str, Any]:
     found = await governance.decisions(actor_of(request))
-    return {"decisions": [("", "Choose"), *((one.id, one.title) for one in found)]}
+    return {"decisions": [("", "Choose"), *((one.id, one.title) for one in found if not one.about)]}

@@ -13,6 +13,9 @@ from eccoo_node.web.page import render
 
 _HIGH, _GROUND, _WIDE, _FEWEST = 120, 140, 46, 4
 
+# What each column counts.
+_MEANS = {"aside": "is kept for visits", "earned": "is for visits that went ahead", "paid": "has left the bank"}
+
 
 class WeeksController(Controller):
     """Each reads their own; the treasurer the whole circle's."""
@@ -70,5 +73,6 @@ def _part(title: str, found: list[Week], kinds: dict[str, str]) -> dict[str, Any
             [f"{week.monday.day} {week.monday:%b}", *(pounds(int(getattr(week, f"{kind}_pence"))) for kind in kinds)]
             for week in reversed(found)
         ],
+        "note": f"Each row is a week from its Monday. {'; '.join(f'“{label}” {_MEANS[kind]}' for kind, label in kinds.items())}.",
         "numbers": list(range(1, len(kinds) + 1)),
     }

@@ -23,8 +23,13 @@ Do = Callable[[Actor, WritingForm, int, str], Awaitable[object]]
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One thing that happens. `asks`: payer, receipt, refund, circle, fee, purpose, because. `because` is what that field is called."""
+    """One thing that happens. `asks`: payer, receipt, refund, circle, fee, purpose, because. `because` is what that field is called.
 
+    `when` tells someone who has never done it when it is used.
+    """
+
+    group: str
+    when: str
     title: str
     words: str
     asks: tuple[str, ...]
@@ -36,20 +41,31 @@ def _fee(form: WritingForm) -> int:
     return parse_pounds(form.fee or "0", field="fee")
 
 
+# What a newcomer looks under, in the order in which it stands on the page.
+IN, OUT, RIGHT = "Money in", "Money out", "To put right"
+OURS, CIRCLES = "Between our own accounts", "Between circles"
+GROUPS = (IN, OUT, RIGHT, OURS, CIRCLES)
+
 KINDS: dict[str, Kind] = {
     "unknown": Kind(
+        IN,
+        "A payment is on the statement, and you can’t tell who sent it.",
         "Money came in, and nobody knows whose it is",
         "It is looked after until it is known. Then it goes to its payer, or back.",
         (),
         lambda by, form, pence, key: treasury.receive_unmatched(by, f"receipt:{form.key}", pence, key),
     ),
     "match": Kind(
+        IN,
+        "You have found out who sent a payment that was nobody’s.",
         "It is known whose money it is",
         "Of money that came in before, this much is theirs.",
         ("receipt", "payer"),
         lambda by, form, pence, key: treasury.match(by, form.receipt, form.payer, pence, key),
     ),
     "send-back": Kind(
+        OUT,
+        "You have asked, and a payment belongs to nobody here.",
         "Money that is nobody’s here goes back",
         "It goes to the account it came from. Write down below when the bank has sent it.",
         ("receipt", "because"),
@@ -57,6 +73,8 @@ KINDS: dict[str, Kind] = {
         "Why does it go back?",
     ),
     "refund": Kind(
+        OUT,
+        "Somebody stops, or asks for what they have not used.",
         "A payer wants back what is not set aside",
         "It goes to the same payer, out of the same fund. Write down below when the bank has sent it.",
         ("payer", "because"),
@@ -64,24 +82,32 @@ KINDS: dict[str, Kind] = {
         "If the person has died: on whose authority, and what have you seen?",
     ),
     "refund-sent": Kind(
+        OUT,
+        "The statement shows money that you sent back.",
         "The bank has sent a refund",
         "It has left the account in which we look after money.",
         ("refund",),
         lambda by, form, pence, key: treasury.refund_left(by, form.refund, pence, key),
     ),
     "bounced": Kind(
+        RIGHT,
+        "The bank took back a payment that you had written down.",
         "A payment bounced",
         "It comes off what is not set aside. What is missing then, they owe us, and the circle’s own money stands in.",
         ("payer",),
         lambda by, form, pence, key: treasury.bounce(by, form.payer, pence, key),
     ),
     "paid-owing": Kind(
+        IN,
+        "Somebody who owed the circle has paid into its own account.",
         "Someone paid what they owed us",
         "It came into the circle’s own account.",
         ("payer",),
         lambda by, form, pence, key: treasury.paid_owing(by, form.payer, pence, key),
     ),
     "goodwill": Kind(
+        RIGHT,
+        "Something went wrong, and the circle has decided to make up for it.",
         "The circle gives a payer something back",
         "Out of the circle’s own money. It can be set aside for visits.",
         ("payer", "because"),
@@ -89,12 +115,16 @@ KINDS: dict[str, Kind] = {
         "Why?",
     ),
     "swept": Kind(
+        OURS,
+        "You have moved the circle’s part from one account to the other.",
         "What the circle has earned leaves the account",
         "From the account in which we look after money to the circle’s own.",
         (),
         lambda by, form, pence, key: treasury.sweep(by, pence, key),
     ),
     "own": Kind(
+        OURS,
+        "You begin with these books, or the circle has money that they don’t know of.",
         "The circle has money of its own that is not yet in these books",
         "Such as what it had when they began. It lies in the circle’s own account, not in the one for others’ money.",
         ("because",),
@@ -102,30 +132,40 @@ KINDS: dict[str, Kind] = {
         "Where is it from?",
     ),
     "gift": Kind(
+        IN,
+        "A donation is on the statement.",
         "Someone gave the circle money",
         "A gift for one purpose is kept apart for it.",
         ("purpose",),
         lambda by, form, pence, key: treasury.donation(by, pence, key, fund=form.purpose),
     ),
     "interest": Kind(
+        IN,
+        "The statement has a line that says interest.",
         "The bank paid interest",
         "On the money we look after. It is the circle’s, and moves to its own account.",
         (),
         lambda by, form, pence, key: treasury.interest(by, pence, key),
     ),
     "card": Kind(
+        IN,
+        "Somebody paid with a card, and the card company tells you so.",
         "A payer paid by card",
         "The whole sum is theirs at once, though the card company still has it.",
         ("payer",),
         lambda by, form, pence, key: treasury.gateway_top_up(by, form.payer, pence, key),
     ),
     "card-sent": Kind(
+        IN,
+        "The card company’s payment is on the statement.",
         "The card company has sent what it had",
         "Write the whole sum, and what it kept for itself. The circle bears that.",
         ("fee",),
         lambda by, form, pence, key: treasury.gateway_paid(by, pence, _fee(form), key),
     ),
     "finders-fee": Kind(
+        OUT,
+        "A payer and a worker go on without the circle, and a fee was agreed.",
         "A payer leaves with their worker, for a finder’s fee",
         "With their yes it comes out of what is not set aside; without it, they owe it.",
         ("payer", "because"),
@@ -133,6 +173,8 @@ KINDS: dict[str, Kind] = {
         "If they said yes: how, and when?",
     ),
     "circle-paid": Kind(
+        CIRCLES,
+        "Their payment to us is on the statement.",
         "Another circle has paid us",
         "It came into the account in which we look after money. What we put up for it comes back to us first. Then our "
         "workers have their part, the oldest visit first.",
@@ -140,18 +182,24 @@ KINDS: dict[str, Kind] = {
         lambda by, form, pence, key: between.circle_paid(by, form.circle, pence, key),
     ),
     "paid-circle": Kind(
+        CIRCLES,
+        "Our payment to them is on the statement.",
         "We have paid another circle",
         "The bank has sent it what we owed for its workers.",
         ("circle",),
         lambda by, form, pence, key: between.paid_circle(by, form.circle, pence, key),
     ),
     "set-off": Kind(
+        CIRCLES,
+        "Each owes the other, and both treasurers have spoken about it.",
         "What two circles owe each other is set off",
         "Ring their treasurer first: both circles write the same sum. Only the rest is then paid.",
         ("circle",),
         lambda by, form, pence, key: between.set_off(by, form.circle, pence, key),
     ),
     "put-up": Kind(
+        CIRCLES,
+        "Our workers wait, and the other circle is late.",
         "Pay our workers before another circle has paid us",
         "The circle’s own money stands in, as far as it has decided to. The oldest visit comes first.",
         ("circle",),
@@ -169,8 +217,12 @@ class WritingController(Controller):
     async def index(self, request: AnyRequest) -> Response[Any]:
         """What happened?"""
         access.requires(actor_of(request), "money.see_books", Thing("books"))
-        cards = [{"path": f"/money/write/{name}", "title": kind.title} for name, kind in KINDS.items()]
-        return render(request, "money/write.html", cards=cards)
+        groups = [
+            (group, [{"path": f"/money/write/{name}", "title": kind.title, "words": kind.when}
+                     for name, kind in KINDS.items() if kind.group == group])
+            for group in GROUPS
+        ]  # fmt: skip
+        return render(request, "money/write.html", groups=groups)
 
     @get("/money/write/{kind:str}", opt={"action": "money.see_books"})
     async def about(self, request: AnyRequest, kind: FromPath[str]) -> Response[Any]:

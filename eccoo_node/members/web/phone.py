@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from eccoo_node.kernel.access import Thing, requires
 from eccoo_node.kernel.errors import Invalid
 from eccoo_node.kernel.post import post as carrier
-from eccoo_node.members import actions, care, queries, sign_in
+from eccoo_node.members import actions, care, numbers, queries, sign_in
 from eccoo_node.members.cards import Caller
 from eccoo_node.members.forms import FindSomeone, KnownBy, Register
 from eccoo_node.web.ask import AnyRequest, ask_of
@@ -20,14 +20,21 @@ from eccoo_node.web.page import redirect, render
 
 def _form(calling: Caller) -> dict[str, Any]:
     """Who seems to be calling, and each way to know that it's them which there is."""
-    phone, ways = calling.person.phone, []
+    phone, ways = calling.changed.before if calling.changed else calling.person.phone, []
     if calling.agreed:
         hint = f"Ask: what are our words? They are “{calling.agreed}”."
         ways.append(("agreed_words", "They said our agreed words", hint))
     if phone and not calling.unsafe:
         ways.append(("rang_back", "I rang back the number we know", phone))
     ways += [("face_to_face", "We are face to face", ""), ("letter", "I have their letter here", "")]
-    return {"calling": calling, "known_by": ways}
+    return {"calling": calling, "known_by": ways, "new_number": changed_words(calling)}
+
+
+def changed_words(calling: Caller) -> str:
+    """That their number was changed of late, by whom, and which to ring."""
+    if calling.changed is None:
+        return ""
+    return numbers.say_changed(calling.changed, calling.person.phone)
 
 
 class PhoneController(Controller):

@@ -18,6 +18,7 @@ from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
+from eccoo_node.web.paging import page_of
 
 KINDS = {
     "statement": ("A statement for a payer", "What moved in one week, and what is left."),
@@ -35,12 +36,20 @@ class DeskController(Controller):
     async def every(self, request: AnyRequest) -> Response[Any]:
         """Every paper, newest first, or those that were looked for."""
         actor = actor_of(request)
-        text = request.query_params.get("find", "")[:80]
-        lines = await queries.found(actor, text)
-        paid = await queries.paid(lines)
+        asked = {name: request.query_params.get(name, "")[:80] for name in ("find", "whose", "year")}
+        people, years = await queries.shelves(actor)
+        place = page_of(request.query_params)
+        lines = await queries.found(
+            actor, asked["find"], whose=asked["whose"], year=asked["year"], skip=place.skip(queries.SHOWN)
+        )
+        shown = lines[: queries.SHOWN]
+        paid = await queries.paid(shown)
+        by_year: dict[int, list[dict[str, Any]]] = {}
+        for line in shown:
+            by_year.setdefault(line.period.last.year, []).append(card(line, paid, named=True))
         return render(
-            request, "papers/all.html", cards=[card(line, paid, named=True) for line in lines], find=text,
-            missing=await queries.missing(actor), most=len(lines) == queries.SHOWN,
+            request, "papers/all.html", by_year=by_year, asked=asked, looked=any(asked.values()), people=people, years=years,
+            missing=await queries.missing(actor), **place.links("/papers/all", len(lines) > queries.SHOWN, **asked),
         )  # fmt: skip
 
     @get("/papers/make", opt={"action": "papers.keep"})

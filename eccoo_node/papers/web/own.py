@@ -17,6 +17,7 @@ from eccoo_node.papers.sheet import as_csv, days, sum_of
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of, session_of
 from eccoo_node.web.page import render
+from eccoo_node.web.paging import page_of
 
 
 def card(line: Line, paid: dict[str, int], *, named: bool = False) -> dict[str, Any]:
@@ -56,12 +57,13 @@ class PapersController(Controller):
     async def index(self, request: AnyRequest) -> Response[Any]:
         """The reader's own, newest first."""
         actor, session = actor_of(request), session_of(request)
-        lines = await queries.own(actor)
+        place = page_of(request.query_params)
+        lines, more = await queries.own(actor, place.skip(queries.SHOWN))
         paid = await queries.paid(lines)
         earns = actor.wears("worker") and not actor.acting_for
         return render(
             request, "papers/list.html", cards=[card(line, paid) for line in lines], about=session.acting_for_called,
-            earns=earns, keeps=rules.keeps_papers(actor), posts=rules.posts_papers(actor),
+            earns=earns, keeps=rules.keeps_papers(actor), posts=rules.posts_papers(actor), **place.links("/papers", more),
         )  # fmt: skip
 
     @get("/papers/{paper_id:str}", opt={"action": "papers.read"})

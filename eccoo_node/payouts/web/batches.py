@@ -1,19 +1,23 @@
 """What is ready to be paid out, and the making of a batch of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from eccoo_node.escrow.checking import books_break
+from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import access, clock
-from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.days import next_working_day
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import pounds
+from eccoo_node.members import queries as members
+from eccoo_node.members.cards import Helper
 from eccoo_node.members.say import say_date
-from eccoo_node.payouts import actions, ours, queries, say
+from eccoo_node.payouts import actions, ours, queries, rules, say
 from eccoo_node.payouts.forms import BatchForm
 from eccoo_node.payouts.queries import Batch, Payment
 from eccoo_node.payouts.ready import Bank, Ready, ready
@@ -22,6 +26,7 @@ from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
+from eccoo_node.web.paging import page_of
 
 OWN = "own"
 
@@ -30,12 +35,18 @@ def _bank(source: str) -> Bank:
     return "1010" if source == OWN else "1000"
 
 
-def _waits(one: Ready) -> dict[str, str]:
-    return {
-        "called": one.called or "Money that nobody knew",
-        "words": f"{pounds(one.amount_pence)}. {say.REASONS[one.reason]}",
-        "path": f"/money/details/{one.person_id}" if one.reason in say.MENDED else "",
-    }
+def _waits(found: Sequence[Ready]) -> list[dict[str, Any]]:
+    """What can't be sent yet, by why not, each reason said once."""
+    by_reason: dict[str, list[dict[str, str]]] = {}
+    for one in found:
+        if one.reason:
+            path = f"/money/details/{one.person_id}" if one.reason in say.MENDED else ""
+            line = {"called": one.called or "Money that nobody knew", "sum": pounds(one.amount_pence), "path": path}
+            by_reason.setdefault(one.reason, []).append(line)
+    return [
+        {"reason": reason, "words": say.REASONS[reason], "lines": lines}
+        for reason, lines in sorted(by_reason.items(), key=lambda item: list(say.REASONS).index(item[0]))
+    ]
 
 
 class BatchesController(Controller):
@@ -49,17 +60,22 @@ class BatchesController(Controller):
         actor = actor_of(request)
         access.requires(actor, "payouts.see", Thing("batch"))
         found, shares = await ready("1000"), await ready("1010")
+        place = page_of(request.query_params)
+        batches = await queries.batches(actor, place.skip(queries.SHOWN))
         cards = [
             {"path": f"/money/payouts/{one.id}", "title": f"Batch {one.number}: {say.batch(one)}",
-             "words": f"Made by {one.maker} on {clock.say_day(one.made_at, clock.zone())}", "state": say.state(one)}
-            for one in await queries.batches(actor)
+             "words": f"Made by {one.maker} on {clock.say_day(one.made_at, clock.zone())}",
+             "state": say.state(one, [row for row, _ in to_pay_again(one, [*found, *shares])])}
+            for one in batches
         ]  # fmt: skip
         able = [one for one in found if not one.reason]
         return render(
             request, "payouts/index.html", said=say.ready(found), broken=bool(await books_break()), cards=cards,
             rows=[(one.called, pounds(one.amount_pence)) for one in able],
             shares=say.ready(shares) if any(not one.reason for one in shares) else "",
-            waits=[_waits(one) for one in [*found, *shares] if one.reason],
+            waits=_waits([*found, *shares]), next_one=_next(batches, [*found, *shares]),
+            helpers=await members.facilitators(),
+            **place.links("/money/payouts", bool(batches) and batches[-1].number > 1),
         )  # fmt: skip
 
     @get("/money/payouts/new", opt={"action": "payouts.make_batch"})
@@ -91,10 +107,14 @@ class BatchesController(Controller):
         access.requires(actor, "payouts.see", Thing("batch", batch_id))
         one = await queries.batch(actor, batch_id)
         account = (await ours.accounts()).get(one.bank)
+        again = to_pay_again(one, await ready(one.bank)) if one.state in {"sent", "over"} else []
+        facts = await batch_facts(request, one)
         return render(
-            request, "payouts/batch.html", **await batch_facts(request, one), may_approve=access.may(
-                actor, "payouts.approve", one.thing
-            ), ours=account, service_user=bool(account and account.service_user),
+            request, "payouts/batch.html",
+            **facts | {"state": say.state(one, [row for row, _ in again])},
+            may_approve=access.may(actor, "payouts.approve", one.thing),
+            to_ring=await _seconds(one) if one.state == "waits" else [], again=[_again(*both) for both in again],
+            ours=account, service_user=bool(account and account.service_user),
             account_path=f"/money/bank/accounts/{one.bank}",
         )  # fmt: skip
 
@@ -104,7 +124,10 @@ class BatchesController(Controller):
         actor = actor_of(request)
         one = await queries.batch(actor, batch_id)
         access.requires(actor, "payouts.approve", one.thing)
-        return render(request, "payouts/approve.html", **await batch_facts(request, one))
+        maker = next((row for row in await members.wearing("treasurer") if row.person_id == one.made_by), None)
+        return render(
+            request, "payouts/approve.html", **await batch_facts(request, one), maker=maker, limit=await _limit(actor)
+        )
 
     @post("/money/payouts/{batch_id:str}/yes", opt={"action": "payouts.approve"})
     async def approve(self, request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
@@ -151,7 +174,55 @@ async def batch_facts(request: AnyRequest, one: Batch) -> dict[str, Any]:
         "body": [_row(payment) for payment in one.payments],
         "cards": [_card(payment) for payment in one.payments],
         "out": out,
+        "twice": say.twice(one),
     }
+
+
+def to_pay_again(one: Batch, found: Sequence[Ready]) -> list[tuple[Payment, Ready]]:
+    """What of a batch came back and is not sent again yet, with what it waits for."""
+    back = {f"{row.kind}:{row.holder}": row for row in one.payments if row.state == "bounced"}
+    return [(back[row.key], row) for row in found if row.key in back]
+
+
+async def _limit(actor: Actor) -> dict[str, str]:
+    """The limit that makes this take two people, and the decision it rests on, for whoever is the second to see."""
+    now = next(now for now, _ in await governance.figures(actor) if now.figure.name == rules.PAYOUT_ALONE.name)
+    return {
+        "value": now.figure.say(now.value), "words": now.words, "path": f"/decisions/{now.decision_id}" if now.words else "",
+        "by": f"{now.by or 'Somebody'} wrote the limit down, {now.decision_by or 'somebody'} the decision.",
+    }  # fmt: skip
+
+
+def _again(row: Payment, now: Ready) -> dict[str, str]:
+    """What is left to do about a payment that came back, and where."""
+    title = f"{pounds(row.amount_pence)} to {row.called} came back"
+    if not now.reason:
+        return {"title": title, "words": "Somebody has made sure of the account. It can be paid again, in a new batch.",
+                "path": f"/money/payouts/new{'?source=own' if row.kind == 'share' else ''}", "button": "Make a batch"}  # fmt: skip
+    if now.reason in say.MENDED:
+        return {"title": title, "words": "First ring them: is this really their account?",
+                "path": f"/money/details/{now.person_id}", "button": f"Make sure of {row.called}’s account"}  # fmt: skip
+    return {
+        "title": title,
+        "words": say.REASONS[now.reason],
+        "path": "/money/payouts",
+        "button": "See what it waits for",
+    }
+
+
+def _next(batches: Sequence[Batch], found: Sequence[Ready]) -> tuple[str, str] | None:
+    """What comes next where nobody can be put in a batch: an open batch, else an account to make sure of."""
+    for one in reversed(batches):
+        if one.state in {"waits", "ready", "sent"}:
+            return f"/money/payouts/{one.id}", f"Go on with batch {one.number}"
+    sure = next((one for one in found if one.reason in say.MENDED), None)
+    return (f"/money/details/{sure.person_id}", f"Make sure of {sure.called}’s account") if sure else None
+
+
+async def _seconds(one: Batch) -> list[Helper]:
+    """Who can be rung for the second yes: nobody who made the batch or is paid by it."""
+    not_these = one.paid_people | {one.made_by}
+    return [row for row in await members.wearing(*rules.SECONDS) if row.person_id not in not_these]
 
 
 def _row(one: Payment) -> tuple[str, str]:

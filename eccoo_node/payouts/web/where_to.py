@@ -144,7 +144,8 @@ async def _waiting(request: AnyRequest, person_id: str) -> ToConfirm:
 
 
 def _sure(one: ToConfirm) -> dict[str, Any]:
-    ways = [("rang", "I rang the number we know", one.phone)] if one.phone else []
+    known = "the earlier number" if one.new_number else "the number we know"
+    ways = [("rang", f"I rang {known}", one.phone)] if one.phone else []
     more = [
         ("paper", "We are face to face, and I see it on paper", ""),
         ("unreached", "I could not reach them", "They stay on the list. Nothing is paid there until somebody has made sure."),

@@ -186,11 +186,11 @@ async def test_the_treasurer_is_told_what_waits_and_that_no_file_was_read(node: 
         ("Two payments nobody has explained", "/money/inbox", "Say whose money it is, or what it was."),
         (
             "The bank’s file has not been read for 11 days", "/money/bank",
-            "Money we look after, The circle’s own money, Money kept apart.",
+            "Money we look after, the circle’s own money, money kept apart.",
         ),
     ]  # fmt: skip
     await bank.imports([line("2026-11-03", 100, "x")])
-    assert (await todo.for_treasurer(by))[1].words == "The circle’s own money, Money kept apart."
+    assert (await todo.for_treasurer(by))[1].words == "The circle’s own money, money kept apart."
 
 
 @pytest.mark.parametrize(

@@ -318,6 +318,13 @@ async def test_a_trial_is_paid_ahead_or_not_agreed(node: Node) -> None:
     assert await fetch("SELECT id FROM visit") == []
     await home.books.top_up(2100)
     assert await home.lines(await home.plan(20, trial=True)) == ["aside"]
+    # What is there is kept for what cannot be missed, and that is said.
+    must = await home.plan(21, cannot_be_missed=True)
+    async with write():
+        await fetch("UPDATE visit SET unpaid_at = ? WHERE id = ?", MONDAY, must)
+    with pytest.raises(Conflict, match="kept for a visit that can’t be missed") as refused:
+        await home.plan(22, trial=True)
+    assert refused.value.code == "kept_for_others"
 
 
 # ---------------------------------------------------------------- wages, paying after, and several who pay

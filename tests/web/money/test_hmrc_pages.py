@@ -116,7 +116,10 @@ async def test_a_treasurer_goes_from_the_details_to_the_copies(circle: Circle, b
     assert (await tess.send("/money/report/operator", OWN)).status_code == 303
     page = await tess.get("/money/report/2026")
     said = text(page)
-    assert "In 2026, one worker earned £51 here. Two people have yet to tell us what HMRC needs." in said
+    assert (
+        "In 2026, one worker earned £51 here. Two people have yet to tell us what HMRC needs. They stand below; ask each"
+        in said
+    )
     assert "What workers told us, by 31 December 2026 Two people to go 0 of 2 have told us" in said
     assert "Wren Asked on 23 November 2026; a facilitator has yet to tell them" in said
     assert "Wren £51 £0 £0 £0 £51 £9 £0 £3.60 1" in said

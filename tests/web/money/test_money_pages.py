@@ -151,7 +151,7 @@ async def test_a_treasurer_reads_what_is_looked_after(circle: Circle, browser_of
     assert "Owed to other circles £55.50" in said
     assert "£13.50 in the same bank account is the circle’s own." in said
     assert "We owe Todmorden circle £55.50 for one visit" in said
-    assert acts(page) == ["Read a bank statement"]
+    assert acts(page) == ["See who they are"]
     # The treasurer keeps the books and is not told who comes to whom.
     assert "Wren" not in said
 
@@ -327,12 +327,15 @@ async def test_a_treasurer_changes_it_with_a_decision(circle: Circle, browser_of
 
 async def test_the_treasurer_reads_first_what_waits_for_them(circle: Circle, browser_of: SignIn) -> None:
     tess = await browser_of(circle.books.treasurer.person_id)
-    assert "For you to do" not in text(await tess.get("/money"))
+    assert "Nothing waits for you." in text(await tess.get("/money"))
     await treasury.goodwill(circle.books.treasurer, circle.books.payer, 500, "sorry", because="Late twice")
     said = text(await tess.get("/money"))
-    assert "For you to do The circle’s own account stands at −£5" in said
+    assert "We look after £5 that belongs to others. The circle’s own account stands at −£5 More" in said
+    # The same stands on their first page.
+    home = await tess.get("/home")
+    assert ("The circle’s own account stands at −£5" in text(home), acts(home)) == (True, ["Write it down"])
     await treasury.own_money(circle.books.treasurer, 500, "began", because="What we had when we began")
-    assert "For you to do" not in text(await tess.get("/money"))
+    assert "Nothing waits for you." in text(await tess.get("/money"))
 
 
 async def test_what_is_looked_after_is_the_sum_of_what_stands_below_it(circle: Circle, browser_of: SignIn) -> None:

@@ -1,6 +1,7 @@
 """From a worker's bank account to the bank and back, in the browser, with everyone who has a part in it."""
 
 import re
+from datetime import timedelta
 from html import unescape
 from types import SimpleNamespace
 
@@ -13,6 +14,9 @@ from eccoo_node.escrow import actions as escrow
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
+from eccoo_node.kernel.errors import Invalid
+from eccoo_node.members import actions as people
+from eccoo_node.members import queries as members
 from eccoo_node.payouts import giving
 from tests.support import make
 from tests.support.node import Node
@@ -60,7 +64,7 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     # Nothing goes there until a facilitator has made sure, who never sees the number.
     page = await tess.get("/money/payouts")
     assert "Nothing is ready to be paid out." in text(page)
-    assert "£510. Nobody has made sure of their bank account yet." in text(page)
+    assert "Nobody has made sure of their bank account yet. Wren: £510" in text(page)
     page = await helper.get("/home")
     assert "Is this really Wren’s bank account?" in text(page)
     path = f"/money/details/{books.worker}"
@@ -86,7 +90,8 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     assert again.headers["location"] == batch
     page = await tess.get(batch)
     assert all(
-        words in text(page) for words in ("Waits for a second person", "20-30-40 12349876", "£510 to one person")
+        words in text(page)
+        for words in ("Waits for a second person", "20-30-40 12349876", "£510 to one person", "Fay: 01422 496111")
     )
     page = await tess.send(f"{batch}/back")
     assert page.status_code == 303
@@ -97,6 +102,8 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     page = await helper.get("/home")
     assert "£510 to one person: may it be sent?" in text(page)
     page = await helper.get(f"{batch}/yes")
+    assert "Within a week one person may pay out £500 alone. The circle has not decided otherwise." in text(page)
+    assert text(page).index("£510 to Wren Bird") < text(page).index("Yes, it may be sent") < text(page).index("Not yet")
     assert ("May this be sent?" in text(page), "12349876" in page.text, "ends in 76" in page.text) == (
         True,
         False,
@@ -126,7 +133,10 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     page = await tess.send(payment, {"what": "back", "on": "23 November 2026"})
     assert (page.status_code, "Say what the bank says of it." in text(page)) == (422, True)
     await tess.send(payment, {"what": "back", "on": "23 November 2026", "because": "Account closed"})
-    assert "Came back on 23 November 2026" in text(await tess.follow())
+    page = await tess.follow()
+    assert ("Came back on 23 November 2026" in text(page), "Done" in text(page)) == (True, False)
+    assert f'href="/money/details/{books.worker}">Make sure of Wren’s account' in unescape(page.text)
+    assert "£510 came back from the bank" in text(await tess.get("/money"))
     await node.settle()
     assert "A payment to this account came back." in text(await wren.get("/money/where-to"))
     page = await wren.get("/money")
@@ -137,6 +147,38 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     assert "A payment to Wren came back from the bank." in text(await helper.get("/home"))
     assert "The last payment came back." in text(await tess.get("/money/payouts"))
     await verify()
+
+
+async def test_a_number_that_was_changed_with_the_account_is_not_the_one_that_is_rung(
+    node: Node, circle: Circle, browser_of: SignIn
+) -> None:
+    """Whoever has got into somebody's session changes their number, then where the money goes, and waits for the call."""
+    fay = await hatted("Fay", "facilitator")
+    wren = await make.person("Wren Two", phone="01422 496222")
+    own, path = await members.actor_for(wren), f"/money/details/{wren}"
+    await people.correct_person(own, wren, phone="07700 900999")
+    await people.correct_person(own, wren, phone="07700 900998")
+    await giving.give_details(own, wren, name="Wren", sort_code="203040", account_number="12349876")
+    helper = await browser_of(fay.person_id)
+    said = text(await helper.get(path))
+    assert (
+        "Their number was changed on Monday 23 November, to 07700 900998, written down by Wren Two. "
+        "Ring the earlier one: 01422 496222." in said
+    )
+    assert "Ring Wren Two on 01422 496222 , the number that stood before." in said
+    assert "Ring the earlier one: 01422 496222." in text(await helper.get(f"/phone/{wren}"))
+    # Where there was none before, nobody can be rung.
+    new = await make.person("Robin Two")
+    theirs = await members.actor_for(new)
+    await people.correct_person(theirs, new, phone="07700 900997")
+    await giving.give_details(theirs, new, name="Robin", sort_code="203040", account_number="12349876")
+    assert "There was none before, so see it face to face." in text(await helper.get(f"/money/details/{new}"))
+    with pytest.raises(Invalid, match="no number"):
+        await giving.confirm_details(fay, new, how="rang", sort_code="203040", account_number="12349876")
+    # What was changed long before is the number we know.
+    node.clock.move(timedelta(days=3))
+    await giving.give_details(own, wren, name="Wren", sort_code="203040", account_number="12349800")
+    assert "the number we know" in text(await helper.get(path))
 
 
 async def test_each_sees_only_what_is_theirs(circle: Circle, browser_of: SignIn) -> None:

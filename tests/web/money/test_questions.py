@@ -71,6 +71,9 @@ async def test_it_is_decided_by_someone_free_of_it_and_the_note_is_never_shown(n
     fay, tess, wren = [await browser_of(them.ids[who]) for who in ("Fay", "Tess", "Wren")]
     assert "Ada and Wren: £33.60, today It waits for Wren." in text(await fay.get("/money/questions"))
     assert "She shouted at me." in text(await fay.get(path))
+    before = await fay.get(path)
+    assert ("Write it down" in acts(before), f'href="/phone/{them.ids["Wren"]}"' in before.text) == (True, True)
+    assert "Both have been heard" not in acts(before)
     await fay.send(f"{path}/note", {"note": "Both were upset."})
     await fay.get(path)
     assert (await fay.send(f"{path}/heard")).status_code == 303

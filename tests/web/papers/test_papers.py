@@ -56,7 +56,9 @@ async def test_what_a_worker_earns_is_theirs_alone(desk: Desk, browsers: Browser
     assert (await (await browsers(desk.books.person)).get(f"/papers/{paper}")).status_code == 403
 
 
-async def test_a_treasurer_makes_finds_and_puts_right(desk: Desk, browsers: Browsers) -> None:
+async def test_a_treasurer_makes_finds_and_puts_right(
+    desk: Desk, browsers: Browsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await desk.books.top_up(5000)
     desk.node.clock.set(desk.node.clock().replace(day=30))
     tess = await browsers(desk.books.treasurer.person_id)
@@ -83,6 +85,16 @@ async def test_a_treasurer_makes_finds_and_puts_right(desk: Desk, browsers: Brow
     said = text(await tess.get("/papers/all?find=ada"))
     assert "No number is missing." in said
     assert said.index("S-2, for Ada") < said.index("S-1, for Ada")
+    year = text(await tess.get(f"/papers/all?year=2026&whose={desk.books.person}"))
+    assert ("These are the papers you looked for." in year, "S-2, for Ada" in year) == (True, True)
+    assert "There is no such paper." in text(await tess.get("/papers/all?year=2025"))
+    # A long list goes on over pages, and keeps what was asked for.
+    monkeypatch.setattr(queries, "SHOWN", 1)
+    page = await tess.get("/papers/all?find=ada")
+    assert ("S-2, for Ada" in text(page), "S-1, for Ada" in text(page)) == (True, False)
+    assert 'href="/papers/all?find=ada&amp;page=2">Older ones' in page.text
+    last = await tess.get("/papers/all?find=ada&page=2")
+    assert ("S-1, for Ada" in text(last), "Older ones" in last.text, "Newer ones" in last.text) == (True, False, True)
     assert await fetch_value("SELECT COUNT(*) FROM audit WHERE action = 'papers.read' AND outcome = 'done'") == 4
 
 
