@@ -115,6 +115,15 @@ async def list_for(actor: Actor) -> list[Expense]:
     return [found for found in map(_expense, rows) if access.may(actor, "expenses.see", found.thing)]
 
 
+async def bought_between(person_id: str, start: datetime, end: datetime) -> list[Expense]:
+    """What was agreed to be bought for someone in this time, in its order. Ask `expenses.see` of each before it is shown."""
+    rows = await fetch(
+        f"{_EXPENSE} WHERE e.person_id = ? AND e.agreed_at >= ? AND e.agreed_at < ? ORDER BY e.agreed_at, e.id",
+        person_id, start, end,
+    )  # fmt: skip
+    return [_expense(row) for row in rows]
+
+
 async def everyones(actor: Actor) -> list[Expense]:
     """For the treasurer: all of them. Raises Forbidden."""
     access.requires(actor, "expenses.see_all", Thing("expense"))

@@ -163,6 +163,13 @@ def _see_money(actor: Actor, thing: Thing) -> bool | str:
     return actor.speaks_as(thing.payer_id, "money") or sees_choices(actor, thing)
 
 
+@rule("rota.see_cost")
+def _see_cost(actor: Actor, thing: Thing) -> bool | str:
+    """What a whole week costs: as above, whoever speaks for the person about money, and each who pays (`parties`)."""
+    speaks = any(actor.speaks_as(one, "money") for one in {thing.person_id, *thing.parties})
+    return speaks or sees_choices(actor, thing)
+
+
 @rule("rota.see_where")
 def _see_where(actor: Actor, thing: Thing) -> bool | str:
     """Whoever may say only how it went, or deals with the money, needs no address for it."""

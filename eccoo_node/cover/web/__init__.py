@@ -3,6 +3,7 @@
 from eccoo_node.cover.web.asks import AskController
 from eccoo_node.cover.web.choice import ChoiceController
 from eccoo_node.cover.web.coming import ComingController
+from eccoo_node.cover.web.costs import CostController
 from eccoo_node.cover.web.home import HomeController
 from eccoo_node.cover.web.offers import OfferController
 from eccoo_node.cover.web.requests import RequestController
@@ -23,6 +24,6 @@ NAV = (
     NavItem("/requests", "Elsewhere", _gives_support, order=30),
 )
 CONTROLLERS = [
-    HomeController, WeekController, ChoiceController, SearchController, OfferController, AskController,
+    HomeController, WeekController, CostController, ChoiceController, SearchController, OfferController, AskController,
     RequestController, ComingController,
 ]  # fmt: skip

@@ -154,7 +154,13 @@ class WeekController(Controller):
         whose = say.whose(reader.called) if actor.acting_for else "Your"
         sees = access.may(actor, "rota.see_money", await with_payer(thing))
         return await self._page(
-            request, await days_of(visits, away, reader, start, searches, sees_money=sees), start, whose, "/week", team
+            request,
+            await days_of(visits, away, reader, start, searches, sees_money=sees),
+            start,
+            whose,
+            "/week",
+            team,
+            cost=reader.id if sees and team else "",
         )
 
     @get("/weeks/{person_id:str}", opt={"action": "rota.see_week"})
@@ -168,11 +174,14 @@ class WeekController(Controller):
         thing = Thing("week", person_id, person_id, team, paid_workers=await members.paid_workers_of(team))
         sees = access.may(actor_of(request), "rota.see_money", await with_payer(thing))
         days = await days_of(visits, [], reader_of(request), start, {}, sees_money=sees)
-        return await self._page(request, days, start, say.whose(card.called), f"/weeks/{person_id}", team)
+        return await self._page(
+            request, days, start, say.whose(card.called), f"/weeks/{person_id}", team, cost=person_id if sees else ""
+        )
 
     async def _page(
-        self, request: AnyRequest, days: list[Day], start: date, whose: str, path: str, team: str
-    ) -> Response[Any]:
+        self, request: AnyRequest, days: list[Day], start: date, whose: str, path: str, team: str,
+        *, cost: str = "",
+    ) -> Response[Any]:  # fmt: skip
         last, this = start + timedelta(days=6), clock.week_of(clock.now(), clock.zone())
         span = (
             f"{start.day} to {last.day} {last:%B}"
@@ -182,6 +191,7 @@ class WeekController(Controller):
         return await show(
             request, "cover/week.html", days=days, title=f"{whose} week", whose=whose, team=team, span=span, path=path, this=start == this,
             before=start - timedelta(days=7), after=start + timedelta(days=7), empty=not any(d.visits for d in days),
+            cost=cost, monday=start,
         )  # fmt: skip
 
     @get("/visits/{visit_id:str}", opt={"action": "rota.see_visit"})

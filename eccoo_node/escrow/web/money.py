@@ -18,6 +18,7 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import parse_pounds, pounds
+from eccoo_node.members.payers import who_pays
 from eccoo_node.members.rules import own_words
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
@@ -111,16 +112,19 @@ class MoneyController(Controller):
         """What is set aside, what is earned, and for the treasurer what is looked after."""
         actor, session = actor_of(request), session_of(request)
         subject = actor.acting_for or actor.person_id
+        stated = await statements.payer_statements(actor)
+        pay_now = {one.id for pays in (await who_pays(one.person_id for one in stated)).values() for one in pays}
         payers = [
             {
                 "one": one,
+                "cost": f"/weeks/{one.person_id}/cost" if one.payer_id in pay_now else "",
                 "whose": "" if one.person_id == subject else one.person_called,
                 "fund": say.fund(one.fund),
                 "sentences": say.payer_sentences(one, yours=not actor.acting_for and one.person_id == subject),
                 "coming": followed(one.coming),
                 "past": followed(one.past),
             }
-            for one in await statements.payer_statements(actor)
+            for one in stated
         ]
         worker = await statements.worker_statement(actor)
         earned = worker and not worker.empty
