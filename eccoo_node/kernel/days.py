@@ -8,8 +8,12 @@ import holidays
 _BANK_HOLIDAYS = holidays.country_holidays("GB", subdiv="ENG")
 
 
+def is_bank_holiday(day: date) -> bool:
+    return day in _BANK_HOLIDAYS
+
+
 def is_working_day(day: date) -> bool:
-    return day.weekday() < 5 and day not in _BANK_HOLIDAYS
+    return day.weekday() < 5 and not is_bank_holiday(day)
 
 
 def next_working_day(day: date) -> date:
