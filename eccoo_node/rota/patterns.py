@@ -250,7 +250,7 @@ async def _end(found: Pattern, from_day: date) -> None:
     """It makes no visits for this day or a later one."""
     before = from_day - timedelta(days=1)
     last = min(before, found.wanted.last) if found.wanted.last else before
-    over = clock.now() if last < clock.today() else None
+    over = clock.now() if last < max(clock.today(), found.wanted.first) else None
     await fetch("UPDATE pattern SET last_day = ?, ended_at = ? WHERE id = ?", last.isoformat(), over, found.id)
 
 

@@ -6,6 +6,7 @@ from eccoo_node.cover.web.coming import ComingController
 from eccoo_node.cover.web.costs import CostController
 from eccoo_node.cover.web.home import HomeController
 from eccoo_node.cover.web.offers import OfferController
+from eccoo_node.cover.web.planning import PlanController
 from eccoo_node.cover.web.requests import RequestController
 from eccoo_node.cover.web.search import SearchController
 from eccoo_node.cover.web.week import WeekController
@@ -24,6 +25,6 @@ NAV = (
     NavItem("/requests", "Elsewhere", _gives_support, order=30),
 )
 CONTROLLERS = [
-    HomeController, WeekController, CostController, ChoiceController, SearchController, OfferController, AskController,
+    HomeController, WeekController, CostController, PlanController, ChoiceController, SearchController, OfferController, AskController,
     RequestController, ComingController,
 ]  # fmt: skip
