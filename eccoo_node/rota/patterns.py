@@ -268,7 +268,8 @@ async def _tell(act: Act, person_id: str, team: str, workers: set[str], visit_id
     """The worker, the person and who speaks for them; not whoever did it, nor the rest of the team."""
     speakers = await members.speakers_for(person_id, "choose_who_comes")
     around = await team_around(person_id, team)
-    await tell((workers | ({person_id, *speakers} & around)) - {act.actor.person_id}, visit_id, news)
+    said = {act.actor.person_id} | ({act.actor.acting_for} if act.actor.via in {"phone", "paper"} else set())
+    await tell((workers | ({person_id, *speakers} & around)) - said, visit_id, news)
 
 
 # ---------------------------------------------------------------- by itself
