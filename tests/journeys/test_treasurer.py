@@ -69,7 +69,7 @@ async def next_week_has_its_turn(walk: Walk) -> None:
     await walk.move_on("Thursday, noon")
     await walk.be("Nasreen")
     await walk.open("/money/weekly")
-    await walk.until_it_says(f"for the week {walk.demo.day(7).day} {walk.demo.day(7):%B}")
+    await walk.until_it_says(f"of the week {walk.demo.day(7).day} {walk.demo.day(7):%B}")
     await walk.says("Edith: one visit", "Please ring Joan.")
     await walk.be("Joan")
     await walk.press("Money")

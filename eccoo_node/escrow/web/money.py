@@ -39,8 +39,8 @@ def _books(found: Overview) -> dict[str, Any]:
         "rows": [
             ("Paid in and not set aside", pounds(found.owed("2000"))),
             ("Nobody’s yet", pounds(found.owed("2090")) if found.owed("2090") else ""),
-            (f"Set aside for {say.visits(found.lines_held)}", pounds(held) if held else ""),
-            (f"In question, of {say.visits(found.lines_disputed)}", pounds(disputed) if disputed else ""),
+            (f"Set aside for {say.counted(*found.held)}", pounds(held) if held else ""),
+            (f"In question, of {say.counted(*found.disputed)}", pounds(disputed) if disputed else ""),
             (
                 "Earned by workers, to be paid out or on its way",
                 pounds(found.workers_pence) if found.workers_pence else "",
@@ -113,7 +113,8 @@ class MoneyController(Controller):
         actor, session = actor_of(request), session_of(request)
         subject = actor.acting_for or actor.person_id
         stated = await statements.payer_statements(actor)
-        pay_now = {one.id for pays in (await who_pays(one.person_id for one in stated)).values() for one in pays}
+        now_pay = await who_pays(one.person_id for one in stated) if stated else {}
+        pay_now = {one.id for pays in now_pay.values() for one in pays}
         payers = [
             {
                 "one": one,
