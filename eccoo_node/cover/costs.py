@@ -219,7 +219,7 @@ def cost_state(visit: Visit, line: LineState | None, ahead: datetime | None, now
     if visit.unpaid_at is not None or (ahead is None and say.waits_for_money(visit)):
         return "open", "not paid for yet"
     if say.waits_for_money(visit) and ahead is not None:
-        return "waiting", f"to be set aside on {clock.say_day(ahead, clock.zone())}"
+        return "waiting", f"paid ahead {clock.say_day(ahead, clock.zone())}"
     if visit.state in {"said", "settled"} or visit.ends_at <= now:
         return "waiting", "done, being settled"
     return "certain", "set aside"

@@ -5,6 +5,7 @@ from datetime import date, time, timedelta
 
 from eccoo_node.demo.acts import CircleHands, Monday
 from eccoo_node.demo.teams import Planned
+from eccoo_node.disputes import actions as questions  # noqa: F401 - a visit said to be shorter becomes a question by it
 from eccoo_node.expenses import actions as expenses
 from eccoo_node.members import pictures
 from eccoo_node.payouts import giving

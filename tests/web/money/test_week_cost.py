@@ -52,7 +52,7 @@ async def test_a_week_says_what_each_visit_costs_and_what_is_still_to_be_paid_in
     assert "Soap Wren £15 set aside, at most In all £58.60" in page
     assert "Visits £43.60 Of that, mileage and travel £3.60 Shopping and errands £15" in page
     assert "Next week, 30 November to 6 December Next week costs £43.60. £43.60 is not set aside yet." in page
-    assert "£21.80 to be set aside on Thursday 26 November" in page
+    assert "£21.80 paid ahead Thursday 26 November" in page
     assert "Please pay in £22.20 by Thursday 26 November. How to pay in" in page
     speaking = await members.actor_for(nell, acting_for=books.person)
     assert access.may(speaking, "rota.see_cost", await costs.thing_for(books.person))
