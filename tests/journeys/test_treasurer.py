@@ -70,11 +70,8 @@ async def next_week_has_its_turn(walk: Walk) -> None:
     await walk.be("Nasreen")
     await walk.open("/money/weekly")
     await walk.until_it_says(f"of the week {walk.demo.day(7).day} {walk.demo.day(7):%B}")
-    await walk.says("Edith: one visit", "Please ring Joan.")
-    await walk.be("Joan")
-    await walk.press("Money")
-    await walk.press(walk.page.get_by_role("link", name="What this week costs"))
-    await walk.says("What this week costs", "not paid for yet", "Please pay in £")
+    # Edith's Friday was short, until the money of the Thursday on which nobody came went back.
+    await walk.says("One was not paid for then.")
 
 
 async def a_visit_is_in_question(walk: Walk) -> None:
