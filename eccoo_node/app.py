@@ -51,7 +51,7 @@ from eccoo_node.papers import due as papers_due
 from eccoo_node.payouts import todo as payout_todo
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.rota import lines as rota_lines
-from eccoo_node.rota import payout_news
+from eccoo_node.rota import patterns, payout_news
 from eccoo_node.theming import Themes
 from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.entrance import Entrance
@@ -74,7 +74,7 @@ DOMAINS = (
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
-    bank_todo, cover_letters, cover_lines, expense_lines, hmrc_asking, link_names, papers_due, pausing, payout_news,
+    bank_todo, cover_letters, cover_lines, expense_lines, hmrc_asking, link_names, papers_due, patterns, pausing, payout_news,
     payout_todo, pulls, questions, rota_lines, sender,
 )  # fmt: skip
 MAX_API_BODY = 1024 * 1024

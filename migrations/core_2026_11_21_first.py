@@ -745,6 +745,24 @@ STATEMENTS = {
   "closed_at" TIMESTAMPTZ,
   CHECK ("outcome" IN ('', 'accepted', 'declined', 'taken_back'))
 )""",
+        """CREATE TABLE "pattern" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "team_id" VARCHAR(36) NOT NULL REFERENCES "community" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "worker_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "weekdays" VARCHAR(16) NOT NULL,
+  "starts_minute" INTEGER NOT NULL,
+  "ends_minute" INTEGER NOT NULL,
+  "what" VARCHAR(120) NOT NULL,
+  "cannot_be_missed" BOOLEAN NOT NULL,
+  "not_on_holidays" BOOLEAN NOT NULL,
+  "first_day" VARCHAR(10) NOT NULL,
+  "last_day" VARCHAR(10) NOT NULL,
+  "planned_by" VARCHAR(36) NOT NULL,
+  "planned_at" TIMESTAMPTZ NOT NULL,
+  "ended_at" TIMESTAMPTZ,
+  CHECK (weekdays <> '' AND starts_minute BETWEEN 0 AND 1439 AND ends_minute BETWEEN 0 AND 1439)
+)""",
         """CREATE TABLE "speaks_for" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -792,38 +810,6 @@ STATEMENTS = {
   "payer_id" VARCHAR(36) NOT NULL REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "reference" VARCHAR(18) NOT NULL,
   "given_at" TIMESTAMPTZ NOT NULL
-)""",
-        """CREATE TABLE "visit" (
-  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
-  "team_id" VARCHAR(36) NOT NULL REFERENCES "community" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "worker_id" VARCHAR(36) REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "payer_id" VARCHAR(36) REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "starts_at" TIMESTAMPTZ NOT NULL,
-  "ends_at" TIMESTAMPTZ NOT NULL,
-  "what" VARCHAR(120) NOT NULL,
-  "address" TEXT NOT NULL,
-  "cannot_be_missed" BOOLEAN NOT NULL,
-  "state" VARCHAR(16) NOT NULL,
-  "rate_pence" INTEGER NOT NULL,
-  "fee_pence" INTEGER NOT NULL,
-  "travel_pence" INTEGER NOT NULL,
-  "travel_minutes" INTEGER NOT NULL,
-  "miles" INTEGER NOT NULL,
-  "mileage_pence" INTEGER NOT NULL,
-  "cancel_hours" INTEGER NOT NULL,
-  "cancel_bps" INTEGER NOT NULL,
-  "line" VARCHAR(64) NOT NULL,
-  "cover_name" VARCHAR(80) NOT NULL,
-  "cover_circle" VARCHAR(120) NOT NULL,
-  "settles_at" TIMESTAMPTZ,
-  "trial" BOOLEAN NOT NULL,
-  "unpaid_at" TIMESTAMPTZ,
-  "created_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("state" IN ('planned', 'gap', 'covered', 'said', 'settled', 'stopped')),
-  CHECK (ends_at > starts_at),
-  CHECK (travel_minutes >= 0 AND miles >= 0 AND mileage_pence >= 0),
-  CHECK (fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0)
 )""",
         """CREATE TABLE "expense" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -990,6 +976,98 @@ STATEMENTS = {
   "salt" VARCHAR(64) NOT NULL,
   "identity" TEXT NOT NULL
 )""",
+        """CREATE TABLE "visit" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "team_id" VARCHAR(36) NOT NULL REFERENCES "community" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "worker_id" VARCHAR(36) REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "payer_id" VARCHAR(36) REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "starts_at" TIMESTAMPTZ NOT NULL,
+  "ends_at" TIMESTAMPTZ NOT NULL,
+  "what" VARCHAR(120) NOT NULL,
+  "address" TEXT NOT NULL,
+  "cannot_be_missed" BOOLEAN NOT NULL,
+  "state" VARCHAR(16) NOT NULL,
+  "rate_pence" INTEGER NOT NULL,
+  "fee_pence" INTEGER NOT NULL,
+  "travel_pence" INTEGER NOT NULL,
+  "travel_minutes" INTEGER NOT NULL,
+  "miles" INTEGER NOT NULL,
+  "mileage_pence" INTEGER NOT NULL,
+  "cancel_hours" INTEGER NOT NULL,
+  "cancel_bps" INTEGER NOT NULL,
+  "line" VARCHAR(64) NOT NULL,
+  "cover_name" VARCHAR(80) NOT NULL,
+  "cover_circle" VARCHAR(120) NOT NULL,
+  "settles_at" TIMESTAMPTZ,
+  "trial" BOOLEAN NOT NULL,
+  "unpaid_at" TIMESTAMPTZ,
+  "pattern_id" VARCHAR(36) REFERENCES "pattern" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "pattern_day" VARCHAR(10) NOT NULL,
+  "created_at" TIMESTAMPTZ NOT NULL,
+  CHECK ("state" IN ('planned', 'gap', 'covered', 'said', 'settled', 'stopped')),
+  CHECK (ends_at > starts_at),
+  CHECK (travel_minutes >= 0 AND miles >= 0 AND mileage_pence >= 0),
+  CHECK (fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0)
+)""",
+        """CREATE TABLE "expense_photo" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "expense_id" VARCHAR(36) NOT NULL REFERENCES "expense" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "media_type" VARCHAR(32) NOT NULL,
+  "data" TEXT NOT NULL,
+  "made_at" TIMESTAMPTZ NOT NULL
+)""",
+        """CREATE TABLE "line_fund" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "line_id" INTEGER NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "payer_id" VARCHAR(36) NOT NULL,
+  "amount_pence" INTEGER NOT NULL,
+  "arrears" BOOLEAN NOT NULL,
+  CHECK (amount_pence > 0)
+)""",
+        """CREATE TABLE "line_state" (
+  "line_id" INTEGER PRIMARY KEY NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "released_fee_pence" INTEGER NOT NULL,
+  "released_travel_pence" INTEGER NOT NULL,
+  "free_fee_pence" INTEGER NOT NULL,
+  "returned_pence" INTEGER NOT NULL,
+  "disputed_fee_pence" INTEGER NOT NULL,
+  "disputed_travel_pence" INTEGER NOT NULL,
+  "disputed_contribution_pence" INTEGER NOT NULL,
+  CHECK (released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0 AND disputed_contribution_pence >= 0)
+)""",
+        """CREATE TABLE "entry" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "effective_at" TIMESTAMPTZ NOT NULL,
+  "kind" VARCHAR(24) NOT NULL,
+  "key" VARCHAR(200) NOT NULL,
+  "body_hash" VARCHAR(64) NOT NULL,
+  "act_id" VARCHAR(36) NOT NULL,
+  "line_id" INTEGER REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "fee_pence" INTEGER NOT NULL,
+  "travel_pence" INTEGER NOT NULL,
+  "free_fee_pence" INTEGER NOT NULL,
+  "reverses_id" INTEGER,
+  "digest" VARCHAR(64) NOT NULL
+)""",
+        """CREATE TABLE "pause" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "line_id" INTEGER NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "worker_id" VARCHAR(36) NOT NULL,
+  "amount_pence" INTEGER NOT NULL,
+  "worker_yes" TEXT NOT NULL,
+  "set_by" VARCHAR(36) NOT NULL,
+  "from_at" TIMESTAMPTZ NOT NULL,
+  "until_at" TIMESTAMPTZ NOT NULL,
+  "ended_at" TIMESTAMPTZ,
+  "ended_by" VARCHAR(36) NOT NULL,
+  CHECK (amount_pence > 0 AND until_at > from_at)
+)""",
+        """CREATE TABLE "bank_words" (
+  "line_id" INTEGER PRIMARY KEY NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "text" TEXT NOT NULL
+)""",
         """CREATE TABLE "absence" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "visit_id" VARCHAR(36) NOT NULL REFERENCES "visit" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -1074,63 +1152,28 @@ STATEMENTS = {
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('asking', 'wants_payer', 'telling', 'coming', 'ended'))
 )""",
-        """CREATE TABLE "expense_photo" (
-  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
-  "expense_id" VARCHAR(36) NOT NULL REFERENCES "expense" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "media_type" VARCHAR(32) NOT NULL,
-  "data" TEXT NOT NULL,
-  "made_at" TIMESTAMPTZ NOT NULL
-)""",
-        """CREATE TABLE "line_fund" (
+        """CREATE TABLE "posting" (
   "id" INTEGER PRIMARY KEY NOT NULL,
-  "line_id" INTEGER NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "payer_id" VARCHAR(36) NOT NULL,
+  "entry_id" INTEGER NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "account_id" INTEGER NOT NULL REFERENCES "account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "amount_pence" INTEGER NOT NULL,
-  "arrears" BOOLEAN NOT NULL,
-  CHECK (amount_pence > 0)
+  CHECK (amount_pence <> 0)
 )""",
-        """CREATE TABLE "line_state" (
-  "line_id" INTEGER PRIMARY KEY NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "released_fee_pence" INTEGER NOT NULL,
-  "released_travel_pence" INTEGER NOT NULL,
-  "free_fee_pence" INTEGER NOT NULL,
-  "returned_pence" INTEGER NOT NULL,
-  "disputed_fee_pence" INTEGER NOT NULL,
-  "disputed_travel_pence" INTEGER NOT NULL,
-  "disputed_contribution_pence" INTEGER NOT NULL,
-  CHECK (released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0 AND disputed_contribution_pence >= 0)
-)""",
-        """CREATE TABLE "entry" (
+        """CREATE TABLE "entry_chain" (
   "id" INTEGER PRIMARY KEY NOT NULL,
+  "entry_id" INTEGER NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "chain" VARCHAR(64) NOT NULL
+)""",
+        """CREATE TABLE "bank_line_end" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "line_id" INTEGER NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "what" VARCHAR(24) NOT NULL,
+  "amount_pence" INTEGER NOT NULL,
+  "entry_id" INTEGER REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "about" VARCHAR(64) NOT NULL,
+  "by_hand" BOOLEAN NOT NULL,
   "at" TIMESTAMPTZ NOT NULL,
-  "effective_at" TIMESTAMPTZ NOT NULL,
-  "kind" VARCHAR(24) NOT NULL,
-  "key" VARCHAR(200) NOT NULL,
-  "body_hash" VARCHAR(64) NOT NULL,
-  "act_id" VARCHAR(36) NOT NULL,
-  "line_id" INTEGER REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "fee_pence" INTEGER NOT NULL,
-  "travel_pence" INTEGER NOT NULL,
-  "free_fee_pence" INTEGER NOT NULL,
-  "reverses_id" INTEGER,
-  "digest" VARCHAR(64) NOT NULL
-)""",
-        """CREATE TABLE "pause" (
-  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
-  "line_id" INTEGER NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "worker_id" VARCHAR(36) NOT NULL,
-  "amount_pence" INTEGER NOT NULL,
-  "worker_yes" TEXT NOT NULL,
-  "set_by" VARCHAR(36) NOT NULL,
-  "from_at" TIMESTAMPTZ NOT NULL,
-  "until_at" TIMESTAMPTZ NOT NULL,
-  "ended_at" TIMESTAMPTZ,
-  "ended_by" VARCHAR(36) NOT NULL,
-  CHECK (amount_pence > 0 AND until_at > from_at)
-)""",
-        """CREATE TABLE "bank_words" (
-  "line_id" INTEGER PRIMARY KEY NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "text" TEXT NOT NULL
+  "by" VARCHAR(36) NOT NULL
 )""",
         """CREATE TABLE "money_ask" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -1227,29 +1270,6 @@ STATEMENTS = {
   "body" TEXT NOT NULL,
   "retain_until" TIMESTAMPTZ NOT NULL,
   "fetched_at" TIMESTAMPTZ
-)""",
-        """CREATE TABLE "posting" (
-  "id" INTEGER PRIMARY KEY NOT NULL,
-  "entry_id" INTEGER NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "account_id" INTEGER NOT NULL REFERENCES "account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "amount_pence" INTEGER NOT NULL,
-  CHECK (amount_pence <> 0)
-)""",
-        """CREATE TABLE "entry_chain" (
-  "id" INTEGER PRIMARY KEY NOT NULL,
-  "entry_id" INTEGER NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "chain" VARCHAR(64) NOT NULL
-)""",
-        """CREATE TABLE "bank_line_end" (
-  "id" INTEGER PRIMARY KEY NOT NULL,
-  "line_id" INTEGER NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "what" VARCHAR(24) NOT NULL,
-  "amount_pence" INTEGER NOT NULL,
-  "entry_id" INTEGER REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "about" VARCHAR(64) NOT NULL,
-  "by_hand" BOOLEAN NOT NULL,
-  "at" TIMESTAMPTZ NOT NULL,
-  "by" VARCHAR(36) NOT NULL
 )""",
         """CREATE TABLE "split_yes" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -1358,6 +1378,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "paper_one_replaces_where" ON "paper" ("replaces") WHERE replaces <> ''""",
         """CREATE UNIQUE INDEX "paper_one_series_number" ON "paper" ("series", "number")""",
         """CREATE UNIQUE INDEX "paper_series_one_name" ON "paper_series" ("name")""",
+        """CREATE INDEX "pattern_by_person_id" ON "pattern" ("person_id")""",
         """CREATE INDEX "pause_by_worker_id_where" ON "pause" ("worker_id") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "pause_one_line_id_where" ON "pause" ("line_id") WHERE ended_at IS NULL""",
         """CREATE INDEX "payer_by_person_id" ON "payer" ("person_id")""",
@@ -1411,6 +1432,7 @@ STATEMENTS = {
         """CREATE INDEX "visit_by_starts_at_where" ON "visit" ("starts_at") WHERE line = '' AND rate_pence > 0 AND cover_circle = '' AND state IN ('planned', 'said', 'settled')""",
         """CREATE INDEX "visit_by_team_id_starts_at" ON "visit" ("team_id", "starts_at")""",
         """CREATE INDEX "visit_by_worker_id_starts_at" ON "visit" ("worker_id", "starts_at")""",
+        """CREATE UNIQUE INDEX "visit_one_pattern_id_pattern_day_where" ON "visit" ("pattern_id", "pattern_day") WHERE pattern_day <> ''""",
         """CREATE UNIQUE INDEX "weekly_run_one_week" ON "weekly_run" ("week")""",
         """CREATE UNIQUE INDEX "worker_one_person_id" ON "worker" ("person_id")""",
         """CREATE INDEX "worker_slot_by_offer_id" ON "worker_slot" ("offer_id")""",
@@ -2244,6 +2266,24 @@ STATEMENTS = {
   "closed_at" TIMESTAMPTZ,
   CHECK ("outcome" IN ('', 'accepted', 'declined', 'taken_back'))
 )""",
+        """CREATE TABLE "pattern" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "team_id" VARCHAR(36) NOT NULL REFERENCES "community" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "worker_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "weekdays" VARCHAR(16) NOT NULL,
+  "starts_minute" INTEGER NOT NULL,
+  "ends_minute" INTEGER NOT NULL,
+  "what" VARCHAR(120) NOT NULL,
+  "cannot_be_missed" BOOLEAN NOT NULL,
+  "not_on_holidays" BOOLEAN NOT NULL,
+  "first_day" VARCHAR(10) NOT NULL,
+  "last_day" VARCHAR(10) NOT NULL,
+  "planned_by" VARCHAR(36) NOT NULL,
+  "planned_at" TIMESTAMPTZ NOT NULL,
+  "ended_at" TIMESTAMPTZ,
+  CHECK (weekdays <> '' AND starts_minute BETWEEN 0 AND 1439 AND ends_minute BETWEEN 0 AND 1439)
+)""",
         """CREATE TABLE "speaks_for" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -2291,38 +2331,6 @@ STATEMENTS = {
   "payer_id" VARCHAR(36) NOT NULL REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "reference" VARCHAR(18) NOT NULL,
   "given_at" TIMESTAMPTZ NOT NULL
-)""",
-        """CREATE TABLE "visit" (
-  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
-  "team_id" VARCHAR(36) NOT NULL REFERENCES "community" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "worker_id" VARCHAR(36) REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "payer_id" VARCHAR(36) REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "starts_at" TIMESTAMPTZ NOT NULL,
-  "ends_at" TIMESTAMPTZ NOT NULL,
-  "what" VARCHAR(120) NOT NULL,
-  "address" TEXT NOT NULL,
-  "cannot_be_missed" BOOLEAN NOT NULL,
-  "state" VARCHAR(16) NOT NULL,
-  "rate_pence" BIGINT NOT NULL,
-  "fee_pence" BIGINT NOT NULL,
-  "travel_pence" BIGINT NOT NULL,
-  "travel_minutes" INTEGER NOT NULL,
-  "miles" INTEGER NOT NULL,
-  "mileage_pence" BIGINT NOT NULL,
-  "cancel_hours" INTEGER NOT NULL,
-  "cancel_bps" INTEGER NOT NULL,
-  "line" VARCHAR(64) NOT NULL,
-  "cover_name" VARCHAR(80) NOT NULL,
-  "cover_circle" VARCHAR(120) NOT NULL,
-  "settles_at" TIMESTAMPTZ,
-  "trial" BOOLEAN NOT NULL,
-  "unpaid_at" TIMESTAMPTZ,
-  "created_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("state" IN ('planned', 'gap', 'covered', 'said', 'settled', 'stopped')),
-  CHECK (ends_at > starts_at),
-  CHECK (travel_minutes >= 0 AND miles >= 0 AND mileage_pence >= 0),
-  CHECK (fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0)
 )""",
         """CREATE TABLE "expense" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -2489,6 +2497,98 @@ STATEMENTS = {
   "salt" VARCHAR(64) NOT NULL,
   "identity" TEXT NOT NULL
 )""",
+        """CREATE TABLE "visit" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "team_id" VARCHAR(36) NOT NULL REFERENCES "community" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "worker_id" VARCHAR(36) REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "payer_id" VARCHAR(36) REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "starts_at" TIMESTAMPTZ NOT NULL,
+  "ends_at" TIMESTAMPTZ NOT NULL,
+  "what" VARCHAR(120) NOT NULL,
+  "address" TEXT NOT NULL,
+  "cannot_be_missed" BOOLEAN NOT NULL,
+  "state" VARCHAR(16) NOT NULL,
+  "rate_pence" BIGINT NOT NULL,
+  "fee_pence" BIGINT NOT NULL,
+  "travel_pence" BIGINT NOT NULL,
+  "travel_minutes" INTEGER NOT NULL,
+  "miles" INTEGER NOT NULL,
+  "mileage_pence" BIGINT NOT NULL,
+  "cancel_hours" INTEGER NOT NULL,
+  "cancel_bps" INTEGER NOT NULL,
+  "line" VARCHAR(64) NOT NULL,
+  "cover_name" VARCHAR(80) NOT NULL,
+  "cover_circle" VARCHAR(120) NOT NULL,
+  "settles_at" TIMESTAMPTZ,
+  "trial" BOOLEAN NOT NULL,
+  "unpaid_at" TIMESTAMPTZ,
+  "pattern_id" VARCHAR(36) REFERENCES "pattern" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "pattern_day" VARCHAR(10) NOT NULL,
+  "created_at" TIMESTAMPTZ NOT NULL,
+  CHECK ("state" IN ('planned', 'gap', 'covered', 'said', 'settled', 'stopped')),
+  CHECK (ends_at > starts_at),
+  CHECK (travel_minutes >= 0 AND miles >= 0 AND mileage_pence >= 0),
+  CHECK (fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0)
+)""",
+        """CREATE TABLE "expense_photo" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "expense_id" VARCHAR(36) NOT NULL REFERENCES "expense" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "media_type" VARCHAR(32) NOT NULL,
+  "data" TEXT NOT NULL,
+  "made_at" TIMESTAMPTZ NOT NULL
+)""",
+        """CREATE TABLE "line_fund" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "line_id" BIGINT NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "payer_id" VARCHAR(36) NOT NULL,
+  "amount_pence" BIGINT NOT NULL,
+  "arrears" BOOLEAN NOT NULL,
+  CHECK (amount_pence > 0)
+)""",
+        """CREATE TABLE "line_state" (
+  "line_id" BIGINT PRIMARY KEY NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "released_fee_pence" BIGINT NOT NULL,
+  "released_travel_pence" BIGINT NOT NULL,
+  "free_fee_pence" BIGINT NOT NULL,
+  "returned_pence" BIGINT NOT NULL,
+  "disputed_fee_pence" BIGINT NOT NULL,
+  "disputed_travel_pence" BIGINT NOT NULL,
+  "disputed_contribution_pence" BIGINT NOT NULL,
+  CHECK (released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0 AND disputed_contribution_pence >= 0)
+)""",
+        """CREATE TABLE "entry" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "effective_at" TIMESTAMPTZ NOT NULL,
+  "kind" VARCHAR(24) NOT NULL,
+  "key" VARCHAR(200) NOT NULL,
+  "body_hash" VARCHAR(64) NOT NULL,
+  "act_id" VARCHAR(36) NOT NULL,
+  "line_id" BIGINT REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "fee_pence" BIGINT NOT NULL,
+  "travel_pence" BIGINT NOT NULL,
+  "free_fee_pence" BIGINT NOT NULL,
+  "reverses_id" BIGINT,
+  "digest" VARCHAR(64) NOT NULL
+)""",
+        """CREATE TABLE "pause" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "line_id" BIGINT NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "worker_id" VARCHAR(36) NOT NULL,
+  "amount_pence" BIGINT NOT NULL,
+  "worker_yes" TEXT NOT NULL,
+  "set_by" VARCHAR(36) NOT NULL,
+  "from_at" TIMESTAMPTZ NOT NULL,
+  "until_at" TIMESTAMPTZ NOT NULL,
+  "ended_at" TIMESTAMPTZ,
+  "ended_by" VARCHAR(36) NOT NULL,
+  CHECK (amount_pence > 0 AND until_at > from_at)
+)""",
+        """CREATE TABLE "bank_words" (
+  "line_id" BIGINT PRIMARY KEY NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "text" TEXT NOT NULL
+)""",
         """CREATE TABLE "absence" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "visit_id" VARCHAR(36) NOT NULL REFERENCES "visit" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -2573,63 +2673,28 @@ STATEMENTS = {
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('asking', 'wants_payer', 'telling', 'coming', 'ended'))
 )""",
-        """CREATE TABLE "expense_photo" (
-  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
-  "expense_id" VARCHAR(36) NOT NULL REFERENCES "expense" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "media_type" VARCHAR(32) NOT NULL,
-  "data" TEXT NOT NULL,
-  "made_at" TIMESTAMPTZ NOT NULL
-)""",
-        """CREATE TABLE "line_fund" (
+        """CREATE TABLE "posting" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
-  "line_id" BIGINT NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "payer_id" VARCHAR(36) NOT NULL,
+  "entry_id" BIGINT NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "account_id" BIGINT NOT NULL REFERENCES "account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "amount_pence" BIGINT NOT NULL,
-  "arrears" BOOLEAN NOT NULL,
-  CHECK (amount_pence > 0)
+  CHECK (amount_pence <> 0)
 )""",
-        """CREATE TABLE "line_state" (
-  "line_id" BIGINT PRIMARY KEY NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "released_fee_pence" BIGINT NOT NULL,
-  "released_travel_pence" BIGINT NOT NULL,
-  "free_fee_pence" BIGINT NOT NULL,
-  "returned_pence" BIGINT NOT NULL,
-  "disputed_fee_pence" BIGINT NOT NULL,
-  "disputed_travel_pence" BIGINT NOT NULL,
-  "disputed_contribution_pence" BIGINT NOT NULL,
-  CHECK (released_fee_pence >= 0 AND released_travel_pence >= 0 AND returned_pence >= 0 AND free_fee_pence >= 0 AND free_fee_pence <= released_fee_pence AND disputed_fee_pence >= 0 AND disputed_travel_pence >= 0 AND disputed_contribution_pence >= 0)
-)""",
-        """CREATE TABLE "entry" (
+        """CREATE TABLE "entry_chain" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "entry_id" BIGINT NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "chain" VARCHAR(64) NOT NULL
+)""",
+        """CREATE TABLE "bank_line_end" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "line_id" BIGINT NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "what" VARCHAR(24) NOT NULL,
+  "amount_pence" BIGINT NOT NULL,
+  "entry_id" BIGINT REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "about" VARCHAR(64) NOT NULL,
+  "by_hand" BOOLEAN NOT NULL,
   "at" TIMESTAMPTZ NOT NULL,
-  "effective_at" TIMESTAMPTZ NOT NULL,
-  "kind" VARCHAR(24) NOT NULL,
-  "key" VARCHAR(200) NOT NULL,
-  "body_hash" VARCHAR(64) NOT NULL,
-  "act_id" VARCHAR(36) NOT NULL,
-  "line_id" BIGINT REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "fee_pence" BIGINT NOT NULL,
-  "travel_pence" BIGINT NOT NULL,
-  "free_fee_pence" BIGINT NOT NULL,
-  "reverses_id" BIGINT,
-  "digest" VARCHAR(64) NOT NULL
-)""",
-        """CREATE TABLE "pause" (
-  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
-  "line_id" BIGINT NOT NULL REFERENCES "line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "worker_id" VARCHAR(36) NOT NULL,
-  "amount_pence" BIGINT NOT NULL,
-  "worker_yes" TEXT NOT NULL,
-  "set_by" VARCHAR(36) NOT NULL,
-  "from_at" TIMESTAMPTZ NOT NULL,
-  "until_at" TIMESTAMPTZ NOT NULL,
-  "ended_at" TIMESTAMPTZ,
-  "ended_by" VARCHAR(36) NOT NULL,
-  CHECK (amount_pence > 0 AND until_at > from_at)
-)""",
-        """CREATE TABLE "bank_words" (
-  "line_id" BIGINT PRIMARY KEY NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "text" TEXT NOT NULL
+  "by" VARCHAR(36) NOT NULL
 )""",
         """CREATE TABLE "money_ask" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -2726,29 +2791,6 @@ STATEMENTS = {
   "body" TEXT NOT NULL,
   "retain_until" TIMESTAMPTZ NOT NULL,
   "fetched_at" TIMESTAMPTZ
-)""",
-        """CREATE TABLE "posting" (
-  "id" BIGSERIAL PRIMARY KEY NOT NULL,
-  "entry_id" BIGINT NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "account_id" BIGINT NOT NULL REFERENCES "account" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "amount_pence" BIGINT NOT NULL,
-  CHECK (amount_pence <> 0)
-)""",
-        """CREATE TABLE "entry_chain" (
-  "id" BIGSERIAL PRIMARY KEY NOT NULL,
-  "entry_id" BIGINT NOT NULL REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "chain" VARCHAR(64) NOT NULL
-)""",
-        """CREATE TABLE "bank_line_end" (
-  "id" BIGSERIAL PRIMARY KEY NOT NULL,
-  "line_id" BIGINT NOT NULL REFERENCES "bank_line" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "what" VARCHAR(24) NOT NULL,
-  "amount_pence" BIGINT NOT NULL,
-  "entry_id" BIGINT REFERENCES "entry" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "about" VARCHAR(64) NOT NULL,
-  "by_hand" BOOLEAN NOT NULL,
-  "at" TIMESTAMPTZ NOT NULL,
-  "by" VARCHAR(36) NOT NULL
 )""",
         """CREATE TABLE "split_yes" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -2857,6 +2899,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "paper_one_replaces_where" ON "paper" ("replaces") WHERE replaces <> ''""",
         """CREATE UNIQUE INDEX "paper_one_series_number" ON "paper" ("series", "number")""",
         """CREATE UNIQUE INDEX "paper_series_one_name" ON "paper_series" ("name")""",
+        """CREATE INDEX "pattern_by_person_id" ON "pattern" ("person_id")""",
         """CREATE INDEX "pause_by_worker_id_where" ON "pause" ("worker_id") WHERE ended_at IS NULL""",
         """CREATE UNIQUE INDEX "pause_one_line_id_where" ON "pause" ("line_id") WHERE ended_at IS NULL""",
         """CREATE INDEX "payer_by_person_id" ON "payer" ("person_id")""",
@@ -2910,6 +2953,7 @@ STATEMENTS = {
         """CREATE INDEX "visit_by_starts_at_where" ON "visit" ("starts_at") WHERE line = '' AND rate_pence > 0 AND cover_circle = '' AND state IN ('planned', 'said', 'settled')""",
         """CREATE INDEX "visit_by_team_id_starts_at" ON "visit" ("team_id", "starts_at")""",
         """CREATE INDEX "visit_by_worker_id_starts_at" ON "visit" ("worker_id", "starts_at")""",
+        """CREATE UNIQUE INDEX "visit_one_pattern_id_pattern_day_where" ON "visit" ("pattern_id", "pattern_day") WHERE pattern_day <> ''""",
         """CREATE UNIQUE INDEX "weekly_run_one_week" ON "weekly_run" ("week")""",
         """CREATE UNIQUE INDEX "worker_one_person_id" ON "worker" ("person_id")""",
         """CREATE INDEX "worker_slot_by_offer_id" ON "worker_slot" ("offer_id")""",

@@ -70,12 +70,12 @@ class Teams:
             else:
                 self.volunteers.append(person_id)
 
-    async def add_team(self, treasurer: Actor, *, short: bool = False) -> list[Planned]:
-        """One team and its two weeks. With `short`, the money put in does not last for the second."""
+    async def add_team(self, treasurer: Actor, *, short: bool = False, next_week: bool = False) -> list[Planned]:
+        """One team and its two weeks, or three. With `short`, the money put in does not last for the second."""
         async with write():
-            return await self._team(treasurer, short)
+            return await self._team(treasurer, short, 3 if next_week else 2)
 
-    async def _team(self, treasurer: Actor, short: bool) -> list[Planned]:
+    async def _team(self, treasurer: Actor, short: bool, weeks: int) -> list[Planned]:
         hands, chance = self.hands, self.chance
         someone = self.names.someone()
         person_id = await hands.register(
@@ -100,9 +100,9 @@ class Teams:
             week += self._week([volunteer], 1)
         cost = sum(self.workers.get(worker_id, 0) * SLOTS[slot][1] // 60 + 1 for worker_id, _, slot in week)
         # Enough in round pounds; or not quite, so that somebody has to ring.
-        pounds = (cost * (1 if short else 2)) // 100 + (5 if short else 40)
+        pounds = (cost * (1 if short else weeks)) // 100 + (5 if short else 40)
         await escrow.top_up(treasurer, payer_id, pounds * 100, f"demo:{payer_id}", "Standing order")
-        return await self._plan(person_id, week)
+        return await self._plan(person_id, week, weeks)
 
     async def _family(self, team_id: str, person_id: str, family: str, address: str) -> str:
         """Someone of the family, perhaps, who may pay; who pays."""
@@ -144,9 +144,9 @@ class Teams:
         self.taken |= set(found)
         return found
 
-    async def _plan(self, person_id: str, week: list[tuple[str, int, int]]) -> list[Planned]:
+    async def _plan(self, person_id: str, week: list[tuple[str, int, int]], weeks: int) -> list[Planned]:
         before = []
-        for days in (-7, 0):
+        for days in range(-7, 7 * weeks - 7, 7):
             for worker_id, day, slot in sorted(week, key=lambda one: one[1:]):
                 hour, minutes, what = SLOTS[slot]
                 starts, ends = (
@@ -162,8 +162,8 @@ class Teams:
         return before
 
 
-async def speak_of(hands: CircleHands, visits: list[Planned], *, unanswered: int = 2) -> None:
-    """The week that has been: each worker said how it went and each person that it did, but for the last few."""
+async def speak_of(hands: CircleHands, visits: list[Planned], *, unanswered: int = 2) -> list[Planned]:
+    """The week that has been: each worker said how it went and each person that it did, but for the last few; those."""
     by_day: dict[date, list[Planned]] = {}
     for visit in sorted(visits, key=lambda v: (v.ends_at, v.id)):
         by_day.setdefault(visit.ends_at.date(), []).append(visit)
@@ -182,3 +182,4 @@ async def speak_of(hands: CircleHands, visits: list[Planned], *, unanswered: int
                         hands.writing_for(visit.person_id), visit_id=visit.id, answer="partly" if shorter else "yes",
                         minutes=45 if shorter else None,
                     )  # fmt: skip
+    return [visit for visit in visits if visit.id in quiet]

@@ -6,8 +6,10 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
+from eccoo_node.banking import queries as banking
 from eccoo_node.cover import queries as cover
 from eccoo_node.demo.acts import Monday
+from eccoo_node.demo.alive import statement
 from eccoo_node.demo.cast import CIRCLES, HATS, PEOPLE
 from eccoo_node.demo.place import Made, Place, other_of, stops, url_of
 from eccoo_node.demo.seeding import Seeded
@@ -87,6 +89,20 @@ class DemoController(Controller):
             other_url=f"{url_of(here.made, other)}{ask_of(request).site.url('/demo')}", ids=seeded.people, guests=guests,
             now=f"{clock.say_day(now, here.monday.zone)}, {clock.say_time(now, here.monday.zone)}",
             stops=stops(here.made, here.monday, now), first=next((g for g in guests if g.id == seeded.people.get(FIRST)), None),
+        )  # fmt: skip
+
+    @get("/demo/statement", opt={"action": "public"})
+    async def bank_statement(self, request: AnyRequest) -> Response[Any]:
+        """A bank’s file to try: last Friday’s payments."""
+        here = _here(request)
+        payer = await queries.payer_for(here.made.circles[here.name].short)
+        found = {of: words for words, of in (await banking.references()).items()}
+        reference = found.get(payer.id, "") if payer else ""
+        if not reference:
+            raise NotFound("The bank has nothing yet. Please look again in a moment.", "no_file")
+        return Response(
+            statement(here.monday.at(-3, 12).date(), reference), media_type="text/csv",
+            headers={"content-disposition": 'attachment; filename="statement.csv"', "cache-control": "no-store"},
         )  # fmt: skip
 
     @get("/demo/everyone", opt={"action": "public"})

@@ -18,13 +18,18 @@ def visits(number: int) -> str:
     return many(number, "visit")
 
 
-def things(rows: Sequence[Row]) -> str:
+def counted(of_visits: int, bought: int) -> str:
     """ "three visits", and what is bought beside them: "one visit and one thing to buy"."""
+    buys = many(bought, "thing to buy", "things to buy")
+    if not bought:
+        return visits(of_visits)
+    return f"{visits(of_visits)} and {buys}" if of_visits else buys
+
+
+def things(rows: Sequence[Row]) -> str:
+    """The same of what is set aside or settled; empty where there is nothing."""
     bought = sum(row.told.bought for row in rows)
-    of_visits = len(rows) - bought
-    parts = [visits(of_visits)] if of_visits else []
-    parts += [f"{many(bought, 'thing')} to buy"] if bought else []
-    return " and ".join(parts)
+    return counted(len(rows) - bought, bought) if rows else ""
 
 
 def day(at: datetime | None) -> str:

@@ -100,8 +100,9 @@ class Overview(msgspec.Struct, frozen=True):
 
     trial: dict[str, int]
     spare_pence: int
-    lines_held: int
-    lines_disputed: int
+    # How many visits are in what is set aside, and in what is in question; and how many things that are bought.
+    held: tuple[int, int]
+    disputed: tuple[int, int]
     awaiting_pence: int
     circles: list[BetweenCircles]
     payers: list[PayerLine]
@@ -225,15 +226,17 @@ async def overview(actor: Actor) -> Overview:
     """The whole books at a glance. Raises Forbidden for anyone but the treasurer."""
     access.requires(actor, "money.see_books", Thing("books"))
     counts = await fetch(
-        "SELECT code, COUNT(*) FROM account WHERE code IN ('2100', '2110') AND balance_pence <> 0 GROUP BY code"
+        "SELECT a.code, COUNT(*), CAST(SUM(CASE WHEN l.reference LIKE 'expense:%' THEN 1 ELSE 0 END) AS BIGINT) "
+        "FROM account a JOIN line l ON CAST(l.id AS VARCHAR) = a.holder "
+        "WHERE a.code IN ('2100', '2110') AND a.balance_pence <> 0 GROUP BY a.code"
     )
     awaiting = await fetch("SELECT CAST(COALESCE(SUM(-balance_pence), 0) AS BIGINT) FROM account WHERE awaiting <> ''")
-    by_code = {row[0]: row[1] for row in counts}
+    by_code = {row[0]: (row[1] - row[2], row[2]) for row in counts}
     return Overview(
         await queries.trial_balance(),
         await spare_cash(),
-        by_code.get("2100", 0),
-        by_code.get("2110", 0),
+        by_code.get("2100", (0, 0)),
+        by_code.get("2110", (0, 0)),
         int(awaiting[0][0]),
         await between_circles(),
         await payers(actor),

@@ -334,11 +334,11 @@ async def _send_back(payload: dict[str, str]) -> datetime | None:
 
 
 @door("expenses.look_at_receipt")
-async def look_at_receipt(act: Act, *, expense_id: str) -> tuple[str, str]:
+async def look_at_receipt(act: Act, *, expense_id: str, before: int = 0) -> tuple[str, str]:
     """The photo, for someone who is not one of the two: that they looked at it is written down. Raises NotFound."""
     one = await queries.expense(expense_id)
     act.allow(one.thing)
-    found = await queries.photo(expense_id)
+    found = await queries.photo(expense_id, before)
     if found is None:
         raise NotFound()
     return found

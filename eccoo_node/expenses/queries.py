@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_one, locking, marks
+from eccoo_node.db.rows import fetch, fetch_one, fetch_value, locking, marks
 from eccoo_node.escrow.rules import is_public
 from eccoo_node.expenses import rules
 from eccoo_node.kernel import access
@@ -115,6 +115,15 @@ async def list_for(actor: Actor) -> list[Expense]:
     return [found for found in map(_expense, rows) if access.may(actor, "expenses.see", found.thing)]
 
 
+async def bought_between(person_id: str, start: datetime, end: datetime) -> list[Expense]:
+    """What was agreed to be bought for someone in this time, in its order. Ask `expenses.see` of each before it is shown."""
+    rows = await fetch(
+        f"{_EXPENSE} WHERE e.person_id = ? AND e.agreed_at >= ? AND e.agreed_at < ? ORDER BY e.agreed_at, e.id",
+        person_id, start, end,
+    )  # fmt: skip
+    return [_expense(row) for row in rows]
+
+
 async def everyones(actor: Actor) -> list[Expense]:
     """For the treasurer: all of them. Raises Forbidden."""
     access.requires(actor, "expenses.see_all", Thing("expense"))
@@ -155,19 +164,25 @@ async def to_answer_for(person_ids: list[str]) -> list[Expense]:
     return [_expense(row) for row in rows]
 
 
-async def receipt(actor: Actor, expense_id: str) -> tuple[str, str] | None:
+async def receipt(actor: Actor, expense_id: str, before: int = 0) -> tuple[str, str] | None:
     """The photo as media type and base64, for one of the two; None where there is none. Raises Forbidden."""
     access.requires(actor, "expenses.see_own_receipt", (await expense(expense_id)).thing)
-    return await photo(expense_id)
+    return await photo(expense_id, before)
 
 
-async def photo(expense_id: str) -> tuple[str, str] | None:
-    """The newest photo; those before it are kept."""
+async def photo(expense_id: str, before: int = 0) -> tuple[str, str] | None:
+    """The newest photo, or the one so many before it."""
     row = await fetch_one(
-        "SELECT media_type, data FROM expense_photo WHERE expense_id = ? ORDER BY made_at DESC, id DESC LIMIT 1",
+        "SELECT media_type, data FROM expense_photo WHERE expense_id = ? ORDER BY made_at DESC, id DESC LIMIT 1 OFFSET ?",
         expense_id,
+        min(max(before, 0), 1000),
     )
     return (row[0], row[1]) if row else None
+
+
+async def photos(expense_id: str) -> int:
+    """How many photos there are, with those that a later one took the place of."""
+    return int(await fetch_value("SELECT COUNT(*) FROM expense_photo WHERE expense_id = ?", expense_id))
 
 
 async def has_photo(expense_id: str) -> bool:

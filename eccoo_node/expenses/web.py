@@ -16,7 +16,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import parse_pounds, pounds
-from eccoo_node.members.pictures import MOST_BYTES, NoPicture, paper
+from eccoo_node.members.pictures import MOST_BYTES, NoPicture, TooLarge, paper
 from eccoo_node.rota.say import Reader
 from eccoo_node.rota.web import around, reader_of, show
 from eccoo_node.web import uploads
@@ -27,7 +27,8 @@ from eccoo_node.web.page import redirect
 
 # The photo as a telephone makes it, and the few fields beside it.
 uploads.takes("/expenses/{id}/cost", MOST_BYTES)
-_NO_PICTURE = "We can’t read this as a photo. Please send a JPEG or PNG, as your phone makes them."
+_NO_PICTURE = "We can’t read this as a photo. Please send one as your phone makes it, or a screenshot of it."
+_TOO_LARGE = "This photo is too large for us. Choose “medium” where your phone asks for a size, or send a screenshot of the photo."
 _Refused = (FormError, Invalid, Conflict)
 
 
@@ -55,6 +56,8 @@ async def _photo(request: AnyRequest) -> bytes:
     try:
         # Beside the loop: a large photo takes a second, in which others read their pages.
         return await asyncio.to_thread(paper, sent.data)
+    except TooLarge:
+        raise Invalid(_TOO_LARGE, "too_large", field="photo") from None
     except NoPicture:
         raise Invalid(_NO_PICTURE, "no_picture", field="photo") from None
 
@@ -132,20 +135,22 @@ class ExpensesController(Controller):
             request, "expenses/expense.html", one.person_id, one=one, sentence=say.sentence(one, reader, now),
             state=say.state(one, reader), rows=say.rows(one), settles=say.settles(one, now), buys=buys, own=own,
             whom=f"{'You go' if reader.is_you(one.worker_id) else f'{one.worker_called} goes'} for {for_whom}",
-            may_answer=access.may(actor, "expenses.answer", one.thing), photo=await queries.has_photo(one.id),
+            may_answer=access.may(actor, "expenses.answer", one.thing), photo=await queries.photos(one.id),
             may_resolve=access.may(actor, "expenses.resolve", one.thing), over=pounds(one.over_pence),
             stuck=one.state == "said" and one.settles_at is None, ceiling=pounds(one.ceiling_pence),
         )  # fmt: skip
 
     @get("/expenses/{expense_id:str}/receipt", opt={"action": "expenses.see"})
-    async def receipt(self, request: AnyRequest, expense_id: FromPath[str]) -> Response[bytes]:
-        """The photo. That someone beside the two has looked at it is written down, so nothing keeps a copy of it."""
+    async def receipt(
+        self, request: AnyRequest, expense_id: FromPath[str], before: FromQuery[int] = 0
+    ) -> Response[bytes]:
+        """The photo, or one so many `before` it. That someone beside the two has looked at it is written down, so nothing keeps a copy of it."""
         actor = actor_of(request)
         one = await _seen(actor, expense_id, "expenses.see")
         if access.may(actor, "expenses.see_own_receipt", one.thing):
-            found = await queries.receipt(actor, expense_id)
+            found = await queries.receipt(actor, expense_id, before)
         else:
-            found = await actions.look_at_receipt(actor, expense_id=expense_id)
+            found = await actions.look_at_receipt(actor, expense_id=expense_id, before=before)
         if found is None:
             raise NotFound()
         headers = {"cache-control": "private, no-store", "content-disposition": 'inline; filename="receipt.webp"'}
@@ -217,7 +222,7 @@ class ExpensesController(Controller):
         return {
             "one": one, "said": said, "sentence": say.sentence(one, reader, now), "settles": say.settles(one, now),
             "choices": [*yes, ("wrong", "Something is wrong")], "claimed": claimed,
-            "photo": await queries.has_photo(one.id),
+            "photo": await queries.photos(one.id),
             "own": access.may(actor_of(request), "expenses.see_own_receipt", one.thing),
         }  # fmt: skip
 

@@ -150,7 +150,7 @@ def _person(said: Identity, today: date, *, at_home: bool) -> dict[str, object]:
         )
     if number and at_home and not _NINO.fullmatch(number):
         raise Invalid(
-            "A National Insurance number is two letters, six digits and a letter, such as QQ 12 34 56 C.",
+            "A National Insurance number is two letters, then six digits, then one letter from A to D.",
             "bad_nino", field="tax_number",
         )  # fmt: skip
     if number and not number.isalnum():

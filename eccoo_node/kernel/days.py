@@ -16,8 +16,12 @@ def _bank_holidays() -> Container[date]:
     return holidays.country_holidays("GB", subdiv="ENG")
 
 
+def is_bank_holiday(day: date) -> bool:
+    return day in _bank_holidays()
+
+
 def is_working_day(day: date) -> bool:
-    return day.weekday() < 5 and day not in _bank_holidays()
+    return day.weekday() < 5 and not is_bank_holiday(day)
 
 
 def next_working_day(day: date) -> date:

@@ -23,6 +23,10 @@ class NoPicture(ValueError):
     """The bytes are not a whole PNG, JPEG or WebP of a usual size."""
 
 
+class TooLarge(NoPicture):
+    """A picture, and a larger one than is taken."""
+
+
 def face(data: bytes) -> bytes:
     """A square WebP of at most 8 KiB, upright, of the middle of a PNG, JPEG or WebP. Raises NoPicture.
 
@@ -46,11 +50,11 @@ def _upright(data: bytes, enough: int, most: int, most_jpeg_pixels: int) -> "Ima
     from PIL import Image, ImageOps
 
     if len(data) > MOST_BYTES:
-        raise NoPicture
+        raise TooLarge
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as found:
             if found.width * found.height > (most_jpeg_pixels if found.format == "JPEG" else MOST_PIXELS):
-                raise NoPicture
+                raise TooLarge
             found.draft("RGB", (enough, enough))
             found.thumbnail((most, most))
             return ImageOps.exif_transpose(found).convert("RGBA")

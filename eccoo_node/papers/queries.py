@@ -221,6 +221,17 @@ async def newest_week() -> date | None:
     return date.fromisoformat(found) if found else None
 
 
+async def first_earned(actor: Actor) -> datetime | None:
+    """When anyone first earned anything here. For the treasurer's form."""
+    access.requires(actor, "papers.keep", Thing("paper"))
+    return as_time(
+        await fetch_value(
+            "SELECT MIN(e.at) FROM entry e JOIN posting o ON o.entry_id = e.id JOIN account a ON a.id = o.account_id "
+            "WHERE a.code IN ('1300', '2200', '2210', '2290')"
+        )
+    )
+
+
 async def workers(actor: Actor) -> list[tuple[str, str]]:
     """Everyone who has earned anything here, by name. For the treasurer's form."""
     access.requires(actor, "papers.keep", Thing("paper"))

@@ -27,6 +27,12 @@ SENTENCES = {
     "gap": "{worker} can’t come{to} {day}.",
     "nobody_came": "Nobody came{to} {day}, because nobody was found.",
     "stopped": "The visit{to} {day} does not take place.",
+    "planned": "A visit{to} is planned {day}. If {worker_you} can’t be there, please say so.",
+    "moved": "A visit{to} has another time now: {day}. If {worker_you} can’t be there, please say so.",
+    "planned_weekly": "Visits{to} are planned for every week, the first {day}. If {worker_you} can’t be there, please say so.",
+    "weekly_changed": "The visits{to} of every week have changed. The first of the new ones is {day}.",
+    "weekly_ended": "The visits{to} of every week end. The first that does not take place is {day}.",
+    "weekly_stops": "No more visits{to} by {about} can be planned. The last is {day}. Please look at the week.",
     "not_paid_for": "The visit{to} {day} is not paid for yet.",
     "not_paid_for_some": "Some visits{to} are not paid for yet, the first of them {day}.",
     "not_paid_for_several": "Visits to several people are not paid for yet, the first of them {day}.",
@@ -164,6 +170,7 @@ _PATHS = {
 }
 # What a facilitator is told in order to lift the telephone.
 TO_DO = (
+    "weekly_stops",
     "not_sure",
     "no_answer",
     "something_wrong",
@@ -211,6 +218,7 @@ def sentence(news: News, reader: Reader, now: datetime, away: Away | None = None
         who=news.cover_name or news.worker or "Someone",
         who_then=news.cover_name or "The one who was coming",
         to="" if mine else f" to {named}",
+        worker_you="you" if reader.is_you(news.visit_worker_id) else news.worker or "someone",
         to_with="" if mine else f" with {named}",
         person="you" if mine else named,
         Person="You" if mine else named,

@@ -43,6 +43,7 @@ class Visit(msgspec.Struct, frozen=True):
     worker_called: str | None
     standing: str
     unpaid_at: datetime | None
+    pattern_id: str | None = None
 
     @property
     def paid(self) -> bool:
@@ -72,7 +73,7 @@ class Visit(msgspec.Struct, frozen=True):
 _COLUMNS = """v.id, v.team_id, v.person_id, v.worker_id, v.payer_id, v.starts_at, v.ends_at, v.what, v.address,
  v.cannot_be_missed, v.state, v.rate_pence, v.fee_pence, v.travel_pence, v.travel_minutes,
  v.miles, v.mileage_pence, v.cancel_hours, v.cancel_bps, v.line,
- v.cover_name, v.cover_circle, v.settles_at, p.called, w.called, p.standing, v.unpaid_at"""
+ v.cover_name, v.cover_circle, v.settles_at, p.called, w.called, p.standing, v.unpaid_at, v.pattern_id"""
 _FROM = "FROM visit v JOIN person p ON p.id = v.person_id LEFT JOIN person w ON w.id = v.worker_id"
 
 
@@ -273,12 +274,13 @@ class News(msgspec.Struct, frozen=True):
     leave_message: bool = False
     agreed_words: str = ""
     note: str = ""
+    visit_worker_id: str = ""
 
 
 _NEWS = """SELECT t.id, t.person_id, p.called, p.phone, t.channel, t.news, t.about_id, COALESCE(a.called, ''), t.at,
  t.told_at, t.visit_id, COALESCE(v.person_id, ''), COALESCE(o.called, ''), COALESCE(w.called, ''),
  COALESCE(v.cover_name, ''), v.starts_at, COALESCE(s.safe, TRUE), COALESCE(s.leave_message, FALSE),
- COALESCE(s.agreed_words, ''), COALESCE(s.note, '')
+ COALESCE(s.agreed_words, ''), COALESCE(s.note, ''), COALESCE(v.worker_id, '')
  FROM told t JOIN person p ON p.id = t.person_id LEFT JOIN person a ON a.id = t.about_id
  LEFT JOIN visit v ON v.id = t.visit_id LEFT JOIN person o ON o.id = v.person_id LEFT JOIN person w ON w.id = v.worker_id
  LEFT JOIN safe_contact s ON s.person_id = t.person_id AND s.channel = t.channel"""

@@ -62,14 +62,16 @@ def late(now: datetime, starts_at: datetime, cancel_hours: int) -> bool:
     return now + timedelta(hours=cancel_hours) > starts_at
 
 
-@rule("rota.plan")
+@rule("rota.plan", "rota.arrange", "rota.move", "rota.plan_weekly", "rota.change_weekly", "rota.end_weekly")
 def _plan(actor: Actor, thing: Thing) -> bool | str:
     if actor.is_node():
         return True
     own = actor.person_id == thing.person_id and not actor.acting_for
     if not own and actor.person_id in {thing.worker_id, *thing.paid_workers}:
         return "Someone who is paid for the work does not choose who comes."
-    return actor.speaks_as(thing.person_id, "choose_who_comes")
+    # Whoever said yes to keeping the week of this team together does so.
+    keeps = actor.wears("coordinator", community_id=thing.community_id) if thing.community_id else False
+    return (keeps and not actor.acting_for) or actor.speaks_as(thing.person_id, "choose_who_comes")
 
 
 @rule("rota.cant_come")
@@ -104,7 +106,9 @@ def _stop(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node() or actor.speaks_as(thing.person_id, "ask_for_cover")
 
 
-@rule("rota.settle", "rota.remind", "rota.begin_week", "rota.pay_batch", "rota.end_week", "rota.pay_again")
+@rule(
+    "rota.go_on", "rota.settle", "rota.remind", "rota.begin_week", "rota.pay_batch", "rota.end_week", "rota.pay_again"
+)
 def _by_itself(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()
 
@@ -166,6 +170,13 @@ def _see_money(actor: Actor, thing: Thing) -> bool | str:
 def pays(actor: Actor, thing: Thing) -> bool:
     """Whether the actor is one of those who pay for it, or speaks about money for one of them."""
     return any(actor.speaks_as(person_id, "money") for person_id in {thing.payer_id, *thing.payers})
+
+
+@rule("rota.see_cost")
+def _see_cost(actor: Actor, thing: Thing) -> bool | str:
+    """What a whole week costs: as above, whoever speaks for the person about money, and each who pays (`parties`)."""
+    speaks = any(actor.speaks_as(one, "money") for one in {thing.person_id, *thing.parties})
+    return speaks or sees_choices(actor, thing)
 
 
 @rule("rota.see_where")

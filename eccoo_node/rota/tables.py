@@ -13,6 +13,27 @@ WENT = ("as_planned", "shorter", "no_answer", "did_not_go")
 ANSWERS = ("yes", "partly", "no", "wrong")
 
 
+class Pattern(Table, tablename="pattern"):
+    """A standing week: a worker comes to someone on these days at these hours. Its visits are made some weeks ahead."""
+
+    id = key()
+    team_id = ref(Community)
+    person_id = ref(Person)
+    worker_id = ref(Person)
+    # "0,3" is Mondays and Thursdays. Minutes of the day, by the circle's own clock.
+    weekdays = word(16)
+    starts_minute = number()
+    ends_minute = number()
+    what = word(120)
+    cannot_be_missed = flag()
+    not_on_holidays = flag()
+    first_day = day()
+    last_day = day()
+    planned_by = word(36)
+    planned_at = moment()
+    ended_at = moment(null=True)
+
+
 class Visit(Table, tablename="visit"):
     """One visit to one person by one worker."""
 
@@ -46,6 +67,9 @@ class Visit(Table, tablename="visit"):
     trial = flag()
     # Since when its payer is told that it is not paid for yet; it is so only while there is no line.
     unpaid_at = moment(null=True)
+    # The standing week it is of, and for which of its days it was made; empty for one that was moved from there.
+    pattern_id = ref(Pattern, null=True)
+    pattern_day = day()
     created_at = moment()
 
 
@@ -106,7 +130,7 @@ class WeeklyRun(Table, tablename="weekly_run"):
     short = number()
 
 
-TABLES = [Visit, Absence, Said, Told, WeeklyRun]
+TABLES = [Pattern, Visit, Absence, Said, Told, WeeklyRun]
 
 # Visits that cost something and have no money set aside.
 WITHOUT_MONEY = "line = '' AND rate_pence > 0 AND cover_circle = '' AND state IN ('planned', 'said', 'settled')"
@@ -116,6 +140,9 @@ extras.one_of("said", "side", ("worker", "person"))
 extras.check("visit", "ends_at > starts_at")
 extras.check("visit", "travel_minutes >= 0 AND miles >= 0 AND mileage_pence >= 0")
 extras.check("visit", "fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0")
+extras.check("pattern", "weekdays <> '' AND starts_minute BETWEEN 0 AND 1439 AND ends_minute BETWEEN 0 AND 1439")
+extras.index("pattern", "person_id")
+extras.unique("visit", "pattern_id", "pattern_day", where="pattern_day <> ''")
 extras.append_only("absence")
 extras.append_only("said")
 extras.unique("absence", "visit_id", "worker_id")

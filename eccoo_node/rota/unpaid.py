@@ -62,6 +62,19 @@ async def for_reader(person_id: str) -> list[NotPaid]:
     )
 
 
+async def missing_until(person_id: str, until: datetime) -> tuple[list[ToPay], list[Pays], dict[str, int]]:
+    """Someone's visits before then that have no money, who pays for them, and what each has to pay in beyond what is
+    there, with the visits to come whose week has not had its run."""
+    rows = await fetch(
+        f"SELECT {COLUMNS} FROM visit WHERE {WITHOUT_MONEY} AND person_id = ? AND starts_at < ? "
+        f"ORDER BY starts_at, id LIMIT {SHOWN}",
+        person_id, until,
+    )  # fmt: skip
+    visits = [ToPay(*tuple(row)) for row in rows]
+    short = (await missing_for(visits)).get(person_id)
+    return visits, short.pays if short else [], short.missing if short else {}
+
+
 async def everywhere(actor: Actor) -> list[NotPaid]:
     """The same for the whole circle. Raises Forbidden for whoever neither keeps its money nor helps its people."""
     access.requires(actor, "rota.see_unpaid", Thing("week"))

@@ -6,7 +6,7 @@ What must not be seen is written in words that stand nowhere else, so that a pag
 import hashlib
 import sqlite3
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
@@ -46,6 +46,8 @@ from eccoo_node.payouts import giving
 from eccoo_node.payouts.changing import set_account as set_ours
 from eccoo_node.payouts.ours import waiting as account_changes
 from eccoo_node.rota import actions as rota
+from eccoo_node.rota import patterns
+from eccoo_node.rota.standing import Wanted
 from eccoo_node.rota.telling import tell
 from tests.support import make
 from tests.support.pair import Pair, PairNode
@@ -372,6 +374,13 @@ class World:
         await self._bank()
         things["stop"], things["kind"] = {"a later time": "two-days"}, {"a gift": "gift"}
         things["figure"] = {"a number": "weekly_day"}
+        things["pattern_id"] = {}
+        for called, worker in (("Edith", "Wren"), ("Harold", "Wendell")):
+            wanted = Wanted(
+                self.people[called], self.people[worker], (6,), time(21), time(22), f"Getting {called} up",
+                date(2027, 2, 1),
+            )  # fmt: skip
+            things["pattern_id"][f"{called}’s"] = await patterns.plan_weekly(await self.actor(called), wanted=wanted)
         things["reference"] = {"Edith’s visit": "visit:" + self.visits["Edith’s planned"]}
         await self._payouts()
         tess, year = await self.actor("Tess"), self.node.clock().year

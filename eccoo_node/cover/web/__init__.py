@@ -3,8 +3,10 @@
 from eccoo_node.cover.web.asks import AskController
 from eccoo_node.cover.web.choice import ChoiceController
 from eccoo_node.cover.web.coming import ComingController
+from eccoo_node.cover.web.costs import CostController
 from eccoo_node.cover.web.home import HomeController
 from eccoo_node.cover.web.offers import OfferController
+from eccoo_node.cover.web.planning import PlanController
 from eccoo_node.cover.web.requests import RequestController
 from eccoo_node.cover.web.search import SearchController
 from eccoo_node.cover.web.week import WeekController
@@ -23,6 +25,6 @@ NAV = (
     NavItem("/requests", "Elsewhere", _gives_support, order=30),
 )
 CONTROLLERS = [
-    HomeController, WeekController, ChoiceController, SearchController, OfferController, AskController,
+    HomeController, WeekController, CostController, PlanController, ChoiceController, SearchController, OfferController, AskController,
     RequestController, ComingController,
 ]  # fmt: skip

@@ -300,7 +300,7 @@ class HomeController(Controller):
             request, "cover/home.html", first=items[0] if items else None, items=items[1:], entries=entries, desk=desk,
             news=await news_lines(reader, now, says, helps=desk is not None), teams=_teams(actor, teams), today=clock.say_day(now, clock.zone()),
             greeting="What needs you today" if desk and not desk.quiet else _nothing(visits, reader, now),
-            own_team=own_team, whose=say.whose(reader.called) if actor.acting_for else "Your",
+            own_team=own_team, cost=bool(own_team) and (own or says.pays or says.asks), whose=say.whose(reader.called) if actor.acting_for else "Your",
             helps=bool(not actor.acting_for and actor.wears("treasurer", "convenor", "facilitator") and await questions.any_open()),
             leads=actor.wears("safeguarding") and not actor.acting_for,
             books=actor.wears("treasurer") and not actor.acting_for, node=actor.wears("admin") and not actor.acting_for,

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from eccoo_node.cover import lists
 from eccoo_node.cover.queries import Mine
 from eccoo_node.kernel import access, clock
-from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
@@ -138,6 +138,12 @@ async def with_payer(thing: Thing) -> Thing:
     return msgspec.structs.replace(thing, payer_id=payer.payer_person_id if payer else "")
 
 
+def _plans(actor: Actor, thing: Thing, team: str) -> str:
+    """Whose visits the reader may plan here; nobody's where they have no say in who comes."""
+    thing = msgspec.structs.replace(thing, community_id=team)
+    return thing.person_id if team and access.may(actor, "rota.plan", thing) else ""
+
+
 class WeekController(Controller):
     """Days down, visits in each."""
 
@@ -154,7 +160,14 @@ class WeekController(Controller):
         whose = say.whose(reader.called) if actor.acting_for else "Your"
         sees = access.may(actor, "rota.see_money", await with_payer(thing))
         return await self._page(
-            request, await days_of(visits, away, reader, start, searches, sees_money=sees), start, whose, "/week", team
+            request,
+            await days_of(visits, away, reader, start, searches, sees_money=sees),
+            start,
+            whose,
+            "/week",
+            team,
+            cost=reader.id if sees and team else "",
+            plan=_plans(actor, thing, team),
         )
 
     @get("/weeks/{person_id:str}", opt={"action": "rota.see_week"})
@@ -168,11 +181,21 @@ class WeekController(Controller):
         thing = Thing("week", person_id, person_id, team, paid_workers=await members.paid_workers_of(team))
         sees = access.may(actor_of(request), "rota.see_money", await with_payer(thing))
         days = await days_of(visits, [], reader_of(request), start, {}, sees_money=sees)
-        return await self._page(request, days, start, say.whose(card.called), f"/weeks/{person_id}", team)
+        return await self._page(
+            request,
+            days,
+            start,
+            say.whose(card.called),
+            f"/weeks/{person_id}",
+            team,
+            cost=person_id if sees else "",
+            plan=_plans(actor_of(request), thing, team),
+        )
 
     async def _page(
-        self, request: AnyRequest, days: list[Day], start: date, whose: str, path: str, team: str
-    ) -> Response[Any]:
+        self, request: AnyRequest, days: list[Day], start: date, whose: str, path: str, team: str,
+        *, cost: str = "", plan: str = "",
+    ) -> Response[Any]:  # fmt: skip
         last, this = start + timedelta(days=6), clock.week_of(clock.now(), clock.zone())
         span = (
             f"{start.day} to {last.day} {last:%B}"
@@ -182,6 +205,7 @@ class WeekController(Controller):
         return await show(
             request, "cover/week.html", days=days, title=f"{whose} week", whose=whose, team=team, span=span, path=path, this=start == this,
             before=start - timedelta(days=7), after=start + timedelta(days=7), empty=not any(d.visits for d in days),
+            cost=cost, monday=start, plan=plan,
         )  # fmt: skip
 
     @get("/visits/{visit_id:str}", opt={"action": "rota.see_visit"})
@@ -206,6 +230,9 @@ class WeekController(Controller):
             settles=say.settles(visit, now) if visit.state == "said" else "",
             told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
             them=faces.get(visit.person_id), who=entry(visit, reader, faces, now).person,
+            may_move=visit.state == "planned" and not comes and access.may(
+                actor, "rota.move", msgspec.structs.replace(thing, payer_id="")
+            ),
             may_answer=access.may(actor, "rota.answer", visit.thing) and not comes,
             money_page=bool(visit.line) and visit.state in {"said", "settled"} and not visit.cover_circle
             and access.may(actor, "disputes.agree", thing),

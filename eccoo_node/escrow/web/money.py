@@ -18,6 +18,7 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import parse_pounds, pounds
+from eccoo_node.members.payers import who_pays
 from eccoo_node.members.rules import own_words
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
@@ -38,8 +39,8 @@ def _books(found: Overview) -> dict[str, Any]:
         "rows": [
             ("Paid in and not set aside", pounds(found.owed("2000"))),
             ("Nobody’s yet", pounds(found.owed("2090")) if found.owed("2090") else ""),
-            (f"Set aside for {say.visits(found.lines_held)}", pounds(held) if held else ""),
-            (f"In question, of {say.visits(found.lines_disputed)}", pounds(disputed) if disputed else ""),
+            (f"Set aside for {say.counted(*found.held)}", pounds(held) if held else ""),
+            (f"In question, of {say.counted(*found.disputed)}", pounds(disputed) if disputed else ""),
             (
                 "Earned by workers, to be paid out or on its way",
                 pounds(found.workers_pence) if found.workers_pence else "",
@@ -111,16 +112,20 @@ class MoneyController(Controller):
         """What is set aside, what is earned, and for the treasurer what is looked after."""
         actor, session = actor_of(request), session_of(request)
         subject = actor.acting_for or actor.person_id
+        stated = await statements.payer_statements(actor)
+        now_pay = await who_pays(one.person_id for one in stated) if stated else {}
+        pay_now = {one.id for pays in now_pay.values() for one in pays}
         payers = [
             {
                 "one": one,
+                "cost": f"/weeks/{one.person_id}/cost" if one.payer_id in pay_now else "",
                 "whose": "" if one.person_id == subject else one.person_called,
                 "fund": say.fund(one.fund),
                 "sentences": say.payer_sentences(one, yours=not actor.acting_for and one.person_id == subject),
                 "coming": followed(one.coming),
                 "past": followed(one.past),
             }
-            for one in await statements.payer_statements(actor)
+            for one in stated
         ]
         worker = await statements.worker_statement(actor)
         earned = worker and not worker.empty

@@ -69,7 +69,7 @@ def _told(one: schedules.Decided) -> dict[str, Any]:
         "sentences": say.shares(one),
         "from_day": say.day_and_year(one.valid_from),
         "decision": f"/decisions/{one.decision_id}",
-        "words": governance.title_of(one.words),
+        "words": one.words.split("\n", 1)[0],
     }
 
 

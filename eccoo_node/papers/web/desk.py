@@ -112,7 +112,9 @@ async def _facts(request: AnyRequest, what: str) -> dict[str, Any]:
     facts: dict[str, Any] = {"what": what, "title": title, "words": words}
     if what == "year":
         last = rules.tax_year(today).first.year - 1
-        years = [(str(year), days(rules.tax_year(date(year, 4, 6)))) for year in range(last, last - 6, -1)]
+        began = await queries.first_earned(actor)
+        first = max(last - 5, rules.tax_year(began.astimezone(clock.zone()).date()).first.year) if began else last + 1
+        years = [(str(year), days(rules.tax_year(date(year, 4, 6)))) for year in range(last, first - 1, -1)]
         return facts | {"workers": [("", "Choose"), *await queries.workers(actor)], "years": years}
     payers = [(one.payer_id, say.payer(one)) for one in await statements.payers(actor)]
     return facts | {"payers": [("", "Choose"), *payers], "last": days(rules.last_week(today))}
@@ -124,7 +126,12 @@ async def _make(request: AnyRequest, what: str, facts: dict[str, Any]) -> str:
         year = read_form(request, YearForm)
         if year.worker not in {value for value, _ in facts["workers"] if value}:
             raise Invalid("Choose whose year it is.", "no_worker", field="worker")
-        return await actions.make_year(actor, year.worker, year.year)
+        try:
+            return await actions.make_year(actor, year.worker, year.year)
+        except Conflict as refused:
+            if refused.code != actions.NOTHING:
+                raise
+            raise Invalid("They earned nothing here in that year. Choose another.", "nothing", field="year") from None
     form = read_form(request, WeekForm)
     if form.payer not in {value for value, _ in facts["payers"] if value}:
         raise Invalid("Choose whose paper it is.", "no_payer", field="payer")

@@ -33,6 +33,7 @@ from eccoo_node.members import queries as members
 from eccoo_node.members.workers import workers_free
 from eccoo_node.record.audit import verify as verify_record
 from eccoo_node.rota import queries as rota
+from eccoo_node.rota.weekly import pay_due_weeks
 
 MONDAY = Monday(date(2026, 11, 30), ZoneInfo("Europe/London"))
 
@@ -193,8 +194,25 @@ async def test_somebody_is_not_paid_for_yet_and_the_rest_of_last_week_is_settled
     states = {row[0]: row[1] for row in await fetch("SELECT state, COUNT(*) FROM visit GROUP BY state")}
     assert states["gap"] == 1
     assert states["settled"] > 80
-    unpaid = await fetch("SELECT DISTINCT person_id FROM visit WHERE line = '' AND fee_pence > 0 AND state = 'planned'")
-    assert len(unpaid) == 1
+    unpaid = await fetch(
+        "SELECT DISTINCT person_id FROM visit WHERE line = '' AND fee_pence > 0 AND unpaid_at IS NOT NULL"
+    )
+    assert [row[0] for row in unpaid] == [hebden.seeded.short]
+
+
+async def test_next_week_is_planned_and_money_moves(hebden: Circle) -> None:
+    """A standing week, a receipt and a question that wait, one bank account that was made sure of, and one payer who
+    is short for one visit once next week has had its turn."""
+    assert await fetch_value("SELECT COUNT(*) FROM pattern") == 2
+    assert await fetch_value("SELECT COUNT(*) FROM money_question WHERE ended_at IS NULL") == 1
+    assert [row[0] for row in await fetch("SELECT state FROM expense")] == ["said"]
+    sure = await fetch("SELECT d.person_id FROM bank_details d JOIN bank_details_check c ON c.details_id = d.id")
+    assert [row[0] for row in sure] == [hebden.id("tomasz")]
+    clock.set_clock(lambda: MONDAY.at(3, 9, 5))
+    await pay_due_weeks()
+    paid = await fetch_value("SELECT visits FROM weekly_run ORDER BY week DESC LIMIT 1")
+    short = await fetch("SELECT person_id FROM visit WHERE unpaid_at IS NOT NULL AND starts_at >= ?", MONDAY.at(7, 0))
+    assert (paid > 15, [row[0] for row in short]) == (True, [hebden.id("edith")])
 
 
 async def test_everyone_of_the_story_has_a_face(circle: Circle) -> None:

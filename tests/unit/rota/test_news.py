@@ -50,6 +50,8 @@ def test_every_code_that_is_told_has_a_sentence_and_no_sentence_is_left_over() -
         for what in ("new", "cost", "more", "nothing", "back", "paid", "waits", "agreed", "wrong", "ask")
     }
     told_codes |= {"chosen", "not_chosen", "cancelled_away", "unclaimed_away", "talk", "another_time"}
+    # Told of what is planned, moved and called off (patterns._tell).
+    told_codes |= {"planned", "moved", "planned_weekly", "weekly_changed", "weekly_ended"}
     assert sorted(told_codes) == sorted(news.SENTENCES)
 
 

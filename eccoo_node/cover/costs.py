@@ -1,0 +1,265 @@
+"""What someone's week costs: each visit with its price and how it stands, what is bought, and what is still to be paid in.
+
+A constant number of statements, however many visits there are.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from eccoo_node.escrow import queries as escrow
+from eccoo_node.escrow.queries import LineState, Schedule
+from eccoo_node.expenses import queries as expenses
+from eccoo_node.expenses.queries import Expense
+from eccoo_node.kernel import access, clock
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import Conflict
+from eccoo_node.kernel.money import pounds
+from eccoo_node.members import queries as members
+from eccoo_node.members.payers import Pays, employed_among, who_pays
+from eccoo_node.rota import queries as rota
+from eccoo_node.rota import say, unpaid, weekly
+from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.say import State
+
+_ENDED = {"settled", "back"}
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """One visit, or one thing that is bought. `aside_pence` lies there for it; `open_pence` is still without money."""
+
+    title: str
+    who: str
+    path: str
+    pence: int
+    state: State
+    aside_pence: int = 0
+    open_pence: int = 0
+    travel_pence: int = 0
+    at: datetime | None = None
+
+    @property
+    def price(self) -> str:
+        return pounds(self.pence) if self.pence else "nothing"
+
+
+class Week(msgspec.Struct, frozen=True):
+    """A local week, named by its Monday."""
+
+    monday: date
+    visits: list[Cost]
+    bought: list[Cost]
+
+    @property
+    def all(self) -> list[Cost]:
+        return [*self.visits, *self.bought]
+
+    @property
+    def total_pence(self) -> int:
+        return sum(one.pence for one in self.all)
+
+    @property
+    def total(self) -> str:
+        return pounds(self.total_pence)
+
+    @property
+    def span(self) -> str:
+        last = self.monday + timedelta(days=6)
+        return f"{self.monday.day} {self.monday:%B} to {last.day} {last:%B}"
+
+    def sentence(self, called: str) -> str:
+        """ "This week costs £240. £180 of it is set aside. £60 is not set aside yet."."""
+        if not self.all:
+            return f"No visits are planned {called}."
+        aside, open_ = sum(one.aside_pence for one in self.all), sum(one.open_pence for one in self.all)
+        parts = [f"{called[:1].upper()}{called[1:]} costs {pounds(self.total_pence)}."]
+        if self.total_pence == 0:
+            parts = [f"{called[:1].upper()}{called[1:]} costs nothing."]
+        if aside:
+            parts.append(
+                "All of it is set aside." if aside == self.total_pence else f"{pounds(aside)} of it is set aside."
+            )
+        if open_:
+            parts.append(f"{pounds(open_)} is not set aside yet.")
+        return " ".join(parts)
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """What the total consists of; only what is more than nothing."""
+        sums = [
+            ("Visits", sum(one.pence for one in self.visits)),
+            ("Of that, mileage and travel", sum(one.travel_pence for one in self.visits)),
+            ("Shopping and errands", sum(one.pence for one in self.bought)),
+        ]
+        return [(words, pounds(pence)) for words, pence in sums if pence]
+
+
+class ToPayIn(msgspec.Struct, frozen=True):
+    """What one who pays still has to pay in, and by when."""
+
+    called: str
+    you: bool
+    pence: int
+    by: datetime
+
+    @property
+    def words(self) -> str:
+        by = clock.say_day(self.by, clock.zone())
+        if self.you:
+            return f"Please pay in {pounds(self.pence)} by {by}."
+        return f"{self.called} is to pay in {pounds(self.pence)} by {by}."
+
+
+class Costs(msgspec.Struct, frozen=True):
+    """What one page shows."""
+
+    weeks: list[Week]
+    to_pay_in: list[ToPayIn]
+
+
+async def thing_for(person_id: str) -> Thing:
+    """Someone's week as the rule of what it costs sees it: with the paid workers of the team, and whoever pays."""
+    team = await members.team_of(person_id)
+    paid = await members.paid_workers_of(team)
+    pays = (await who_pays([person_id])).get(person_id, [])
+    return Thing(
+        "week", person_id, person_id, team, paid_workers=paid, parties=frozenset(one.payer_person_id for one in pays)
+    )
+
+
+async def costs_of(actor: Actor, thing: Thing, mondays: Sequence[date]) -> Costs:
+    """These weeks, one after the other. Raises Forbidden for whoever has no say in what they cost."""
+    access.requires(actor, "rota.see_cost", thing)
+    zone, now, person_id = clock.zone(), clock.now(), thing.person_id
+    bounds = [clock.day_bounds(monday, zone, 7) for monday in mondays]
+    start, end = bounds[0][0], bounds[-1][1]
+    visits = await rota.week_of_person(person_id, start, end)
+    lines = await escrow.lines(*{visit.line or f"visit:{visit.id}" for visit in visits}) if visits else {}
+    employed = await employed_among(visit.worker_id or "" for visit in visits)
+    ahead = {monday: await _ahead(monday, now) for monday in mondays}
+    schedule = await _schedule()
+    sees = access.may(actor, "rota.see_visit", Thing("week", person_id, person_id, thing.community_id))
+    bought = [
+        one
+        for one in await expenses.bought_between(person_id, start, end)
+        if access.may(actor, "expenses.see", one.thing)
+    ]
+    found = []
+    for monday, (first, last) in zip(mondays, bounds, strict=True):
+        theirs = [
+            _visit(
+                visit, lines.get(visit.line or f"visit:{visit.id}"), schedule, ahead[monday], now,
+                employed=visit.worker_id in employed, sees=sees or actor.person_id == visit.worker_id,
+            )
+            for visit in visits if first <= visit.starts_at < last
+        ]  # fmt: skip
+        found.append(Week(monday, theirs, [_bought(one) for one in bought if first <= one.agreed_at < last]))
+    return Costs(found, await _to_pay_in(actor, thing, end, now))
+
+
+async def _ahead(monday: date, now: datetime) -> datetime | None:
+    """When the money for a week is to be set aside; None where that has been."""
+    if clock.day_bounds(monday, clock.zone())[0] < await weekly.covered_until(now):
+        return None
+    return await weekly.runs_at(monday)
+
+
+async def _schedule() -> Schedule | None:
+    try:
+        return await escrow.schedule_now()
+    except Conflict:
+        return None
+
+
+def _visit(
+    visit: Visit, line: LineState | None, schedule: Schedule | None, ahead: datetime | None, now: datetime,
+    *, employed: bool, sees: bool,
+) -> Cost:  # fmt: skip
+    title = say.when(visit)
+    who = (visit.who or "Nobody is coming yet") if sees else ""
+    path = f"/visits/{visit.id}" if sees else ""
+    if visit.state == "stopped" and (line is None or line.state == "returned"):
+        return Cost(title, who if visit.who else "", path, 0, ("over", "called off"), at=visit.starts_at)
+    pence = spent_pence(line) if line is not None else 0
+    if line is None and visit.paid and not visit.cover_circle:
+        pence = visit.fee_pence + visit.travel_pence
+        pence = schedule.price(visit.fee_pence, visit.travel_pence, employed=employed) if schedule else pence
+    aside = line.set_aside_pence + line.disputed_pence if line else 0
+    waits = say.waits_for_money(visit)
+    return Cost(
+        title,
+        who,
+        path,
+        pence,
+        cost_state(visit, line, ahead, now),
+        aside,
+        pence if waits else 0,
+        visit.travel_pence,
+        visit.starts_at,
+    )
+
+
+def spent_pence(line: LineState) -> int:
+    """What a line costs whoever pays: what lies there and is in question, or what went on. Nothing of what came back."""
+    gone = 0 if line.set_aside_pence else line.worker_pence + line.circles_pence
+    return line.set_aside_pence + line.disputed_pence + gone
+
+
+def cost_state(visit: Visit, line: LineState | None, ahead: datetime | None, now: datetime) -> State:
+    """How the money for one visit stands, in plain words."""
+    if visit.state == "stopped":
+        return "over", "called off late, paid as agreed"
+    if line is not None and line.state == "disputed":
+        return "waiting", "in question"
+    if line is not None and line.state == "released":
+        return "certain", "paid"
+    if not visit.paid and not visit.cover_circle:
+        return "certain", "costs nothing"
+    if visit.unpaid_at is not None or (ahead is None and say.waits_for_money(visit)):
+        return "open", "not paid for yet"
+    if say.waits_for_money(visit) and ahead is not None:
+        return "waiting", f"paid ahead {clock.say_day(ahead, clock.zone())}"
+    if visit.state in {"said", "settled"} or visit.ends_at <= now:
+        return "waiting", "done, being settled"
+    return "certain", "set aside"
+
+
+_BOUGHT: dict[str, State] = {
+    "agreed": ("certain", "set aside, at most"),
+    "said": ("waiting", "bought, being settled"),
+    "questioned": ("waiting", "in question"),
+    "settled": ("certain", "paid"),
+    "back": ("over", "nothing was spent"),
+}
+
+
+def _bought(one: Expense) -> Cost:
+    pence = {"agreed": one.ceiling_pence, "said": one.claimed_pence, "questioned": one.claimed_pence}.get(
+        one.state, one.paid_pence
+    )
+    aside = 0 if one.state in _ENDED else pence
+    return Cost(one.purpose, one.worker_called, f"/expenses/{one.id}", pence, _BOUGHT[one.state], aside)
+
+
+async def _to_pay_in(actor: Actor, thing: Thing, end: datetime, now: datetime) -> list[ToPayIn]:
+    """What is missing for all that has no money up to the end of these weeks, for whoever has a say in the money itself.
+
+    One who pays a part reads their own part; who only chooses who comes reads none of it.
+    """
+    visits, pays, missing = await unpaid.missing_until(thing.person_id, max(end, now))
+    if not missing:
+        return []
+    first = visits[0]
+    due = await _ahead(clock.week_of(first.starts_at, clock.zone()), now)
+    by = first.starts_at if first.unpaid_at is not None or due is None else due
+    whole = actor.speaks_as(thing.person_id, "money") or (actor.wears("facilitator") and not actor.acting_for)
+    return [
+        ToPayIn(one.called, _is_you(actor, one), missing[one.id], max(by, now))
+        for one in pays
+        if missing.get(one.id) and (whole or actor.speaks_as(one.payer_person_id, "money"))
+    ]
+
+
+def _is_you(actor: Actor, one: Pays) -> bool:
+    return one.payer_person_id == actor.person_id and not actor.acting_for
