@@ -5,7 +5,7 @@ handed to its handler inside the transaction that records it, so that the act an
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from eccoo_federation.bodies import Body
 from eccoo_federation.proofs import Signer, verify_object
 from eccoo_federation.times import wire_time
 from eccoo_node.db import jobs
-from eccoo_node.db.rows import fetch, fetch_one
+from eccoo_node.db.rows import fetch, fetch_one, marks
 from eccoo_node.db.transaction import current, write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor
@@ -27,6 +27,13 @@ from eccoo_node.links import identity, queries
 SAID_AGAIN = timedelta(days=1)
 # Letters with somebody's name, face or words in them: of one that is not taken in nothing is kept but which it was.
 OF_SOMEONE = frozenset({"cover.offered"})
+# Letters of references, sums, hashes and hours alone, which are the evidence of what was agreed and is owed. They stay
+# when somebody asks to be forgotten; the bytes of every other kind go, those of kinds that we don't know included.
+EVIDENCE = (
+    "link.", "identity.", "visit.", "settle.", "erasure.", "tombstone", "cover.awarded", "cover.confirmed",
+    "cover.refused", "cover.rescinded", "cover.committed", "cover.acknowledged", "cover.withdrawn", "cover.cancelled",
+    "cover.declined",
+)  # fmt: skip
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -242,10 +249,33 @@ async def _forget(link_id: str, event_id: str) -> bool:
     )  # fmt: skip
     went = await fetch(
         "UPDATE letter_out SET body = '', bytes = '' "
-        "WHERE link_id = ? AND event_id = ? AND state IN ('acked', 'refused') RETURNING id",
+        "WHERE link_id = ? AND event_id = ? AND state IN ('acked', 'refused', 'tombstone') RETURNING id",
         link_id, event_id,
     )  # fmt: skip
     return bool(came or went)
+
+
+async def forget_subjects(link_id: str, subjects: Sequence[str]) -> bool:
+    """Delete the words of all letters about these, either way, but for the evidence of what is owed. Inside `write()`.
+
+    What waits unnumbered is not sent any more. False while something lies between the two nodes: a letter that was sent
+    and not answered goes out with the bytes it has, and is forgotten when this is asked again.
+    """
+    wordy = " AND ".join(f"{{0}} NOT LIKE '{kind}%'" for kind in EVIDENCE)
+    named = marks(subjects)
+    await fetch(
+        "UPDATE letter_read SET bytes = '', forgotten_at = ? WHERE forgotten_at IS NULL AND verdict <> 'buffered' AND "
+        f"letter_id IN (SELECT id FROM letter_in WHERE link_id = ? AND subject IN ({named}) AND {wordy.format('type')})",
+        clock.now(), link_id, *subjects,
+    )  # fmt: skip
+    ours = f"link_id = ? AND subject IN ({named}) AND {wordy.format('type')}"
+    await fetch(f"DELETE FROM letter_out WHERE {ours} AND state = 'waiting'", link_id, *subjects)
+    await fetch(
+        f"UPDATE letter_out SET body = '', bytes = '' WHERE {ours} AND body <> '' AND state <> 'sent'",
+        link_id,
+        *subjects,
+    )
+    return not await fetch(f"SELECT 1 FROM letter_out WHERE {ours} AND state = 'sent' LIMIT 1", link_id, *subjects)
 
 
 @jobs.job("links.forget")

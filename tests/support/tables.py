@@ -24,6 +24,7 @@ DOMAINS = (
     "cover",
     "papers",
     "hmrc",
+    "privacy",
     "federating",
     "admin",
     "web",
