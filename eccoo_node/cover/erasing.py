@@ -11,7 +11,7 @@ import msgspec
 
 from eccoo_node.cover import queries
 from eccoo_node.cover.rules import RETAIN
-from eccoo_node.db import jobs
+from eccoo_node.db import bound, jobs
 from eccoo_node.db.rows import as_time, fetch, fetch_value, marks
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
@@ -193,4 +193,5 @@ async def let_go(payload: dict[str, Any]) -> datetime | None:
                 row["id"],
             )
             await letters.forget(row["link_id"], row["letter_id"])
+    await bound.engine().wipe()
     return None
