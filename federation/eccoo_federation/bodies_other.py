@@ -181,7 +181,7 @@ class ReferralSent(Body, frozen=True, kw_only=True):
 
 
 class ReferralAnswered(Body, frozen=True, kw_only=True):
-    """What became of it, in the receiver's one word: the person reads it. Their name is deleted at both sides then."""
+    """What became of it, in the receiver's one word, which the person reads. The receiver deletes who it was with it."""
 
     TYPE = "referral.answered"
     SCOPE = "release"

@@ -1,6 +1,5 @@
 """Being forgotten, here and across links: delivered to a circle that is away, paused or ended, and proven by what is left."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -30,9 +29,9 @@ from eccoo_node.record import audit
 from eccoo_node.rota import actions as rota
 from tests.support import make
 from tests.support.hostile import send, sign
-from tests.support.pair import App, Pair, PairNode
+from tests.support.pair import Pair, PairNode
+from tests.support.searched import Wire, found_in
 from tests.support.story import NINE_TO_ELEVEN, Story, actor
-from tests.support.tables import all_tables
 
 assert heard
 EDITH = (
@@ -49,15 +48,6 @@ EDITH = (
 @pytest.fixture
 async def story(two_nodes: Pair) -> Story:
     return await Story(two_nodes).begin()
-
-
-async def found_in(node: PairNode, words: tuple[str, ...]) -> list[str]:
-    """Which of these lie anywhere in a node: every byte of its folder, or every row of its server."""
-    if node.engine.engine_type == "sqlite":
-        files = [path.read_bytes() for path in node.folder.home.rglob("*") if path.is_file()]
-        return [word for word in words if any(word.encode() in file for file in files)]
-    rows = [str(await node.rows(f'SELECT * FROM "{table._meta.tablename}"')) for table in all_tables()]
-    return [word for word in words if any(word in row for row in rows)]
 
 
 async def whole(pair: Pair) -> None:
@@ -306,35 +296,6 @@ async def test_what_is_kept_for_a_visit_goes_in_time_also_after_a_long_time_off(
         )
         assert {row[0] for row in kept} & {"cover.requested", "cover.offered", "disclosure.sent"} == set()
     await whole(story.pair)
-
-
-class Wire:
-    """Every byte that reaches a node or leaves it: addresses, headers, bodies, both ways."""
-
-    def __init__(self, pair: Pair) -> None:
-        self.seen = bytearray()
-        for node in pair.both:
-            node.app = self.between(node.app)
-
-    def between(self, app: App) -> App:
-        async def listens(scope: Any, receive: Any, send: Any) -> None:
-            self.seen += repr((scope["raw_path"], scope["query_string"], scope["headers"])).encode()
-
-            async def received() -> Any:
-                message = await receive()
-                self.seen += message.get("body", b"")
-                return message
-
-            async def sent(message: Any) -> None:
-                self.seen += repr(message.get("headers", ())).encode() + message.get("body", b"")
-                await send(message)
-
-            await app(scope, received, sent)
-
-        return listens
-
-    def tells(self, words: Iterable[str]) -> list[str]:
-        return [word for word in words if word.encode() in self.seen]
 
 
 async def test_nothing_crosses_before_both_are_sure_that_says_who_or_where(story: Story) -> None:

@@ -25,6 +25,7 @@ DOMAINS = (
     "papers",
     "hmrc",
     "privacy",
+    "referrals",
     "federating",
     "admin",
     "web",
