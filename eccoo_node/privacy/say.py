@@ -12,7 +12,7 @@ WHY = {
     "cover_open": "Someone else is being asked to come, or is coming. We wait until that is over, {day} at the latest.",
     "money_open": "Some money is not settled yet. It is paid back or paid out first. We look again on {day}.",
     "question_open": "Something about money is still in question. We look again on {day}.",
-    "money_record": "The law asks us to keep invoices and what the bank told us until {day}. Nothing else has your name.",
+    "money_record": "The law asks us to keep invoices, payments and what the bank told us until {day}. Nothing else has a name in it.",
     "tax_record": "The law asks us to keep what you told us for HMRC until {day}.",
 }
 OTHERWISE = "Something has to be kept until {day}."

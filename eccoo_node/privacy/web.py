@@ -26,10 +26,13 @@ async def _facts(request: AnyRequest) -> dict[str, Any]:
     """What the page says: what goes, what stays until when, and who else is asked."""
     subject, zone = _subject(request), ask_of(request).site.zone
     wish = await queries.own(actor_of(request), subject)
+    kept = await home.kept(subject)
     return {
         "wish": wish,
+        # Something is going on that ends first.
+        "first": any(one.whole for one in kept),
         "due": say.day(wish.due_at, zone) if wish else "",
-        "reasons": [say.why(one, zone) for one in await home.kept(subject)],
+        "reasons": [say.why(one, zone) for one in kept],
         "circles": await queries.told_circles(list(await across.references(subject))),
         "person": await members.person(subject),
         "own": subject == actor_of(request).person_id,

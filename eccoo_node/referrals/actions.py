@@ -59,7 +59,7 @@ async def _ask(act: Act, said: tuple[str, str, str, str, str]) -> str:
 def consent_words(circle: str) -> str:
     return (
         f"You may give {circle} my name, how to reach me, where I live as far as the first half of my postcode, and what I "
-        "would like. They delete it once they have answered, after 30 days at the latest."
+        "wrote. They delete it once they have answered, after 30 days at the latest."
     )
 
 
