@@ -38,17 +38,17 @@ async def went_to(person_id: str) -> Iterable[tuple[str, str]]:
 @erasing.deletes
 async def delete_requests(link_id: str, subjects: Sequence[str]) -> Deleted:
     """What another circle asked of us. While a worker of ours is still to go there they need the name and the way."""
-    now, kept, found = clock.now(), [], False
-    for reference in subjects:
-        opened = await queries.open_by_ref(link_id, reference)
-        if opened is None:
-            continue
-        found = True
+    now, kept = clock.now(), []
+    rows = await fetch(
+        f"SELECT id FROM open_request WHERE link_id = ? AND reference IN ({marks(subjects)})", link_id, *subjects
+    )
+    for row in rows:
+        opened = await queries.open_request(row[0])
         ahead = [one for one in await queries.mine_for(opened.id) if one.state == "coming" and one.ends_at > now]
         kept += [erasing.Kept(one.ends_at, "visit_ahead") for one in ahead]
         if not ahead:
             await _bare(opened)
-    return Deleted(found, tuple(kept))
+    return Deleted(bool(rows), tuple(kept))
 
 
 async def _bare(opened: queries.Open) -> None:

@@ -31,7 +31,7 @@ async def hear(actor: Actor, letter: Letter) -> None:
 @door("privacy.hear")
 async def take(act: Act, *, letter: Letter) -> None:
     """Another circle asks us to delete what we know under references of our link, or answers that it did."""
-    act.allow(Thing("erasure", letter.subject, link_id=letter.link_id))
+    act.allow(Thing("erasure", link_id=letter.link_id))
     await letters.finish(letter.link_id, letter.subject)
     match letter.read:
         case bodies.ErasureRequested() as asked:

@@ -13,7 +13,7 @@ from eccoo_federation.shapes import read
 from eccoo_federation.times import parse_time
 from eccoo_node.cover.shown import plain
 from eccoo_node.db import jobs
-from eccoo_node.db.rows import fetch, insert, insert_once
+from eccoo_node.db.rows import fetch, insert, insert_once, marks
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
@@ -39,7 +39,7 @@ async def hear(actor: Actor, letter: Letter) -> None:
 @door("referrals.hear")
 async def take(act: Act, *, letter: Letter) -> None:
     """Another circle sends somebody, answers about somebody we sent, or takes it back because they did."""
-    act.allow(Thing("referral", letter.subject, link_id=letter.link_id))
+    act.allow(Thing("referral", link_id=letter.link_id))
     await letters.finish(letter.link_id, letter.subject)
     match letter.read:
         case bodies.ReferralSent() as sent:
@@ -92,15 +92,13 @@ async def delete(link_id: str, subjects: Sequence[str]) -> Deleted:
 
 
 async def _delete(link_id: str, subjects: Sequence[str], answer: str) -> bool:
-    found = [
-        one
-        for one in [await queries.sent("r.link_id = ? AND r.reference = ?", link_id, ref) for ref in subjects]
-        if one is not None
-    ]
-    for one in found:
-        if one.state != "closed":
-            await actions.close_sent(one.id, answer)
-    return bool(found)
+    rows = await fetch(
+        f"SELECT id, state FROM referral_in WHERE link_id = ? AND reference IN ({marks(subjects)})", link_id, *subjects
+    )
+    for row in rows:
+        if row["state"] != "closed":
+            await actions.close_sent(row["id"], answer)
+    return bool(rows)
 
 
 # ---- the name, fetched once
@@ -134,7 +132,7 @@ async def read_referral(actor: Actor, path: str, body: dict[str, Any]) -> None:
 @door("referrals.keep")
 async def keep(act: Act, *, ref: str, body: dict[str, Any]) -> None:
     """Keep what was fetched until it is answered; refuse what was not announced."""
-    act.allow(Thing("referral", ref, link_id=act.actor.link_id))
+    act.allow(Thing("referral", link_id=act.actor.link_id))
     found = await queries.sent("r.link_id = ? AND r.reference = ?", act.actor.link_id, ref)
     if found is None or found.state != "new":
         return

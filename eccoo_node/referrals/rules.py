@@ -19,7 +19,10 @@ _OUTWARD = re.compile(r"[A-Z]{1,2}[0-9][0-9A-Z]?")
 
 def outward_of(text: str) -> str:
     """The first half of a postcode, however it was written; "" when there is none."""
-    plain = "".join(text.upper().split())
+    parts = text.upper().split()
+    if len(parts) == 2 and _OUTWARD.fullmatch(parts[0]) and re.fullmatch(r"[0-9][A-Z]{0,2}", parts[1]):
+        return parts[0]
+    plain = "".join(parts)
     if _OUTWARD.fullmatch(plain):
         return plain
     whole = re.fullmatch(rf"({_OUTWARD.pattern})[0-9][A-Z]{{2}}", plain)

@@ -99,11 +99,13 @@ class EnquiriesController(Controller):
 
     @post("/enquiries/close", opt={"action": "referrals.close"})
     async def close(self, request: AnyRequest) -> Response[Any]:
+        access.requires(actor_of(request), "referrals.close", Thing("enquiry"))
         await actions.close_ours(actor_of(request), enquiry_id=read_form(request, One).id)
         return redirect(request, "/enquiries", "Thank you. What they wrote is deleted.")
 
     @post("/enquiries/answer", opt={"action": "referrals.answer"})
     async def answer(self, request: AnyRequest) -> Response[Any]:
+        access.requires(actor_of(request), "referrals.answer", Thing("referral"))
         form = read_form(request, One)
         await actions.answer(actor_of(request), referral_id=form.id, word=form.answer)
         return redirect(
