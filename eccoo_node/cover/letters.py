@@ -102,7 +102,7 @@ async def take_offer(act: Act, *, letter: Letter) -> None:
     act.allow(Thing("cover_offer", link_id=letter.link_id))
     body = letter.read
     asked = await queries.asked_by_ref(letter.link_id, letter.body["request"])
-    if asked is None or not isinstance(body, bodies.CoverOffered):
+    if asked is None or not asked.body or not isinstance(body, bodies.CoverOffered):
         raise ProtocolError("unknown_subject")
     request = await queries.lock_request(asked.request_id)
     circle = await links.circle(letter.link_id)

@@ -185,7 +185,11 @@ async def _disclose(request: Request, state: wire.RequesterState, effect: wire.S
 
 async def _ask_again(request: Request, link_ids: tuple[str, ...]) -> None:
     for asked in await queries.asked_circles(request.id):
-        if asked.link_id in link_ids and await links.may_cross(asked.link_id, "out", "cover.request") is None:
+        if (
+            asked.body
+            and asked.link_id in link_ids
+            and await links.may_cross(asked.link_id, "out", "cover.request") is None
+        ):
             await letters.send(asked.link_id, "cover.requested", asked.ref, msgspec.json.decode(asked.body))
 
 

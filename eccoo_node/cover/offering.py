@@ -147,7 +147,9 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
             case wire.BookVisit():
                 await _book(act, mine, effect)
             case wire.ResendOffer():
-                await letters.send(mine.link_id, "cover.offered", mine.ref, msgspec.json.decode(mine.body))
+                # Whoever asked to be forgotten offers nothing any more.
+                if mine.body:
+                    await letters.send(mine.link_id, "cover.offered", mine.ref, msgspec.json.decode(mine.body))
             case wire.RingAlarm():
                 await set_mine(mine.id, unsure=True)
                 people = {mine.worker_id} | {f.person_id for f in await members.facilitators()}

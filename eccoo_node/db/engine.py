@@ -102,6 +102,7 @@ class NodeEngine(Protocol):
     async def begin(self, *, references: bool = True) -> Tx: ...
     async def commit(self, tx: Tx) -> None: ...
     async def rollback(self, tx: Tx) -> None: ...
+    async def wipe(self) -> None: ...
     async def begin_snapshot(self) -> Tx: ...
     async def end_snapshot(self, tx: Tx) -> None: ...
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]: ...
@@ -138,6 +139,8 @@ class NodeSQLite(SQLiteEngine):
             self._writer.execute("PRAGMA synchronous = FULL")
             # Without it INSERT OR REPLACE deletes rows without asking the triggers of append-only tables.
             self._writer.execute("PRAGMA recursive_triggers = 1")
+            # What is deleted is overwritten: a name that was forgotten must not lie in the file.
+            self._writer.execute("PRAGMA secure_delete = 1")
             self._reader = self._connect()
             self._reader.execute("PRAGMA query_only = 1")
         except sqlite3.Error as error:
@@ -223,6 +226,11 @@ class NodeSQLite(SQLiteEngine):
                 tx.connection.execute("ROLLBACK")
         finally:
             self._next_turn(tx.references)
+
+    async def wipe(self) -> None:
+        """Leave nothing of what was deleted on the disk: the log beside the file is folded in and cut off."""
+        async with self._turn:
+            self._opened(self._writer).execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def begin_snapshot(self) -> Tx:
         """A connection of its own, so that the kept reader goes on seeing what is new."""
@@ -344,6 +352,9 @@ class NodePostgres(PostgresEngine):
                 await asyncio.shield(tx.connection.execute("ROLLBACK"))
         finally:
             await asyncio.shield(self._opened().release(tx.connection))
+
+    async def wipe(self) -> None:
+        """The server's own cleaning (autovacuum) gives the place of deleted rows back by itself."""
 
     async def begin_snapshot(self) -> Tx:
         connection = await self._opened().acquire()

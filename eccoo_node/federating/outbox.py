@@ -238,7 +238,7 @@ async def dead_letter(link_id: str, sealed: Sealed, code: str) -> None:
         if row is None:
             return
         # Evidence is kept for good, and what somebody said of themselves is not.
-        evidence = row["digest"] if row["type"] in letters.OF_SOMEONE else row["bytes"]
+        evidence = row["digest"] if letters.of_someone(row["type"]) else row["bytes"]
         await alarm(link_id, "dead_letter", f"{row['type']} {code}", evidence)
         if row["type"] == "tombstone":
             await fetch("UPDATE letter_out SET state = 'refused', code = ? WHERE id = ?", code, sealed.row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -178,3 +178,20 @@ class ReferralSent(Body, frozen=True, kw_only=True):
     consent_hash: Digest
     salted_hash: Digest
     retain_until: Time
+
+
+class ReferralAnswered(Body, frozen=True, kw_only=True):
+    """What became of it, in the receiver's one word, which the person reads. The receiver deletes who it was with it."""
+
+    TYPE = "referral.answered"
+    SCOPE = "release"
+    referral: Ref
+    answer: Literal["taken_up", "could_not_reach", "not_ours"]
+
+
+class ReferralWithdrawn(Body, frozen=True, kw_only=True):
+    """The person took their consent back: whatever was fetched is deleted, and nothing more can be."""
+
+    TYPE = "referral.withdrawn"
+    SCOPE = "release"
+    referral: Ref

@@ -24,6 +24,8 @@ DOMAINS = (
     "cover",
     "papers",
     "hmrc",
+    "privacy",
+    "referrals",
     "federating",
     "admin",
     "web",

@@ -167,7 +167,7 @@ async def for_worker(reader: Reader, now: datetime) -> list[Item]:
 def mine_item(mine: Mine, now: datetime) -> Item:
     """One's own offer to another circle."""
     path, day = f"/coming/{mine.id}", say.on_day(mine.starts_at, now)
-    who = (mine.told or {}).get("called") or f"someone in {mine.area}"
+    who = (mine.told or {}).get("called") or (f"someone in {mine.area}" if mine.area else "someone")
     if mine.unsure:
         return Item(
             0,
