@@ -192,6 +192,10 @@ STATEMENTS = {
   "opened_at" TIMESTAMPTZ,
   "ended_at" TIMESTAMPTZ,
   "ended_by_them" BOOLEAN NOT NULL,
+  "moving_to" TEXT NOT NULL,
+  "moving_since" TIMESTAMPTZ,
+  "moving_agreed_by" VARCHAR(36) NOT NULL,
+  "alarms_heard" INTEGER NOT NULL,
   CHECK ("state" IN ('asked', 'words', 'agreeing', 'open', 'ended'))
 )""",
         """CREATE TABLE "nonce_seen" (
@@ -207,6 +211,15 @@ STATEMENTS = {
   "minute" TIMESTAMPTZ NOT NULL,
   "requests" INTEGER NOT NULL,
   "events" INTEGER NOT NULL
+)""",
+        """CREATE TABLE "key_change" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "seq" INTEGER NOT NULL,
+  "op" VARCHAR(16) NOT NULL,
+  "head" VARCHAR(64) NOT NULL,
+  "by" VARCHAR(36) NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  CHECK ("op" IN ('keys', 'move', 'recover'))
 )""",
         """CREATE TABLE "weekly_run" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -575,7 +588,8 @@ STATEMENTS = {
   "next_try_at" TIMESTAMPTZ,
   "batch_size" INTEGER NOT NULL,
   "trouble" VARCHAR(32) NOT NULL,
-  "refetched_at" TIMESTAMPTZ
+  "refetched_at" TIMESTAMPTZ,
+  "knows_kid" VARCHAR(64) NOT NULL
 )""",
         """CREATE TABLE "link_key" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -1273,6 +1287,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "invite_one_token_hash" ON "invite" ("token_hash")""",
         """CREATE INDEX "job_by_run_at_where" ON "job" ("run_at") WHERE dead = FALSE""",
         """CREATE UNIQUE INDEX "job_one_kind_key" ON "job" ("kind", "key")""",
+        """CREATE UNIQUE INDEX "key_change_one_seq" ON "key_change" ("seq")""",
         """CREATE INDEX "known_sender_by_sender_mark" ON "known_sender" ("sender_mark")""",
         """CREATE INDEX "letter_in_by_link_id_subject" ON "letter_in" ("link_id", "subject")""",
         """CREATE UNIQUE INDEX "letter_in_one_link_id_event_id" ON "letter_in" ("link_id", "event_id")""",
@@ -1408,6 +1423,8 @@ STATEMENTS = {
         """CREATE TRIGGER "entry_chain_keeps_delete" BEFORE DELETE ON "entry_chain" BEGIN SELECT RAISE(ABORT, 'entry_chain is append-only'); END""",
         """CREATE TRIGGER "event_keeps_update" BEFORE UPDATE ON "event" BEGIN SELECT RAISE(ABORT, 'event is append-only'); END""",
         """CREATE TRIGGER "event_keeps_delete" BEFORE DELETE ON "event" BEGIN SELECT RAISE(ABORT, 'event is append-only'); END""",
+        """CREATE TRIGGER "key_change_keeps_update" BEFORE UPDATE ON "key_change" BEGIN SELECT RAISE(ABORT, 'key_change is append-only'); END""",
+        """CREATE TRIGGER "key_change_keeps_delete" BEFORE DELETE ON "key_change" BEGIN SELECT RAISE(ABORT, 'key_change is append-only'); END""",
         """CREATE TRIGGER "known_sender_keeps_update" BEFORE UPDATE ON "known_sender" BEGIN SELECT RAISE(ABORT, 'known_sender is append-only'); END""",
         """CREATE TRIGGER "known_sender_keeps_delete" BEFORE DELETE ON "known_sender" BEGIN SELECT RAISE(ABORT, 'known_sender is append-only'); END""",
         """CREATE TRIGGER "letter_in_keeps_update" BEFORE UPDATE ON "letter_in" BEGIN SELECT RAISE(ABORT, 'letter_in is append-only'); END""",
@@ -1650,6 +1667,10 @@ STATEMENTS = {
   "opened_at" TIMESTAMPTZ,
   "ended_at" TIMESTAMPTZ,
   "ended_by_them" BOOLEAN NOT NULL,
+  "moving_to" TEXT NOT NULL,
+  "moving_since" TIMESTAMPTZ,
+  "moving_agreed_by" VARCHAR(36) NOT NULL,
+  "alarms_heard" INTEGER NOT NULL,
   CHECK ("state" IN ('asked', 'words', 'agreeing', 'open', 'ended'))
 )""",
         """CREATE TABLE "nonce_seen" (
@@ -1665,6 +1686,15 @@ STATEMENTS = {
   "minute" TIMESTAMPTZ NOT NULL,
   "requests" INTEGER NOT NULL,
   "events" INTEGER NOT NULL
+)""",
+        """CREATE TABLE "key_change" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "seq" INTEGER NOT NULL,
+  "op" VARCHAR(16) NOT NULL,
+  "head" VARCHAR(64) NOT NULL,
+  "by" VARCHAR(36) NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  CHECK ("op" IN ('keys', 'move', 'recover'))
 )""",
         """CREATE TABLE "weekly_run" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -2033,7 +2063,8 @@ STATEMENTS = {
   "next_try_at" TIMESTAMPTZ,
   "batch_size" INTEGER NOT NULL,
   "trouble" VARCHAR(32) NOT NULL,
-  "refetched_at" TIMESTAMPTZ
+  "refetched_at" TIMESTAMPTZ,
+  "knows_kid" VARCHAR(64) NOT NULL
 )""",
         """CREATE TABLE "link_key" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -2731,6 +2762,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "invite_one_token_hash" ON "invite" ("token_hash")""",
         """CREATE INDEX "job_by_run_at_where" ON "job" ("run_at") WHERE dead = FALSE""",
         """CREATE UNIQUE INDEX "job_one_kind_key" ON "job" ("kind", "key")""",
+        """CREATE UNIQUE INDEX "key_change_one_seq" ON "key_change" ("seq")""",
         """CREATE INDEX "known_sender_by_sender_mark" ON "known_sender" ("sender_mark")""",
         """CREATE INDEX "letter_in_by_link_id_subject" ON "letter_in" ("link_id", "subject")""",
         """CREATE UNIQUE INDEX "letter_in_one_link_id_event_id" ON "letter_in" ("link_id", "event_id")""",
@@ -2868,6 +2900,8 @@ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
         """CREATE TRIGGER "entry_chain_keeps_all" BEFORE TRUNCATE ON "entry_chain" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "event_keeps_rows" BEFORE UPDATE OR DELETE ON "event" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "event_keeps_all" BEFORE TRUNCATE ON "event" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "key_change_keeps_rows" BEFORE UPDATE OR DELETE ON "key_change" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "key_change_keeps_all" BEFORE TRUNCATE ON "key_change" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "known_sender_keeps_rows" BEFORE UPDATE OR DELETE ON "known_sender" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "known_sender_keeps_all" BEFORE TRUNCATE ON "known_sender" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "letter_in_keeps_rows" BEFORE UPDATE OR DELETE ON "letter_in" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",

@@ -45,10 +45,13 @@ class FederationApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         us = identity.current()
         raw = (scope.get("raw_path") or quote(scope["path"]).encode()).split(b"?")[0].decode("latin-1")
-        path = raw.removeprefix(us.prefix) if us.prefix and raw.startswith(f"{us.prefix}/") else raw
-        query = scope.get("query_string", b"").decode("latin-1")
-        target = us.origin + us.prefix + path + (f"?{query}" if query else "")
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        # A circle that has not followed us to another address yet calls the one that it knows.
+        base = us.base_for(transport.header(headers, "host") or "")
+        prefix = identity.prefix_of(base)
+        path = raw.removeprefix(prefix) if prefix and raw.startswith(f"{prefix}/") else raw
+        query = scope.get("query_string", b"").decode("latin-1")
+        target = identity.origin_of(base) + prefix + path + (f"?{query}" if query else "")
         asked = Asked(scope["method"], target, path, headers, b"")
         if path in (DOCUMENT, f"{DOCUMENT}/log") and scope["method"] in ("GET", "HEAD"):
             await _public(path, send)

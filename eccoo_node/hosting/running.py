@@ -31,5 +31,5 @@ async def opened(folder: DataFolder, settings: Settings, *, migrated: bool = Tru
         if migrated and (left := await pending(shipped("migrations"))):
             raise Broken(f"The database is {len(left)} steps behind this version. Run: eccoo migrate", "not_migrated")
         if identity.exists(folder):
-            await stack.enter_async_context(open_wire(identity.load(folder, settings)))
+            await stack.enter_async_context(open_wire(identity.Kept(folder, settings)))
         yield

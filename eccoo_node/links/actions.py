@@ -31,7 +31,8 @@ INVITE_LASTS = limits.INVITE_LIFE
 
 @access.rule(
     "links.see", "links.invite", "links.accept", "links.words_same", "links.words_differ", "links.propose", "links.agree",
-    "links.narrow", "links.suspend", "links.resume", "links.end", "links.try_now",
+    "links.narrow", "links.suspend", "links.resume", "links.end", "links.try_now", "links.follow_move", "links.refuse_move",
+    "links.moved", "links.heard_alarms",
 )  # fmt: skip
 def _admins(actor: Actor, thing: Thing) -> bool | str:
     wears_it = any(hat.role == "admin" and hat.kind == "circle" for hat in actor.hats)
@@ -41,14 +42,14 @@ def _admins(actor: Actor, thing: Thing) -> bool | str:
     return "Only someone who looks after this node can do this."
 
 
-async def _load(link_id: str) -> Any:
+async def load(link_id: str) -> Any:
     try:
         return await held.lock_link(link_id)
     except ProtocolError:
         raise NotFound("We know no such circle.", "unknown_link") from None
 
 
-def _thing(link_id: str) -> Thing:
+def thing(link_id: str) -> Thing:
     return Thing("link", link_id, link_id=link_id)
 
 
@@ -107,8 +108,8 @@ async def make_room(node_id: str) -> None:
 @door("links.words_same")
 async def words_same(act: Act, link_id: str) -> None:
     """The six words were read out and are the same on both screens."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     if not link["words"]:
         raise Conflict("There are no words to compare yet.", "no_words")
     if link["words_said_at"]:
@@ -123,8 +124,8 @@ async def words_same(act: Act, link_id: str) -> None:
 @door("links.words_differ")
 async def words_differ(act: Act, link_id: str) -> None:
     """The words are not the same: somebody stands between. The link ends here, with an alarm."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     if link["state"] not in ("words", "agreeing"):
         raise Conflict("This link is past comparing words.", "wrong_state")
     await fetch("UPDATE link SET state = 'ended', ended_at = ? WHERE id = ?", clock.now(), link_id)
@@ -135,8 +136,8 @@ async def words_differ(act: Act, link_id: str) -> None:
 @door("links.propose")
 async def propose(act: Act, link_id: str, terms: Terms | None = None) -> None:
     """Say, signed, what we would agree. In force once the other side has signed the same."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     await _propose(act, link, terms or Terms())
 
 
@@ -146,8 +147,8 @@ async def agree(act: Act, link_id: str, *, seen: str | None = None) -> None:
 
     `seen` names the proposal that was read (`queries.proposal_mark`): another one is not signed unread.
     """
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     if not link["their_proposal"]:
         if seen:
             raise Conflict("What they suggested is no longer there. Please look again.", "proposal_changed")
@@ -248,8 +249,8 @@ async def narrow(
     act: Act, link_id: str, *, we_no_longer: tuple[str, ...] = (), they_no_longer: tuple[str, ...] = ()
 ) -> None:
     """Take scopes back, in either direction, alone and at once."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     policy = queries.policy_of(link)
     if policy.state != "open":
         raise Conflict("There is no agreement to narrow.", "wrong_state")
@@ -272,8 +273,8 @@ async def take_back(link: Any, taken: dict[str, tuple[str, ...]]) -> None:
 @door("links.suspend")
 async def suspend(act: Act, link_id: str, reason: str = "") -> None:
     """Stop everything on this link at once, except what keeps people safe or frees them."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     act.because(reason)
     if link["state"] != "open":
         raise Conflict("Only an open link can be paused.", "wrong_state")
@@ -287,8 +288,8 @@ async def suspend(act: Act, link_id: str, reason: str = "") -> None:
 @door("links.resume")
 async def resume(act: Act, link_id: str) -> None:
     """Lift our own suspension. Theirs, if there is one, stays."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     if not link["suspended_by_us_at"]:
         return
     await fetch("UPDATE link SET suspended_by_us_at = NULL WHERE id = ?", link_id)
@@ -299,8 +300,8 @@ async def resume(act: Act, link_id: str) -> None:
 @door("links.end")
 async def end(act: Act, link_id: str, reason: str = "") -> None:
     """End the link. What is agreed for people already is honoured or released; nothing new begins."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     act.because(reason)
     if link["state"] == "ended":
         return
@@ -314,8 +315,8 @@ async def end(act: Act, link_id: str, reason: str = "") -> None:
 @door("links.try_now")
 async def try_now(act: Act, link_id: str) -> None:
     """Don't wait for the next set time: call the other node now."""
-    await _load(link_id)
-    act.allow(_thing(link_id))
+    await load(link_id)
+    act.allow(thing(link_id))
     await fetch("UPDATE link_wire SET next_try_at = NULL WHERE link_id = ?", link_id)
     await letters.wake(link_id)
 

@@ -56,6 +56,7 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Alarm(msgspec.Struct, frozen=True):
+    id: int
     code: str
     at: datetime
 
@@ -78,6 +79,13 @@ class Page(msgspec.Struct, frozen=True):
     ended_at: datetime | None = None
     ended_by_them: bool = False
     alarms: tuple[Alarm, ...] = ()
+    # The newest thing about who they are that nobody has rung them about yet.
+    loud: str = ""
+    # Where they say that they live now, and whether our admin has asked them.
+    moving_to: str = ""
+    moving_agreed: bool = False
+    # Their address is another than the one that the agreement names: the next one needs new words.
+    moved_since: bool = False
 
     @property
     def called(self) -> str:
@@ -154,14 +162,16 @@ async def page(link_id: str) -> Page:
     row = await fetch_one(f"{_PAGE} WHERE l.id = ?", link_id)
     if row is None:
         raise NotFound("We know no such circle.", "unknown_link")
-    alarms = await fetch("SELECT code, at FROM link_alarm WHERE link_id = ? ORDER BY id DESC LIMIT 20", link_id)
-    return msgspec.structs.replace(_page(row), alarms=tuple(Alarm(a[0], a[1]) for a in alarms))
+    alarms = await fetch("SELECT id, code, at FROM link_alarm WHERE link_id = ? ORDER BY id DESC LIMIT 20", link_id)
+    return msgspec.structs.replace(_page(row), alarms=tuple(Alarm(*tuple(a)) for a in alarms))
 
 
 _PAGE = (
     "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "
     "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_said_at, l.our_proposal, l.their_proposal, "
-    "l.ended_at, l.ended_by_them, " + _HEALTH + " FROM link l JOIN link_wire w ON w.link_id = l.id"
+    "l.ended_at, l.ended_by_them, l.moving_to, l.moving_agreed_by, (SELECT b.code FROM link_alarm b WHERE b.link_id = l.id "
+    f"AND b.id > l.alarms_heard AND b.code IN ({', '.join(repr(code) for code in rules.LOUD)}) ORDER BY b.id DESC LIMIT 1) "
+    "AS loud, " + _HEALTH + " FROM link l JOIN link_wire w ON w.link_id = l.id"
 )
 
 
@@ -173,7 +183,9 @@ def _page(row: Any) -> Page:
         ours=_proposed(row["our_proposal"], row["node_id"]), theirs=_proposed(row["their_proposal"], row["node_id"]),
         proposal=proposal_mark(row["their_proposal"]),
         agreed_until=datetime.fromisoformat(agreement["expires_at"]) if agreement else None,
-        ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]),
+        ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]), loud=row["loud"] or "",
+        moving_to=row["moving_to"], moving_agreed=bool(row["moving_agreed_by"]),
+        moved_since=agreement is not None and agreement["base_urls"][row["node_id"]] != row["base_url"],
     )  # fmt: skip
 
 

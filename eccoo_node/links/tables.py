@@ -67,6 +67,12 @@ class Link(Table, tablename="link"):
     opened_at = moment(null=True)
     ended_at = moment(null=True)
     ended_by_them = flag()
+    # Where they say that they live now, until an admin of ours has asked them; and who of ours did.
+    moving_to = prose()
+    moving_since = moment(null=True)
+    moving_agreed_by = word(36)
+    # Up to which alarm an admin has rung them about it.
+    alarms_heard = number()
 
 
 class LinkWire(Table, tablename="link_wire"):
@@ -90,6 +96,8 @@ class LinkWire(Table, tablename="link_wire"):
     # The code of what went wrong last, empty when the last call went well.
     trouble = word(32)
     refetched_at = moment(null=True)
+    # The transport key of ours that they let in last.
+    knows_kid = word(64)
 
 
 class LinkKey(Table, tablename="link_key"):

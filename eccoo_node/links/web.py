@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.links import actions, queries, rules, say
+from eccoo_node.links import actions, moves, queries, rules, say
 from eccoo_node.links.forms import AcceptForm, TermsForm, values_of
 from eccoo_node.links.queries import Page
 from eccoo_node.links.rules import Terms
@@ -164,6 +164,38 @@ class LinksController(Controller):
         await actions.end(actor_of(request), link_id)
         return redirect(request, f"{HERE}/{link_id}")
 
+    @get(f"{HERE}/{{link_id:str}}/moved", opt={"action": "links.see"})
+    async def about_move(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """They say that they live elsewhere now: both addresses, and whom to ring."""
+        _requires(request, link_id)
+        page = await queries.page(link_id)
+        if not page.moving_to or page.moving_agreed:
+            return redirect(request, f"{HERE}/{link_id}")
+        return render(request, "links/moved.html", **_facts(request, page))
+
+    @post(f"{HERE}/{{link_id:str}}/moved", opt={"action": "links.follow_move"})
+    async def follow_move(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """They were rung, and it is true."""
+        await moves.follow_move(actor_of(request), link_id, (ask_of(request).values.get("to") or [""])[-1])
+        await _moved(link_id)
+        page = await queries.page(link_id)
+        done = f"The link with {page.called} goes on at the new address."
+        wait = "We look at the new address, and go on there if it is really them."
+        return redirect(request, f"{HERE}/{link_id}", wait if page.moving_to else done)
+
+    @post(f"{HERE}/{{link_id:str}}/not-moved", opt={"action": "links.refuse_move"})
+    async def refuse_move(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """They were rung, and know nothing of it."""
+        await moves.refuse_move(actor_of(request), link_id)
+        return redirect(request, f"{HERE}/{link_id}")
+
+    @post(f"{HERE}/{{link_id:str}}/rung", opt={"action": "links.heard_alarms"})
+    async def rung(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """They were rung about what went wrong; it moves down the page."""
+        up_to = (ask_of(request).values.get("up_to") or ["0"])[-1]
+        await moves.heard_alarms(actor_of(request), link_id, int(up_to) if up_to.isdecimal() and len(up_to) < 10 else 0)
+        return redirect(request, f"{HERE}/{link_id}", "Noted. It stays in the list of what went wrong.")
+
     @post(f"{HERE}/{{link_id:str}}/try", opt={"action": "links.try_now"})
     async def try_now(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
         """Call the other node now; the page shows how it went."""
@@ -198,6 +230,16 @@ async def _give_a_moment(link_id: str, while_: str) -> None:
     while loop.time() < until:
         page = await queries.page(link_id)
         if page.circle.standing != while_ or page.health.trouble:
+            return
+        await asyncio.sleep(0.05)
+
+
+async def _moved(link_id: str) -> None:
+    """Wait a little for the look at their new address."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + WAIT_S
+    while loop.time() < until:
+        if not (await queries.page(link_id)).moving_agreed:
             return
         await asyncio.sleep(0.05)
 
@@ -248,6 +290,8 @@ def _facts(request: AnyRequest, page: Page) -> dict[str, Any]:
         "trouble": say.trouble(health.trouble),
         "clock_wrong": say.clock_matters(health.clock_offset_s),
         "rows": rows,
+        "loud": say.loud(page.loud, page.called) if page.loud else None,
+        "newest_alarm": max((alarm.id for alarm in page.alarms), default=0),
         "alarms": [(say.alarm(alarm.code), alarm.at) for alarm in page.alarms],
         "agreed": rules.sentences(page.circle.terms, page.called) if page.agreed_until else [],
     }
@@ -267,6 +311,10 @@ def _card(request: AnyRequest, page: Page) -> dict[str, Any]:
 
 def _in_a_line(page: Page, now: datetime, zone: Any) -> str:
     health = page.health
+    if page.loud:
+        return say.loud(page.loud, page.called)[0]
+    if page.moving_to and not page.moving_agreed:
+        return "They say that they have moved. Please ring them."
     if page.theirs is not None:
         return "They suggest something. Please look."
     if page.circle.standing == "words":
