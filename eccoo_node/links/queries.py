@@ -135,6 +135,14 @@ async def pinned(link_id: str) -> LogState:
     return read_log(row[0])
 
 
+async def kept_log(link_id: str) -> str:
+    """The pinned key log as JSON lines; public, and none of ours. Raises NotFound."""
+    row = await fetch_one("SELECT log FROM link WHERE id = ? AND log <> ''", link_id)
+    if row is None:
+        raise NotFound("We keep no key log of this circle.", "no_log")
+    return str(row[0])
+
+
 _HEALTH = (
     "w.last_seen_at, w.next_try_at, w.failures, w.trouble, w.clock_offset_s, w.clock_seen_at, "
     "(SELECT COUNT(*) FROM letter_out o WHERE o.link_id = w.link_id AND o.state IN ('waiting', 'sent')) AS waiting,"
