@@ -1,14 +1,16 @@
 """`eccoo identity`: our own keys, from a shell: what they are, renewing, moving, bringing them back, the recovery sheet."""
 
+import asyncio
 import sys
 from typing import TextIO
 
 import click
 
 from eccoo_federation.identity import Log
-from eccoo_node.cli._node import Node, Plain, on_node
+from eccoo_node.cli._node import Node, Plain, on_node, this_node
 from eccoo_node.hosting import beginning
-from eccoo_node.hosting.folder import write_settings
+from eccoo_node.hosting.folder import requires_node, write_settings
+from eccoo_node.hosting.running import opened
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.errors import Broken, Invalid
@@ -75,14 +77,40 @@ async def move(node: Node, address: str, new_sheet: bool) -> None:
     "--log", "copy", type=click.File("r"),
     help="Our key log as a linked circle keeps it (`eccoo link log`), where ours is an old copy.",
 )  # fmt: skip
-@on_node()
-async def recover(node: Node, new_sheet: bool, copy: TextIO | None) -> None:
+def recover(new_sheet: bool, copy: TextIO | None) -> None:
     """Make all keys anew, after a loss or a theft. Asks for the words of the sheet. Every old key is void then."""
-    longer: Log | None = copies.read_copy(copy.read()) if copy else None
-    words = await actions.recover(COMMAND, _words(), new_sheet=new_sheet, longer=longer)
-    click.echo(f"All keys are new, and the old ones are void. {RUNNING}")
-    click.echo("Ring each linked circle, and say since when the old keys may have been in other hands.")
-    _show_new(words)
+    node = this_node()
+    requires_node(node.folder)
+    longer = copies.read_copy(copy.read()) if copy else None
+    asyncio.run(_recover(node, _words(), longer, new_sheet))
+
+
+async def _recover(node: Node, typed: str, longer: Log | None, new_sheet: bool) -> None:
+    # Without the keys: they may be what is lost.
+    async with opened(node.folder, node.settings, keyless=True):
+        words = await actions.recover(COMMAND, typed, new_sheet=new_sheet, longer=longer)
+        click.echo(f"All keys are new, and the old ones are void. {RUNNING}")
+        click.echo("Ring each linked circle, and say since when the old keys may have been in other hands.")
+        _show_new(words)
+
+
+@identity.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def anew(yes: bool) -> None:
+    """Begin with another identity, where keys and words are both lost for good. Every link ends, and is made anew."""
+    node = this_node()
+    requires_node(node.folder)
+    if not yes:
+        click.confirm("Every linked circle will have to link with us anew. Are keys and words both lost?", abort=True)
+    asyncio.run(_anew(node))
+    click.echo("Stop the node and start it again. Then invite each circle anew, and say that you were linked before.")
+
+
+async def _anew(node: Node) -> None:
+    async with opened(node.folder, node.settings, keyless=True):
+        words = await actions.begin_anew(COMMAND, node.folder, node.settings)
+    async with opened(node.folder, node.settings):
+        print_sheet(sheet.make(words))
 
 
 @identity.command("sheet")
@@ -113,7 +141,7 @@ async def show_sheet(node: Node, check: bool) -> None:
 def print_sheet(found: Sheet) -> None:
     """The sheet as it is copied onto paper."""
     click.echo(f"RECOVERY SHEET of {found.name}, {found.address}")
-    click.echo(f"Written down on {found.day.day} {found.day:%B %Y}. The node’s id: {found.node_id}\n")
+    click.echo(f"Written down on {found.at.day} {found.at:%B %Y}. The node’s id: {found.node_id}\n")
     click.echo(beginning.in_rows(" ".join(found.words)))
     click.echo("\nIf this node’s keys are lost or stolen, these words make new ones: eccoo identity recover")
     click.echo("Whoever has this sheet can speak for the circle. Keep it in a closed place, away from the node.")

@@ -54,7 +54,8 @@ async def has_begun(folder: DataFolder) -> bool:
         return False
     if not identity.exists(folder):
         raise Broken(
-            f"The database belongs to a node whose keys are not in {folder.keys}. Bring back the keys that belong to it.",
+            f"The database belongs to a node whose keys are not in {folder.keys}. Bring back the keys that belong "
+            "to it, or run: eccoo identity recover",
             "lost_keys",
         )
     return True

@@ -21,7 +21,8 @@ from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import NODE, Actor, Thing
 from eccoo_node.kernel.errors import Broken, Conflict, Invalid
-from eccoo_node.kernel.settings import read_address
+from eccoo_node.kernel.paths import DataFolder
+from eccoo_node.kernel.settings import Settings, read_address
 from eccoo_node.keys import queries, rules
 from eccoo_node.keys.rules import Fresh
 from eccoo_node.keys.tables import KeyChange
@@ -31,7 +32,7 @@ from eccoo_node.record.door import Act, door
 SUBJECT = "identity"
 
 
-@access.rule("keys.see", "keys.renew", "keys.move", "keys.recover", "keys.sheet_kept")
+@access.rule("keys.see", "keys.renew", "keys.move", "keys.recover", "keys.sheet_kept", "keys.begin_anew")
 def _admins(actor: Actor, thing: Thing) -> bool | str:
     wears_it = any(hat.role == "admin" and hat.kind == "circle" for hat in actor.hats)
     if actor.is_node() or (wears_it and not actor.acting_for):
@@ -88,13 +89,13 @@ async def recover(act: Act, words: str, *, new_sheet: bool = False, longer: Log 
     """
     act.allow(Thing("identity"))
     kept = identity.kept()
-    log, _ = identity.read_log(kept.folder)
+    log = longer or identity.read_log(kept.folder)[0]
     if longer is not None:
         try:
-            wire.extends(log, longer)
+            # Where ours is gone altogether, the words alone say whether it is our own.
+            wire.extends(identity.read_log(kept.folder)[0] if identity.exists(kept.folder) else longer[:1], longer)
         except ProtocolError:
             raise Invalid("That is not a later copy of our own key log.", "other_log", field="log") from None
-        log = longer
     made = [(SigningKey.generate(one.use), one) for one in rules.at_once(clock.now(), identity.BORN_BEFORE)]
     public = [_public(key, one) for key, one in made]
     fresh = sheet.new_recovery_words() if new_sheet else ""
@@ -110,6 +111,23 @@ async def sheet_kept(act: Act) -> None:
     """The words were written down: three of them came back. What may still lie here of them is deleted."""
     act.allow(Thing("identity"))
     (identity.kept().folder.keys / identity.WORDS_FILE).unlink(missing_ok=True)
+
+
+@door("keys.begin_anew")
+async def begin_anew(act: Act, folder: DataFolder, settings: Settings) -> str:
+    """Keys and words are lost for good: another identity in this folder; its words. Every link ends, and is made anew.
+
+    What stood under the old links goes over to the new ones as both admins sign it (`links.carrying`).
+    """
+    act.allow(Thing("identity"))
+    if identity.exists(folder):
+        _, state = identity.read_log(folder)
+        # Kept, so that what we signed in our former name can still be read.
+        (folder.keys / identity.LOG_FILE).rename(folder.keys / f"log-{state.node_id[:16]}.jsonl")
+    found, words = identity.create(folder, settings)
+    await fetch("UPDATE link SET state = 'ended', ended_at = ?, token = '' WHERE state <> 'ended'", clock.now())
+    act.about(found.node_id)
+    return words
 
 
 def read_new_address(text: str, *, loopback: bool) -> str:
@@ -141,7 +159,9 @@ def _public(key: SigningKey, one: Fresh) -> Any:
 async def _write(act: Act, op: str, log: Log, keys: Sequence[SigningKey]) -> None:
     """Take the next place in our log, keep the keys, write the log in one step, tell the circles."""
     kept, state = identity.kept(), wire.verify_log(log)
-    change = KeyChange(seq=state.seq, op=op, head=state.head, by=act.actor.person_id, at=clock.now())
+    change = KeyChange(
+        node_id=state.node_id, seq=state.seq, op=op, head=state.head, by=act.actor.person_id, at=clock.now()
+    )
     if not await insert_once(change):
         _, found = identity.read_log(kept.folder)
         if found.seq >= state.seq:

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from datetime import date
+from datetime import datetime
 
 import msgspec
 
@@ -30,7 +30,7 @@ class Sheet(msgspec.Struct, frozen=True):
     name: str
     address: str
     node_id: str
-    day: date
+    at: datetime
     places: str
     mark: str
 
@@ -40,7 +40,7 @@ def make(words: str) -> Sheet:
     places = rules.asked_back(len(listed), [secrets.randbelow(1 << 16) for _ in ORDINALS])
     written = " ".join(str(place) for place in places)
     asked = " ".join(listed[place - 1] for place in places)
-    return Sheet(listed, us.name, us.state.base_url, us.node_id, clock.today(), written, _mark(written, asked))
+    return Sheet(listed, us.name, us.state.base_url, us.node_id, clock.now(), written, _mark(written, asked))
 
 
 def waiting() -> Sheet | None:

@@ -12,6 +12,7 @@ class KeyChange(Table, tablename="key_change"):
     """One entry that was added to our own key log. Two can never take the same place, whichever process adds them."""
 
     id = serial()
+    node_id = word(64)
     seq = number()
     op = word(16)
     head = word(64)
@@ -22,5 +23,5 @@ class KeyChange(Table, tablename="key_change"):
 TABLES = [KeyChange]
 
 extras.one_of("key_change", "op", OPS)
-extras.unique("key_change", "seq")
+extras.unique("key_change", "node_id", "seq")
 extras.append_only("key_change")

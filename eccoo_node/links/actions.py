@@ -20,7 +20,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
-from eccoo_node.links import held, identity, letters, queries, rules
+from eccoo_node.links import carrying, held, identity, letters, queries, rules
 from eccoo_node.links.rules import Terms
 from eccoo_node.links.tables import Invite, Link, LinkWire
 from eccoo_node.record.door import Act, door
@@ -32,7 +32,7 @@ INVITE_LASTS = limits.INVITE_LIFE
 @access.rule(
     "links.see", "links.invite", "links.accept", "links.words_same", "links.words_differ", "links.propose", "links.agree",
     "links.narrow", "links.suspend", "links.resume", "links.end", "links.try_now", "links.follow_move", "links.refuse_move",
-    "links.moved", "links.heard_alarms",
+    "links.moved", "links.heard_alarms", "links.instead_of",
 )  # fmt: skip
 def _admins(actor: Actor, thing: Thing) -> bool | str:
     wears_it = any(hat.role == "admin" and hat.kind == "circle" for hat in actor.hats)
@@ -159,7 +159,8 @@ async def agree(act: Act, link_id: str, *, seen: str | None = None) -> None:
     proposal = msgspec.json.decode(link["their_proposal"])
     if seen == "":
         # The usual was read, and nothing of theirs: theirs is signed only where it says the same.
-        read = rules.terms_of(proposal, us.node_id, link["node_id"]) == Terms()
+        usual = rules.terms_of(proposal, us.node_id, link["node_id"]) == Terms()
+        read = usual and not proposal.get("supersedes")
     else:
         read = seen in (None, queries.proposal_mark(link["their_proposal"]))
     if not read:
@@ -167,6 +168,7 @@ async def agree(act: Act, link_id: str, *, seen: str | None = None) -> None:
     signed = cosign_object(proposal, us.object_key, us.node_id, now)
     try:
         conclude(link, signed, now)
+        await carrying.check(link, signed)
     except ProtocolError as error:
         raise Conflict(error.sentence, error.code) from None
     await put_in_force(link, signed, told=False)
@@ -191,7 +193,7 @@ async def _propose(act: Act, link: Any, terms: Terms) -> None:
             may={us.node_id: terms.we_may, them: terms.they_may}, credit_limit_pence=terms.credit_limit_pence,
             data_terms_hash=rules.data_terms_hash(), now=clock.now(), statement_period=terms.statement_period,
             commission=handshake.Commission(schedule=terms.schedule, home_share_bps=terms.home_share_bps),
-            previous=previous,
+            previous=previous, supersedes=await carrying.proposed(link),
         )  # fmt: skip
     except (ProtocolError, msgspec.ValidationError):
         raise Invalid("The two circles cannot agree this.", "bad_terms") from None
@@ -241,6 +243,7 @@ async def put_in_force(link: Any, signed: dict[str, Any], *, told: bool) -> None
         "their_proposal = '', narrowed = '{}', state = 'open', opened_at = COALESCE(opened_at, ?) WHERE id = ?",
         msgspec.json.encode(signed).decode(), before, told, clock.now(), link["id"],
     )  # fmt: skip
+    await carrying.carry_over(link["id"], signed)
     await letters.wake(link["id"])
 
 

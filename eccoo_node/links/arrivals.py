@@ -18,7 +18,7 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
-from eccoo_node.links import held, identity, letters, queries
+from eccoo_node.links import carrying, held, identity, letters, queries
 from eccoo_node.links.actions import SUBJECT, alarm, carry, conclude, fits, make_room, put_in_force, take_back
 from eccoo_node.links.letters import Letter, handles
 from eccoo_node.links.rules import same_terms
@@ -143,6 +143,7 @@ async def hear_agreement(act: Act, link_id: str, message: AgreementMessage) -> d
     proofs = value.get("proof")
     if isinstance(proofs, list) and len(proofs) == 2:
         conclude(link, value, now)
+        await carrying.check(link, value)
         if _theirs_wins(link, value):
             await put_in_force(link, value, told=True)
             await act.tell("link.opened", SUBJECT, link_id)
@@ -167,6 +168,7 @@ async def _sign_theirs(link: Any, value: dict[str, Any], now: datetime) -> None:
     us = identity.current()
     signed = cosign_object(value, us.object_key, us.node_id, now)
     conclude(link, signed, now)
+    await carrying.check(link, signed)
     await put_in_force(link, signed, told=False)
     # The job that carried our own proposal may be done already, and they do not know yet that we signed theirs.
     await carry(link["id"])

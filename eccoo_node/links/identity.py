@@ -163,7 +163,9 @@ def _newest(folder: DataFolder, state: LogState, use: Use) -> SigningKey:
     now = wire_time(clock.now())
     here = [k for k in state.live_keys() if k.use == use and has_key(folder, k)]
     if not here:
-        raise Broken(f"The {use} key that the key log names is not in {folder.keys}.", "bad_identity")
+        raise Broken(
+            f"The {use} key that the key log names is not in {folder.keys}. Run: eccoo identity recover", "bad_identity"
+        )
     return _read_key(folder, max([k for k in here if k.holds_at(now)] or here, key=lambda k: k.nbf))
 
 
@@ -196,15 +198,18 @@ class Kept:
     """Our identity as it lies in the data folder at this moment: read again when the key log was written anew, by
     whichever process, and when the time of another key has come. A running node needs no restart for either."""
 
-    def __init__(self, folder: DataFolder, settings: Settings) -> None:
+    def __init__(self, folder: DataFolder, settings: Settings, *, keyless: bool = False) -> None:
+        """Raises Broken when the keys cannot be read; `keyless`: not before they are asked for, because others are made."""
         self.folder = folder
         self.settings = settings
-        self._us = load(folder, settings)
+        self._us: Identity | None = None if keyless else load(folder, settings)
         self._seen = self._stamp()
-        self._until = self._us.good_until
+        self._until = self._us.good_until if self._us else None
 
     def __call__(self) -> Identity:
         stamp = self._stamp()
+        if self._us is None:
+            self._us = load(self.folder, self.settings)
         if stamp != self._seen or (self._until is not None and clock.now() >= self._until):
             self._seen = stamp
             self._read_again()
@@ -243,7 +248,7 @@ def kept() -> Kept:
     """The data folder's own identity, where one is bound. Raises RuntimeError when none is."""
     found = _identity.get(None)
     if not isinstance(found, Kept):
-        raise RuntimeError("no data folder's identity is bound in this context")
+        raise RuntimeError("no identity of a data folder is bound in this context")
     return found
 
 

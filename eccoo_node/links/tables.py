@@ -67,6 +67,10 @@ class Link(Table, tablename="link"):
     opened_at = moment(null=True)
     ended_at = moment(null=True)
     ended_by_them = flag()
+    # Ours of before that this one stands in for, as our admin said; and, at that one, which one took its place.
+    instead_of = word(36)
+    superseded_by = word(36)
+    carried_at = moment(null=True)
     # Where they say that they live now, until an admin of ours has asked them; and who of ours did.
     moving_to = prose()
     moving_since = moment(null=True)

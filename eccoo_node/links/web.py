@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.links import actions, moves, queries, rules, say
+from eccoo_node.links import actions, carrying, moves, queries, rules, say, superseding
 from eccoo_node.links.forms import AcceptForm, TermsForm, values_of
 from eccoo_node.links.queries import Page
 from eccoo_node.links.rules import Terms
@@ -88,7 +88,7 @@ class LinksController(Controller):
         if page.circle.standing == "words":
             return render(request, "links/words.html", **_facts(request, page))
         if page.circle.standing == "agreeing":
-            return _ask_to_agree(request, page)
+            return await _ask_to_agree(request, page)
         return render(request, "links/link.html", **_facts(request, page))
 
     @post(f"{HERE}/{{link_id:str}}/same", opt={"action": "links.words_same"})
@@ -108,7 +108,7 @@ class LinksController(Controller):
         page = await queries.page(link_id)
         if page.theirs is None:
             return redirect(request, f"{HERE}/{link_id}")
-        return _ask_to_agree(request, page)
+        return await _ask_to_agree(request, page)
 
     @post(f"{HERE}/{{link_id:str}}/agree", opt={"action": "links.agree"})
     async def agree(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -119,6 +119,20 @@ class LinksController(Controller):
         done = page.circle.standing == "open"
         words = f"We are linked with {page.called}." if done else f"You’ve said yes. Now {page.called} is asked."
         return redirect(request, f"{HERE}/{link_id}", words)
+
+    @get(f"{HERE}/{{link_id:str}}/before", opt={"action": "links.see"})
+    async def about_before(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """Were we linked with them before, and did one of the two lose everything?"""
+        _requires(request, link_id)
+        page, known = await queries.page(link_id), await carrying.before(link_id)
+        options = [(row["id"], f"{row['name']}, {row['base_url']}") for row in known]
+        return render(request, "links/before.html", options=[*options, ("", "No")], **_facts(request, page))
+
+    @post(f"{HERE}/{{link_id:str}}/before", opt={"action": "links.instead_of"})
+    async def before(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        old = (ask_of(request).values.get("old") or [""])[-1]
+        await superseding.stands_in_for(actor_of(request), link_id, old)
+        return redirect(request, f"{HERE}/{link_id}")
 
     @get(f"{HERE}/{{link_id:str}}/terms", opt={"action": "links.see"})
     async def terms(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -244,10 +258,20 @@ async def _moved(link_id: str) -> None:
         await asyncio.sleep(0.05)
 
 
-def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
+async def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
+    found = await carrying.shown(page.circle.id)
+    carried: dict[str, Any] = {
+        "carried": say.carried(found, page.called) if found else [],
+        "same_sum": not found or found.agrees,
+    }
+    known = [] if page.agreed_until else await carrying.before(page.circle.id)
     if page.theirs is None and page.ours is not None:
         return render(
-            request, "links/waiting.html", lines=rules.sentences(page.ours, page.called), **_facts(request, page)
+            request,
+            "links/waiting.html",
+            lines=rules.sentences(page.ours, page.called),
+            **carried,
+            **_facts(request, page),
         )
     terms = page.theirs or Terms()
     return render(
@@ -255,6 +279,8 @@ def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
         "links/agree.html",
         lines=rules.sentences(terms, page.called),
         seen=page.proposal,
+        known=bool(known),
+        **carried,
         **_facts(request, page),
     )
 

@@ -73,9 +73,11 @@ class Commission(Shape, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Supersedes(Shape, frozen=True, kw_only=True, omit_defaults=False):
-    """After everything was lost: the old identity, and the balance both admins last agreed (pence that it owed)."""
+    """After everything was lost: the old identity, the party that it has become, and the balance that both admins sign
+    (pence that it owed the other)."""
 
     node_id: NodeId
+    became: NodeId
     balance_pence: SignedPence
 
 
