@@ -110,7 +110,7 @@ def _agreements(link: Any, who: str, state: LogState) -> int:
             verify_cosigned(value, resolve, (us.node_id, link["node_id"]))
         except (ProtocolError, msgspec.ValidationError):
             raise Broken(f"The agreement with {who} does not carry both signatures.", "agreement_proof") from None
-        if agreement.link != link["id"] or agreement.words_hash != link["words_hash"]:
+        if agreement.link != link["id"] or agreement.words_hash not in (link["words_hash"], link["words_before"]):
             raise Broken(f"The agreement with {who} is about another link.", "agreement_link")
     if len(kept) == 2 and (kept[1]["rev"], kept[1]["prev"]) != (kept[0]["rev"] + 1, jcs.digest(kept[0])):
         raise Broken(f"The agreement with {who} does not follow the one before it.", "agreement_chain")

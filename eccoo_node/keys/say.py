@@ -17,13 +17,13 @@ def when(at: datetime, zone: ZoneInfo) -> str:
 def rows(own: Own, now: datetime, zone: ZoneInfo) -> list[tuple[str, str]]:
     """What they are, since when, until when, and what comes next."""
     found = [
-        (USES[key.use], f"since {when(key.begins, zone)}, until {when(key.ends, zone)}") for key in own.of("counts")
+        (USES[key.use], f"Since {when(key.begins, zone)}, until {when(key.ends, zone)}") for key in own.of("counts")
     ]
     if waiting := own.of("next"):
         begins = min(key.begins for key in waiting)
-        found.append(("New keys", f"made already; they count from {when(begins, zone)}, {say_time(begins, zone)}"))
+        found.append(("New keys", f"Made already. They count from {when(begins, zone)}, {say_time(begins, zone)}"))
     elif own.renews_at is not None:
-        found.append(("The next new keys", f"are made by themselves on {when(max(own.renews_at, now), zone)}"))
+        found.append(("The next new keys", f"By themselves on {when(max(own.renews_at, now), zone)}"))
     if own.changed_at is not None:
         found.append(("Last change", f"{_CHANGED[own.changed_by]} on {when(own.changed_at, zone)}"))
     return [*found, ("Our address, as the circles know it", own.known_at), ("Our id", own.node_id)]

@@ -32,7 +32,7 @@ INVITE_LASTS = limits.INVITE_LIFE
 @access.rule(
     "links.see", "links.invite", "links.accept", "links.words_same", "links.words_differ", "links.propose", "links.agree",
     "links.narrow", "links.suspend", "links.resume", "links.end", "links.try_now", "links.follow_move", "links.refuse_move",
-    "links.moved", "links.heard_alarms", "links.instead_of",
+    "links.moved", "links.heard_alarms", "links.instead_of", "links.words_again",
 )  # fmt: skip
 def _admins(actor: Actor, thing: Thing) -> bool | str:
     wears_it = any(hat.role == "admin" and hat.kind == "circle" for hat in actor.hats)
@@ -126,7 +126,7 @@ async def words_differ(act: Act, link_id: str) -> None:
     """The words are not the same: somebody stands between. The link ends here, with an alarm."""
     act.allow(thing(link_id))
     link = await load(link_id)
-    if link["state"] not in ("words", "agreeing"):
+    if link["state"] not in ("words", "agreeing") and (not link["words"] or link["words_said_at"]):
         raise Conflict("This link is past comparing words.", "wrong_state")
     await fetch("UPDATE link SET state = 'ended', ended_at = ? WHERE id = ?", clock.now(), link_id)
     await alarm(link_id, "words_differ")

@@ -28,7 +28,7 @@ from eccoo_node.record.door import Act, door
 TRIES = 5
 
 
-@access.rule("links.let_in", "links.hear_reveal", "links.hear_agreement", "links.hear")
+@access.rule("links.hear_words_again", "links.let_in", "links.hear_reveal", "links.hear_agreement", "links.hear")
 def _that_circle(actor: Actor, thing: Thing) -> bool:
     return actor.via == "federation" and bool(actor.link_id) and actor.link_id == thing.link_id
 
@@ -101,7 +101,8 @@ async def compare(link: Any, their_nonce: str) -> None:
     theirs = Side(link["node_id"], link["their_head"], their_nonce)
     words = " ".join(handshake.six_words(link["id"], ours, theirs))
     await fetch(
-        "UPDATE link SET their_nonce = ?, words = ?, words_hash = ?, state = 'words', token = '' WHERE id = ?",
+        "UPDATE link SET their_nonce = ?, words = ?, words_hash = ?, token = '', "
+        "state = CASE state WHEN 'open' THEN 'open' ELSE 'words' END WHERE id = ?",
         their_nonce, words, handshake.words_hash(link["id"], ours, theirs), link["id"],
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from eccoo_federation.identity import LogState, parse_log, verify_log
 from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import NotFound
-from eccoo_node.links import rules
+from eccoo_node.links import identity, rules
 from eccoo_node.links.rules import Direction, Policy, Standing, Terms
 
 
@@ -86,6 +86,8 @@ class Page(msgspec.Struct, frozen=True):
     moving_agreed: bool = False
     # Their address is another than the one that the agreement names: the next one needs new words.
     moved_since: bool = False
+    # New words were compared since, which the next agreement will name.
+    words_new: bool = False
 
     @property
     def called(self) -> str:
@@ -176,7 +178,7 @@ async def page(link_id: str) -> Page:
 
 _PAGE = (
     "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "
-    "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_said_at, l.our_proposal, l.their_proposal, "
+    "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_hash, l.words_said_at, l.our_proposal, l.their_proposal, "
     "l.ended_at, l.ended_by_them, l.moving_to, l.moving_agreed_by, (SELECT b.code FROM link_alarm b WHERE b.link_id = l.id "
     f"AND b.id > l.alarms_heard AND b.code IN ({', '.join(repr(code) for code in rules.LOUD)}) ORDER BY b.id DESC LIMIT 1) "
     "AS loud, " + _HEALTH + " FROM link l JOIN link_wire w ON w.link_id = l.id"
@@ -193,8 +195,14 @@ def _page(row: Any) -> Page:
         agreed_until=datetime.fromisoformat(agreement["expires_at"]) if agreement else None,
         ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]), loud=row["loud"] or "",
         moving_to=row["moving_to"], moving_agreed=bool(row["moving_agreed_by"]),
-        moved_since=agreement is not None and agreement["base_urls"][row["node_id"]] != row["base_url"],
+        words_new=agreement is not None and row["words_hash"] != agreement["words_hash"],
+        moved_since=agreement is not None and row["state"] == "open" and _moved_since(agreement, row),
     )  # fmt: skip
+
+
+def _moved_since(agreement: dict[str, Any], row: Any) -> bool:
+    us = identity.current()
+    return bool(agreement["base_urls"] != {us.node_id: us.state.base_url, row["node_id"]: row["base_url"]})
 
 
 def proposal_mark(text: str) -> str:

@@ -46,6 +46,8 @@ class Link(Table, tablename="link"):
     their_head = word(64)
     words_hash = word(64)
     words = word(120)
+    # The ones that the agreement names, while newer ones are compared after a move.
+    words_before = word(64)
     words_said_by = word(36)
     words_said_at = moment(null=True)
     # Signed by one side each, until one of them is signed by both.

@@ -4,6 +4,7 @@ Each page asks one thing. What a link's own page shows follows from how far the 
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from litestar.params import FromPath
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.links import actions, carrying, moves, queries, rules, say, superseding
+from eccoo_node.links import actions, carrying, moves, queries, rules, say, superseding, words_again
 from eccoo_node.links.forms import AcceptForm, TermsForm, values_of
 from eccoo_node.links.queries import Page
 from eccoo_node.links.rules import Terms
@@ -90,6 +91,21 @@ class LinksController(Controller):
         if page.circle.standing == "agreeing":
             return await _ask_to_agree(request, page)
         return render(request, "links/link.html", **_facts(request, page))
+
+    @get(f"{HERE}/{{link_id:str}}/words", opt={"action": "links.see"})
+    async def new_words(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """Six new words within a link that stands, after a move."""
+        _requires(request, link_id)
+        page = await queries.page(link_id)
+        if not page.words or page.words_said:
+            return redirect(request, f"{HERE}/{link_id}")
+        return render(request, "links/words.html", **_facts(request, page))
+
+    @post(f"{HERE}/{{link_id:str}}/words", opt={"action": "links.words_again"})
+    async def begin_words(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        await words_again.begin(actor_of(request), link_id)
+        await _give_a_moment(link_id, "open", done=lambda page: bool(page.words))
+        return redirect(request, f"{HERE}/{link_id}")
 
     @post(f"{HERE}/{{link_id:str}}/same", opt={"action": "links.words_same"})
     async def same(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -191,7 +207,8 @@ class LinksController(Controller):
     async def follow_move(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
         """They were rung, and it is true."""
         await moves.follow_move(actor_of(request), link_id, (ask_of(request).values.get("to") or [""])[-1])
-        await _moved(link_id)
+        standing = (await queries.page(link_id)).circle.standing
+        await _give_a_moment(link_id, standing, done=lambda page: not page.moving_agreed)
         page = await queries.page(link_id)
         done = f"The link with {page.called} goes on at the new address."
         wait = "We look at the new address, and go on there if it is really them."
@@ -237,23 +254,13 @@ async def _change(request: AnyRequest, page: Page, wanted: Terms) -> str:
     return f"{page.called} is asked. Until they say yes, what was agreed before counts."
 
 
-async def _give_a_moment(link_id: str, while_: str) -> None:
+async def _give_a_moment(link_id: str, while_: str, done: Callable[[Page], bool] = lambda page: False) -> None:
     """Wait a little for the other node, outside of any transaction."""
     loop = asyncio.get_running_loop()
     until = loop.time() + WAIT_S
     while loop.time() < until:
         page = await queries.page(link_id)
-        if page.circle.standing != while_ or page.health.trouble:
-            return
-        await asyncio.sleep(0.05)
-
-
-async def _moved(link_id: str) -> None:
-    """Wait a little for the look at their new address."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + WAIT_S
-    while loop.time() < until:
-        if not (await queries.page(link_id)).moving_agreed:
+        if page.circle.standing != while_ or page.health.trouble or done(page):
             return
         await asyncio.sleep(0.05)
 

@@ -21,7 +21,7 @@ from eccoo_node.federating.wire import Wire
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.keys import actions as own
-from eccoo_node.links import actions, identity, letters, moves, queries
+from eccoo_node.links import actions, identity, letters, moves, queries, words_again
 from tests.support import hostile
 from tests.support.heard import Heard, write_letter
 from tests.support.node import build
@@ -189,6 +189,36 @@ async def test_a_circle_moves_and_whoever_takes_its_old_address_gets_nothing(two
         assert seen == []
     assert tuple(await b.row("SELECT base_url, moving_to, node_id FROM link")) == (new_url, "", us(a).node_id)
     assert sorted(told[1] for told in heard.letters) == ["on", "secret"]
+    await verified(two_nodes)
+    # Something new is agreed only over new words.
+    with b.bound():
+        await actions.propose(COMMAND, two_nodes.link_id)
+    await two_nodes.settle()
+    with a.bound():
+        with pytest.raises(Conflict, match="compare new words"):
+            await actions.agree(COMMAND, two_nodes.link_id)
+        await words_again.begin(COMMAND, two_nodes.link_id)
+    await two_nodes.settle()
+    words = [tuple(await node.row("SELECT words, state FROM link")) for node in two_nodes.both]
+    assert words[0] == words[1]
+    assert (len(words[0][0].split()), words[0][1]) == (6, "open")
+    with b.bound(), pytest.raises(Conflict):
+        await actions.propose(COMMAND, two_nodes.link_id)
+    for node in two_nodes.both:
+        with node.bound():
+            await actions.words_same(COMMAND, two_nodes.link_id)
+    with b.bound():
+        await actions.propose(COMMAND, two_nodes.link_id)
+    await two_nodes.settle()
+    with a.bound():
+        await actions.agree(COMMAND, two_nodes.link_id)
+    await two_nodes.settle()
+    for node in two_nodes.both:
+        with node.bound():
+            page = await queries.page(two_nodes.link_id)
+            assert (page.moved_since, page.circle.standing) == (False, "open")
+            with pytest.raises(Conflict):
+                await words_again.begin(COMMAND, two_nodes.link_id)
     await verified(two_nodes)
 
 

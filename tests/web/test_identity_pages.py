@@ -67,7 +67,7 @@ async def test_an_admin_renews_writes_the_sheet_down_and_brings_keys_back(
     assert "Todmorden circle: knows our present key." in text_of(ada)
     await ada.send(f"{HERE}/renew")
     assert "They count from tomorrow." in (await ada.follow()).text
-    assert "New keys made already; they count from" in text_of(ada)
+    assert "New keys Made already. They count from" in text_of(ada)
 
     await ada.get(f"{HERE}/recover")
     slip = a.words.replace(a.words.split()[6], "hebdenn", 1)
