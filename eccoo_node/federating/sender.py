@@ -21,7 +21,7 @@ from eccoo_node.federating import outbox, refetch, wire
 from eccoo_node.federating.inbox import ask_for_more
 from eccoo_node.federating.outbox import Sealed
 from eccoo_node.kernel import clock
-from eccoo_node.links import queries
+from eccoo_node.links import identity, queries
 from eccoo_node.links.actions import alarm
 
 _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
@@ -56,12 +56,15 @@ class Peer(msgspec.Struct, frozen=True):
 async def peer_of(link_id: str) -> Peer | None:
     """None for a link that is not far enough to send anything."""
     row = await fetch_one(
-        "SELECT l.base_url, l.moving_to, l.log, l.state, l.agreement, l.agreement_told, w.*, (SELECT COUNT(*) FROM letter_out o "
+        "SELECT l.base_url, l.moving_to, l.superseded_by, l.log, l.state, l.agreement, l.agreement_told, w.*, (SELECT COUNT(*) FROM letter_out o "
         "WHERE o.link_id = l.id AND o.state IN ('waiting', 'sent')) AS waiting "
         "FROM link l JOIN link_wire w ON w.link_id = l.id WHERE l.id = ?",
         link_id,
     )
-    if row is None or not row["log"] or not row["agreement"]:
+    if row is None or not row["log"] or not row["agreement"] or row["superseded_by"]:
+        return None
+    if identity.current().node_id not in (queries.read_agreement(row["agreement"]) or {})["parties"]:
+        # Agreed in a name that we have lost: nothing that we sign now is believed there.
         return None
     return Peer(
         link_id=link_id, base_url=row["base_url"], state=queries.read_log(row["log"]), link_state=row["state"],
