@@ -71,8 +71,8 @@ log = structlog.get_logger("app")
 
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
 DOMAINS = (
-    "members", "governance", "agreements", "escrow", "payouts", "banking", "links", "teams", "rota", "expenses", "disputes",
-    "cover", "papers", "hmrc", "privacy", "referrals", "federating", "admin",
+    "members", "governance", "agreements", "escrow", "payouts", "banking", "links", "keys", "teams", "rota",
+    "expenses", "disputes", "cover", "papers", "hmrc", "privacy", "referrals", "federating", "admin",
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
@@ -306,10 +306,12 @@ def create_app(
 
 def node_app(settings: Settings, folder: DataFolder, *, parts: Parts | None = None) -> Shell:
     """The whole node of an initialised data folder: pages, wire, jobs. Raises Broken when its keys cannot be read."""
-    us = identity.load(folder, settings)
-    wire = Wire(us, GuardedClient(loopback_peers=us.loopback_peers))
+    kept = identity.Kept(folder, settings)
+    us = kept()
+    wire = Wire(kept, GuardedClient(loopback_peers=us.loopback_peers))
     federation = FederationApp()
-    prefixes = {f"{below}{path}" for path in ("/fed", "/.well-known/circle-node") for below in {"", us.prefix}}
+    below = {"", *map(identity.prefix_of, us.bases)}
+    prefixes = {f"{prefix}{path}" for path in ("/fed", "/.well-known/circle-node") for prefix in below}
     shell = create_app(
         settings,
         folder,

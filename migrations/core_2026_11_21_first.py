@@ -173,6 +173,7 @@ STATEMENTS = {
   "their_head" VARCHAR(64) NOT NULL,
   "words_hash" VARCHAR(64) NOT NULL,
   "words" VARCHAR(120) NOT NULL,
+  "words_before" VARCHAR(64) NOT NULL,
   "words_said_by" VARCHAR(36) NOT NULL,
   "words_said_at" TIMESTAMPTZ,
   "our_proposal" TEXT NOT NULL,
@@ -190,6 +191,13 @@ STATEMENTS = {
   "opened_at" TIMESTAMPTZ,
   "ended_at" TIMESTAMPTZ,
   "ended_by_them" BOOLEAN NOT NULL,
+  "instead_of" VARCHAR(36) NOT NULL,
+  "superseded_by" VARCHAR(36) NOT NULL,
+  "carried_at" TIMESTAMPTZ,
+  "moving_to" TEXT NOT NULL,
+  "moving_since" TIMESTAMPTZ,
+  "moving_agreed_by" VARCHAR(36) NOT NULL,
+  "alarms_heard" INTEGER NOT NULL,
   CHECK ("state" IN ('asked', 'words', 'agreeing', 'open', 'ended'))
 )""",
         """CREATE TABLE "nonce_seen" (
@@ -205,6 +213,16 @@ STATEMENTS = {
   "minute" TIMESTAMPTZ NOT NULL,
   "requests" INTEGER NOT NULL,
   "events" INTEGER NOT NULL
+)""",
+        """CREATE TABLE "key_change" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "node_id" VARCHAR(64) NOT NULL,
+  "seq" INTEGER NOT NULL,
+  "op" VARCHAR(16) NOT NULL,
+  "head" VARCHAR(64) NOT NULL,
+  "by" VARCHAR(36) NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  CHECK ("op" IN ('keys', 'move', 'recover'))
 )""",
         """CREATE TABLE "weekly_run" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -653,7 +671,8 @@ STATEMENTS = {
   "next_try_at" TIMESTAMPTZ,
   "batch_size" INTEGER NOT NULL,
   "trouble" VARCHAR(32) NOT NULL,
-  "refetched_at" TIMESTAMPTZ
+  "refetched_at" TIMESTAMPTZ,
+  "knows_kid" VARCHAR(64) NOT NULL
 )""",
         """CREATE TABLE "link_key" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -1425,6 +1444,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "invite_one_token_hash" ON "invite" ("token_hash")""",
         """CREATE INDEX "job_by_run_at_where" ON "job" ("run_at") WHERE dead = FALSE""",
         """CREATE UNIQUE INDEX "job_one_kind_key" ON "job" ("kind", "key")""",
+        """CREATE UNIQUE INDEX "key_change_one_node_id_seq" ON "key_change" ("node_id", "seq")""",
         """CREATE INDEX "known_sender_by_sender_mark" ON "known_sender" ("sender_mark")""",
         """CREATE INDEX "letter_in_by_link_id_subject" ON "letter_in" ("link_id", "subject")""",
         """CREATE UNIQUE INDEX "letter_in_one_link_id_event_id" ON "letter_in" ("link_id", "event_id")""",
@@ -1569,6 +1589,8 @@ STATEMENTS = {
         """CREATE TRIGGER "entry_chain_keeps_delete" BEFORE DELETE ON "entry_chain" BEGIN SELECT RAISE(ABORT, 'entry_chain is append-only'); END""",
         """CREATE TRIGGER "event_keeps_update" BEFORE UPDATE ON "event" BEGIN SELECT RAISE(ABORT, 'event is append-only'); END""",
         """CREATE TRIGGER "event_keeps_delete" BEFORE DELETE ON "event" BEGIN SELECT RAISE(ABORT, 'event is append-only'); END""",
+        """CREATE TRIGGER "key_change_keeps_update" BEFORE UPDATE ON "key_change" BEGIN SELECT RAISE(ABORT, 'key_change is append-only'); END""",
+        """CREATE TRIGGER "key_change_keeps_delete" BEFORE DELETE ON "key_change" BEGIN SELECT RAISE(ABORT, 'key_change is append-only'); END""",
         """CREATE TRIGGER "known_sender_keeps_update" BEFORE UPDATE ON "known_sender" BEGIN SELECT RAISE(ABORT, 'known_sender is append-only'); END""",
         """CREATE TRIGGER "known_sender_keeps_delete" BEFORE DELETE ON "known_sender" BEGIN SELECT RAISE(ABORT, 'known_sender is append-only'); END""",
         """CREATE TRIGGER "letter_in_keeps_update" BEFORE UPDATE ON "letter_in" BEGIN SELECT RAISE(ABORT, 'letter_in is append-only'); END""",
@@ -1792,6 +1814,7 @@ STATEMENTS = {
   "their_head" VARCHAR(64) NOT NULL,
   "words_hash" VARCHAR(64) NOT NULL,
   "words" VARCHAR(120) NOT NULL,
+  "words_before" VARCHAR(64) NOT NULL,
   "words_said_by" VARCHAR(36) NOT NULL,
   "words_said_at" TIMESTAMPTZ,
   "our_proposal" TEXT NOT NULL,
@@ -1809,6 +1832,13 @@ STATEMENTS = {
   "opened_at" TIMESTAMPTZ,
   "ended_at" TIMESTAMPTZ,
   "ended_by_them" BOOLEAN NOT NULL,
+  "instead_of" VARCHAR(36) NOT NULL,
+  "superseded_by" VARCHAR(36) NOT NULL,
+  "carried_at" TIMESTAMPTZ,
+  "moving_to" TEXT NOT NULL,
+  "moving_since" TIMESTAMPTZ,
+  "moving_agreed_by" VARCHAR(36) NOT NULL,
+  "alarms_heard" INTEGER NOT NULL,
   CHECK ("state" IN ('asked', 'words', 'agreeing', 'open', 'ended'))
 )""",
         """CREATE TABLE "nonce_seen" (
@@ -1824,6 +1854,16 @@ STATEMENTS = {
   "minute" TIMESTAMPTZ NOT NULL,
   "requests" INTEGER NOT NULL,
   "events" INTEGER NOT NULL
+)""",
+        """CREATE TABLE "key_change" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "node_id" VARCHAR(64) NOT NULL,
+  "seq" INTEGER NOT NULL,
+  "op" VARCHAR(16) NOT NULL,
+  "head" VARCHAR(64) NOT NULL,
+  "by" VARCHAR(36) NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  CHECK ("op" IN ('keys', 'move', 'recover'))
 )""",
         """CREATE TABLE "weekly_run" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -2272,7 +2312,8 @@ STATEMENTS = {
   "next_try_at" TIMESTAMPTZ,
   "batch_size" INTEGER NOT NULL,
   "trouble" VARCHAR(32) NOT NULL,
-  "refetched_at" TIMESTAMPTZ
+  "refetched_at" TIMESTAMPTZ,
+  "knows_kid" VARCHAR(64) NOT NULL
 )""",
         """CREATE TABLE "link_key" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -3044,6 +3085,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "invite_one_token_hash" ON "invite" ("token_hash")""",
         """CREATE INDEX "job_by_run_at_where" ON "job" ("run_at") WHERE dead = FALSE""",
         """CREATE UNIQUE INDEX "job_one_kind_key" ON "job" ("kind", "key")""",
+        """CREATE UNIQUE INDEX "key_change_one_node_id_seq" ON "key_change" ("node_id", "seq")""",
         """CREATE INDEX "known_sender_by_sender_mark" ON "known_sender" ("sender_mark")""",
         """CREATE INDEX "letter_in_by_link_id_subject" ON "letter_in" ("link_id", "subject")""",
         """CREATE UNIQUE INDEX "letter_in_one_link_id_event_id" ON "letter_in" ("link_id", "event_id")""",
@@ -3200,6 +3242,8 @@ END $$""",
         """CREATE TRIGGER "entry_chain_keeps_all" BEFORE TRUNCATE ON "entry_chain" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "event_keeps_rows" BEFORE UPDATE OR DELETE ON "event" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "event_keeps_all" BEFORE TRUNCATE ON "event" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "key_change_keeps_rows" BEFORE UPDATE OR DELETE ON "key_change" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "key_change_keeps_all" BEFORE TRUNCATE ON "key_change" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "known_sender_keeps_rows" BEFORE UPDATE OR DELETE ON "known_sender" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "known_sender_keeps_all" BEFORE TRUNCATE ON "known_sender" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "letter_in_keeps_rows" BEFORE UPDATE OR DELETE ON "letter_in" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",

@@ -10,7 +10,7 @@ from eccoo_federation.events import read_batch
 from eccoo_node.db.jobs import add, job
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
-from eccoo_node.federating import inbox, refetch, sender, wire
+from eccoo_node.federating import inbox, moves, refetch, sender, wire  # noqa: F401 moves registers its job
 from eccoo_node.federating.sender import Peer, peer_of
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Refusal

@@ -13,7 +13,7 @@ from eccoo_federation.identity import LogState, parse_log, verify_log
 from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import NotFound
-from eccoo_node.links import rules
+from eccoo_node.links import identity, rules
 from eccoo_node.links.rules import Direction, Policy, Standing, Terms
 
 
@@ -56,6 +56,7 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Alarm(msgspec.Struct, frozen=True):
+    id: int
     code: str
     at: datetime
 
@@ -78,6 +79,15 @@ class Page(msgspec.Struct, frozen=True):
     ended_at: datetime | None = None
     ended_by_them: bool = False
     alarms: tuple[Alarm, ...] = ()
+    # The newest thing about who they are that nobody has rung them about yet.
+    loud: str = ""
+    # Where they say that they live now, and whether our admin has asked them.
+    moving_to: str = ""
+    moving_agreed: bool = False
+    # Their address is another than the one that the agreement names: the next one needs new words.
+    moved_since: bool = False
+    # New words were compared since, which the next agreement will name.
+    words_new: bool = False
 
     @property
     def called(self) -> str:
@@ -127,6 +137,14 @@ async def pinned(link_id: str) -> LogState:
     return read_log(row[0])
 
 
+async def kept_log(link_id: str) -> str:
+    """The pinned key log as JSON lines; public, and none of ours. Raises NotFound."""
+    row = await fetch_one("SELECT log FROM link WHERE id = ? AND log <> ''", link_id)
+    if row is None:
+        raise NotFound("We keep no key log of this circle.", "no_log")
+    return str(row[0])
+
+
 _HEALTH = (
     "w.last_seen_at, w.next_try_at, w.failures, w.trouble, w.clock_offset_s, w.clock_seen_at, "
     "(SELECT COUNT(*) FROM letter_out o WHERE o.link_id = w.link_id AND o.state IN ('waiting', 'sent')) AS waiting,"
@@ -154,14 +172,16 @@ async def page(link_id: str) -> Page:
     row = await fetch_one(f"{_PAGE} WHERE l.id = ?", link_id)
     if row is None:
         raise NotFound("We know no such circle.", "unknown_link")
-    alarms = await fetch("SELECT code, at FROM link_alarm WHERE link_id = ? ORDER BY id DESC LIMIT 20", link_id)
-    return msgspec.structs.replace(_page(row), alarms=tuple(Alarm(a[0], a[1]) for a in alarms))
+    alarms = await fetch("SELECT id, code, at FROM link_alarm WHERE link_id = ? ORDER BY id DESC LIMIT 20", link_id)
+    return msgspec.structs.replace(_page(row), alarms=tuple(Alarm(*tuple(a)) for a in alarms))
 
 
 _PAGE = (
     "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "
-    "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_said_at, l.our_proposal, l.their_proposal, "
-    "l.ended_at, l.ended_by_them, " + _HEALTH + " FROM link l JOIN link_wire w ON w.link_id = l.id"
+    "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_hash, l.words_said_at, l.our_proposal, l.their_proposal, "
+    "l.ended_at, l.ended_by_them, l.moving_to, l.moving_agreed_by, (SELECT b.code FROM link_alarm b WHERE b.link_id = l.id "
+    f"AND b.id > l.alarms_heard AND b.code IN ({', '.join(repr(code) for code in rules.LOUD)}) ORDER BY b.id DESC LIMIT 1) "
+    "AS loud, " + _HEALTH + " FROM link l JOIN link_wire w ON w.link_id = l.id"
 )
 
 
@@ -173,8 +193,16 @@ def _page(row: Any) -> Page:
         ours=_proposed(row["our_proposal"], row["node_id"]), theirs=_proposed(row["their_proposal"], row["node_id"]),
         proposal=proposal_mark(row["their_proposal"]),
         agreed_until=datetime.fromisoformat(agreement["expires_at"]) if agreement else None,
-        ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]),
+        ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]), loud=row["loud"] or "",
+        moving_to=row["moving_to"], moving_agreed=bool(row["moving_agreed_by"]),
+        words_new=agreement is not None and row["words_hash"] != agreement["words_hash"],
+        moved_since=agreement is not None and row["state"] == "open" and _moved_since(agreement, row),
     )  # fmt: skip
+
+
+def _moved_since(agreement: dict[str, Any], row: Any) -> bool:
+    us = identity.current()
+    return bool(agreement["base_urls"] != {us.node_id: us.state.base_url, row["node_id"]: row["base_url"]})
 
 
 def proposal_mark(text: str) -> str:

@@ -14,6 +14,8 @@ Standing = Literal["asked", "words", "agreeing", "open", "suspended_by_us", "sus
 Direction = Literal["in", "out"]
 
 BOTH_WAYS = ("cover.offer", "cover.request", "settle")
+# Alarms about who they are: an admin rings before anything else is believed.
+LOUD = ("keys_replaced", "log_forked", "move_denied", "not_them")
 CREDIT_LIMIT_PENCE = 50_000
 HALF_BPS = 5_000
 

@@ -4,6 +4,7 @@ Each page asks one thing. What a link's own page shows follows from how far the 
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from litestar.params import FromPath
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.links import actions, queries, rules, say
+from eccoo_node.links import actions, carrying, moves, queries, rules, say, superseding, words_again
 from eccoo_node.links.forms import AcceptForm, TermsForm, values_of
 from eccoo_node.links.queries import Page
 from eccoo_node.links.rules import Terms
@@ -88,8 +89,23 @@ class LinksController(Controller):
         if page.circle.standing == "words":
             return render(request, "links/words.html", **_facts(request, page))
         if page.circle.standing == "agreeing":
-            return _ask_to_agree(request, page)
+            return await _ask_to_agree(request, page)
         return render(request, "links/link.html", **_facts(request, page))
+
+    @get(f"{HERE}/{{link_id:str}}/words", opt={"action": "links.see"})
+    async def new_words(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """Six new words within a link that stands, after a move."""
+        _requires(request, link_id)
+        page = await queries.page(link_id)
+        if not page.words or page.words_said:
+            return redirect(request, f"{HERE}/{link_id}")
+        return render(request, "links/words.html", **_facts(request, page))
+
+    @post(f"{HERE}/{{link_id:str}}/words", opt={"action": "links.words_again"})
+    async def begin_words(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        await words_again.begin(actor_of(request), link_id)
+        await _give_a_moment(link_id, "open", done=lambda page: bool(page.words))
+        return redirect(request, f"{HERE}/{link_id}")
 
     @post(f"{HERE}/{{link_id:str}}/same", opt={"action": "links.words_same"})
     async def same(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -108,7 +124,7 @@ class LinksController(Controller):
         page = await queries.page(link_id)
         if page.theirs is None:
             return redirect(request, f"{HERE}/{link_id}")
-        return _ask_to_agree(request, page)
+        return await _ask_to_agree(request, page)
 
     @post(f"{HERE}/{{link_id:str}}/agree", opt={"action": "links.agree"})
     async def agree(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -119,6 +135,20 @@ class LinksController(Controller):
         done = page.circle.standing == "open"
         words = f"We are linked with {page.called}." if done else f"You’ve said yes. Now {page.called} is asked."
         return redirect(request, f"{HERE}/{link_id}", words)
+
+    @get(f"{HERE}/{{link_id:str}}/before", opt={"action": "links.see"})
+    async def about_before(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """Were we linked with them before, and did one of the two lose everything?"""
+        _requires(request, link_id)
+        page, known = await queries.page(link_id), await carrying.before(link_id)
+        options = [(row["id"], f"{row['name']}, {row['base_url']}") for row in known]
+        return render(request, "links/before.html", options=[*options, ("", "No")], **_facts(request, page))
+
+    @post(f"{HERE}/{{link_id:str}}/before", opt={"action": "links.instead_of"})
+    async def before(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        old = (ask_of(request).values.get("old") or [""])[-1]
+        await superseding.stands_in_for(actor_of(request), link_id, old)
+        return redirect(request, f"{HERE}/{link_id}")
 
     @get(f"{HERE}/{{link_id:str}}/terms", opt={"action": "links.see"})
     async def terms(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -164,6 +194,39 @@ class LinksController(Controller):
         await actions.end(actor_of(request), link_id)
         return redirect(request, f"{HERE}/{link_id}")
 
+    @get(f"{HERE}/{{link_id:str}}/moved", opt={"action": "links.see"})
+    async def about_move(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """They say that they live elsewhere now: both addresses, and whom to ring."""
+        _requires(request, link_id)
+        page = await queries.page(link_id)
+        if not page.moving_to or page.moving_agreed:
+            return redirect(request, f"{HERE}/{link_id}")
+        return render(request, "links/moved.html", **_facts(request, page))
+
+    @post(f"{HERE}/{{link_id:str}}/moved", opt={"action": "links.follow_move"})
+    async def follow_move(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """They were rung, and it is true."""
+        await moves.follow_move(actor_of(request), link_id, (ask_of(request).values.get("to") or [""])[-1])
+        standing = (await queries.page(link_id)).circle.standing
+        await _give_a_moment(link_id, standing, done=lambda page: not page.moving_agreed)
+        page = await queries.page(link_id)
+        done = f"The link with {page.called} goes on at the new address."
+        wait = "We look at the new address, and go on there if it is really them."
+        return redirect(request, f"{HERE}/{link_id}", wait if page.moving_to else done)
+
+    @post(f"{HERE}/{{link_id:str}}/not-moved", opt={"action": "links.refuse_move"})
+    async def refuse_move(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """They were rung, and know nothing of it."""
+        await moves.refuse_move(actor_of(request), link_id)
+        return redirect(request, f"{HERE}/{link_id}")
+
+    @post(f"{HERE}/{{link_id:str}}/rung", opt={"action": "links.heard_alarms"})
+    async def rung(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """They were rung about what went wrong; it moves down the page."""
+        up_to = (ask_of(request).values.get("up_to") or ["0"])[-1]
+        await moves.heard_alarms(actor_of(request), link_id, int(up_to) if up_to.isdecimal() and len(up_to) < 10 else 0)
+        return redirect(request, f"{HERE}/{link_id}", "Noted. It stays in the list of what went wrong.")
+
     @post(f"{HERE}/{{link_id:str}}/try", opt={"action": "links.try_now"})
     async def try_now(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
         """Call the other node now; the page shows how it went."""
@@ -191,21 +254,31 @@ async def _change(request: AnyRequest, page: Page, wanted: Terms) -> str:
     return f"{page.called} is asked. Until they say yes, what was agreed before counts."
 
 
-async def _give_a_moment(link_id: str, while_: str) -> None:
+async def _give_a_moment(link_id: str, while_: str, done: Callable[[Page], bool] = lambda page: False) -> None:
     """Wait a little for the other node, outside of any transaction."""
     loop = asyncio.get_running_loop()
     until = loop.time() + WAIT_S
     while loop.time() < until:
         page = await queries.page(link_id)
-        if page.circle.standing != while_ or page.health.trouble:
+        if page.circle.standing != while_ or page.health.trouble or done(page):
             return
         await asyncio.sleep(0.05)
 
 
-def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
+async def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
+    found = await carrying.shown(page.circle.id)
+    carried: dict[str, Any] = {
+        "carried": say.carried(found, page.called) if found else [],
+        "same_sum": not found or found.agrees,
+    }
+    known = [] if page.agreed_until else await carrying.before(page.circle.id)
     if page.theirs is None and page.ours is not None:
         return render(
-            request, "links/waiting.html", lines=rules.sentences(page.ours, page.called), **_facts(request, page)
+            request,
+            "links/waiting.html",
+            lines=rules.sentences(page.ours, page.called),
+            **carried,
+            **_facts(request, page),
         )
     terms = page.theirs or Terms()
     return render(
@@ -213,6 +286,8 @@ def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
         "links/agree.html",
         lines=rules.sentences(terms, page.called),
         seen=page.proposal,
+        known=bool(known),
+        **carried,
         **_facts(request, page),
     )
 
@@ -248,6 +323,8 @@ def _facts(request: AnyRequest, page: Page) -> dict[str, Any]:
         "trouble": say.trouble(health.trouble),
         "clock_wrong": say.clock_matters(health.clock_offset_s),
         "rows": rows,
+        "loud": say.loud(page.loud, page.called) if page.loud else None,
+        "newest_alarm": max((alarm.id for alarm in page.alarms), default=0),
         "alarms": [(say.alarm(alarm.code), alarm.at) for alarm in page.alarms],
         "agreed": rules.sentences(page.circle.terms, page.called) if page.agreed_until else [],
     }
@@ -267,6 +344,10 @@ def _card(request: AnyRequest, page: Page) -> dict[str, Any]:
 
 def _in_a_line(page: Page, now: datetime, zone: Any) -> str:
     health = page.health
+    if page.loud:
+        return say.loud(page.loud, page.called)[0]
+    if page.moving_to and not page.moving_agreed:
+        return "They say that they have moved. Please ring them."
     if page.theirs is not None:
         return "They suggest something. Please look."
     if page.circle.standing == "words":

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from .body_base import Body, Outward
-from .shapes import Code, Count, Date, Digest, NodeId, Pence, Ref, Shape, SignedPence, Time, Uuid, Uuid7
+from .shapes import Code, Count, Date, Digest, NodeId, Pence, Ref, Shape, SignedPence, Time, Url, Uuid, Uuid7
 
 
 class IdentityUpdated(Body, frozen=True, kw_only=True):
@@ -17,6 +17,8 @@ class IdentityUpdated(Body, frozen=True, kw_only=True):
     SCOPE = "link"
     seq: Annotated[int, Meta(ge=0)]
     head: Digest
+    # After a move: where the log lies now. A receiver calls it only once its own admin has asked the sender's.
+    base_url: Url | None = None
 
 
 class LinkNarrowed(Body, frozen=True, kw_only=True):

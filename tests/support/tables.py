@@ -17,6 +17,7 @@ DOMAINS = (
     "payouts",
     "banking",
     "links",
+    "keys",
     "teams",
     "rota",
     "expenses",
