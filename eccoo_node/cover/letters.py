@@ -12,13 +12,14 @@ from eccoo_federation.times import parse_time
 from eccoo_node.cover import actions, disclosing, machine, offering, queries, settling
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.near import who_fits
-from eccoo_node.cover.shown import plain, stored
+from eccoo_node.cover.shown import stored
 from eccoo_node.cover.tables import CoverOffer, OpenRequest
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, insert_once
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Actor, Thing
+from eccoo_node.kernel.words import plain
 from eccoo_node.links import letters
 from eccoo_node.links import queries as links
 from eccoo_node.links.letters import Letter

@@ -1,7 +1,6 @@
 """What is shown to whom: the open question without a name or a place, and what only the one who is coming reads."""
 
 import secrets
-import unicodedata
 from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -112,13 +111,6 @@ def disclosed(told: events.Disclosure) -> Disclosed:
 def _parts(text: str) -> list[str]:
     """A text in pieces that the wire takes: a line each, a long line cut."""
     return [line[at : at + LINE] for line in text.splitlines() for at in range(0, max(len(line), 1), LINE)]
-
-
-def plain(text: str) -> str:
-    """Words of another circle without what cannot be seen: such signs turn a line round, or hide what it says."""
-    unseen = {"Cc", "Cf", "Zl", "Zp"}
-    # A line break, and the two joiners that some scripts are spelt with.
-    return "".join(c for c in text if c in "\n\u200c\u200d" or unicodedata.category(c) not in unseen).strip()
 
 
 def stored(body: str, shape: type[B]) -> B:

@@ -21,6 +21,7 @@ DOMAINS = (
     "rota",
     "expenses",
     "disputes",
+    "pools",
     "cover",
     "papers",
     "hmrc",
