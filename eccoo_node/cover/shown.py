@@ -1,6 +1,7 @@
 """What is shown to whom: the open question without a name or a place, and what only the one who is coming reads."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -23,7 +24,14 @@ LINE = 600
 
 
 def open_question(
-    visit: Visit, outward: str, codes: CareCodes, schedule: Schedule, hours: Hours, reference: str, zone: ZoneInfo
+    visit: Visit,
+    outward: str,
+    codes: CareCodes,
+    schedule: Schedule,
+    hours: Hours,
+    reference: str,
+    zone: ZoneInfo,
+    invited: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The body that linked circles get: where roughly, when, what is needed, for how much. Nothing else is known there.
 
@@ -57,6 +65,7 @@ def open_question(
         hold_until=wire_time(hours.hold_until),
         confirm_within_s=int(CONFIRM_WITHIN.total_seconds()),
         go_no_go_at=wire_time(hours.go_no_go_at),
+        invited=tuple(invited),
     ).as_wire()
 
 

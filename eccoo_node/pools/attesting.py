@@ -1,5 +1,6 @@
 """What our circle saw, signed for one other circle; and what theirs saw, asked for again each day and never kept past it."""
 
+import asyncio
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +29,8 @@ FRESH = timedelta(minutes=10)
 # A proof that nobody could ask for again so long is not shown as seen.
 BELIEVED = 2 * VERIFY_AGAIN
 POOL = "pool"
+# An answer from another circle is mostly there within this time; then its page need not be asked for again.
+WAIT_S = 1.5
 
 
 # ---- what ours saw
@@ -230,6 +233,16 @@ async def _set(link_id: str, ref: str, state: str) -> None:
         "checked_at = NULL WHERE link_id = ? AND reference = ? AND state <> 'gone'",
         state, link_id, ref,
     )  # fmt: skip
+
+
+async def a_moment(refs: Collection[tuple[str, str]]) -> None:
+    """Wait until these have been answered, or for as long as a reader waits for a page. Outside of any transaction."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + WAIT_S
+    while loop.time() < deadline:
+        if all(p.holds or p.gone for p in (await proofs(refs)).values()):
+            return
+        await asyncio.sleep(0.05)
 
 
 async def proofs(refs: Collection[tuple[str, str]]) -> dict[tuple[str, str], Proof]:

@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
+from eccoo_federation import limits
 from eccoo_node.db.rows import as_time, fetch, fetch_one, marks
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
-from eccoo_node.kernel.errors import NotFound
+from eccoo_node.kernel.errors import Invalid, NotFound
 from eccoo_node.links import queries as links
 from eccoo_node.links.queries import KnownCircle
 from eccoo_node.members.cards import Stretch
@@ -145,6 +146,21 @@ async def neighbour(actor: Actor, id_: str) -> Neighbour:
     if row is None or row[1] not in may:
         raise NotFound("This worker is not shown to us any more.", "not_shown")
     return _neighbour(row, may[row[1]][0])
+
+
+async def references(ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """By circle, the references of these workers. Raises Invalid where one is not shown to us any more, or too many are."""
+    may = {one.id: one for one in await _readable()} if ids else {}
+    if len(set(ids)) > limits.INVITED:
+        raise Invalid(f"Please name {limits.INVITED} people at most.", "too_many", field="invited")
+    if not set(ids) <= set(may):
+        raise Invalid(
+            "Someone you named can’t be asked by name any more. Please look again.", "not_shown", field="invited"
+        )
+    found: dict[str, tuple[str, ...]] = {}
+    for id_ in sorted(set(ids)):
+        found[may[id_].link_id] = (*found.get(may[id_].link_id, ()), may[id_].reference)
+    return found
 
 
 async def to_invite(link_ids: Collection[str]) -> list[Neighbour]:
