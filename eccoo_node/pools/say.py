@@ -98,7 +98,10 @@ def value(shown: PoolWorker, field: str) -> str:
 
 
 def label(field: str, own: str) -> str:
-    return f"What {own} saw of my papers" if field == SEEN else say.first(POOL_WORDS[field])
+    """Said alike to the worker, and in the yes that is kept."""
+    if field == SEEN:
+        return f"Papers that {own} saw"
+    return "Places" if field == "areas" else say.first(POOL_WORDS[field])
 
 
 def papers(kinds: Mapping[str, str], now: datetime) -> str:

@@ -152,11 +152,11 @@ class NearController(Controller):
             }
             for one in some
         ]
-        asked = msgspec.structs.asdict(wanted)
+        asked, choices = msgspec.structs.asdict(wanted), _choices(everyone, [c.circle for c in copies])
         query = "&".join(f"{name}={value}" for name, value in asked.items() if value.isalnum() or "-" in value)
         return await show(
             request, "pools/near.html", cards=cards, count=len(fit), everyone=len(everyone), values=asked,
-            narrowed=any(asked.values()), choices=_choices(everyone, [c.circle for c in copies]),
+            narrowed=_looked_for(asked, choices), choices=choices,
             before=f"/near?{query}&page={at - 1}" if at else "",
             after=f"/near?{query}&page={at + 1}" if (at + 1) * A_PAGE < len(fit) else "",
             fresh=[_fresh(copy, now) for copy in copies],
@@ -201,6 +201,14 @@ def _choices(everyone: list[queries.Neighbour], circles: list[KnownCircle]) -> d
         "part": [("", "Any time"), *((part, f"In the {part}") for part in PARTS)],
         "circle": [("", "Any circle"), *((one.id, one.name) for one in circles)],
     }
+
+
+def _looked_for(asked: dict[str, str], choices: dict[str, list[tuple[str, str]]]) -> str:
+    """ "Thursday, in the morning" of what was asked for; a word that nobody shows is said as it was typed."""
+    said = [dict(choices[name]).get(value, value[:20]) for name, value in asked.items() if value]
+    return ", ".join(
+        [*said[:1], *(word[:1].lower() + word[1:] if word.startswith("In the") else word for word in said[1:])]
+    )
 
 
 def _named(pairs: Any) -> list[tuple[str, str]]:

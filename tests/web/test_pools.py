@@ -58,8 +58,8 @@ async def test_a_worker_reads_what_would_be_seen_and_says_yes_thing_by_thing(wal
     assert page.acts == [YES]
     assert " checked" not in page.html
     for words in (
-        "First name Bea", "Skills Moving and handling", "Languages English", "Where they go HX7", "Rate £30 an hour",
-        "Hours Every day 7am to 9pm", "What Todmorden circle saw of my papers DBS certificate on 23 November",
+        "First name Bea", "Skills Moving and handling", "Languages English", "Places HX7", "Rate £30 an hour",
+        "Hours Every day 7am to 9pm", "Papers that Todmorden circle saw DBS certificate on 23 November",
     ):  # fmt: skip
         assert words in page.text
     wrong = await bea.press(page, YES)
@@ -70,7 +70,7 @@ async def test_a_worker_reads_what_would_be_seen_and_says_yes_thing_by_thing(wal
     with walk.b.node.bound():
         kept = await fetch_value("SELECT words FROM consent WHERE kind = 'pools.share'")
     assert kept == (
-        "People of Hebden circle may see this of me. I can stop it at any time.\nFirst name: Bea\nWhere they go: HX7"
+        "People of Hebden circle may see this of me. I can stop it at any time.\nFirst name: Bea\nPlaces: HX7"
     )
     # By phone a facilitator writes it down; nobody who only speaks for her may.
     tom = await walk.b.read_as("Tom", acting_for="Bea", via="phone")
@@ -89,8 +89,8 @@ async def test_a_neighbour_is_found_asked_by_name_and_seen_with_what_that_does_n
     page = await edith.get("/near")
     assert "Todmorden circle, goes to HX7. " in page.text
     assert "Todmorden circle: as of just now" in page.text
-    assert "0 of 1 are found" in (await edith.get("/near?area=HX9")).text
-    assert "1 of 1 are found" in (await edith.get("/near?area=hx7&day=3&part=morning")).text
+    assert "HX9: nobody of 1." in (await edith.get("/near?area=HX9")).text
+    assert "HX7, Thursday, in the morning: 1 of 1." in (await edith.get("/near?area=hx7&day=3&part=morning")).text
     page = await edith.get(next(link for link in page.links if link.startswith("/near/")))
     assert page.heading == "Bea"
     assert (
