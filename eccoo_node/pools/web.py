@@ -63,10 +63,11 @@ class ShownController(Controller):
     async def _one(self, request: AnyRequest, link_id: str) -> dict[str, Any]:
         reader, now = reader_of(request), clock.now()
         mine = (await queries.shares_of(actor_of(request), reader.id)).get(link_id)
-        circle = await links.circle(link_id)
         shown = await giving.shown_of(reader.id)
         if shown is None:
+            # Whoever gives no support reads nothing here, not even whether there is such a circle.
             raise NotFound()
+        circle = await links.circle(link_id)
         own, zone = ask_of(request).site.circle.name, clock.zone()
         checks = {
             c.kind: c.seen_at.astimezone(zone).date().isoformat() for c in await workers.checks_of(reader.id, now)
