@@ -50,6 +50,7 @@ from eccoo_node.members.sign_in import resume
 from eccoo_node.papers import due as papers_due
 from eccoo_node.payouts import todo as payout_todo
 from eccoo_node.plugins_host.host import Brought, Host, Register
+from eccoo_node.pools import attesting, giving, reading
 from eccoo_node.privacy import letters as privacy_letters
 from eccoo_node.referrals import letters as referral_letters
 from eccoo_node.rota import lines as rota_lines
@@ -72,12 +73,12 @@ log = structlog.get_logger("app")
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
 DOMAINS = (
     "members", "governance", "agreements", "escrow", "payouts", "banking", "links", "keys", "teams", "rota",
-    "expenses", "disputes", "cover", "papers", "hmrc", "privacy", "referrals", "federating", "admin",
+    "expenses", "disputes", "pools", "cover", "papers", "hmrc", "privacy", "referrals", "federating", "admin",
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
-    bank_todo, cover_letters, cover_lines, expense_lines, hmrc_asking, link_names, papers_due, patterns, pausing,
-    payout_news, payout_todo, privacy_letters, pulls, questions, referral_letters, rota_lines, sender,
+    attesting, bank_todo, cover_letters, cover_lines, expense_lines, giving, hmrc_asking, link_names, papers_due, patterns, pausing,
+    payout_news, payout_todo, privacy_letters, pulls, questions, reading, referral_letters, rota_lines, sender,
 )  # fmt: skip
 MAX_API_BODY = 1024 * 1024
 

@@ -156,12 +156,17 @@ async def _route(asked: Asked) -> Answer:
             return await _ping(asked)
         case ("GET", "events", after):
             return await _events(asked, after)
-        case ("GET", kind, *rest) if rest and letters.answerer_of(kind):
+        case ("GET", kind, *rest) if _answered(kind, rest):
             return await _pulled(asked, kind, rest)
     # What is there and what is not is for linked circles to know.
     await prove(asked)
     known = parts[0] in ("links", "inbox", "ping", "events") or letters.answerer_of(parts[0]) is not None
     raise ProtocolError("bad_method" if known else "not_found")
+
+
+def _answered(kind: str, rest: list[str]) -> bool:
+    answerer = letters.answerer_of(kind)
+    return answerer is not None and (bool(rest) or answerer.bare)
 
 
 async def _links(asked: Asked) -> Answer:

@@ -167,7 +167,12 @@ async def get_one(payload: dict[str, Any]) -> datetime | None:
         response = await wire.call(peer.base_url, peer.state, "GET", f"/fed/v1/{path}")
     except ProtocolError as error:
         if error.status in (400, 403, 404, 405, 409, 410, 422):
-            await _note(link_id, error)
+            denied = letters.denial_of(path.partition("/")[0])
+            if denied is None:
+                await _note(link_id, error)
+                return None
+            async with write():
+                await denied(circle_actor(link_id), path, error)
             return None
         raise
     reader, body = letters.reader_of(path.partition("/")[0]), response.json()

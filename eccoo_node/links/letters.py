@@ -13,6 +13,7 @@ import msgspec
 
 from eccoo_federation import events, handshake
 from eccoo_federation.bodies import BODIES, Body
+from eccoo_federation.errors import ProtocolError
 from eccoo_federation.proofs import Signer, verify_object
 from eccoo_federation.times import wire_time
 from eccoo_node.db import jobs
@@ -65,13 +66,16 @@ class Answerer(msgspec.Struct, frozen=True):
 
     function: Callable[..., Awaitable[dict[str, Any]]]
     scopes: tuple[str, ...]
+    bare: bool = False
 
 
 Handler = Callable[[Actor, Letter], Awaitable[None]]
 Pulled = Callable[[Actor, str, dict[str, Any]], Awaitable[None]]
+Denied = Callable[[Actor, str, ProtocolError], Awaitable[None]]
 _HANDLERS: dict[str, Handler] = {}
 _ANSWERS: dict[str, Answerer] = {}
 _PULLED: dict[str, Pulled] = {}
+_DENIED: dict[str, Denied] = {}
 
 
 def handles(*types: str) -> Callable[[Handler], Handler]:
@@ -91,17 +95,18 @@ def handles(*types: str) -> Callable[[Handler], Handler]:
 
 
 def answers(
-    kind: str, *, scopes: tuple[str, ...] = ("cover.request", "cover.offer")
+    kind: str, *, scopes: tuple[str, ...] = ("cover.request", "cover.offer"), bare: bool = False
 ) -> Callable[[Callable[..., Awaitable[dict[str, Any]]]], Callable[..., Awaitable[dict[str, Any]]]]:
     """Register who answers `GET /fed/v1/<kind>/…`: `async (actor, *rest_of_path) -> dict`, outside `write()`.
 
-    Asked only when the agreement lets the other circle do one of `scopes`. Raises ProtocolError or a Refusal.
+    Asked only when the agreement lets the other circle do one of `scopes`; with none of them, the function asks the
+    policy itself. `bare`: also asked for the kind alone. Raises ProtocolError or a Refusal.
     """
 
     def register(function: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
         if kind in _ANSWERS:
             raise RuntimeError(f"two answers for {kind}")
-        _ANSWERS[kind] = Answerer(function, scopes)
+        _ANSWERS[kind] = Answerer(function, scopes, bare)
         return function
 
     return register
@@ -117,6 +122,23 @@ def pulled(kind: str) -> Callable[[Pulled], Pulled]:
         return function
 
     return register
+
+
+def denied(kind: str) -> Callable[[Denied], Denied]:
+    """Register who hears that what was asked for under `<kind>/…` was refused for good: `async (actor, path, error)`,
+    inside `write()`."""
+
+    def register(function: Denied) -> Denied:
+        if kind in _DENIED:
+            raise RuntimeError(f"two who hear what is denied of {kind}")
+        _DENIED[kind] = function
+        return function
+
+    return register
+
+
+def denial_of(kind: str) -> Denied | None:
+    return _DENIED.get(kind)
 
 
 def handler_of(type_: str) -> Handler | None:

@@ -129,6 +129,31 @@ async def may_cross(link_id: str, direction: Direction, scope: str) -> ProtocolE
     return rules.refusal(policy_of(row), direction, scope, clock.now())
 
 
+async def pool_fields(link_id: str, direction: Direction) -> tuple[str, ...]:
+    """Which fields of a worker may cross now, as the policy says of each. Raises its refusal where none may."""
+    row = await fetch_one(f"{_LINK} WHERE l.id = ?", link_id)
+    if row is None:
+        raise ProtocolError("unknown_link")
+    found = _pool_fields(row, direction)
+    if not found:
+        scope = "pool.read:first_name"
+        raise rules.refusal(policy_of(row), direction, scope, clock.now()) or ProtocolError("scope_denied")
+    return found
+
+
+async def pooled(direction: Direction) -> dict[str, tuple[KnownCircle, tuple[str, ...]]]:
+    """The circles with which workers may be shown now, by name, each with the fields."""
+    rows = await fetch(f"{_LINK} WHERE l.state = 'open' ORDER BY l.name, l.id")
+    found = {row["id"]: (_known(row), _pool_fields(row, direction)) for row in rows}
+    return {link_id: known for link_id, known in found.items() if known[1]}
+
+
+def _pool_fields(row: Any, direction: Direction) -> tuple[str, ...]:
+    policy, now = policy_of(row), clock.now()
+    scopes = {field: f"{rules.POOL}{field}" for field in rules.POOL_WORDS}
+    return tuple(f for f, scope in scopes.items() if rules.refusal(policy, direction, scope, now) is None)
+
+
 async def pinned(link_id: str) -> LogState:
     """The key log that this link has pinned. Raises NotFound."""
     row = await fetch_one("SELECT log FROM link WHERE id = ?", link_id)

@@ -26,7 +26,7 @@ from eccoo_node.web.page import redirect, render
 HERE = "/admin/links"
 # An answer from another node is mostly there within this time; then its page need not be asked for again.
 WAIT_S = 2.0
-SHOWN_SCOPES = ("cover.request", "cover.offer", "settle")
+SHOWN_SCOPES = ("cover.request", "cover.offer", "settle", "attest.read")
 
 
 def _requires(request: AnyRequest, link_id: str = "") -> None:
@@ -241,10 +241,7 @@ async def _change(request: AnyRequest, page: Page, wanted: Terms) -> str:
     if page.circle.standing == "agreeing":
         await actions.propose(actor, link_id, wanted)
         return f"{page.called} is asked whether they agree."
-    taken = [
-        tuple(sorted(set(had) - set(has)))
-        for had, has in ((now.we_may, wanted.we_may), (now.they_may, wanted.they_may))
-    ]
+    taken = [rules.taken_away(had, has) for had, has in ((now.we_may, wanted.we_may), (now.they_may, wanted.they_may))]
     if any(taken):
         await actions.narrow(actor, link_id, we_no_longer=taken[0], they_no_longer=taken[1])
     narrowed = rules.without(now, we=taken[0], they=taken[1])
@@ -304,6 +301,7 @@ def _choices(page: Page) -> dict[str, Any]:
     return {
         "we": [(scope, rules.say_scope(scope, them, ours=True)) for scope in SHOWN_SCOPES],
         "they": [(scope, rules.say_scope(scope, them, ours=False)) for scope in SHOWN_SCOPES],
+        "fields": [(field, words[0].upper() + words[1:]) for field, words in rules.POOL_WORDS.items()],
     }
 
 

@@ -11,12 +11,12 @@ from eccoo_federation.errors import ProtocolError
 from eccoo_federation.referrals import Served, check_referred
 from eccoo_federation.shapes import read
 from eccoo_federation.times import parse_time
-from eccoo_node.cover.shown import plain
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, insert, insert_once, marks
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.words import plain
 from eccoo_node.links import erasing, letters
 from eccoo_node.links import queries as links
 from eccoo_node.links.actions import alarm

@@ -22,6 +22,7 @@ DOMAINS = (
     "rota",
     "expenses",
     "disputes",
+    "pools",
     "cover",
     "papers",
     "hmrc",
