@@ -77,8 +77,9 @@ DOMAINS = (
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
-    attesting, bank_todo, cover_letters, cover_lines, expense_lines, giving, hmrc_asking, link_names, papers_due, patterns, pausing,
-    payout_news, payout_todo, privacy_letters, pulls, questions, reading, referral_letters, rota_lines, sender,
+    attesting, bank_todo, cover_letters, cover_lines, expense_lines, giving, hmrc_asking, link_names, papers_due,
+    patterns, pausing, payout_news, payout_todo, privacy_letters, pulls, questions, reading, referral_letters,
+    rota_lines, sender,
 )  # fmt: skip
 MAX_API_BODY = 1024 * 1024
 

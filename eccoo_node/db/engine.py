@@ -8,8 +8,7 @@ import asyncio
 import random
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,6 +21,7 @@ import asyncpg
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
 
+from eccoo_node.db.counting import count_query
 from eccoo_node.kernel.errors import Broken, Conflict
 
 # How long a writer waits for other processes before a person is asked to try again.
@@ -46,25 +46,6 @@ sqlite3.register_converter("INTEGER", int)
 sqlite3.register_converter("BOOLEAN", b"1".__eq__)
 sqlite3.register_converter("TIMESTAMPTZ", _moment_out)
 sqlite3.register_adapter(datetime, _moment_in)
-
-_counter: ContextVar[list[str] | None] = ContextVar("query_counter", default=None)
-
-
-@contextmanager
-def counting_queries() -> Iterator[list[str]]:
-    """Collects the text of every statement run in this context; `len()` is the count."""
-    seen: list[str] = []
-    token = _counter.set(seen)
-    try:
-        yield seen
-    finally:
-        _counter.reset(token)
-
-
-def _count(sql: str) -> None:
-    seen = _counter.get()
-    if seen is not None:
-        seen.append(sql)
 
 
 class Tx:
@@ -245,7 +226,7 @@ class NodeSQLite(SQLiteEngine):
         tx.connection.close()
 
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
-        _count(sql)
+        count_query(sql)
         tx = cast("Tx | None", self.current_transaction.get())
         if tx is not None:
             tx.check()
@@ -260,7 +241,7 @@ class NodeSQLite(SQLiteEngine):
         tx = cast("Tx | None", self.current_transaction.get())
         if tx is None:
             return self.execute(sql, params)
-        _count(sql)
+        count_query(sql)
         tx.check()
         connection = tx.connection
         return asyncio.get_running_loop().run_in_executor(None, lambda: list(connection.execute(sql, params)))
@@ -369,7 +350,7 @@ class NodePostgres(PostgresEngine):
         await self.rollback(tx)
 
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
-        _count(sql)
+        count_query(sql)
         return await self._run(_numbered(sql), params)
 
     def begin_reading(self, sql: str, params: Sequence[Any] = ()) -> Awaitable[list[Any]]:
@@ -388,16 +369,16 @@ class NodePostgres(PostgresEngine):
     async def script(self, statements: Sequence[str]) -> None:
         """Statements without parameters, which may hold dollar quotes and question marks."""
         for statement in statements:
-            _count(statement)
+            count_query(statement)
             await self._run(statement, ())
 
     async def run_querystring(self, querystring: Any, in_pool: bool = True) -> list[Any]:
         sql, params = querystring.compile_string(engine_type="postgres")
-        _count(sql)
+        count_query(sql)
         return await self._run(sql, params)
 
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> list[Any]:
-        _count(ddl)
+        count_query(ddl)
         return await self._run(ddl, ())
 
 

@@ -107,7 +107,7 @@ SENTENCES = {
     # in another circle
     "asked_away": "Someone in {there} needs a worker {day}.",
     "asked_by_name": "A neighbour in {there} asks for you {day}.",
-    "papers_ended_away": "What was seen of your papers has ended, so your offer in {there} {day} was taken back.",
+    "papers_ended_away": "What was seen of your papers has ended. So your offer in {there} {day} was taken back.",
     "chosen": "You are coming to someone in {there} {day}. Please read what you need to know.",
     "not_chosen": "{Someone_there} has someone for {weekday}. Thank you for offering.",
     "cancelled_away": "The visit in {there} {day} does not take place.",
