@@ -7,7 +7,7 @@ from typing import Any
 from eccoo_federation import limits
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.events import read_batch
-from eccoo_node.db.jobs import add, job
+from eccoo_node.db.jobs import MAX_ATTEMPTS, add, job
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import inbox, refetch, sender, wire
@@ -39,7 +39,7 @@ async def pull_states(payload: dict[str, Any]) -> datetime | None:
     peer = await peer_of(link_id)
     if peer is None or (peer.link_state == "ended" and not await follows_any(link_id)):
         return None
-    if peer.failures >= limits.BREAKER_FAILURES:
+    if peer.pace.must_knock and peer.waiting:
         # The sender's own probe finds out first whether anybody is there.
         return _next_round()
     try:
@@ -169,6 +169,8 @@ async def get_one(payload: dict[str, Any]) -> datetime | None:
         if error.status in (400, 403, 404, 405, 409, 410, 422):
             await _note(link_id, error)
             return None
+        if isinstance(asked := error.detail.get("retry_after"), int):
+            return clock.now() + timedelta(seconds=min(max(1, asked), limits.RETRY_AFTER_CAP_S))
         raise
     reader, body = letters.reader_of(path.partition("/")[0]), response.json()
     if reader is not None and isinstance(body, dict):
@@ -189,6 +191,12 @@ async def start_rounds(payload: dict[str, Any]) -> datetime | None:
             clock.now(),
         ):
             await add("federation.send", row[0], link=row[0])
+        # What has been tried often is tried each hour from then on: a circle may be away for weeks.
+        await fetch(
+            "UPDATE job SET dead = FALSE, attempts = ? WHERE dead = TRUE AND kind IN ('federation.send', 'federation.pull', "
+            "'federation.fetch', 'federation.get', 'federation.refetch')",
+            MAX_ATTEMPTS - 1,
+        )
         await fetch("DELETE FROM nonce_seen WHERE keep_until < ?", clock.now())
         await fetch("DELETE FROM link_rate WHERE minute < ?", clock.now() - timedelta(minutes=5))
     return None
