@@ -8,7 +8,7 @@ from eccoo_federation import limits
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.events import read_batch
 from eccoo_node.db.jobs import MAX_ATTEMPTS, add, job
-from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.rows import as_time, fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import inbox, refetch, sender, wire
 from eccoo_node.federating.sender import Peer, peer_of
@@ -49,7 +49,15 @@ async def pull_states(payload: dict[str, Any]) -> datetime | None:
             await _pull_state(peer, subject)
     except ProtocolError as refused:
         await _note(link_id, refused)
+        if refused.status >= 500 and await _long_away(peer):
+            return clock.now() + limits.next_retry(len(limits.RETRIES_S), _RNG)
     return _next_round()
+
+
+async def _long_away(peer: Peer) -> bool:
+    """Not heard of for an hour: many circles that are away must not keep those that are there waiting."""
+    seen = as_time(await fetch_value("SELECT last_seen_at FROM link_wire WHERE link_id = ?", peer.link_id))
+    return seen is None or clock.now() - seen > limits.LONG_AWAY
 
 
 async def _ask_whether_paused(peer: Peer) -> None:

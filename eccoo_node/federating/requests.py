@@ -7,7 +7,7 @@ import msgspec
 from eccoo_federation import limits, pace, transport
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.transport import SignedRequest
-from eccoo_node.db.rows import as_time, fetch, fetch_one, insert_once
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, insert_once
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import inbox, pulls, sender, wire
 from eccoo_node.kernel import clock
@@ -126,6 +126,7 @@ def _too_many(into_minute: timedelta) -> ProtocolError:
 async def _seen(peer: Peer, now: datetime) -> None:
     """They are there. A sender that had given up for now tries again soon; its count of failures stays."""
     offset = round(peer.created - now.timestamp())
+    seen = as_time(await fetch_value("SELECT last_seen_at FROM link_wire WHERE link_id = ?", peer.link_id))
     row = await fetch_one(
         "UPDATE link_wire SET last_seen_at = ?, clock_seen_at = ?, clock_offset_s = ? WHERE link_id = ? "
         "RETURNING failures, batch_size, next_try_at, open_until, last_try_at",
@@ -133,6 +134,9 @@ async def _seen(peer: Peer, now: datetime) -> None:
     )  # fmt: skip
     if row is None:
         return
+    if seen is not None and now - seen > limits.LONG_AWAY:
+        # They are back: what may have changed is asked at once.
+        await inbox.ask_for_state(peer.link_id)
     before = sender.pace_of(row)
     after = pace.heard(before, now, as_time(row["last_try_at"]))
     if after != before:

@@ -19,7 +19,7 @@ from eccoo_node.db.jobs import job
 from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import outbox, refetch, wire
-from eccoo_node.federating.inbox import ask_for_more
+from eccoo_node.federating.inbox import ask_for_more, ask_for_state
 from eccoo_node.federating.outbox import Sealed
 from eccoo_node.kernel import clock
 from eccoo_node.links import queries
@@ -193,6 +193,8 @@ async def went_well(peer: Peer, offset_s: int, *, sent: int = 0) -> None:
             "clock_seen_at = ? WHERE link_id = ?",
             now, now, offset_s, now, peer.link_id,
         )  # fmt: skip
+        if peer.pace.failures >= limits.BREAKER_FAILURES:
+            await ask_for_state(peer.link_id)
 
 
 async def _all_is_well(peer: Peer) -> None:

@@ -39,6 +39,7 @@ AGREEMENT_LIFE = timedelta(days=365)
 REFETCH_EVERY = timedelta(minutes=10)
 PULL_EVERY = timedelta(minutes=5)
 PROBE_EVERY = timedelta(seconds=5)
+LONG_AWAY = timedelta(hours=1)
 # What nobody has claimed by then is owed by nobody: the asker's held money goes back to whoever paid it.
 CLAIM_WITHIN = timedelta(days=14)
 
