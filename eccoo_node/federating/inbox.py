@@ -118,16 +118,14 @@ async def _place(link_id: str, envelope: Envelope, value: dict[str, Any]) -> Ver
     )  # fmt: skip
     seen = Seen(known["digest"], known["verdict"], known["code"] or None) if known else None
     subject = await _subject(link_id, envelope.subject)
-    waiting: frozenset[int] = frozenset()
     if envelope.seq > wire["seq_in"] + 1:
-        waiting = frozenset(row[0] for row in await _kept(link_id, wire["seq_in"]))
         other = await fetch_value(
             "SELECT event_id FROM letter_in WHERE link_id = ? AND seq = ?", link_id, envelope.seq
         )  # fmt: skip
         if other not in (None, envelope.id):
             raise ProtocolError("seq_reused")
     blocked = frozenset({envelope.subject}) if subject["blocked_in"] else frozenset[str]()
-    where = place(InboxState(wire["seq_in"], waiting, blocked), envelope, digest, seen)
+    where = place(InboxState(wire["seq_in"], blocked=blocked), envelope, digest, seen)
     if where == "duplicate":
         return await _again(link_id, envelope, seen)
     if where == "pull":

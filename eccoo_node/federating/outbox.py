@@ -199,10 +199,11 @@ async def settle(link_id: str, batch: list[Sealed], answer: BatchAnswer) -> bool
     told = {verdict.id: verdict for verdict in answer.verdicts}
     moved = False
     async with write():
-        await held.lock_wire(link_id)
+        # Nobody has applied what we never numbered, whatever they say.
+        applied = min(answer.applied, int((await held.lock_wire(link_id))["seq_out"]))
         for sealed in batch:
             verdict = told.pop(sealed.event_id, None)
-            if verdict is None and sealed.seq > answer.applied:
+            if verdict is None and sealed.seq > applied:
                 continue
             moved = await _answered(link_id, sealed.event_id, verdict or Verdict(sealed.event_id, "duplicate")) or moved
         for verdict in told.values():
@@ -210,7 +211,7 @@ async def settle(link_id: str, batch: list[Sealed], answer: BatchAnswer) -> bool
             moved = await _answered(link_id, verdict.id, verdict) or moved
         await fetch(
             "UPDATE link_wire SET acked_out = CASE WHEN acked_out < ? THEN ? ELSE acked_out END WHERE link_id = ?",
-            answer.applied, answer.applied, link_id,
+            applied, applied, link_id,
         )  # fmt: skip
     return moved
 

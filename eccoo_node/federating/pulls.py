@@ -7,8 +7,8 @@ from typing import Any
 from eccoo_federation import limits
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.events import read_batch
-from eccoo_node.db.jobs import add, job
-from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.jobs import MAX_ATTEMPTS, add, job
+from eccoo_node.db.rows import as_time, fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import inbox, moves, refetch, sender, wire  # noqa: F401 moves registers its job
 from eccoo_node.federating.sender import Peer, peer_of
@@ -39,7 +39,7 @@ async def pull_states(payload: dict[str, Any]) -> datetime | None:
     peer = await peer_of(link_id)
     if peer is None or (peer.link_state == "ended" and not await follows_any(link_id)):
         return None
-    if peer.failures >= limits.BREAKER_FAILURES:
+    if peer.pace.must_knock and peer.waiting:
         # The sender's own probe finds out first whether anybody is there.
         return _next_round()
     try:
@@ -49,7 +49,15 @@ async def pull_states(payload: dict[str, Any]) -> datetime | None:
             await _pull_state(peer, subject)
     except ProtocolError as refused:
         await _note(link_id, refused)
+        if refused.status >= 500 and await _long_away(peer):
+            return clock.now() + limits.next_retry(len(limits.RETRIES_S), _RNG)
     return _next_round()
+
+
+async def _long_away(peer: Peer) -> bool:
+    """Not heard of for an hour: many circles that are away must not keep those that are there waiting."""
+    seen = as_time(await fetch_value("SELECT last_seen_at FROM link_wire WHERE link_id = ?", peer.link_id))
+    return seen is None or clock.now() - seen > limits.LONG_AWAY
 
 
 async def _ask_whether_paused(peer: Peer) -> None:
@@ -174,6 +182,8 @@ async def get_one(payload: dict[str, Any]) -> datetime | None:
             async with write():
                 await denied(circle_actor(link_id), path, error)
             return None
+        if isinstance(asked := error.detail.get("retry_after"), int):
+            return clock.now() + timedelta(seconds=min(max(1, asked), limits.RETRY_AFTER_CAP_S))
         raise
     reader, body = letters.reader_of(path.partition("/")[0]), response.json()
     if reader is not None and isinstance(body, dict):
@@ -194,6 +204,12 @@ async def start_rounds(payload: dict[str, Any]) -> datetime | None:
             clock.now(),
         ):
             await add("federation.send", row[0], link=row[0])
+        # What has been tried often is tried each hour from then on: a circle may be away for weeks.
+        await fetch(
+            "UPDATE job SET dead = FALSE, attempts = ? WHERE dead = TRUE AND kind IN ('federation.send', 'federation.pull', "
+            "'federation.fetch', 'federation.get', 'federation.refetch')",
+            MAX_ATTEMPTS - 1,
+        )
         await fetch("DELETE FROM nonce_seen WHERE keep_until < ?", clock.now())
         await fetch("DELETE FROM link_rate WHERE minute < ?", clock.now() - timedelta(minutes=5))
     return None

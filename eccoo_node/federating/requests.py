@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from eccoo_federation import limits, transport
+from eccoo_federation import limits, pace, transport
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.transport import SignedRequest
-from eccoo_node.db.rows import as_time, fetch, fetch_one, insert_once
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, insert_once
 from eccoo_node.db.transaction import write
-from eccoo_node.federating import inbox, pulls, wire
+from eccoo_node.federating import inbox, pulls, sender, wire
 from eccoo_node.kernel import clock
 from eccoo_node.links import letters, queries
 from eccoo_node.links.arrivals import note_skew
@@ -17,7 +17,6 @@ from eccoo_node.links.tables import NonceSeen
 
 # A nonce outlives every signature that could carry it, whatever the two clocks say.
 KEEP_NONCE = timedelta(hours=1)
-PROBE_EVERY = timedelta(seconds=5)
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -92,40 +91,56 @@ async def admit(peer: Peer, *, events: int = 0) -> None:
     """Let a proven request in, once: its nonce is stored before any work. Raises ``replayed`` or ``too_many``."""
     now = clock.now()
     minute = now.replace(second=0, microsecond=0)
+    used = await fetch_one(
+        "SELECT requests, events FROM link_rate WHERE link_id = ? AND minute = ?", peer.link_id, minute
+    )  # fmt: skip
+    if used and not _room(used["requests"] + 1, used["events"] + events):
+        # Read, not written: a flood leaves nothing behind, and the smaller batch that fits is still let in.
+        raise _too_many(now - minute)
     async with write():
         fresh = await insert_once(
             NonceSeen(link_id=peer.link_id, kid=peer.kid, nonce=peer.nonce, keep_until=now + KEEP_NONCE)
         )
+        if not fresh:
+            # Whoever says their words again must not use up what is theirs.
+            raise ProtocolError("replayed")
         rates = await fetch(
             "INSERT INTO link_rate (link_id, minute, requests, events) VALUES (?, ?, 1, ?) "
             "ON CONFLICT (link_id, minute) DO UPDATE SET requests = link_rate.requests + 1, "
             "events = link_rate.events + excluded.events RETURNING requests, events",
             peer.link_id, minute, events,
         )  # fmt: skip
-        too_many = rates[0]["requests"] > limits.REQUESTS_PER_MIN or rates[0]["events"] > limits.EVENTS_PER_MIN
-        if fresh and not too_many:
-            await _seen(peer, now)
-    if not fresh:
-        raise ProtocolError("replayed")
-    if too_many:
-        wait = 60 - int((now - minute).total_seconds())
-        raise ProtocolError("too_many", detail={"retry_after": max(1, wait)})
+        if not _room(rates[0]["requests"], rates[0]["events"]):
+            raise _too_many(now - minute)
+        await _seen(peer, now)
+
+
+def _room(requests: int, events: int) -> bool:
+    return requests <= limits.REQUESTS_PER_MIN and events <= limits.EVENTS_PER_MIN
+
+
+def _too_many(into_minute: timedelta) -> ProtocolError:
+    return ProtocolError("too_many", detail={"retry_after": max(1, 60 - int(into_minute.total_seconds()))})
 
 
 async def _seen(peer: Peer, now: datetime) -> None:
     """They are there. A sender that had given up for now tries again soon; its count of failures stays."""
     offset = round(peer.created - now.timestamp())
+    seen = as_time(await fetch_value("SELECT last_seen_at FROM link_wire WHERE link_id = ?", peer.link_id))
     row = await fetch_one(
         "UPDATE link_wire SET last_seen_at = ?, clock_seen_at = ?, clock_offset_s = ? WHERE link_id = ? "
-        "RETURNING failures, next_try_at, last_try_at",
+        "RETURNING failures, batch_size, next_try_at, open_until, last_try_at",
         now, now, offset, peer.link_id,
     )  # fmt: skip
-    if row is None or not row["failures"]:
+    if row is None:
         return
-    next_try, last_try = as_time(row["next_try_at"]), as_time(row["last_try_at"])
-    soon = max(now, last_try + PROBE_EVERY) if last_try else now
-    if next_try is not None and next_try > soon:
-        await fetch("UPDATE link_wire SET next_try_at = ? WHERE link_id = ?", soon, peer.link_id)
+    if seen is not None and now - seen > limits.LONG_AWAY:
+        # They are back: what may have changed is asked at once.
+        await inbox.ask_for_state(peer.link_id)
+    before = sender.pace_of(row)
+    after = pace.heard(before, now, as_time(row["last_try_at"]))
+    if after != before:
+        await fetch("UPDATE link_wire SET next_try_at = ? WHERE link_id = ?", after.next_try_at, peer.link_id)
         await letters.wake(peer.link_id)
 
 

@@ -10,15 +10,16 @@ from typing import Any
 
 import msgspec
 
-from eccoo_federation import events, jcs, limits
+from eccoo_federation import events, jcs, limits, pace
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.events import Ping
 from eccoo_federation.identity import LogState
+from eccoo_federation.pace import Pace
 from eccoo_node.db.jobs import job
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import outbox, refetch, wire
-from eccoo_node.federating.inbox import ask_for_more
+from eccoo_node.federating.inbox import ask_for_more, ask_for_state
 from eccoo_node.federating.outbox import Sealed
 from eccoo_node.kernel import clock
 from eccoo_node.links import identity, queries
@@ -42,9 +43,7 @@ class Peer(msgspec.Struct, frozen=True):
     state: LogState
     link_state: str
     agreement_told: bool
-    failures: int
-    batch_size: int
-    next_try_at: datetime | None
+    pace: Pace
     seq_in: int
     seq_out: int
     acked_out: int
@@ -68,10 +67,21 @@ async def peer_of(link_id: str) -> Peer | None:
         return None
     return Peer(
         link_id=link_id, base_url=row["base_url"], state=queries.read_log(row["log"]), link_state=row["state"],
-        agreement_told=bool(row["agreement_told"]), failures=row["failures"], batch_size=row["batch_size"],
-        next_try_at=as_time(row["next_try_at"]), seq_in=row["seq_in"], seq_out=row["seq_out"],
+        agreement_told=bool(row["agreement_told"]), pace=pace_of(row), seq_in=row["seq_in"], seq_out=row["seq_out"],
         acked_out=row["acked_out"], waiting=row["waiting"],
         doubtful=bool(row["moving_to"]) or row["trouble"] in _NOT_THEM,
+    )  # fmt: skip
+
+
+def pace_of(row: Any) -> Pace:
+    """From a row of `link_wire`."""
+    return Pace(row["failures"], max(1, row["batch_size"]), as_time(row["next_try_at"]), as_time(row["open_until"]))
+
+
+async def _keep(link_id: str, now_: Pace) -> None:
+    await fetch(
+        "UPDATE link_wire SET failures = ?, batch_size = ?, next_try_at = ?, open_until = ? WHERE link_id = ?",
+        now_.failures, now_.batch_size, now_.next_try_at, now_.open_until, link_id,
     )  # fmt: skip
 
 
@@ -86,13 +96,18 @@ async def send_letters(payload: dict[str, Any]) -> datetime | None:
         if not peer.agreement_told:
             # They would refuse everything until they hold the agreement; telling it wakes this job.
             return None
-        if peer.next_try_at is not None and peer.next_try_at > clock.now():
-            return peer.next_try_at if peer.waiting else None
+        if (later := peer.pace.waits_until(clock.now())) is not None:
+            return later if peer.waiting else None
         try:
-            if peer.failures >= limits.BREAKER_FAILURES or peer.doubtful:
+            if peer.pace.must_knock:
+                await knock(peer)
+                continue
+            if peer.doubtful:
                 await ping(peer)
-            batch = await outbox.next_batch(link_id, max(1, peer.batch_size))
+            batch = await outbox.next_batch(link_id, peer.pace.batch_size)
             if not batch:
+                if peer.pace.open_until is not None:
+                    await _all_is_well(peer)
                 return None
             moved = await _post(peer, batch)
         except ProtocolError as refused:
@@ -116,7 +131,7 @@ async def _post(peer: Peer, batch: list[Sealed]) -> bool:
         return True
     answer = events.read_answer(response.body)
     moved = await outbox.settle(peer.link_id, batch, answer)
-    await went_well(peer.link_id, response, grow=len(batch) >= peer.batch_size)
+    await went_well(peer, response, sent=len(batch))
     return moved
 
 
@@ -125,11 +140,11 @@ async def _judged(peer: Peer, batch: list[Sealed], refused: ProtocolError) -> bo
     denied = refused.status == 403 and refused.code == "scope_denied"
     if not denied and refused.status not in _SPLIT:
         return False
-    if len(batch) > 1:
-        async with write():
-            await fetch("UPDATE link_wire SET batch_size = ? WHERE link_id = ?", max(1, len(batch) // 2), peer.link_id)
-        return True
-    await outbox.dead_letter(peer.link_id, batch[0], refused.code)
+    if len(batch) == 1:
+        await outbox.dead_letter(peer.link_id, batch[0], refused.code)
+    async with write():
+        # They are there and have read it: that is no failure of the line.
+        await _keep(peer.link_id, Pace(batch_size=max(1, len(batch) // 2)))
     return True
 
 
@@ -139,28 +154,25 @@ async def _setback(peer: Peer, refused: ProtocolError) -> datetime | None:
     await refetch.on_unknown_key(peer.link_id, refused)
     if (refused.code, refused.status) in _PAUSES and await _paused(peer, refused.code):
         return None
-    failures = peer.failures + 1
-    wait = limits.next_retry(failures, _RNG)
-    if refused.code == "clock_skew":
-        # Nothing is wrong with the line: it goes on as soon as somebody has mended the clock.
-        wait = min(wait, timedelta(seconds=SKEW_RETRY_S))
     asked = refused.detail.get("retry_after")
-    if isinstance(asked, int):
-        wait = max(wait, timedelta(seconds=min(asked, limits.RETRY_AFTER_CAP_S)))
+    after = pace.failed(
+        peer.pace, now, _RNG, retry_after=asked if isinstance(asked, int) else None,
+        # Nothing is wrong with the line: it goes on as soon as somebody has mended the clock.
+        at_most=SKEW_RETRY_S if refused.code == "clock_skew" else None,
+    )  # fmt: skip
     offset = refused.detail.get("offset_s") if refused.code == "clock_skew" else None
     async with write():
+        await _keep(peer.link_id, after)
         await fetch(
-            "UPDATE link_wire SET failures = ?, trouble = ?, last_try_at = ?, next_try_at = ?, "
-            "batch_size = CASE WHEN batch_size > 1 THEN batch_size / 2 ELSE 1 END WHERE link_id = ?",
-            failures, refused.code[:32], now, now + wait, peer.link_id,
-        )  # fmt: skip
-        if isinstance(offset, int):
+            "UPDATE link_wire SET trouble = ?, last_try_at = ? WHERE link_id = ?", refused.code[:32], now, peer.link_id
+        )
+        if isinstance(offset, int) and abs(offset) <= limits.CLOCK_FAR_S:
             # They see us so many seconds ahead, so their clock is as many behind ours.
             await fetch(
                 "UPDATE link_wire SET clock_offset_s = ?, clock_seen_at = ? WHERE link_id = ?",
                 -offset, now, peer.link_id,
             )  # fmt: skip
-    return now + wait
+    return after.next_try_at
 
 
 async def _paused(peer: Peer, code: str) -> bool:
@@ -181,16 +193,35 @@ async def _paused(peer: Peer, code: str) -> bool:
     return bool(rows)
 
 
-async def went_well(link_id: str, answer: wire.Answer, *, grow: bool = False) -> None:
+async def went_well(peer: Peer, answer: wire.Answer, *, sent: int = 0) -> None:
     """The other side let us in: failures count anew, batches may grow again; its clock and which key of ours it knows."""
-    more, now, offset_s = 5 if grow else 0, clock.now(), answer.offset_s
+    now = clock.now()
     async with write():
+        await _keep(peer.link_id, pace.went_well(peer.pace, sent))
         await fetch(
-            "UPDATE link_wire SET failures = 0, trouble = '', next_try_at = NULL, last_try_at = ?, last_seen_at = ?, "
-            "clock_offset_s = ?, clock_seen_at = ?, knows_kid = ?, "
-            "batch_size = CASE WHEN batch_size + ? > ? THEN ? ELSE batch_size + ? END WHERE link_id = ?",
-            now, now, offset_s, now, answer.kid, more, limits.BATCH_EVENTS, limits.BATCH_EVENTS, more, link_id,
+            "UPDATE link_wire SET trouble = '', last_try_at = ?, last_seen_at = ?, clock_offset_s = ?, "
+            "clock_seen_at = ?, knows_kid = ? WHERE link_id = ?",
+            now, now, answer.offset_s, now, answer.kid, peer.link_id,
         )  # fmt: skip
+        if peer.pace.failures >= limits.BREAKER_FAILURES:
+            await ask_for_state(peer.link_id)
+
+
+async def _all_is_well(peer: Peer) -> None:
+    """They answered, and nothing may be sent that could show whether they take it. Else no state is ever pulled again."""
+    async with write():
+        await _keep(peer.link_id, pace.went_well(peer.pace))
+        await fetch("UPDATE link_wire SET trouble = '' WHERE link_id = ?", peer.link_id)
+
+
+async def knock(peer: Peer) -> None:
+    """One signed ping after many failures. Answered, what waits goes out within a minute. Raises ProtocolError."""
+    await ping(peer)
+    if not peer.waiting:
+        await _all_is_well(peer)
+        return
+    async with write():
+        await _keep(peer.link_id, pace.knocked(peer.pace, clock.now(), _RNG))
 
 
 async def ping(peer: Peer) -> Ping:
@@ -219,8 +250,6 @@ def read_ping(value: Any, link_id: str) -> Ping:
         raise ProtocolError("bad_body") from error
     if found.link != link_id:
         raise ProtocolError("wrong_link")
-    if found.sent < 0 or found.applied < 0:
-        raise ProtocolError("bad_body")
     return found
 
 

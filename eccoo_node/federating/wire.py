@@ -13,6 +13,7 @@ from eccoo_federation.client import GuardedClient, Response, raise_for_error
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.identity import LogState
 from eccoo_federation.keys import SigningKey
+from eccoo_federation.pace import retry_after
 from eccoo_federation.times import wire_time
 from eccoo_federation.transport import Headers, SignedRequest, Unchecked, check_response, header, sign_request
 from eccoo_node.db.transaction import outside
@@ -130,9 +131,7 @@ async def _call(base_url: str, state: LogState, method: str, path: str, body: by
     try:
         raise_for_error(response)
     except ProtocolError as refused:
-        wait = header(response.headers, "retry-after")
-        if wait and wait.isdigit():
-            refused.detail["retry_after"] = int(wait[:6])
+        _note_wait(refused, response)
         raise
     return Answer(response.body, round(verified.created - clock.now().timestamp()), key.kid)
 
@@ -146,10 +145,15 @@ def _checked(response: Response, request: SignedRequest) -> Unchecked:
         if error.code == "clock_skew":
             theirs = now + timedelta(seconds=error.detail["offset_s"])
             return check_response(response.status, response.headers, response.body, request, theirs)
-        wait = header(response.headers, "retry-after")
-        if wait and wait.isdigit():
-            error.detail["retry_after"] = int(wait[:6])
+        _note_wait(error, response)
         raise
+
+
+def _note_wait(refused: ProtocolError, response: Response) -> None:
+    """How long they ask us to wait, or what stands before them does."""
+    wait = retry_after(header(response.headers, "retry-after"), clock.now())
+    if wait is not None:
+        refused.detail["retry_after"] = wait
 
 
 async def get_unsigned(url: str) -> bytes:

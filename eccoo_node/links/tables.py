@@ -95,6 +95,7 @@ class LinkWire(Table, tablename="link_wire"):
     clock_seen_at = moment(null=True)
     last_seen_at = moment(null=True)
     failures = number()
+    # After many failures a ping was answered: what waits goes out from then on.
     open_until = moment(null=True)
     last_try_at = moment(null=True)
     next_try_at = moment(null=True)

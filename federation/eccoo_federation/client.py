@@ -16,6 +16,7 @@ from . import jcs, limits
 from .errors import ProtocolError, error_from_body
 from .keys import SigningKey
 from .net_guard import GuardedBackend, Resolve, check_url, resolve_by_system
+from .pace import retry_after
 from .transport import Headers, ResolveTransportKey, SignedRequest, check_response, header, sign_request
 
 
@@ -136,9 +137,9 @@ async def signed_call(
     try:
         unchecked = check_response(response.status, response.headers, response.body, request, now())
     except ProtocolError as error:
-        retry_after = header(response.headers, "retry-after")
-        if error.code == "unsigned_response" and retry_after is not None and retry_after.isdigit():
-            error.detail["retry_after"] = min(int(retry_after[:6]), limits.RETRY_AFTER_CAP_S)
+        wait = retry_after(header(response.headers, "retry-after"), now())
+        if error.code == "unsigned_response" and wait is not None:
+            error.detail["retry_after"] = wait
         raise
     unchecked.verify(resolve_key(unchecked.kid))
     return response

@@ -11,16 +11,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from . import jcs, limits
 from .bodies import BODIES, Body, SettleStatement
 from .errors import ProtocolError
 from .keys import SigningKey
 from .proofs import ResolveKey, Signer, sign_object, verify_object
-from .shapes import Code, Count, Digest, NodeId, Ref, Shape, Text, Time, read
+from .shapes import Code, Count, CountFrom0, Digest, NodeId, Ref, Shape, Text, Time, read
 from .shapes import Uuid7 as EventId
 from .times import wire_time
 
@@ -77,24 +78,25 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
-    id: str
+    id: EventId
     verdict: VerdictName
-    code: str | None = None
+    code: Code | None = None
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):
     """Answer of ``POST /fed/v1/inbox``. ``applied`` is the highest ``seq`` up to which nothing is missing."""
 
-    applied: int
-    verdicts: tuple[Verdict, ...] = ()
+    applied: CountFrom0
+    # Those of this batch, and those that had waited there for it.
+    verdicts: Annotated[tuple[Verdict, ...], Meta(max_length=limits.BATCH_EVENTS + limits.BUFFERED_EVENTS)] = ()
 
 
 class Ping(msgspec.Struct, frozen=True):
     """Body and answer of ``POST /fed/v1/ping``, each seen from its sender: highest seq sent, highest seq applied."""
 
     link: str
-    sent: int
-    applied: int
+    sent: CountFrom0
+    applied: CountFrom0
 
 
 class Disclosure(Shape, frozen=True, kw_only=True):

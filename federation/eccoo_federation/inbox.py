@@ -1,7 +1,7 @@
 """In what order events may be applied: pure decisions over one link's incoming row of numbers.
 
 ``seq`` is applied without a hole. A refused event still uses up its number; later events about its subject are
-``blocked`` until the subject's state was pulled. At most 64 events wait for an earlier one.
+``blocked`` until the subject's state was pulled. At most the 64 events behind a missing one wait for it.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ def place(state: InboxState, event: Envelope, digest: str, seen: Seen | None) ->
             return "duplicate"
         raise ProtocolError("seq_reused")
     if event.seq > state.applied + 1:
-        full = len(state.waiting) >= limits.BUFFERED_EVENTS and event.seq not in state.waiting
-        return "pull" if full else "buffered"
+        # A row of that many behind the missing one; so no number, however large, is kept that could not be in it.
+        far = event.seq > state.applied + 1 + limits.BUFFERED_EVENTS
+        return "pull" if far else "buffered"
     # What frees or ends must not be stuck behind a refusal.
     frees = event.type in ("cover.withdrawn", "cover.cancelled", "cover.rescinded", "tombstone")
     return "blocked" if event.subject in state.blocked and not frees else "apply"

@@ -26,8 +26,13 @@ INVITED = 20
 CALL_TIMEOUT_S = 15
 SIGNATURE_LIFE_S = 300
 CLOCK_FUTURE_S = 60
+# A clock that starts in 1970 is told how far out it is; what is further out is no clock, and no number to reckon with.
+CLOCK_FAR_S = 2**31 - 1
 RETRY_AFTER_CAP_S = 3600
 BREAKER_FAILURES = 5
+# After an outage what waits goes out within so many seconds of the first answer, at random.
+DRAIN_WITHIN_S = 60
+BATCH_STEP = 5
 
 DOCUMENT_LIFE = timedelta(days=7)
 TRANSPORT_KEY_LIFE = timedelta(days=90)
@@ -37,6 +42,8 @@ INVITE_LIFE = timedelta(hours=48)
 AGREEMENT_LIFE = timedelta(days=365)
 REFETCH_EVERY = timedelta(minutes=10)
 PULL_EVERY = timedelta(minutes=5)
+PROBE_EVERY = timedelta(seconds=5)
+LONG_AWAY = timedelta(hours=1)
 # What nobody has claimed by then is owed by nobody: the asker's held money goes back to whoever paid it.
 CLAIM_WITHIN = timedelta(days=14)
 
@@ -65,8 +72,8 @@ def next_retry(attempt: int, rng: random.Random) -> timedelta:
     """How long to wait before try number ``attempt`` (0 is the first).
 
     After the fixed steps it is 40 to 60 minutes for ever: a peer that was away a week hears from us within the hour of
-    its return, and twenty senders do not all arrive in the same second.
+    its return, the minute in which we begin again included, and twenty senders do not all arrive in the same second.
     """
     if attempt < len(RETRIES_S):
         return timedelta(seconds=RETRIES_S[attempt])
-    return timedelta(seconds=rng.uniform(2400, 3600))
+    return timedelta(seconds=rng.uniform(2400, 3600 - DRAIN_WITHIN_S))

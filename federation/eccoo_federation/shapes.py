@@ -21,7 +21,10 @@ NodeId = Annotated[str, Meta(pattern=r"^[a-z2-7]{52}\Z")]
 Pence = Annotated[int, Meta(ge=0, le=100_000_000)]
 SignedPence = Annotated[int, Meta(ge=-(2**52), le=2**52)]
 Bps = Annotated[int, Meta(ge=0, le=10_000)]
-Count = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+# No link comes near it, and every database holds it.
+MOST = 2**31 - 1
+Count = Annotated[int, Meta(ge=1, le=MOST)]
+CountFrom0 = Annotated[int, Meta(ge=0, le=MOST)]
 Text = Annotated[str, Meta(max_length=600)]
 Name = Annotated[str, Meta(min_length=1, max_length=60)]
 Url = Annotated[str, Meta(min_length=8, max_length=400)]

@@ -339,6 +339,8 @@ def _check_components(given: list[Any], required: list[str]) -> None:
 def _check_times(claimed: Verified, now: datetime) -> None:
     moment = now.timestamp()
     offset = claimed.created - moment
+    if abs(offset) > limits.CLOCK_FAR_S:
+        raise ProtocolError("bad_signature", "The signature was made in another age.")
     # A clock four minutes slow still works; four minutes fast would let a captured request be kept for later.
     if offset < -limits.SIGNATURE_LIFE_S or offset > limits.CLOCK_FUTURE_S or moment > claimed.expires:
         raise ProtocolError("clock_skew", detail={"server_time": wire_time(now), "offset_s": round(offset)})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import inspect
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -16,6 +18,7 @@ from eccoo_federation.transport import SignedRequest
 
 from .helpers import NOW, circle
 
+CHUNK = bytes(65_536)
 A, B = circle("a"), circle("b")
 Handler = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -104,6 +107,33 @@ async def test_a_dripping_answer_is_cut_off_by_the_total_deadline() -> None:
             await asyncio.sleep(0.02)
 
     assert await code_of(drip, timeout_s=0.3) == "timed_out"
+
+
+@pytest.mark.asyncio
+async def test_whatever_a_peer_answers_takes_no_memory_and_no_more_than_fifteen_seconds() -> None:
+    async def endless(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(CHUNK)
+            await writer.drain()
+
+    async def drip(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            writer.write(b"X: 1\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    bomb = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 99999\r\n\r\n" + gzip.compress(bytes(10**7))
+    tracemalloc.start()
+    try:
+        answered = [await code_of(handler, timeout_s=0.2) for handler in (endless, drip, saying(bomb))]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert answered == ["too_large", "timed_out", "bad_encoding"]
+    assert peak < 4 * 2**20
+    assert inspect.signature(GuardedClient).parameters["timeout_s"].default == 15
 
 
 @pytest.mark.asyncio

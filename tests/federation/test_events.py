@@ -263,14 +263,30 @@ def test_batches_stop_at_fifty_events_and_192_kib() -> None:
 
 
 def test_an_answer_comes_back() -> None:
-    verdicts = (events.Verdict("x", "applied"), events.Verdict("y", "refused", "wrong_state"))
-    answer = events.BatchAnswer(7, verdicts)
+    one, other = (events.new_event_id(NOW) for _ in range(2))
+    answer = events.BatchAnswer(7, (events.Verdict(one, "applied"), events.Verdict(other, "refused", "wrong_state")))
     body = events.write_answer(answer)
     assert body == (
-        b'{"applied":7,"verdicts":[{"id":"x","verdict":"applied"},{"code":"wrong_state","id":"y","verdict":"refused"}]}'
+        b'{"applied":7,"verdicts":[{"id":"%s","verdict":"applied"},{"code":"wrong_state","id":"%s","verdict":"refused"}]}'
+        % (one.encode(), other.encode())
     )
     assert events.read_answer(body) == answer
-    assert refused(events.read_answer, b'{"applied":"7"}') == "bad_body"
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        b"[]",
+        b'{"applied":-1}',
+        b'{"applied":9007199254740991}',
+        b'{"applied":1,"verdicts":[{"id":"\\u0000","verdict":"applied"}]}',
+        b'{"applied":1,"verdicts":[%s]}'
+        % b",".join([b'{"id":"01a20074-c523-7ebe-a48f-28326f1f95b5","verdict":"applied"}'] * 115),
+        b'{"applied":1,"verdicts":[{"code":"\\u0000","id":"01a20074-c523-7ebe-a48f-28326f1f95b5","verdict":"refused"}]}',
+    ],
+)
+def test_an_answer_that_no_honest_peer_gives_is_not_read(lie: bytes) -> None:
+    assert refused(events.read_answer, lie) == "bad_body"
 
 
 def test_event_ids_are_uuid7_and_sort_by_time() -> None:

@@ -152,5 +152,13 @@ def test_key_names_are_rfc_7638_thumbprints() -> None:
     assert keys.thumbprint(jcs.unb64url(jwk["x"])) == case["thumbprint"]
 
 
+def test_vectors_that_are_not_there_fail_where_everything_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECCOO_VECTORS", "/nowhere")
+    for required, outcome in (("", pytest.skip.Exception), ("1", pytest.fail.Exception)):
+        monkeypatch.setenv("TESTS_REQUIRE_ALL", required)
+        with pytest.raises(outcome, match="no published vectors"):
+            vectors("jcs")
+
+
 def test_the_words_are_bip_39_english() -> None:
     assert list(Mnemonic("english").wordlist) == vectors("wordlists/bip39-english.txt").read_text().split()

@@ -11,6 +11,7 @@ from eccoo_federation import handshake, invites, jcs
 from eccoo_federation.handshake import LinkRequest
 from eccoo_federation.keys import SigningKey
 from eccoo_federation.transport import new_nonce
+from eccoo_node.federating.requests import Peer, admit
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import actions, queries
@@ -114,12 +115,14 @@ async def test_a_request_for_one_circle_is_worth_nothing_at_another(two_nodes: P
     assert (await send(a.port, captured)).status == 200
 
 
-async def test_the_same_request_counts_once_also_twenty_times_at_once(two_nodes: Pair) -> None:
+async def test_the_same_request_counts_once_also_a_hundred_times_at_once(two_nodes: Pair) -> None:
     link_id = await two_nodes.link()
     a, b = two_nodes.both
     once = ping(a, b, link_id)
-    answers = await asyncio.gather(*(send(b.port, once) for _ in range(20)))
-    assert sorted(answer.code for answer in answers) == [""] + ["replayed"] * 19
+    answers = await asyncio.gather(*(send(b.port, once) for _ in range(100)))
+    assert sorted(answer.code for answer in answers) == [""] + ["replayed"] * 99
+    # Whoever says their words again does not use up what is theirs.
+    assert (await send(b.port, ping(a, b, link_id))).status == 200
     assert (await send(b.port, once)).code == "replayed"
     two_nodes.move(timedelta(seconds=299))
     assert (await send(b.port, once)).code == "replayed"
@@ -163,6 +166,13 @@ async def test_more_than_sixty_requests_a_minute_are_asked_to_wait(two_nodes: Pa
     answers = [await send(b.port, ping(a, b, link_id)) for _ in range(61)]
     assert [answer.status for answer in answers] == [200] * 60 + [429]
     assert answers[-1].headers["retry-after"] == "60"
+    before = await everything(b)
+    assert [(await send(b.port, ping(a, b, link_id))).status for _ in range(5)] == [429] * 5
+    assert await everything(b) == before
+    # Nor does it touch what another link may do.
+    for number in range(10):
+        with b.bound():
+            await admit(Peer("another", "kid", f"nonce-{number}", int(b.clock().timestamp())), events=50)
     two_nodes.move(timedelta(minutes=1))
     assert (await send(b.port, ping(a, b, link_id))).status == 200
 

@@ -56,24 +56,24 @@ async def waited_out(pair: Pair, times: int = 1) -> None:
         await pair.settle()
 
 
-async def test_seven_lost_acknowledgements_have_one_effect(
+async def test_fifty_lost_acknowledgements_have_one_effect(
     behind_proxies: tuple[Pair, FaultProxy, FaultProxy], heard: Heard
 ) -> None:
     pair, _, before_b = behind_proxies
     link_id = await pair.link()
-    lost = before_b.lose_replies(times=7, path="/fed/v1/inbox")
+    lost = before_b.lose_replies(times=50, path="/fed/v1/inbox")
     await write_letter(pair.a, link_id)
     await pair.settle()
     assert heard.letters == [("cover.declined", "req-1", 1)]
     assert await pair.a.rows("SELECT state FROM letter_out") == [("sent",)]
-    await waited_out(pair, 10)
-    assert lost.happened == 7
+    await waited_out(pair, 55)
+    assert lost.happened == 50
     assert heard.letters == [("cover.declined", "req-1", 1)]
     assert await pair.a.rows("SELECT state FROM letter_out") == [("acked",)]
     posts = [e for e in before_b.exchanges if e.target == "/fed/v1/inbox"]
     assert len({e.body for e in posts}) == 1
     # Each try is signed anew, so that it is never taken for a replay.
-    assert len({dict(e.headers)[b"Signature"] for e in posts}) == len(posts) == 8
+    assert len({dict(e.headers)[b"Signature"] for e in posts}) == len(posts) == 51
     await holds(pair)
 
 
