@@ -52,6 +52,8 @@ from eccoo_node.payouts import todo as payout_todo
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.rota import lines as rota_lines
 from eccoo_node.rota import patterns, payout_news
+from eccoo_node.settlement import letters as settlement_letters
+from eccoo_node.settlement import todo as settlement_todo
 from eccoo_node.theming import Themes
 from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.entrance import Entrance
@@ -70,12 +72,12 @@ log = structlog.get_logger("app")
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
 DOMAINS = (
     "members", "governance", "agreements", "escrow", "payouts", "banking", "links", "teams", "rota", "expenses", "disputes",
-    "cover", "papers", "hmrc", "federating", "admin",
+    "cover", "settlement", "papers", "hmrc", "federating", "admin",
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
     bank_todo, cover_letters, cover_lines, expense_lines, hmrc_asking, link_names, papers_due, patterns, pausing, payout_news,
-    payout_todo, pulls, questions, rota_lines, sender,
+    payout_todo, pulls, questions, rota_lines, sender, settlement_letters, settlement_todo,
 )  # fmt: skip
 MAX_API_BODY = 1024 * 1024
 

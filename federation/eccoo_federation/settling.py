@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from typing import Any
 
 import msgspec
 
@@ -42,9 +43,9 @@ class Account(msgspec.Struct, frozen=True):
         return self.answered and self.even
 
 
-def statement_hash(link: str, sender: str, body: SettleStatement) -> str:
-    """What is counter-signed: the page, and on which link who wrote it."""
-    return jcs.digest({"tag": "circle-statement-1", "link": link, "from": sender, "statement": body.as_wire()})
+def statement_hash(link: str, sender: str, body: Mapping[str, Any]) -> str:
+    """What is counter-signed: the body as it came, with members that are not known, and on which link who wrote it."""
+    return jcs.digest({"tag": "circle-statement-1", "link": link, "from": sender, "statement": dict(body)})
 
 
 def pair_key(one: str, other: str) -> str:
@@ -125,7 +126,10 @@ def check_dispute(page: SettleStatement, said: SettleDisputed) -> None:
     """Only what stands on the page can be disputed, each entry once, and only with another sum. Raises ``wrong_state``."""
     amounts = {(entry.request, entry.n): entry.amount_pence for entry in page.entries}
     keys = [(entry.request, entry.n) for entry in said.entries]
-    fits = all(amounts.get(key, entry.amount_pence) != entry.amount_pence for key, entry in zip(keys, said.entries, strict=True))
+    fits = all(
+        amounts.get(key, entry.amount_pence) != entry.amount_pence
+        for key, entry in zip(keys, said.entries, strict=True)
+    )
     if len(set(keys)) != len(keys) or not fits:
         raise ProtocolError("wrong_state", "What is disputed does not stand on the statement so.")
 

@@ -23,8 +23,8 @@ class Side:
     """One circle: its books with the other, both accounts, what it has sent and what waits to be taken in."""
 
     name: str
-    ours: Account = Account()
-    theirs: Account = Account()
+    ours: Account = field(default_factory=Account)
+    theirs: Account = field(default_factory=Account)
     # What the books say each owes the other for visits, by visit; and what was set off and paid, by key.
     owed_us: dict[Key, int] = field(default_factory=dict)
     we_owe: dict[Key, int] = field(default_factory=dict)
@@ -43,9 +43,13 @@ class Side:
             return
         starts = self.ours.ends_on and (date.fromisoformat(self.ours.ends_on) + timedelta(days=1)).isoformat()
         page = settling.write(
-            self.ours, self.owed_us, period=f"p{self.ours.count}", starts_on=starts or "2026-01-01", ends_on=day.isoformat()
+            self.ours,
+            self.owed_us,
+            period=f"p{self.ours.count}",
+            starts_on=starts or "2026-01-01",
+            ends_on=day.isoformat(),
         )
-        self.last_our_hash = settling.statement_hash("link", self.name, page)
+        self.last_our_hash = settling.statement_hash("link", self.name, page.as_wire())
         self.ours = settling.wrote(self.ours, page, self.last_our_hash)
         self.out.append(page)
 
@@ -54,7 +58,7 @@ class Side:
             case SettleStatement():
                 settling.check(self.theirs, self.ours, told, day)
                 other = "b" if self.name == "a" else "a"
-                self.last_their_hash = settling.statement_hash("link", other, told)
+                self.last_their_hash = settling.statement_hash("link", other, told.as_wire())
                 self.theirs = settling.wrote(self.theirs, told, self.last_their_hash)
                 wrong = settling.differences(self.theirs.stated, told, self.we_owe)
                 self.theirs = settling.answer(self.theirs, [(one.request, one.n) for one in wrong])
@@ -152,11 +156,16 @@ def test_two_books_stay_even_whatever_crosses(steps: list[tuple[str, bool, int, 
 
 
 def _page(**changes: Any) -> SettleStatement:
-    values = dict(
-        period="2026-11", starts_on="2026-11-01", ends_on="2026-11-30", opening_pence=0, closing_pence=300,
-        entries=(StatementEntry(request="r", n=1, amount_pence=100), StatementEntry(request="s", n=1, amount_pence=200)),
-    )  # fmt: skip
-    return SettleStatement(**{**values, **changes})  # type: ignore[arg-type]
+    entries = (StatementEntry(request="r", n=1, amount_pence=100), StatementEntry(request="s", n=1, amount_pence=200))
+    page = SettleStatement(
+        period="2026-11",
+        starts_on="2026-11-01",
+        ends_on="2026-11-30",
+        opening_pence=0,
+        closing_pence=300,
+        entries=entries,
+    )
+    return msgspec.structs.replace(page, **changes)
 
 
 def test_a_penny_freezes_its_own_entry_alone() -> None:
@@ -203,7 +212,9 @@ def test_no_page_runs_ahead_and_nothing_is_received_or_answered_twice() -> None:
         settling.receive(waits, 1)
     for told in (("r", 1, 100), ("q", 1, 5)):
         said = SettleDisputed(
-            period="p", statement_hash="h" * 43, entries=(StatementEntry(request=told[0], n=told[1], amount_pence=told[2]),)
+            period="p",
+            statement_hash="h" * 43,
+            entries=(StatementEntry(request=told[0], n=told[1], amount_pence=told[2]),),
         )
         if told[0] == "r":
             with pytest.raises(ProtocolError):

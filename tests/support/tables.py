@@ -22,6 +22,7 @@ DOMAINS = (
     "expenses",
     "disputes",
     "cover",
+    "settlement",
     "papers",
     "hmrc",
     "federating",
