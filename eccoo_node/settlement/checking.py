@@ -30,6 +30,15 @@ async def verify() -> int:
     return checked
 
 
+async def adds_up() -> None:
+    """What was stated, agreed, set off and paid follows from the books; without the keys of this node."""
+    for (link_id,) in [tuple(row) for row in await fetch("SELECT link_id FROM settle_account ORDER BY id")]:
+        circle = await links.circle(link_id)
+        pages = [page for page in reversed(await queries.pages(link_id)) if page.state != "refused"]
+        lines = await queries.lines_of([page.id for page in pages]) if pages else []
+        await _adds_up(link_id, circle.name or circle.base_url, pages, lines)
+
+
 async def _signed(page: Page, lines: list[queries.Line], them: str, who: str) -> None:
     where = f"{who}: the statement of {page.period}"
     body: dict[str, Any] = queries.statement(page, lines).as_wire()

@@ -75,7 +75,7 @@ def state(page: Page, disputed: int) -> tuple[str, str]:
     if page.state == "waiting":
         return "waiting", "being compared"
     if disputed:
-        return "open", f"agreed but for {disputed}"
+        return "open", f"agreed but for {'one visit' if disputed == 1 else f'{disputed} visits'}"
     return "certain", "agreed"
 
 
@@ -85,6 +85,9 @@ def waits(one: Waiting, pages: list[Page], name: str) -> str:
         return f"{name} is comparing our statement with its own books."
     if one.ours_open_pence > 0:
         return f"{name} pays us {pounds(one.ours_open_pence)} by {by(one.even_at)}."
+    pay = one.theirs_open_pence - one.said_sent_pence
+    if pay > 0:
+        return f"We pay {name} the rest, {pounds(pay)}, by {by(one.even_at)}."
     if one.theirs_open_pence > 0:
         return f"{pounds(one.theirs_open_pence)} is on its way to {name}. It says when it has arrived."
     return ""

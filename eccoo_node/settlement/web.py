@@ -47,22 +47,22 @@ class SettlementController(Controller):
             return form_error(request, "settlement/circle.html", error, **await _circle(actor, link_id))
         return redirect(request, f"{BASE}/{link_id}", f"{pounds(form.pence)} is written down as sent. They are told.")
 
-    @get("/money/circles/{link_id:str}/statements/{page_id:str}", opt={"action": "settlement.see"})
-    async def statement(self, request: AnyRequest, link_id: FromPath[str], page_id: FromPath[str]) -> Response[Any]:
-        return render(request, "settlement/statement.html", **await _statement(actor_of(request), link_id, page_id))
+    @get("/money/circles/{link_id:str}/statements/{settle_page:str}", opt={"action": "settlement.see"})
+    async def statement(self, request: AnyRequest, link_id: FromPath[str], settle_page: FromPath[str]) -> Response[Any]:
+        return render(request, "settlement/statement.html", **await _statement(actor_of(request), link_id, settle_page))
 
-    @get("/money/circles/{link_id:str}/lines/{line_id:int}", opt={"action": "settlement.see"})
-    async def line(self, request: AnyRequest, link_id: FromPath[str], line_id: FromPath[int]) -> Response[Any]:
+    @get("/money/circles/{link_id:str}/lines/{settle_entry:int}", opt={"action": "settlement.see"})
+    async def line(self, request: AnyRequest, link_id: FromPath[str], settle_entry: FromPath[int]) -> Response[Any]:
         """Whose books are right about this one?"""
-        return render(request, "settlement/line.html", **await _line(actor_of(request), link_id, line_id))
+        return render(request, "settlement/line.html", **await _line(actor_of(request), link_id, settle_entry))
 
-    @post("/money/circles/{link_id:str}/lines/{line_id:int}", opt={"action": "settlement.answer"})
-    async def answer(self, request: AnyRequest, link_id: FromPath[str], line_id: FromPath[int]) -> Response[Any]:
+    @post("/money/circles/{link_id:str}/lines/{settle_entry:int}", opt={"action": "settlement.answer"})
+    async def answer(self, request: AnyRequest, link_id: FromPath[str], settle_entry: FromPath[int]) -> Response[Any]:
         actor = actor_of(request)
-        facts = await _line(actor, link_id, line_id)
+        facts = await _line(actor, link_id, settle_entry)
         try:
             form = read_form(request, AnswerForm)
-            await actions.answer_line(actor, link_id, line_id, form.whose)
+            await actions.answer_line(actor, link_id, settle_entry, form.whose)
         except (FormError, Invalid) as error:
             return form_error(request, "settlement/line.html", error, **facts)
         told = (
@@ -92,13 +92,13 @@ class SettlementController(Controller):
             request, f"{BASE}/{link_id}/account", "It is written down. Now a second person makes sure of it."
         )
 
-    @post("/money/circles/{link_id:str}/account/{bank_id:str}", opt={"action": "settlement.confirm_account"})
-    async def confirm(self, request: AnyRequest, link_id: FromPath[str], bank_id: FromPath[str]) -> Response[Any]:
+    @post("/money/circles/{link_id:str}/account/{circle_bank:str}", opt={"action": "settlement.confirm_account"})
+    async def confirm(self, request: AnyRequest, link_id: FromPath[str], circle_bank: FromPath[str]) -> Response[Any]:
         actor = actor_of(request)
         facts = await _account(actor, link_id)
         try:
             form = read_form(request, SureForm)
-            await banks.confirm_account(actor, link_id, bank_id, how=form.how)
+            await banks.confirm_account(actor, link_id, circle_bank, how=form.how)
         except (FormError, Invalid, Conflict) as error:
             return form_error(request, "settlement/account.html", error, **facts)
         said = (
@@ -179,6 +179,7 @@ async def _to_pay(link_id: str, here: Waiting, pages: list[Page]) -> dict[str, A
         "key": f"{page.hash}:{count}",
         "rows": rows,
         "known": bank is not None,
+        "asked": await queries.bank(link_id, state="waits") is not None,
         "by": say.by(here.even_at),
     }
 
