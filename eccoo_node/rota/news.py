@@ -107,6 +107,7 @@ SENTENCES = {
     "settle_differs": "Our books and another circle’s differ about a visit. Only that one waits. Please look at it.",
     "settle_refused": "Another circle could not take what we stated. Please ring its treasurer.",
     "settle_paid": "Another circle says that it has paid us. Please look for it in the bank.",
+    "settle_account": "Please make sure of the bank account of another circle. Two people see to it.",
     "settle_limit": "Another circle and we have reached the most that we agreed to owe. New visits wait until it is paid.",
     # money, whoever it is about
     "paper": "There is a new paper about your money. It is yours to read, print and keep.",
@@ -162,6 +163,7 @@ _PATHS = {
     "tax_details": "/money/tax-details",
     "tax_copy": "/money/told-hmrc",
     **dict.fromkeys((code for code in SENTENCES if code.startswith("settle_")), "/money/circles/{about}"),
+    "settle_account": "/money/circles/{about}/account",
     "asked_away": "/requests/{about}",
     "chosen": "/coming/{about}",
     "not_chosen": "/coming/{about}",

@@ -5,8 +5,10 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.links import queries as links
+from eccoo_node.members import queries as members
 from eccoo_node.payouts.rules import read_account_number, read_name, read_sort_code
 from eccoo_node.record.door import Act, door
+from eccoo_node.rota.telling import tell
 from eccoo_node.settlement import queries, rules
 from eccoo_node.settlement.tables import CircleBank
 
@@ -21,6 +23,9 @@ async def give_account(act: Act, link_id: str, *, name: str, sort_code: str, acc
         account_number=read_account_number(account_number), given_by=act.actor.person_id, given_at=clock.now(),
     )  # fmt: skip
     await insert(row)
+    others = await members.treasurers() | {one.person_id for one in await members.facilitators()}
+    path = f"/money/circles/{link_id}/account"
+    await tell(others - {act.actor.person_id}, None, "settle_account", about=link_id, path=path)
     await act.tell("settlement.account_given", "link", link_id)
 
 

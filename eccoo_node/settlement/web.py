@@ -272,6 +272,7 @@ async def _account(actor: Actor, link_id: str) -> dict[str, Any]:
     return {
         "link_id": link_id, "name": circle.name, "phone": circle.phone, "bank": bank, "waits": waits,
         "rows": [("Name", bank.name), ("Sort code", say_sort_code(bank.sort_code)), ("Account number", bank.account_number)] if bank else [],
+        "sees": access.may(actor, "settlement.see", thing),
         "may_confirm": waits and access.may(actor, "settlement.confirm_account", thing),
         "may_give": access.may(actor, "settlement.give_account", thing),
         "ways": [
