@@ -2,15 +2,18 @@
 
 import pytest
 
+from eccoo_node.cover.owing import past_limit
 from eccoo_node.db.engine import counting_queries
-from eccoo_node.db.rows import fetch_value, insert
+from eccoo_node.db.rows import fetch, fetch_value, insert
 from eccoo_node.db.transaction import write
-from eccoo_node.escrow import actions
+from eccoo_node.escrow import actions, between
 from eccoo_node.escrow.lines import Across
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
+from eccoo_node.settlement.limit import look
 from eccoo_node.settlement.tables import SettleAccount, SettleEntry, SettlePage
 from tests.support import make
+from tests.support.node import Node
 from tests.web.money.conftest import Circle, SignIn
 from tests.web.money.test_money_pages import text
 
@@ -81,3 +84,23 @@ async def test_what_differs_is_seen_side_by_side_and_the_rest_is_paid(
     with counting_queries() as later:
         await tess.get(path)
     assert len(later) == len(first) <= 25
+
+
+async def test_past_what_was_agreed_new_visits_wait_until_it_is_paid(circle: Circle, node: Node) -> None:
+    await circle.books.top_up(60_000)
+    link = await circle.link()
+    line = await circle.visit(fee_pence=54_100, across=Across(link))
+    await actions.release(NODE, line, "went")
+    assert await past_limit(link) == (
+        "We owe Todmorden circle £500.43. Both circles agreed that new visits wait at £500, until we have paid. "
+        "Our treasurer knows. A facilitator can help you meanwhile."
+    )
+    for _ in range(2):
+        await look(NODE, link)
+    assert [tuple(row) for row in await fetch("SELECT person_id, news FROM told WHERE news = 'settle_limit'")] == [
+        (circle.books.treasurer.person_id, "settle_limit")
+    ]
+    await between.paid_circle(circle.books.treasurer, link, 100, "some of it")
+    await look(NODE, link)
+    assert await past_limit(link) == ""
+    assert await fetch_value("SELECT limit_told_at FROM settle_account") is None
