@@ -26,6 +26,9 @@ from eccoo_node.settlement import queries, rules
 from eccoo_node.settlement.queries import Page, Standing
 from eccoo_node.settlement.tables import SettleAccount, SettleEntry, SettlePage, SettlePayment
 
+# A statement is paid in one piece or a few; more of either is noise.
+MOST_PAYMENTS = 50
+
 
 async def _begin(act: Act, link_id: str) -> Standing:
     act.allow(Thing("link", link_id, link_id=link_id))
@@ -67,6 +70,13 @@ async def write_statement(act: Act, link_id: str) -> bool:
     if await links.may_cross(link_id, "out", "settle.final" if ended else "settle") or await _refused_lately(link_id):
         return False
     return await _write(act, circle, standing, period, starts, ends, final=ended)
+
+
+async def unstated(link_id: str) -> bool:
+    """Whether our books hold something that the circle owes us and no statement says, and none of ours is on its way."""
+    standing = await queries.standing(link_id)
+    found = await queries.books(link_id, await between.last_entry())
+    return standing.ours.quiet and bool(settling.unstated(standing.ours.stated, found.ours))
 
 
 async def _refused_lately(link_id: str) -> bool:
@@ -236,6 +246,8 @@ async def _hear_paid(letter: Letter, said: SettlePaid) -> None:
             if one.amount_pence != said.amount_pence:
                 raise ProtocolError("wrong_amount", "This payment was told otherwise.")
             return
+    if len(already) >= MOST_PAYMENTS:
+        raise ProtocolError("too_many")
     if sum(one.amount_pence for one in already) + said.amount_pence > (page.left_pence or 0) or not said.amount_pence:
         raise ProtocolError("wrong_amount", "There is not that much to pay.")
     await _note(letter.link_id, page, "paid", said.amount_pence, said.payment_ref, ours=False)
@@ -246,6 +258,9 @@ async def _hear_received(letter: Letter, standing: Standing, said: SettleReceive
     page = standing.their_page
     if page is None or page.hash != said.statement_hash or page.period != said.period:
         raise ProtocolError("wrong_state", "This is about another statement.")
+    heard = [one for one in await queries.payments(letter.link_id) if one.page_id == page.id and one.kind == "received"]
+    if len(heard) >= MOST_PAYMENTS:
+        raise ProtocolError("too_many")
     after = settling.receive(standing.theirs, said.amount_pence)
     await _set_open(letter.link_id, after.open_pence, ours=False)
     await _note(letter.link_id, page, "received", said.amount_pence, await _next_mark(page.id), ours=False)

@@ -64,12 +64,13 @@ async def ended(happened: Happened) -> None:
 async def state_all(payload: dict[str, Any]) -> datetime | None:
     """Whatever period is over is stated; circles with which nothing is open are passed over."""
     rows = await fetch(
-        "SELECT l.id FROM link l LEFT JOIN settle_account s ON s.link_id = l.id WHERE l.agreement <> '' "
+        "SELECT l.id, l.state FROM link l LEFT JOIN settle_account s ON s.link_id = l.id WHERE l.agreement <> '' "
         "AND s.closed_at IS NULL AND EXISTS (SELECT 1 FROM account a WHERE a.holder = l.id AND a.code IN ('1200', '2300')) "
         "ORDER BY l.id"
     )
     for row in rows:
-        await actions.write_statement(NODE, row[0])
-        if await fetch_value("SELECT 1 FROM settle_account WHERE link_id = ?", row[0]):
+        if await actions.unstated(row[0]):
+            await actions.write_statement(NODE, row[0])
+        elif row[1] == "ended":
             await actions.go_on(NODE, row[0])
     return None
