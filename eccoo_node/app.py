@@ -55,6 +55,8 @@ from eccoo_node.privacy import letters as privacy_letters
 from eccoo_node.referrals import letters as referral_letters
 from eccoo_node.rota import lines as rota_lines
 from eccoo_node.rota import patterns, payout_news
+from eccoo_node.settlement import letters as settlement_letters
+from eccoo_node.settlement import todo as settlement_todo
 from eccoo_node.theming import Themes
 from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.entrance import Entrance
@@ -73,13 +75,13 @@ log = structlog.get_logger("app")
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
 DOMAINS = (
     "members", "governance", "agreements", "escrow", "payouts", "banking", "links", "keys", "teams", "rota",
-    "expenses", "disputes", "pools", "cover", "papers", "hmrc", "privacy", "referrals", "federating", "admin",
+    "expenses", "disputes", "pools", "cover", "settlement", "papers", "hmrc", "privacy", "referrals", "federating", "admin",
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
     attesting, bank_todo, cover_letters, cover_lines, expense_lines, giving, hmrc_asking, link_names, papers_due,
     patterns, pausing, payout_news, payout_todo, privacy_letters, pulls, questions, reading, referral_letters,
-    rota_lines, sender,
+    rota_lines, sender, settlement_letters, settlement_todo,
 )  # fmt: skip
 MAX_API_BODY = 1024 * 1024
 

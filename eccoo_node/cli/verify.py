@@ -11,6 +11,7 @@ from eccoo_node.escrow import export as books
 from eccoo_node.escrow.checking import add_up
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.record.audit import verify as verify_record
+from eccoo_node.settlement.checking import adds_up
 
 
 @click.group(cls=Plain)
@@ -25,7 +26,9 @@ async def ledger_verify(node: Node) -> None:
 
     What comes of it is kept, as each night: after a break nothing is paid out until the books hold again.
     """
-    click.echo(f"The books hold: {counted(await add_up())}.")
+    found = await add_up()
+    await adds_up()
+    click.echo(f"The books hold: {counted(found)}.")
 
 
 @ledger.command("export")

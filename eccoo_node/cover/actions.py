@@ -10,7 +10,7 @@ from eccoo_federation import cover as wire
 from eccoo_federation import limits
 from eccoo_federation.times import parse_time
 from eccoo_node.agreements.actions import give_consent
-from eccoo_node.cover import queries
+from eccoo_node.cover import owing, queries
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.machine import ask_full_again, close_near, hold_for, new_machine, set_offer, set_request, step
 from eccoo_node.cover.near import candidates
@@ -271,6 +271,8 @@ async def _take(act: Act, request: Request, visit: Visit, offer: Offer) -> None:
     await set_offer(offer.id, "chosen")
     await set_request(request.id, chosen_offer=offer.id, state="telling")
     if offer.worker_id is None:
+        if past := await owing.past_limit(offer.link_id):
+            raise Conflict(past, "credit_limit")
         by = confirm_by(clock.now(), visit.starts_at)
         await step(act, await queries.request(request.id), wire.AwardOffer(offer.link_id, offer.id, by))
         await jobs.add(

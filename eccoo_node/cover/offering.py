@@ -9,7 +9,7 @@ from eccoo_federation import cover as wire
 from eccoo_federation.cover_types import OffererInput
 from eccoo_federation.times import parse_time, wire_time
 from eccoo_node.agreements.actions import give_consent
-from eccoo_node.cover import queries
+from eccoo_node.cover import owing, queries
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.near import who_fits
 from eccoo_node.cover.queries import Mine, Open
@@ -59,6 +59,8 @@ async def offer(act: Act, *, open_request_id: str, worker_id: str, own_words: st
         raise Invalid("Please keep your words under 600 letters.", "too_long", field="own_words")
     if worker_id not in await who_fits(asked):
         raise Conflict("This visit does not fit your times, skills or checks any more.", "does_not_fit")
+    if past := await owing.past_limit(asked.link_id):
+        raise Conflict(past, "credit_limit")
     id_ = new_id()
     proofs = await attesting.lay_out(asked.link_id, id_, worker_id)
     body, terms = await _body(asked, id_, worker_id, own_words, rate_pence, proofs)
@@ -189,6 +191,8 @@ async def set_mine(offer_id: str, **values: object) -> None:
 async def _lock_worker(mine: Mine) -> bool:
     """Take every quarter hour of the visit, or none. The unique pair decides between two circles at one moment."""
     await workers.lock_worker(mine.worker_id)
+    if await owing.past_limit(mine.link_id):
+        return False
     if await rota.busy([mine.worker_id], mine.starts_at, mine.ends_at):
         return False
     for at in slots(mine.starts_at, mine.ends_at):

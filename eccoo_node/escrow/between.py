@@ -4,6 +4,8 @@ What a circle pays us, or what is set off, first brings back what we put up for 
 our workers' part of the oldest visits. The circles' own shares come last: no one's pay waits for a commission.
 """
 
+from datetime import datetime
+
 import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_value
@@ -150,3 +152,52 @@ async def front(act: Act, link_id: str, amount_pence: int, key: str) -> None:
     if await _free(act, link_id, amount_pence, key) < amount_pence:
         raise Conflict("Our workers do not wait for that much from this circle.", "not_waiting")
     await act.tell("money.fronted", "link", link_id, amount_pence=amount_pence)
+
+
+# ---------------------------------------------------------------- what a statement is made of
+
+
+class Due(msgspec.Struct, frozen=True):
+    """What is owed for one line in all, below nothing after a correction; `ours`: to us, for a worker of ours."""
+
+    reference: str
+    ours: bool
+    pence: int
+
+
+async def due_by_line(link_id: str, up_to: int) -> list[Due]:
+    """What two circles owe each other for each line, in the order of the books up to this entry. One statement."""
+    rows = await fetch(
+        "SELECT l.reference, l.origin, CAST(SUM(p.amount_pence) AS BIGINT) FROM line l JOIN entry e ON e.line_id = l.id "
+        "JOIN posting p ON p.entry_id = e.id JOIN account a ON a.id = p.account_id WHERE l.link_id = ? "
+        "AND a.holder = ? AND a.code IN ('1200', '2300') AND e.id <= ? "
+        "GROUP BY l.id, l.reference, l.origin ORDER BY MIN(e.id)",
+        link_id, link_id, up_to,
+    )  # fmt: skip
+    return [Due(row[0], row[1] == "due", int(row[2]) if row[1] == "due" else -int(row[2])) for row in rows]
+
+
+async def last_entry(before: datetime | None = None) -> int:
+    """The newest entry of the books, or the newest before this moment."""
+    if before is None:
+        return int(await fetch_value("SELECT COALESCE(MAX(id), 0) FROM entry"))
+    return int(await fetch_value("SELECT COALESCE(MAX(id), 0) FROM entry WHERE at < ?", before))
+
+
+async def paid_both_ways(link_id: str) -> tuple[int, int]:
+    """What the circle has ever paid us, and we it."""
+    rows = await fetch(
+        "SELECT e.kind, CAST(SUM(p.amount_pence) AS BIGINT) FROM entry e JOIN posting p ON p.entry_id = e.id "
+        "JOIN account a ON a.id = p.account_id WHERE a.holder = ? AND a.code IN ('1200', '2300') "
+        "AND e.kind IN ('circle_paid', 'paid_circle') GROUP BY e.kind",
+        link_id,
+    )
+    sums = {row[0]: int(row[1]) for row in rows}
+    return -sums.get("circle_paid", 0), sums.get("paid_circle", 0)
+
+
+async def to_set_off(link_id: str, pence: int) -> int:
+    """So much of this as both accounts hold: a correction may have been set against one of them already."""
+    owed = await ledger.balance(chart.due_from(link_id))
+    owe = -await ledger.balance(chart.due_to(link_id))
+    return max(0, min(pence, owed, owe))

@@ -57,7 +57,6 @@ def keeps_books(actor: Actor) -> bool:
     "money.share_allotted",
     "money.share_withdrawn",
     "money.share_paid",
-    "money.set_off",
     "money.circle_paid",
     "money.paid_circle",
     "money.front",
@@ -65,6 +64,12 @@ def keeps_books(actor: Actor) -> bool:
 )
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
+
+
+@access.rule("money.set_off")
+def _sets_off(actor: Actor, thing: Thing) -> bool | str:
+    # The node writes what both circles agreed entry by entry.
+    return actor.is_node() or keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
 
 @access.rule("money.match", "money.refund", "money.goodwill", "money.finders_fee", "money.write_off", "money.reverse")

@@ -102,6 +102,13 @@ SENTENCES = {
     "account_turned_down": "A change of one of the circle’s bank accounts was not right, so nothing has changed. Please ring whoever asked for it.",
     "account_taken_back": "A change of one of the circle’s bank accounts was taken back. Nothing has changed.",
     "batch_approved": "The payments that waited for a second person have their yes, and can be sent.",
+    # making even with another circle
+    "settle_agreed": "What another circle and we owe each other is agreed. Here is what comes next.",
+    "settle_differs": "Our books and another circle’s differ about a visit. Only that one waits. Please look at it.",
+    "settle_refused": "Another circle could not take what we stated. Please ring its treasurer.",
+    "settle_paid": "Another circle says that it has paid us. Please look for it in the bank.",
+    "settle_account": "Please make sure of the bank account of another circle. Two people see to it.",
+    "settle_limit": "Another circle and we have reached the most that we agreed to owe. New visits wait until it is paid.",
     # money, whoever it is about
     "paper": "There is a new paper about your money. It is yours to read, print and keep.",
     # in another circle
@@ -157,6 +164,8 @@ _PATHS = {
     **dict.fromkeys((code for code in SENTENCES if code.startswith("account_")), "/money/account-changes/{about}"),
     "tax_details": "/money/tax-details",
     "tax_copy": "/money/told-hmrc",
+    **dict.fromkeys((code for code in SENTENCES if code.startswith("settle_")), "/money/circles/{about}"),
+    "settle_account": "/money/circles/{about}/account",
     "asked_away": "/requests/{about}",
     "asked_by_name": "/requests/{about}",
     "papers_ended_away": "/coming/{about}",

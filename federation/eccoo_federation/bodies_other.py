@@ -68,9 +68,9 @@ class StatementEntry(Shape, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class SettleStatement(Body, frozen=True, kw_only=True):
-    """A page of the account between the two: opening + entries = closing, refused otherwise.
+    """A page of what its sender is owed: opening + entries = closing, refused otherwise.
 
-    ``prev`` chains the pages.
+    ``prev`` chains the pages of one sender; a page without entries answers one of the other side.
     """
 
     TYPE = "settle.statement"
@@ -94,7 +94,7 @@ class SettleStatement(Body, frozen=True, kw_only=True):
 
 class SettleAgreed(Body, frozen=True, kw_only=True):
     TYPE = "settle.agreed"
-    SCOPE = "settle"
+    SCOPE = "settle.final"
     period: Code
     statement_hash: Digest
 
@@ -103,7 +103,7 @@ class SettleDisputed(Body, frozen=True, kw_only=True):
     """Only the entries named here wait; the amounts are what the sender's own ledger says (0: not known there)."""
 
     TYPE = "settle.disputed"
-    SCOPE = "settle"
+    SCOPE = "settle.final"
     period: Code
     statement_hash: Digest
     entries: Annotated[tuple[StatementEntry, ...], Meta(min_length=1, max_length=1000)]
@@ -111,7 +111,7 @@ class SettleDisputed(Body, frozen=True, kw_only=True):
 
 class SettlePaid(Body, frozen=True, kw_only=True):
     TYPE = "settle.paid"
-    SCOPE = "settle"
+    SCOPE = "settle.final"
     period: Code
     statement_hash: Digest
     amount_pence: Pence
@@ -120,7 +120,7 @@ class SettlePaid(Body, frozen=True, kw_only=True):
 
 class SettleReceived(Body, frozen=True, kw_only=True):
     TYPE = "settle.received"
-    SCOPE = "settle"
+    SCOPE = "settle.final"
     period: Code
     statement_hash: Digest
     amount_pence: Pence

@@ -24,6 +24,7 @@ DOMAINS = (
     "disputes",
     "pools",
     "cover",
+    "settlement",
     "papers",
     "hmrc",
     "privacy",

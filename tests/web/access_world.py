@@ -51,6 +51,7 @@ from eccoo_node.rota import actions as rota
 from eccoo_node.rota import patterns
 from eccoo_node.rota.standing import Wanted
 from eccoo_node.rota.telling import tell
+from eccoo_node.settlement.tables import CircleBank, SettleAccount, SettleEntry, SettlePage
 from tests.support import make
 from tests.support.pair import Pair, PairNode
 from tests.support.plugins import DecidedPlugins, migrations_begun
@@ -241,6 +242,26 @@ class World:
         assert await set_aside(NODE, line, payer, own, "far", 7777, 0, "far aside", across=across)
         await release(NODE, line, "far released")
 
+    async def _stated(self) -> None:
+        """What the other circle stated, with a visit that our books do not know, and where its money goes."""
+        link, now = self.pair.link_id, self.node.clock()
+        page = SettlePage(
+            link_id=link, k=1, period="2026-10", starts_on="2026-10-01", ends_on="2026-10-31", closing_pence=9191,
+            hash="h" * 43, state="answered", made_at=now, answered_at=now, even_at=now, off_pence=0, left_pence=9191,
+        )  # fmt: skip
+        async with write():
+            await insert(SettleAccount(link_id=link, theirs_open_pence=9191))
+            await insert(page)
+            entry = SettleEntry(page_id=page.id, request="r", n=1, amount_pence=9191, other_pence=0, state="disputed")
+            await insert(entry)
+            bank = CircleBank(
+                link_id=link, name="Todmorden", sort_code="203002", account_number="00004588", given_at=now,
+                given_by=self.people["Tess"],
+            )  # fmt: skip
+            await insert(bank)
+        self.things["settle_page"], self.things["circle_bank"] = {"theirs": str(page.id)}, {"theirs": str(bank.id)}
+        self.things["settle_entry"] = {"theirs": str(await fetch_value("SELECT MAX(id) FROM settle_entry"))}
+
     async def _visit(self, called: str, name: str, worker: str, at: datetime, hours: int) -> None:
         self.visits[f"{called}’s {name}"] = await rota.plan_visit(
             NODE, person_id=self.people[called], worker_id=self.people[worker], starts_at=at,
@@ -357,6 +378,7 @@ class World:
         await self._bought()
         things["role_id"], things["link_id"] = {}, {"the link": self.pair.link_id}
         things["neighbour_id"] = {"someone of the other circle": await self._shown()}
+        await self._stated()
         # The newest news of a visit is the one that stands.
         self.node.clock.move(timedelta(minutes=1))
         async with write():

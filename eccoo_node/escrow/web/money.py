@@ -6,7 +6,7 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import actions, between, chart, queries, rules, say, statements, tasks, telling
+from eccoo_node.escrow import actions, chart, queries, rules, say, statements, tasks, telling
 from eccoo_node.escrow.forms import TopUpForm
 from eccoo_node.escrow.queries import OwedEntry
 from eccoo_node.escrow.statements import BetweenCircles, Overview, PayerLine
@@ -88,20 +88,6 @@ def _came_from(entries: list[OwedEntry], told: dict[str, Told], them: str) -> di
     }  # fmt: skip
 
 
-def _acts(one: BetweenCircles) -> list[dict[str, Any]]:
-    """What may be written down now between us and one circle."""
-    both = one.we_owe_pence and one.they_owe_pence
-    found = [
-        ("set-off", f"Set off what each owes, up to {pounds(min(one.we_owe_pence, one.they_owe_pence))}", both),
-        ("paid-circle", f"We have paid {one.name}", one.we_owe_pence),
-        ("circle-paid", f"{one.name} has paid us", one.they_owe_pence),
-        ("put-up", "Pay our workers before it has paid us", one.they_owe_pence),
-    ]
-    return [
-        {"path": f"/money/write/{kind}?circle={one.link_id}", "title": title} for kind, title, there in found if there
-    ]
-
-
 class MoneyController(Controller):
     """Each page asks for the one thing it shows; what a reader may not see is not read."""
 
@@ -140,16 +126,6 @@ class MoneyController(Controller):
             changes_payers=access.may(actor, "members.share_payers", Thing("payer", "", subject)) and (bool(payers) or bool(actor.acting_for)),
             tasks=[msgspec.structs.asdict(one) for one in await tasks.for_treasurer(actor)] if rules.keeps_books(actor) else [],
             standing=await standing(actor) if rules.keeps_books(actor) else None,
-        )  # fmt: skip
-
-    @get("/money/circles/{link_id:str}", opt={"action": "money.see_books"})
-    async def circle(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
-        """(w) What we and one circle owe each other, in a sentence."""
-        one = await _between(actor_of(request), link_id)
-        put_up = await between.fronted_pence(link_id)
-        return render(
-            request, "money/circle.html", one=one, sentences=say.owed(one), acts=_acts(one),
-            put_up=pounds(put_up) if put_up else "",
         )  # fmt: skip
 
     @get("/money/circles/{link_id:str}/where", opt={"action": "money.trace"})

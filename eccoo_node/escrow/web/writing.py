@@ -189,14 +189,6 @@ KINDS: dict[str, Kind] = {
         ("circle",),
         lambda by, form, pence, key: between.paid_circle(by, form.circle, pence, key),
     ),
-    "set-off": Kind(
-        CIRCLES,
-        "Each owes the other, and both treasurers have spoken about it.",
-        "What two circles owe each other is set off",
-        "Ring their treasurer first: both circles write the same sum. Only the rest is then paid.",
-        ("circle",),
-        lambda by, form, pence, key: between.set_off(by, form.circle, pence, key),
-    ),
     "put-up": Kind(
         CIRCLES,
         "Our workers wait, and the other circle is late.",

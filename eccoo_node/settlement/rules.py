@@ -1,0 +1,44 @@
+"""Who sees and answers what two circles owe each other."""
+
+from datetime import timedelta
+
+from eccoo_node.escrow.rules import keeps_books
+from eccoo_node.kernel import access
+from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.members.rules import as_self
+
+# What is agreed is paid within so long; then the page says that it is late, and nothing else happens by itself.
+PAID_WITHIN = timedelta(days=14)
+# A statement that was not taken is not said again sooner.
+SAID_AGAIN = timedelta(days=1)
+ANSWERS = ("ours", "theirs")
+HOW_SURE = ("rang", "paper")
+
+
+@access.rule("settlement.see", "settlement.answer", "settlement.sent", "settlement.give_account")
+def _treasurer(actor: Actor, thing: Thing) -> bool | str:
+    return keeps_books(actor) or "Only the circle’s treasurer sees to this."
+
+
+@access.rule("settlement.confirm_account")
+def _second(actor: Actor, thing: Thing) -> bool | str:
+    """`thing.worker_id` wrote it down: two people see to where money goes."""
+    if not (as_self(actor) and actor.wears("treasurer", "facilitator") and actor.via == "screen"):
+        return "A treasurer or a facilitator makes sure of this, on their own screen."
+    return actor.person_id != thing.worker_id or "You wrote this down. Somebody else makes sure of it."
+
+
+@access.rule("settlement.see_account")
+def _sees_account(actor: Actor, thing: Thing) -> bool | str:
+    able = as_self(actor) and actor.wears("treasurer", "facilitator")
+    return able or "The treasurer or a facilitator sees to this."
+
+
+@access.rule("settlement.write", "settlement.go_on", "settlement.not_taken", "settlement.look")
+def _node(actor: Actor, thing: Thing) -> bool:
+    return actor.is_node()
+
+
+@access.rule("settlement.hear")
+def _that_circle(actor: Actor, thing: Thing) -> bool:
+    return actor.via == "federation" and bool(actor.link_id) and actor.link_id == thing.link_id

@@ -1,0 +1,106 @@
+"""The treasurer's pages of one linked circle: what is stated, what differs, what to pay, and where to."""
+
+import pytest
+
+from eccoo_node.cover.owing import past_limit
+from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.rows import fetch, fetch_value, insert
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow import actions, between
+from eccoo_node.escrow.lines import Across
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import NODE
+from eccoo_node.settlement.limit import look
+from eccoo_node.settlement.tables import SettleAccount, SettleEntry, SettlePage
+from tests.support import make
+from tests.support.node import Node
+from tests.web.money.conftest import Circle, SignIn
+from tests.web.money.test_money_pages import text
+
+
+@pytest.fixture
+async def stated(circle: Circle) -> str:
+    """Todmorden stated November: £55.50 is agreed, and of another visit our books say something else. The link."""
+    await circle.books.top_up(20_000)
+    link = await circle.link()
+    for day in (0, 1):
+        line = await circle.visit(day, across=Across(link), travel_pence=360 * day)
+        await actions.release(NODE, line, f"went {day}")
+    now = clock.now()
+    page = SettlePage(
+        link_id=link, k=1, period="2026-11", starts_on="2026-11-01", ends_on="2026-11-30", closing_pence=11550,
+        hash="h" * 43, state="answered", made_at=now, answered_at=now, even_at=now, off_pence=0, left_pence=5550,
+    )  # fmt: skip
+    async with write():
+        await insert(SettleAccount(link_id=link, theirs_open_pence=5550))
+        await insert(page)
+        await insert(SettleEntry(page_id=page.id, request="r1", n=1, amount_pence=5550, state="agreed"))
+        await insert(
+            SettleEntry(page_id=page.id, request="r2", n=1, amount_pence=6000, other_pence=5910, state="disputed")
+        )
+    return link
+
+
+async def test_what_differs_is_seen_side_by_side_and_the_rest_is_paid(
+    circle: Circle, stated: str, browser_of: SignIn
+) -> None:
+    tess = await browser_of(circle.books.treasurer.person_id)
+    path = f"/money/circles/{stated}"
+    assert "Todmorden circle and we differ about one visit" in text(await tess.get("/money"))
+    said = text(await tess.get(path))
+    assert "1 to 30 November 2026 What we owe them: £115.50 agreed but for one visit" in said
+    page = await fetch_value("SELECT id FROM settle_page")
+    assert "Our books: £59.10. Theirs: £60." in text(await tess.get(f"{path}/statements/{page}"))
+    entry = await fetch_value("SELECT id FROM settle_entry WHERE state = 'disputed'")
+    assert "Our books say £59.10 Todmorden circle says £60" in text(await tess.get(f"{path}/lines/{entry}"))
+    assert (await tess.send(f"{path}/lines/{entry}", {})).status_code == 422
+    assert (await tess.send(f"{path}/lines/{entry}", {"whose": "ours"})).status_code == 303
+    # Now the rest is to be paid; but first two people make sure of where it goes.
+    said = text(await tess.get(path))
+    assert "Pay Todmorden circle £55.50 We don’t know yet where their money goes." in said
+    account = {"name": "Todmorden circle", "sort_code": "20-30-02", "account_number": "4588"}
+    await tess.get(f"{path}/account")
+    page_ = await tess.send(f"{path}/account", account)
+    assert (page_.status_code, "Todmorden circle" in page_.text) == (422, True)
+    assert (await tess.send(f"{path}/account", {**account, "account_number": "00004588"})).status_code == 303
+    bank = await fetch_value("SELECT id FROM circle_bank")
+    assert "A second person makes sure of it" in text(await tess.get(f"{path}/account"))
+    assert "00004588" not in text(await tess.get(path))
+    fay = await make.person("Fay")
+    await make.hat(fay, await make.circle(), "facilitator")
+    second = await browser_of(fay)
+    assert (await second.get(path)).status_code == 403
+    assert "20-30-02" in text(await second.get(f"{path}/account"))
+    assert (await second.send(f"{path}/account/{bank}", {"how": "rang"})).status_code == 303
+    shown = await tess.get(path)
+    assert "Account number 00004588 Reference ECCOO" in text(shown)
+    assert (await tess.send(path)).status_code == 303
+    assert await fetch_value("SELECT COUNT(*) FROM entry WHERE kind = 'paid_circle'") == 1
+    with counting_queries() as first:
+        await tess.get(path)
+    for day in range(2, 12):
+        line = await circle.visit(day, fee_pence=100, across=Across(stated))
+        await actions.release(NODE, line, f"went {day}")
+    with counting_queries() as later:
+        await tess.get(path)
+    assert len(later) == len(first) <= 25
+
+
+async def test_past_what_was_agreed_new_visits_wait_until_it_is_paid(circle: Circle, node: Node) -> None:
+    await circle.books.top_up(60_000)
+    link = await circle.link()
+    line = await circle.visit(fee_pence=54_100, across=Across(link))
+    await actions.release(NODE, line, "went")
+    assert await past_limit(link) == (
+        "We owe Todmorden circle £500.43. Both circles agreed that new visits wait at £500, until we have paid. "
+        "Our treasurer knows. A facilitator can help you meanwhile."
+    )
+    for _ in range(2):
+        await look(NODE, link)
+    assert [tuple(row) for row in await fetch("SELECT person_id, news FROM told WHERE news = 'settle_limit'")] == [
+        (circle.books.treasurer.person_id, "settle_limit")
+    ]
+    await between.paid_circle(circle.books.treasurer, link, 100, "some of it")
+    await look(NODE, link)
+    assert await past_limit(link) == ""
+    assert await fetch_value("SELECT limit_told_at FROM settle_account") is None
