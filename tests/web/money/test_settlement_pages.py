@@ -3,7 +3,7 @@
 import pytest
 
 from eccoo_node.cover.owing import past_limit
-from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions, between
