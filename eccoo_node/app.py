@@ -26,6 +26,7 @@ from eccoo_federation.client import GuardedClient
 from eccoo_node.admin.queries import theme_name as chosen_theme
 from eccoo_node.admin.register import DecidedPlugins
 from eccoo_node.banking import todo as bank_todo
+from eccoo_node.cover import leaving
 from eccoo_node.cover import letters as cover_letters
 from eccoo_node.cover import lines as cover_lines
 from eccoo_node.db import bound, jobs
@@ -44,14 +45,15 @@ from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
 from eccoo_node.kernel.post import post_bound
 from eccoo_node.kernel.settings import Settings
-from eccoo_node.links import identity
+from eccoo_node.links import ending as link_ending
+from eccoo_node.links import identity, introducing, keeping
 from eccoo_node.links import names as link_names
 from eccoo_node.members.sign_in import resume
 from eccoo_node.papers import due as papers_due
 from eccoo_node.payouts import todo as payout_todo
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.rota import lines as rota_lines
-from eccoo_node.rota import patterns, payout_news
+from eccoo_node.rota import link_news, patterns, payout_news
 from eccoo_node.theming import Themes
 from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.entrance import Entrance
@@ -74,8 +76,8 @@ DOMAINS = (
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
-    bank_todo, cover_letters, cover_lines, expense_lines, hmrc_asking, link_names, papers_due, patterns, pausing, payout_news,
-    payout_todo, pulls, questions, rota_lines, sender,
+    bank_todo, cover_letters, cover_lines, expense_lines, hmrc_asking, introducing, keeping, leaving, link_ending, link_names,
+    link_news, papers_due, patterns, pausing, payout_news, payout_todo, pulls, questions, rota_lines, sender,
 )  # fmt: skip
 MAX_API_BODY = 1024 * 1024
 

@@ -86,6 +86,9 @@ async def _followed(link_id: str) -> list[str]:
 
 async def _pull_state(peer: Peer, subject: str) -> None:
     """The whole signed state of one subject. Afterwards nothing about it is blocked any more."""
+    if await may_pull(peer.link_id, "requests") is not None:
+        # It is compared once the link goes on.
+        return
     body = None
     if letters.reader_of("requests") is not None:
         try:
@@ -114,6 +117,14 @@ async def _read(link_id: str, path: str, body: Any) -> None:
     except (ProtocolError, Refusal):
         # A state that does not fit changes nothing; the next one may.
         return
+
+
+async def may_pull(link_id: str, kind: str) -> ProtocolError | None:
+    """The policy about fetching what this kind answers: what they would need towards us, we need towards them."""
+    answerer = letters.answerer_of(kind)
+    scopes = answerer.scopes if answerer is not None else ()
+    refusals = [await queries.may_cross(link_id, "out", scope) for scope in scopes or ("honour",)]
+    return None if None in refusals else refusals[0]
 
 
 async def _note(link_id: str, refused: ProtocolError) -> None:
@@ -160,8 +171,7 @@ async def get_one(payload: dict[str, Any]) -> datetime | None:
     peer = await peer_of(link_id)
     if peer is None:
         return None
-    refused = await queries.may_cross(link_id, "out", "ping")
-    if refused is not None:
+    if await may_pull(link_id, path.partition("/")[0]) is not None:
         return None
     try:
         response = await wire.call(peer.base_url, peer.state, "GET", f"/fed/v1/{path}")
@@ -181,7 +191,7 @@ async def get_one(payload: dict[str, Any]) -> datetime | None:
 async def start_rounds(payload: dict[str, Any]) -> datetime | None:
     """Each open link is pinged and pulled from every five minutes, and at once after a start."""
     async with write():
-        for row in await fetch("SELECT id FROM link WHERE state = 'open'"):
+        for row in await fetch("SELECT id FROM link WHERE state = 'open' OR (state = 'ended' AND closed_at IS NULL)"):
             await add("federation.pull", row[0], link=row[0])
         for row in await fetch(
             "SELECT DISTINCT o.link_id FROM letter_out o JOIN link_wire w ON w.link_id = o.link_id "
