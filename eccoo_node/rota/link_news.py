@@ -6,19 +6,19 @@ from eccoo_node.record import events
 from eccoo_node.record.events import Happened
 from eccoo_node.rota.telling import tell
 
-_HEARD = {
+HEARD = {
     "link.proposed": "link_proposed", "link.ended": "link_ended", "link.suspended": "link_paused",
     "link.closed": "link_closed", "introduction.asked": "introduction_asked",
     "introduction.yes": "introduction_yes", "introduction.no": "introduction_no",
 }  # fmt: skip
 
 
-@events.on("link.news", *_HEARD)
+@events.on("link.news", *HEARD)
 async def of_links(happened: Happened) -> None:
     """What they did, and what needs a look; not what one of us has just done."""
     if happened.payload.get("by") == "us":
         return
-    news = happened.payload.get("news") or _HEARD[happened.kind]
+    news = happened.payload.get("news") or HEARD[happened.kind]
     async with write():
         to = {row.person_id for row in await members.wearing("admin")}
         link_id = happened.subject_id

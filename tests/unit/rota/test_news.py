@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eccoo_node.rota import news
+from eccoo_node.rota import link_news, news
 from eccoo_node.rota.queries import News
 from eccoo_node.rota.say import Reader
 from tests.support.sources import python_files
@@ -52,6 +52,9 @@ def test_every_code_that_is_told_has_a_sentence_and_no_sentence_is_left_over() -
     told_codes |= {"chosen", "not_chosen", "cancelled_away", "unclaimed_away", "talk", "another_time"}
     # Told of what is planned, moved and called off (patterns._tell).
     told_codes |= {"planned", "moved", "planned_weekly", "weekly_changed", "weekly_ended"}
+    # Told of linked circles (links.keeping.due, rota.link_news).
+    told_codes |= {f"link_{what}" for what in ("ends_60", "ends_30", "ends_7", "lapsed", "silent", "clock", "alarm")}
+    told_codes |= set(link_news.HEARD.values())
     assert sorted(told_codes) == sorted(news.SENTENCES)
 
 
@@ -109,6 +112,7 @@ def test_each_leads_to_a_page_and_what_is_over_to_today() -> None:
         "/cover/x1", "/cover/offers/x1", "/requests/x1", "/coming/x1", "/coming/x1/went", "/expenses/x1",
         "/papers/x1", "/visits/v1/money", "/money/questions/x1", "/money/waits",
         "/money/where-to", "/money/details/x1", "/money/payouts/x1", "/money/tax-details", "/money/told-hmrc",
+        "/admin/links/x1", "/admin/links/x1/health", "/admin/links/introductions",
     }  # fmt: skip
 
 
