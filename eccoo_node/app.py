@@ -52,6 +52,9 @@ from eccoo_node.members.sign_in import resume
 from eccoo_node.papers import due as papers_due
 from eccoo_node.payouts import todo as payout_todo
 from eccoo_node.plugins_host.host import Brought, Host, Register
+from eccoo_node.pools import attesting, giving, reading
+from eccoo_node.privacy import letters as privacy_letters
+from eccoo_node.referrals import letters as referral_letters
 from eccoo_node.rota import lines as rota_lines
 from eccoo_node.rota import link_news, patterns, payout_news
 from eccoo_node.theming import Themes
@@ -71,13 +74,14 @@ log = structlog.get_logger("app")
 
 # Each domain with pages. Its `web` module has CONTROLLERS and may have NAV.
 DOMAINS = (
-    "members", "governance", "agreements", "escrow", "payouts", "banking", "links", "teams", "rota", "expenses", "disputes",
-    "cover", "papers", "hmrc", "federating", "admin",
+    "members", "governance", "agreements", "escrow", "payouts", "banking", "links", "keys", "teams", "rota",
+    "expenses", "disputes", "pools", "cover", "papers", "hmrc", "privacy", "referrals", "federating", "admin",
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
-    bank_todo, cover_letters, cover_lines, expense_lines, hmrc_asking, introducing, keeping, leaving, link_ending, link_names,
-    link_news, papers_due, patterns, pausing, payout_news, payout_todo, pulls, questions, rota_lines, sender,
+    attesting, bank_todo, cover_letters, cover_lines, expense_lines, giving, hmrc_asking, introducing, keeping, leaving,
+    link_ending, link_names, link_news, papers_due, patterns, pausing, payout_news, payout_todo, privacy_letters, pulls,
+    questions, reading, referral_letters, rota_lines, sender,
 )  # fmt: skip
 MAX_API_BODY = 1024 * 1024
 
@@ -306,10 +310,12 @@ def create_app(
 
 def node_app(settings: Settings, folder: DataFolder, *, parts: Parts | None = None) -> Shell:
     """The whole node of an initialised data folder: pages, wire, jobs. Raises Broken when its keys cannot be read."""
-    us = identity.load(folder, settings)
-    wire = Wire(us, GuardedClient(loopback_peers=us.loopback_peers))
+    kept = identity.Kept(folder, settings)
+    us = kept()
+    wire = Wire(kept, GuardedClient(loopback_peers=us.loopback_peers))
     federation = FederationApp()
-    prefixes = {f"{below}{path}" for path in ("/fed", "/.well-known/circle-node") for below in {"", us.prefix}}
+    below = {"", *map(identity.prefix_of, us.bases)}
+    prefixes = {f"{prefix}{path}" for path in ("/fed", "/.well-known/circle-node") for prefix in below}
     shell = create_app(
         settings,
         folder,

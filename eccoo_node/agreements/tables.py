@@ -54,7 +54,7 @@ class Terms(Table, tablename="terms"):
 
 TABLES = [Consent, Terms]
 
-extras.append_only("consent")
+extras.append_only("consent", but=("words",))
 extras.index("consent", "subject_id", "kind")
 extras.index("consent", "person_id")
 extras.unique("consent", "withdraws", where="withdraws <> ''")

@@ -9,7 +9,7 @@ from eccoo_node.cli._node import Plain
 # Each command with the file it is in.
 WHERE = {
     "init": "hosting", "serve": "hosting", "enter": "hosting", "migrate": "hosting", "config": "hosting", "ledger": "verify",
-    "audit": "verify", "federation": "federation", "link": "link", "plugin": "plugin", "theme": "theme", "demo": "demo",
+    "audit": "verify", "federation": "federation", "identity": "identity", "link": "link", "plugin": "plugin", "theme": "theme", "demo": "demo",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Broken, Invalid
 from eccoo_node.kernel.paths import DataFolder, shipped
 from eccoo_node.kernel.settings import Settings, load, names, read_address, redacted, value_of
+from eccoo_node.keys import sheet
 from eccoo_node.members.reading import read_email, read_phone
 
 FIRST_CALLED = "Node admin"
@@ -109,7 +110,16 @@ def init(name: str, place: str, phone: str, public_url: str, called: str, email:
             node.folder.settings.write_bytes(before)
         raise
     click.echo(f"{settings.circle.name} has its node in {node.folder.home}.\n")
-    _show_words(begun.words)
+    # Its own group is a larger thing to load than most commands need.
+    from eccoo_node.cli.identity import ask_back, print_sheet
+
+    found = asyncio.run(_sheet(node.folder, settings, begun.words))
+    click.echo(
+        "Write this on paper and keep it safe. It is shown this once, and brings the node back if its keys are lost.\n"
+    )
+    print_sheet(found)
+    if sys.stdin.isatty():
+        asyncio.run(_ask_back(node.folder, settings, lambda: ask_back(found)))
     click.echo("\nNow start it with: eccoo serve")
 
 
@@ -124,6 +134,16 @@ async def _not_yet(folder: DataFolder, settings: Settings) -> None:
 async def _begin(folder: DataFolder, settings: Settings, **first: str) -> beginning.Begun:
     async with opened(folder, settings, migrated=False):
         return await beginning.begin(folder, settings, **first)
+
+
+async def _sheet(folder: DataFolder, settings: Settings, words: str) -> sheet.Sheet:
+    async with opened(folder, settings):
+        return sheet.make(words)
+
+
+async def _ask_back(folder: DataFolder, settings: Settings, ask: Callable[[], None]) -> None:
+    async with opened(folder, settings):
+        ask()
 
 
 def _show_words(words: str) -> None:

@@ -12,7 +12,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.errors import Broken, Conflict, NotFound
 from eccoo_node.kernel.settings import LOOPBACK
-from eccoo_node.links import actions, ending, health, queries, rules, say, say_health
+from eccoo_node.links import actions, ending, health, moves, queries, rules, say, say_health
 from eccoo_node.links.queries import Page
 
 RUNNING = "A node that is running sends it within a second; one that is not, when it starts."
@@ -58,6 +58,10 @@ async def list_links(node: Node) -> None:
         if page.circle.standing == "open":
             seen = say.last_seen(page.health.last_seen_at, now, node.settings.zone)
             told.append(f"  last heard from: {seen[0].lower()}{seen[1:]}; letters waiting: {page.health.waiting}")
+        if page.loud:
+            told.append(f"  {say.loud(page.loud, page.called)[0]} Then: eccoo link rung")
+        if page.moving_to and not page.moving_agreed:
+            told.append("  they say that they have moved: eccoo link moved")
         if page.theirs is not None:
             told.append("  they suggest something: eccoo link agree")
         told += [f"  {said}" for said in (say.trouble(page.health.trouble), _clock(page)) if said]
@@ -178,6 +182,47 @@ async def agree(node: Node, circle: str, yes: bool) -> None:
         click.confirm("Do we agree to this?", abort=True)
     await actions.agree(COMMAND, page.circle.id, seen=page.proposal)
     click.echo(RUNNING)
+
+
+@link.command()
+@click.argument("circle")
+@click.option("--yes", is_flag=True, help="They were rung, and it is true.")
+@click.option("--no", is_flag=True, help="They were rung, and know nothing of it: the link is paused.")
+@on_node()
+async def moved(node: Node, circle: str, yes: bool, no: bool) -> None:
+    """Show where a CIRCLE says it lives now, or say what they told us on the phone."""
+    page = await _find(circle)
+    if not page.moving_to:
+        click.echo(f"{page.called} lives where it did: {page.circle.base_url}")
+    elif no and not yes:
+        await moves.refuse_move(COMMAND, page.circle.id)
+        click.echo(f"The link with {page.called} stays where it was, and is paused.")
+    elif yes and not no:
+        await moves.follow_move(COMMAND, page.circle.id, page.moving_to)
+        click.echo(f"We look at {page.moving_to}, and go on there if it is really them. {RUNNING}")
+    else:
+        click.echo(f"Until now: {page.circle.base_url}\nThey say, from now on: {page.moving_to}")
+        click.echo("Ring them, on a number you had before today, and let them read it to you. Then:")
+        click.echo(f"  eccoo link moved --yes {page.circle.id}    or    eccoo link moved --no {page.circle.id}")
+
+
+@link.command()
+@click.argument("circle")
+@on_node()
+async def rung(node: Node, circle: str) -> None:
+    """Say that a CIRCLE was rung about what went wrong; without it, the page goes on asking."""
+    page = await _find(circle)
+    await moves.heard_alarms(COMMAND, page.circle.id, max((alarm.id for alarm in page.alarms), default=0))
+    click.echo("Noted.")
+
+
+@link.command()
+@click.argument("circle")
+@on_node()
+async def log(node: Node, circle: str) -> None:
+    """Print the key log that we keep of a CIRCLE: it helps them where theirs was lost. It holds nothing secret."""
+    page = await _find(circle)
+    click.echo(await queries.kept_log(page.circle.id), nl=False)
 
 
 @link.command()

@@ -1,5 +1,6 @@
 """The doors of the side that asks: someone can't come, and the person chooses what happens next."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Literal
 
@@ -15,6 +16,7 @@ from eccoo_node.cover.machine import ask_full_again, close_near, hold_for, new_m
 from eccoo_node.cover.near import candidates
 from eccoo_node.cover.queries import Offer, Request
 from eccoo_node.cover.rules import hours
+from eccoo_node.cover.seen import refuse_gone
 from eccoo_node.cover.shown import confirm_by, open_question
 from eccoo_node.cover.tables import AskedCircle, CoverOffer, CoverRequest, NearAsk
 from eccoo_node.db import jobs
@@ -28,6 +30,7 @@ from eccoo_node.links import identity, letters
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
+from eccoo_node.pools import queries as pools
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import queries as rota_queries
 from eccoo_node.rota.paying import more_is_needed
@@ -154,10 +157,11 @@ async def _offer_from_home(request: Request, visit: Visit, worker_id: str) -> No
 
 
 @door("cover.ask_further")
-async def ask_further(act: Act, *, request_id: str, words: str) -> Outcome:
+async def ask_further(act: Act, *, request_id: str, words: str, invited: Collection[str] = ()) -> Outcome:
     """Ask linked circles, with one more yes. They see the outward postcode, time, coded facts and fee; nothing more.
 
-    `words` is what the person was shown and said yes to. A second press asks nobody twice.
+    `words` is what the person was shown and said yes to; `invited` are workers of their pools who are asked by name. A
+    second press asks nobody twice.
     """
     request = await queries.lock_request(request_id)
     visit = await rota_queries.lock_visit(request.visit_id)
@@ -176,10 +180,12 @@ async def ask_further(act: Act, *, request_id: str, words: str) -> Outcome:
         )  # fmt: skip
     person, codes = await members.person(visit.person_id), await members.care_facts(visit.person_id)
     named = hours(clock.now(), visit.starts_at, clock.zone())
-    schedule = await money.schedule_now()
+    schedule, by_name = await money.schedule_now(), await pools.references(invited)
     for circle in circles:
         ref = await letters.reference(circle.id, visit.person_id, request.id)
-        body = open_question(visit, person.outward, codes, schedule, named, ref, clock.zone())
+        body = open_question(
+            visit, person.outward, codes, schedule, named, ref, clock.zone(), by_name.get(circle.id, ())
+        )
         row = AskedCircle(
             request_id=request.id, link_id=circle.id, reference=ref, body=msgspec.json.encode(body).decode(),
             asked_at=clock.now(),
@@ -213,6 +219,7 @@ async def choose(act: Act, *, offer_id: str, words: str) -> Outcome:
         raise Conflict("Someone is coming already.", "someone_is_coming")
     if offer.state != "live" or offer.hold_until <= clock.now():
         raise Conflict(CLOSED, "offer_closed")
+    await refuse_gone(offer)
     if offer.link_id and await links.may_cross(offer.link_id, "out", "cover.request") is not None:
         raise Conflict("Their circle can’t be asked at the moment. Please choose someone else, or wait.", "link_closed")
     if not act.actor.is_node():

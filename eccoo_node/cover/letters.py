@@ -12,16 +12,19 @@ from eccoo_federation.times import parse_time
 from eccoo_node.cover import actions, disclosing, machine, offering, queries, settling
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.near import who_fits
-from eccoo_node.cover.shown import plain, stored
+from eccoo_node.cover.shown import stored
 from eccoo_node.cover.tables import CoverOffer, OpenRequest
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, insert_once
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Actor, Thing
+from eccoo_node.kernel.words import plain
 from eccoo_node.links import letters
 from eccoo_node.links import queries as links
 from eccoo_node.links.letters import Letter
+from eccoo_node.pools import attesting
+from eccoo_node.pools import queries as pools
 from eccoo_node.record import events
 from eccoo_node.record.events import Happened
 from eccoo_node.rota.actions import LONGEST
@@ -65,12 +68,15 @@ async def take_request(act: Act, *, letter: Letter) -> None:
         raise ProtocolError("unknown_subject")
     act.about(found.id)
     lately = await fetch(
-        "SELECT person_id FROM told WHERE about_id = ? AND news = 'asked_away' AND at > ?",
+        "SELECT person_id FROM told WHERE about_id = ? AND news IN ('asked_away', 'asked_by_name') AND at > ?",
         found.id,
         clock.now() - QUIET,
     )
     fresh = await who_fits(found) - {row[0] for row in lately}
-    await tell(fresh, None, "asked_away", about=found.id, path=f"/requests/{found.id}")
+    # Who was named and can't come is told nothing, and nobody there learns that, or why.
+    named = fresh & await pools.named(letter.link_id, body.invited)
+    await tell(named, None, "asked_by_name", about=found.id, path=f"/requests/{found.id}")
+    await tell(fresh - named, None, "asked_away", about=found.id, path=f"/requests/{found.id}")
     await jobs.add("cover.close_open", found.id, run_at=found.ends_at, open=found.id)
 
 
@@ -102,7 +108,7 @@ async def take_offer(act: Act, *, letter: Letter) -> None:
     act.allow(Thing("cover_offer", link_id=letter.link_id))
     body = letter.read
     asked = await queries.asked_by_ref(letter.link_id, letter.body["request"])
-    if asked is None or not isinstance(body, bodies.CoverOffered):
+    if asked is None or not asked.body or not isinstance(body, bodies.CoverOffered):
         raise ProtocolError("unknown_subject")
     request = await queries.lock_request(asked.request_id)
     circle = await links.circle(letter.link_id)
@@ -129,6 +135,8 @@ async def take_offer(act: Act, *, letter: Letter) -> None:
             raise ProtocolError("unknown_subject")
         # It is kept already, with the letter in which it came first.
         await letters.forget(letter.link_id, letter.id)
+    elif request.live:
+        await attesting.note(letter.link_id, [a.attestation for a in body.attested if a.attestation], body.offer)
     state = await machine.step(act, request, wire.Incoming(letter.link_id, body, hash_))
     if not any(v.offer == body.offer and v.status in {"live", "refused"} for v in state.offers):
         await machine.set_offer(body.offer, "closed")

@@ -30,6 +30,7 @@ from eccoo_node.links import identity, letters
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import Helper
+from eccoo_node.pools import attesting
 from eccoo_node.record.door import Act
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import paying
@@ -77,6 +78,7 @@ async def set_offer(offer_id: str, state: str) -> None:
     )
     for link_id, letter_id in gone:
         await letters.forget(link_id, letter_id)
+        await attesting.let_go(offer_id)
 
 
 async def _carry_out(act: Act, request: Request, state: wire.RequesterState, effect: wire.Effect) -> None:
@@ -185,7 +187,11 @@ async def _disclose(request: Request, state: wire.RequesterState, effect: wire.S
 
 async def _ask_again(request: Request, link_ids: tuple[str, ...]) -> None:
     for asked in await queries.asked_circles(request.id):
-        if asked.link_id in link_ids and await links.may_cross(asked.link_id, "out", "cover.request") is None:
+        if (
+            asked.body
+            and asked.link_id in link_ids
+            and await links.may_cross(asked.link_id, "out", "cover.request") is None
+        ):
             await letters.send(asked.link_id, "cover.requested", asked.ref, msgspec.json.decode(asked.body))
 
 

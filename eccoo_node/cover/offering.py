@@ -29,6 +29,7 @@ from eccoo_node.links import identity, letters
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
+from eccoo_node.pools import attesting
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota.actions import refuse_begun
 from eccoo_node.rota.rules import ASKED_AGAIN, check_said
@@ -61,7 +62,8 @@ async def offer(act: Act, *, open_request_id: str, worker_id: str, own_words: st
     if worker_id not in await who_fits(asked):
         raise Conflict("This visit does not fit your times, skills or checks any more.", "does_not_fit")
     id_ = new_id()
-    body, terms = await _body(asked, id_, worker_id, own_words, rate_pence)
+    proofs = await attesting.lay_out(asked.link_id, id_, worker_id)
+    body, terms = await _body(asked, id_, worker_id, own_words, rate_pence, proofs)
     consent = await give_consent(
         act.actor, person_id=worker_id, kind="cover.offer", words=words, subject_kind="my_offer", subject_id=id_
     )
@@ -88,7 +90,7 @@ async def offer(act: Act, *, open_request_id: str, worker_id: str, own_words: st
 
 
 async def _body(
-    asked: Open, id_: str, worker_id: str, own_words: str, rate_pence: int
+    asked: Open, id_: str, worker_id: str, own_words: str, rate_pence: int, proofs: dict[str, str]
 ) -> tuple[bodies.CoverOffered, wire.Terms]:
     card = await workers.worker(worker_id)
     if card is None:
@@ -113,6 +115,7 @@ async def _body(
                 kind=c.kind,
                 seen_on=c.seen_at.astimezone(zone).date().isoformat(),
                 expires_on=c.expires_at.astimezone(zone).date().isoformat() if c.expires_at else None,
+                attestation=proofs.get(c.id),
             )
             for c in checks
         ),
@@ -149,7 +152,9 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
             case wire.BookVisit():
                 await _book(act, mine, effect)
             case wire.ResendOffer():
-                await letters.send(mine.link_id, "cover.offered", mine.ref, msgspec.json.decode(mine.body))
+                # Whoever asked to be forgotten offers nothing any more.
+                if mine.body:
+                    await letters.send(mine.link_id, "cover.offered", mine.ref, msgspec.json.decode(mine.body))
             case wire.RingAlarm():
                 await set_mine(mine.id, unsure=True)
                 people = {mine.worker_id} | {f.person_id for f in await members.facilitators()}
@@ -179,6 +184,8 @@ async def set_mine(offer_id: str, **values: object) -> None:
     """Change columns of one offer. Names come from our own code."""
     names = ", ".join(f'"{name}" = ?' for name in values)
     await fetch(f"UPDATE my_offer SET {names} WHERE id = ?", *values.values(), offer_id)
+    if values.get("state") in {"closed", "taken_back", "settled"}:
+        await attesting.put_away(offer_id)
 
 
 async def _lock_worker(mine: Mine) -> bool:

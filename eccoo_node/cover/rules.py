@@ -171,6 +171,7 @@ def _hear(actor: Actor, thing: Thing) -> bool | str:
     "cover.came_too_late",
     "cover.heard_too_late",
     "cover.note_full",
+    "cover.check_gone",
     "cover.leave",
 )
 def _by_itself(actor: Actor, thing: Thing) -> bool | str:

@@ -5,7 +5,7 @@ because both are made from the very body that crosses.
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -14,43 +14,15 @@ from eccoo_federation.times import parse_time
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.money import percent, pounds
 from eccoo_node.members.cards import FACTS, CareCodes
+from eccoo_node.pools.say import SKILLS, day_of, language
+from eccoo_node.pools.say import languages as languages
+from eccoo_node.pools.say import seen as seen
 from eccoo_node.rota import say
 from eccoo_node.rota.say import names
 
-SKILLS = {
-    "moving_and_handling": "moving and handling", "personal_care": "washing and dressing", "medicines": "giving medicines",
-    "dementia": "dementia", "peg": "feeding by tube", "catheter": "catheter care", "end_of_life": "the end of life",
-    "cooking": "cooking", "companionship": "company",
-}  # fmt: skip
-LANGUAGES = {
-    "en": "English", "ur": "Urdu", "pa": "Punjabi", "pl": "Polish", "cy": "Welsh", "bn": "Bengali", "gu": "Gujarati",
-    "ar": "Arabic", "fr": "French", "es": "Spanish", "de": "German", "uk": "Ukrainian", "ro": "Romanian", "it": "Italian",
-    "pt": "Portuguese", "hi": "Hindi", "bfi": "British Sign Language", "bsl": "British Sign Language",
-}  # fmt: skip
-CHECKS = {
-    "dbs_enhanced": "DBS certificate", "right_to_work": "papers that allow work here", "insurance": "insurance papers",
-    "qualification": "qualification", "reference": "references", "self_employed": "self-employment papers",
-    "training": "training certificate",
-}  # fmt: skip
 MET = {
     "two_people": "work for two people together", "hoist": "a hoist", "stairs": "stairs", "pets": "pets", "smoke": "someone who smokes",
 }  # fmt: skip
-
-
-def language(code: str) -> str:
-    return LANGUAGES.get(code.split("-")[0].lower(), code)
-
-
-def languages(codes: str) -> str:
-    """ "en ur" is "English and Urdu"."""
-    return names(language(code) for code in codes.split())
-
-
-def day_of(text: str, now: datetime) -> str:
-    """A wire date in words: "3 March", with its year where it is another."""
-    found = date.fromisoformat(text)
-    year = "" if found.year == now.astimezone(clock.zone()).year else f" {found.year}"
-    return f"{found.day} {found:%B}{year}"
 
 
 def share(bps: int) -> str:
@@ -105,17 +77,6 @@ def _needed(met: list[str], skills: Iterable[str], spoken: list[str], wished: st
         ("Skills" if len(known) > 1 else "Skill", say.first(", ".join(known))),
         ("Languages" if len(spoken) > 1 else "Language", names(spoken)),
         ("Wished for", {"woman": "A woman", "man": "A man"}.get(wished, "")),
-    ]
-
-
-def seen(attested: list[dict[str, str]], circle: str, called: str, now: datetime) -> list[str]:
-    """ "Todmorden circle saw Wren’s DBS certificate on 3 March." What was seen on one day is one sentence."""
-    by_day: dict[str, list[str]] = {}
-    for one in sorted(attested, key=lambda one: one["kind"]):
-        by_day.setdefault(one["seen_on"], []).append(CHECKS.get(one["kind"], one["kind"].replace("_", " ")))
-    return [
-        f"{circle} saw {say.whose(called)} {names(kinds)} on {day_of(day, now)}."
-        for day, kinds in sorted(by_day.items())
     ]
 
 

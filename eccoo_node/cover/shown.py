@@ -1,7 +1,7 @@
 """What is shown to whom: the open question without a name or a place, and what only the one who is coming reads."""
 
 import secrets
-import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -24,7 +24,14 @@ LINE = 600
 
 
 def open_question(
-    visit: Visit, outward: str, codes: CareCodes, schedule: Schedule, hours: Hours, reference: str, zone: ZoneInfo
+    visit: Visit,
+    outward: str,
+    codes: CareCodes,
+    schedule: Schedule,
+    hours: Hours,
+    reference: str,
+    zone: ZoneInfo,
+    invited: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The body that linked circles get: where roughly, when, what is needed, for how much. Nothing else is known there.
 
@@ -58,6 +65,7 @@ def open_question(
         hold_until=wire_time(hours.hold_until),
         confirm_within_s=int(CONFIRM_WITHIN.total_seconds()),
         go_no_go_at=wire_time(hours.go_no_go_at),
+        invited=tuple(invited),
     ).as_wire()
 
 
@@ -112,13 +120,6 @@ def disclosed(told: events.Disclosure) -> Disclosed:
 def _parts(text: str) -> list[str]:
     """A text in pieces that the wire takes: a line each, a long line cut."""
     return [line[at : at + LINE] for line in text.splitlines() for at in range(0, max(len(line), 1), LINE)]
-
-
-def plain(text: str) -> str:
-    """Words of another circle without what cannot be seen: such signs turn a line round, or hide what it says."""
-    unseen = {"Cc", "Cf", "Zl", "Zp"}
-    # A line break, and the two joiners that some scripts are spelt with.
-    return "".join(c for c in text if c in "\n\u200c\u200d" or unicodedata.category(c) not in unseen).strip()
 
 
 def stored(body: str, shape: type[B]) -> B:

@@ -8,8 +8,7 @@ import asyncio
 import random
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,6 +21,7 @@ import asyncpg
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
 
+from eccoo_node.db.counting import count_query
 from eccoo_node.kernel.errors import Broken, Conflict
 
 # How long a writer waits for other processes before a person is asked to try again.
@@ -46,25 +46,6 @@ sqlite3.register_converter("INTEGER", int)
 sqlite3.register_converter("BOOLEAN", b"1".__eq__)
 sqlite3.register_converter("TIMESTAMPTZ", _moment_out)
 sqlite3.register_adapter(datetime, _moment_in)
-
-_counter: ContextVar[list[str] | None] = ContextVar("query_counter", default=None)
-
-
-@contextmanager
-def counting_queries() -> Iterator[list[str]]:
-    """Collects the text of every statement run in this context; `len()` is the count."""
-    seen: list[str] = []
-    token = _counter.set(seen)
-    try:
-        yield seen
-    finally:
-        _counter.reset(token)
-
-
-def _count(sql: str) -> None:
-    seen = _counter.get()
-    if seen is not None:
-        seen.append(sql)
 
 
 class Tx:
@@ -102,6 +83,7 @@ class NodeEngine(Protocol):
     async def begin(self, *, references: bool = True) -> Tx: ...
     async def commit(self, tx: Tx) -> None: ...
     async def rollback(self, tx: Tx) -> None: ...
+    async def wipe(self) -> None: ...
     async def begin_snapshot(self) -> Tx: ...
     async def end_snapshot(self, tx: Tx) -> None: ...
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]: ...
@@ -138,6 +120,8 @@ class NodeSQLite(SQLiteEngine):
             self._writer.execute("PRAGMA synchronous = FULL")
             # Without it INSERT OR REPLACE deletes rows without asking the triggers of append-only tables.
             self._writer.execute("PRAGMA recursive_triggers = 1")
+            # What is deleted is overwritten: a name that was forgotten must not lie in the file.
+            self._writer.execute("PRAGMA secure_delete = 1")
             self._reader = self._connect()
             self._reader.execute("PRAGMA query_only = 1")
         except sqlite3.Error as error:
@@ -224,6 +208,11 @@ class NodeSQLite(SQLiteEngine):
         finally:
             self._next_turn(tx.references)
 
+    async def wipe(self) -> None:
+        """Leave nothing of what was deleted on the disk: the log beside the file is folded in and cut off."""
+        async with self._turn:
+            self._opened(self._writer).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     async def begin_snapshot(self) -> Tx:
         """A connection of its own, so that the kept reader goes on seeing what is new."""
         connection = self._connect()
@@ -237,7 +226,7 @@ class NodeSQLite(SQLiteEngine):
         tx.connection.close()
 
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
-        _count(sql)
+        count_query(sql)
         tx = cast("Tx | None", self.current_transaction.get())
         if tx is not None:
             tx.check()
@@ -252,7 +241,7 @@ class NodeSQLite(SQLiteEngine):
         tx = cast("Tx | None", self.current_transaction.get())
         if tx is None:
             return self.execute(sql, params)
-        _count(sql)
+        count_query(sql)
         tx.check()
         connection = tx.connection
         return asyncio.get_running_loop().run_in_executor(None, lambda: list(connection.execute(sql, params)))
@@ -345,6 +334,9 @@ class NodePostgres(PostgresEngine):
         finally:
             await asyncio.shield(self._opened().release(tx.connection))
 
+    async def wipe(self) -> None:
+        """The server's own cleaning (autovacuum) gives the place of deleted rows back by itself."""
+
     async def begin_snapshot(self) -> Tx:
         connection = await self._opened().acquire()
         try:
@@ -358,7 +350,7 @@ class NodePostgres(PostgresEngine):
         await self.rollback(tx)
 
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
-        _count(sql)
+        count_query(sql)
         return await self._run(_numbered(sql), params)
 
     def begin_reading(self, sql: str, params: Sequence[Any] = ()) -> Awaitable[list[Any]]:
@@ -377,16 +369,16 @@ class NodePostgres(PostgresEngine):
     async def script(self, statements: Sequence[str]) -> None:
         """Statements without parameters, which may hold dollar quotes and question marks."""
         for statement in statements:
-            _count(statement)
+            count_query(statement)
             await self._run(statement, ())
 
     async def run_querystring(self, querystring: Any, in_pool: bool = True) -> list[Any]:
         sql, params = querystring.compile_string(engine_type="postgres")
-        _count(sql)
+        count_query(sql)
         return await self._run(sql, params)
 
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> list[Any]:
-        _count(ddl)
+        count_query(ddl)
         return await self._run(ddl, ())
 
 

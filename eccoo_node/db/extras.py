@@ -28,6 +28,8 @@ class _Index(msgspec.Struct, frozen=True):
 _indexes: dict[str, _Index] = {}
 _checks: dict[str, list[str]] = {}
 _append_only: list[str] = []
+# Columns of append-only tables that may be emptied, and only that: words that somebody may ask to have forgotten.
+_erasable: dict[str, tuple[str, ...]] = {}
 
 
 def unique(table: str, *columns: str, where: str = "") -> None:
@@ -53,14 +55,30 @@ def one_of(table: str, column: str, values: Iterable[str]) -> None:
     check(table, f'"{column}" IN ({listed})')
 
 
-def append_only(table: str) -> None:
-    """Rows are added and never changed: a correction is a new row that names the old."""
+def append_only(table: str, *, but: tuple[str, ...] = ()) -> None:
+    """Rows are added and never changed: a correction is a new row that names the old.
+
+    The words in the columns `but` may be forgotten: set to nothing, and to nothing else.
+    """
     if table not in _append_only:
         _append_only.append(table)
+    if but:
+        _erasable[table] = but
 
 
 _POSTGRES_FUNCTION = """CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"""
+# The columns that it names may be emptied; to everything else it answers as the one above.
+_POSTGRES_FORGETTING = """CREATE OR REPLACE FUNCTION refuse_change_but() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE named text[] := TG_ARGV; one text; kept boolean := TG_OP = 'UPDATE';
+BEGIN
+  IF kept THEN
+    kept := to_jsonb(NEW) - named = to_jsonb(OLD) - named;
+    FOREACH one IN ARRAY named LOOP kept := kept AND to_jsonb(NEW)->>one = ''; END LOOP;
+    IF kept THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END $$"""
 
 
 def create_statements(tables: Sequence[type[Table]], dialect: Dialect) -> list[str]:
@@ -81,9 +99,10 @@ def create_statements(tables: Sequence[type[Table]], dialect: Dialect) -> list[s
             found.append(f'CREATE {kind} "{index_.name}" ON "{index_.table}" ({columns}){where}')
     guarded = sorted(name for name in _append_only if name in names)
     if guarded and dialect == "postgres":
-        found.append(_POSTGRES_FUNCTION)
+        found += [_POSTGRES_FUNCTION, *([_POSTGRES_FORGETTING] if any(n in _erasable for n in guarded) else [])]
+    all_columns = {t._meta.tablename: tuple(c._meta.db_column_name for c in t._meta.columns) for t in tables}
     for name in guarded:
-        found += guard_statements(name, dialect)
+        found += guard_statements(name, dialect, all_columns[name])
     return found
 
 
@@ -99,17 +118,23 @@ def _without_default(ddl: str) -> str:
     return ddl.partition(" DEFAULT ")[0]
 
 
-def guard_statements(table: str, dialect: Dialect) -> list[str]:
-    """The triggers that make a table append-only."""
+def guard_statements(table: str, dialect: Dialect, columns: tuple[str, ...] = ()) -> list[str]:
+    """The triggers that make a table append-only. `columns`: all of them, where some may be emptied."""
+    but = _erasable.get(table, ())
     if dialect == "sqlite":
+        changed = [f"NEW.\"{name}\" <> ''" for name in but]
+        changed += [f'NEW."{name}" IS NOT OLD."{name}"' for name in columns if name not in but]
+        when = f"WHEN {' OR '.join(changed)} " if but else ""
         return [
-            f'CREATE TRIGGER "{table}_keeps_{verb.lower()}" BEFORE {verb} ON "{table}" '
+            f'CREATE TRIGGER "{table}_keeps_{verb.lower()}" BEFORE {verb} ON "{table}" {when if verb == "UPDATE" else ""}'
             f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
             for verb in ("UPDATE", "DELETE")
         ]
+    named = ", ".join(f"'{name}'" for name in but)
+    function = f"refuse_change_but({named})" if but else "refuse_change()"
     return [
         f'CREATE TRIGGER "{table}_keeps_rows" BEFORE UPDATE OR DELETE ON "{table}" '
-        "FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+        f"FOR EACH ROW EXECUTE FUNCTION {function}",
         f'CREATE TRIGGER "{table}_keeps_all" BEFORE TRUNCATE ON "{table}" '
         "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
     ]

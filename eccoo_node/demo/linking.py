@@ -14,9 +14,13 @@ from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.settings import load
 from eccoo_node.links import actions as links
 from eccoo_node.links.queries import Page, page
+from eccoo_node.links.rules import BOTH_WAYS, Terms
 from eccoo_node.members.queries import actor_for
+from eccoo_node.pools import actions as pools
 
 PATIENCE_S = 60
+# Beside cover, each sees those workers of the other who say yes, and what was seen of their papers.
+MAY = (*BOTH_WAYS, "attest.read", "pool.read:first_name,skills,languages,areas,rate,hours")
 
 
 class Side:
@@ -25,9 +29,20 @@ class Side:
     def __init__(self, place: Place, made: Made, name: str, admin: str) -> None:
         self.folder = place.folder(name)
         self.settings, _ = load(self.folder, {})
-        self.admin = made.circles[name].people[admin]
+        self.people = made.circles[name].people
+        self.admin = self.people[admin]
 
-    async def do(self, act: Callable[..., Awaitable[str | None]], *args: str) -> str:
+    async def show_worker(self, key: str, link_id: str) -> None:
+        """One worker says yes to being seen by the other circle, with all that it may see."""
+        async with opened(self.folder, self.settings):
+            worker = self.people[key]
+            fields = await pools.fields_for(link_id)
+            await pools.share(
+                await actor_for(worker), link_id=link_id, worker_id=worker, fields=fields,
+                words="People of the other circle may see this of me. I can stop it at any time.",
+            )  # fmt: skip
+
+    async def do(self, act: Callable[..., Awaitable[str | None]], *args: object) -> str:
         async with opened(self.folder, self.settings):
             return await act(await actor_for(self.admin), *args) or ""
 
@@ -52,8 +67,10 @@ async def link(place: Place, made: Made) -> None:
         raise Broken("The six words are not the same in both circles: something stands between them.", "words_differ")
     for side in (a, b):
         await side.do(links.words_same, link_id)
-    await b.do(links.propose, link_id)
+    await b.do(links.propose, link_id, Terms(we_may=MAY, they_may=MAY))
     await a.until(link_id, lambda found: found.theirs)
     await a.do(links.agree, link_id)
     for side in (a, b):
         await side.until(link_id, lambda found: found.circle.standing == "open")
+    await a.show_worker("maryam", link_id)
+    await b.show_worker("olena", link_id)

@@ -117,8 +117,10 @@ class Interest(Table, tablename="money_interest"):
 
 TABLES = [MoneyQuestion, MoneyAsk, MoneySplit, SplitYes, QuestionStep, QuestionNote, Interest]
 
-for _table in ("money_split", "split_yes", "question_step", "question_note", "money_interest"):
+for _table in ("money_split", "split_yes"):
     extras.append_only(_table)
+for _table in ("question_step", "question_note", "money_interest"):
+    extras.append_only(_table, but=("words",))
 extras.one_of("money_question", "state", ("open", "ended"))
 extras.one_of("money_question", "stands", STANDS)
 extras.one_of("money_question", "part", PARTS)

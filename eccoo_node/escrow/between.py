@@ -51,9 +51,8 @@ async def _waiting(link_id: str) -> list[Waiting]:
     rows = await fetch(
         "SELECT l.reference, a.code, a.holder, CAST(SUM(-p.amount_pence) AS BIGINT) FROM line l "
         "JOIN entry e ON e.line_id = l.id JOIN posting p ON p.entry_id = e.id JOIN account a ON a.id = p.account_id "
-        "WHERE l.link_id = ? AND l.origin = 'due' AND a.awaiting = ? "
+        "WHERE l.origin = 'due' AND a.awaiting = ? "
         "GROUP BY l.id, l.reference, a.code, a.holder HAVING SUM(p.amount_pence) < 0 ORDER BY l.id, a.code",
-        link_id,
         link_id,
     )
     return [Waiting(row[0], Account(row[1], row[2], link_id), int(row[3])) for row in rows]
@@ -84,7 +83,7 @@ async def _begin(act: Act, link_id: str, amount_pence: int) -> None:
     await ledger.balance(chart.due_from(link_id), lock=True)
 
 
-async def _came(act: Act, link_id: str, amount_pence: int, key: str) -> None:
+async def came(act: Act, link_id: str, amount_pence: int, key: str) -> None:
     """So much of what the circle owed us is there: first ours comes back, then our workers' part is theirs."""
     back = min(amount_pence, await fronted_pence(link_id))
     if back:
@@ -103,7 +102,7 @@ async def set_off(act: Act, link_id: str, amount_pence: int, key: str) -> None:
         return
     legs = [Leg(chart.due_to(link_id), chart.due_from(link_id), amount_pence)]
     await ledger.post(act, Draft(kind="set_off", key=key, body=body), legs)
-    await _came(act, link_id, amount_pence, key)
+    await came(act, link_id, amount_pence, key)
     await act.tell("money.set_off", "link", link_id, amount_pence=amount_pence)
 
 
@@ -116,7 +115,7 @@ async def circle_paid(act: Act, link_id: str, amount_pence: int, key: str) -> No
         return
     draft = Draft(kind="circle_paid", key=key, body=body)
     await ledger.post(act, draft, [Leg(chart.BANK, chart.due_from(link_id), amount_pence)])
-    await _came(act, link_id, amount_pence, key)
+    await came(act, link_id, amount_pence, key)
     await act.tell("money.circle_paid", "link", link_id, amount_pence=amount_pence)
 
 

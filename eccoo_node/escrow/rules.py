@@ -90,6 +90,11 @@ def _reads_books(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can look into the books."
 
 
+@access.rule("money.carry_circle", "money.take_on_circle")
+def _carries(actor: Actor, thing: Thing) -> bool | str:
+    return actor.is_node() or "What stands with a circle goes over to a new link when both admins have signed."
+
+
 @access.rule("money.export")
 def _takes_books(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node() or keeps_books(actor) or "Only the circle’s treasurer can take the books elsewhere."
@@ -160,10 +165,9 @@ def _check(leg: Leg) -> None:
             raise ValueError(f"there is no account {account.code}")
         if bool(account.kind.holder) != bool(account.holder):
             raise ValueError(f"account {account.code} is kept for each {account.kind.holder or 'circle as a whole'}")
-    if leg.debit.awaiting and leg.credit not in {
-        Account(leg.debit.code, leg.debit.holder),
-        chart.due_from(leg.debit.awaiting),
-    }:
+    # It goes to the same worker, free or under another link, or back to the circle that owes it.
+    same_worker = (leg.credit.code, leg.credit.holder) == (leg.debit.code, leg.debit.holder)
+    if leg.debit.awaiting and not same_worker and leg.credit != chart.due_from(leg.debit.awaiting):
         raise ValueError("what another circle has yet to pay is not paid out before it is settled or fronted")
 
 

@@ -24,6 +24,7 @@ _HEADS = {
     "owed": "The other circle said that it went ahead",
     "owed_back": "The other circle took some of it back",
     "ready": "The other circle has paid, or we put it up",
+    "carried": "The other circle was linked anew",
     "reversed": "A mistake was put right",
 }
 _LEFT = {"payout": "was sent to the worker’s bank", "clawed_back": "was put in question again"}

@@ -10,7 +10,7 @@ import structlog
 
 from eccoo_federation import events, jcs, limits, transport
 from eccoo_federation.errors import ProtocolError
-from eccoo_federation.handshake import AgreementMessage, Reveal, read_link_request
+from eccoo_federation.handshake import AgreementMessage, Reveal, WordsAgain, read_link_request
 from eccoo_federation.identity import dump_log
 from eccoo_federation.shapes import read
 from eccoo_federation.transport import SignedRequest
@@ -18,7 +18,7 @@ from eccoo_node.federating import handshake, inbox, outbox, sender, wire
 from eccoo_node.federating.requests import Asked, Peer, admit, prove
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Conflict, Forbidden, NotFound, Refusal, place_of
-from eccoo_node.links import arrivals, held, identity, letters, queries
+from eccoo_node.links import arrivals, held, identity, letters, queries, words_again
 from eccoo_node.links.arrivals import circle_actor
 
 log = structlog.get_logger("federation")
@@ -45,10 +45,13 @@ class FederationApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         us = identity.current()
         raw = (scope.get("raw_path") or quote(scope["path"]).encode()).split(b"?")[0].decode("latin-1")
-        path = raw.removeprefix(us.prefix) if us.prefix and raw.startswith(f"{us.prefix}/") else raw
-        query = scope.get("query_string", b"").decode("latin-1")
-        target = us.origin + us.prefix + path + (f"?{query}" if query else "")
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        # A circle that has not followed us to another address yet calls the one that it knows.
+        base = us.base_for(transport.header(headers, "host") or "")
+        prefix = identity.prefix_of(base)
+        path = raw.removeprefix(prefix) if prefix and raw.startswith(f"{prefix}/") else raw
+        query = scope.get("query_string", b"").decode("latin-1")
+        target = identity.origin_of(base) + prefix + path + (f"?{query}" if query else "")
         asked = Asked(scope["method"], target, path, headers, b"")
         if path in (DOCUMENT, f"{DOCUMENT}/log") and scope["method"] in ("GET", "HEAD"):
             await _public(path, send)
@@ -143,6 +146,8 @@ async def _route(asked: Asked) -> Answer:
             return await _links(asked)
         case ("POST", "links", link_id, "reveal"):
             return await _reveal(asked, link_id)
+        case ("POST", "links", link_id, "words"):
+            return await _words(asked, link_id)
         case ("POST", "links", link_id, "agreement"):
             return await _agreement(asked, link_id)
         case ("POST", "inbox"):
@@ -151,12 +156,17 @@ async def _route(asked: Asked) -> Answer:
             return await _ping(asked)
         case ("GET", "events", after):
             return await _events(asked, after)
-        case ("GET", kind, *rest) if rest and letters.answerer_of(kind):
+        case ("GET", kind, *rest) if _answered(kind, rest):
             return await _pulled(asked, kind, rest)
     # What is there and what is not is for linked circles to know.
     await prove(asked)
     known = parts[0] in ("links", "inbox", "ping", "events") or letters.answerer_of(parts[0]) is not None
     raise ProtocolError("bad_method" if known else "not_found")
+
+
+def _answered(kind: str, rest: list[str]) -> bool:
+    answerer = letters.answerer_of(kind)
+    return answerer is not None and (bool(rest) or answerer.bare)
 
 
 async def _links(asked: Asked) -> Answer:
@@ -178,6 +188,13 @@ async def _reveal(asked: Asked, link_id: str) -> Answer:
     reveal = read(jcs.parse(asked.body), Reveal)
     await admit(peer)
     return (await arrivals.hear_reveal(circle_actor(peer.link_id), peer.link_id, reveal)).as_wire()
+
+
+async def _words(asked: Asked, link_id: str) -> Answer:
+    peer = await prove(asked, link_id=link_id)
+    again = read(jcs.parse(asked.body), WordsAgain)
+    await admit(peer)
+    return (await words_again.hear(circle_actor(peer.link_id), peer.link_id, again)).as_wire()
 
 
 async def _agreement(asked: Asked, link_id: str) -> Answer:

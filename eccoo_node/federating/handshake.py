@@ -8,7 +8,7 @@ import msgspec
 
 from eccoo_federation import handshake, jcs, limits
 from eccoo_federation.errors import ProtocolError
-from eccoo_federation.handshake import LinkAnswer, LinkRequest, Reveal
+from eccoo_federation.handshake import LinkAnswer, LinkRequest, Reveal, WordsAgain
 from eccoo_federation.identity import Log, LogState, dump_log, parse_log, verify_document, verify_log
 from eccoo_federation.net_guard import check_base_url
 from eccoo_federation.shapes import read
@@ -63,6 +63,44 @@ async def shake_hands(link_id: str) -> str:
     if not link["their_commitment"]:
         await _ask_in(link, state)
         link = await held.link(link_id)
+    await _reveal(link, state)
+    return "words"
+
+
+async def new_words(link_id: str) -> None:
+    """After a move: promise, and reveal, within the link that stands. Safe to call again. Raises ProtocolError."""
+    link = await _link(link_id)
+    if link is None or link["state"] != "open" or link["we_invited"] or link["words"]:
+        return
+    state = queries.read_log(link["log"])
+    if not link["their_commitment"]:
+        ours = WordsAgain(link=link_id, log_head=link["our_head"], commitment=link["our_commitment"])
+        path = f"/fed/v1/links/{link_id}/words"
+        response = await wire.call(link["base_url"], state, "POST", path, jcs.dump(ours.as_wire()))
+        theirs = read(response.json(), WordsAgain)
+        if theirs.link != link_id or theirs.log_head not in state.digests:
+            raise ProtocolError("wrong_node")
+        async with write():
+            await fetch(
+                "UPDATE link SET their_commitment = ?, their_head = ? WHERE id = ? AND our_commitment = ?",
+                theirs.commitment, theirs.log_head, link_id, link["our_commitment"],
+            )  # fmt: skip
+        link = await held.link(link_id)
+    await _reveal(link, state)
+
+
+@job("federation.words")
+async def _new_words(payload: dict[str, Any]) -> datetime | None:
+    try:
+        await new_words(payload["link"])
+    except ProtocolError as refused:
+        return await trouble(payload["link"], refused)
+    await calm(payload["link"])
+    return None
+
+
+async def _reveal(link: Any, state: LogState) -> None:
+    link_id = link["id"]
     reveal = Reveal(link=link_id, nonce=link["our_nonce"])
     response = await wire.call(
         link["base_url"], state, "POST", f"/fed/v1/links/{link_id}/reveal", jcs.dump(reveal.as_wire())
@@ -71,9 +109,13 @@ async def shake_hands(link_id: str) -> str:
     handshake.check_reveal(link["their_commitment"], link_id, link["node_id"], link["their_head"], theirs.nonce)
     async with write():
         fresh = await _link(link_id)
-        if fresh is not None and fresh["state"] == "asked":
+        if (
+            fresh is not None
+            and fresh["state"] in ("asked", "open")
+            and fresh["our_nonce"] == link["our_nonce"]
+            and not fresh["words"]
+        ):
             await compare(fresh, theirs.nonce)
-    return "words"
 
 
 async def _ask_in(link: Any, state: LogState) -> None:

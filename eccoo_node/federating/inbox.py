@@ -103,7 +103,7 @@ async def _take(link_id: str, envelope: Envelope, value: dict[str, Any]) -> Verd
 
 def _evidence(envelope: Envelope, value: dict[str, Any]) -> str:
     """The letter as it came; of one about a person its body's digest alone, because evidence is kept for good."""
-    if envelope.type in letters.OF_SOMEONE:
+    if letters.of_someone(envelope.type):
         value = {**value, "body": {"digest": jcs.digest(value["body"])}}
     return jcs.dump(value).decode()
 
@@ -174,7 +174,7 @@ async def _settle(
     )  # fmt: skip
     await fetch("UPDATE link_wire SET seq_in = ? WHERE link_id = ?", envelope.seq, link_id)
     if verdict != "applied":
-        if envelope.type in letters.OF_SOMEONE:
+        if letters.of_someone(envelope.type):
             await letters.forget(link_id, envelope.id)
         await happenings.tell(
             new_id(), "letter.not_taken", "link", link_id,

@@ -20,6 +20,8 @@ from eccoo_node.record import events as happenings
 
 # Envelope and proof around a body, at most.
 _AROUND = 1200
+# Marks a letter that waits a second time, because the key that had signed it was called back.
+SAID_ANEW = "said_anew"
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -144,11 +146,30 @@ async def _bury(link: Any) -> None:
     )
     policy, now = queries.policy_of(link), clock.now()
     dead: set[str] = set()
+    void = _void_kids() if rows else frozenset()
     for row in rows:
-        scope = scope_of(row["type"], msgspec.json.decode(row["body"]))
-        if row["subject"] in dead or rules.refusal(policy, "out", scope, now) is not None:
+        body = msgspec.json.decode(row["body"])
+        may_not = rules.refusal(policy, "out", scope_of(row["type"], body), now) is not None
+        if row["subject"] in dead or may_not or (void and _signed_by(row["bytes"]) in void):
             dead.add(row["subject"])
-            await bury(link, row, "tombstone", "")
+            await bury(link, row, "tombstone", "" if may_not else SAID_ANEW)
+            if not may_not:
+                # Signed by a key that we have called back since: nobody would believe it. It is said again, signed anew.
+                draft = events.draft(link["id"], link["node_id"], row["subject"], row["type"], body, now)
+                await fetch(
+                    "INSERT INTO letter_out (link_id, event_id, type, subject, at, body, state, digest, bytes, code, "
+                    "written_at) VALUES (?, ?, ?, ?, ?, ?, 'waiting', '', '', '', ?)",
+                    link["id"], draft.id, row["type"], row["subject"], row["at"], row["body"], now,
+                )  # fmt: skip
+
+
+def _void_kids() -> frozenset[str]:
+    return frozenset(key.kid for key in identity.current().state.keys if key.revoked_at is not None)
+
+
+def _signed_by(text: str) -> str:
+    method: str = msgspec.json.decode(text)["proof"]["verificationMethod"]
+    return method.rpartition("#")[2]
 
 
 async def bury(link: Any, row: Any, state: str, code: str) -> None:
@@ -219,9 +240,17 @@ async def _unbury(link_id: str, tombstone_id: str, row: Any) -> None:
     original = msgspec.json.decode(row["body"])["replaces"]
     seal = await held.seal(original)
     await fetch("UPDATE letter_out SET state = 'tombstone', seq = NULL WHERE event_id = ?", tombstone_id)
-    await fetch(
-        "UPDATE letter_out SET state = 'acked', seq = ? WHERE event_id = ?", seal["seq"], original
-    )  # fmt: skip
+    known = await fetch(
+        "UPDATE letter_out SET state = 'acked', seq = ? WHERE event_id = ? RETURNING type, body, code",
+        seal["seq"],
+        original,
+    )
+    if known and known[0]["code"] == SAID_ANEW:
+        await fetch(
+            "DELETE FROM letter_out WHERE id = (SELECT MIN(id) FROM letter_out WHERE link_id = ? AND subject = ? "
+            "AND type = ? AND body = ? AND state = 'waiting')",
+            link_id, row["subject"], known[0]["type"], known[0]["body"],
+        )  # fmt: skip
     await fetch(
         "UPDATE letter_subject SET head_out = ?, rev_out = ? WHERE link_id = ? AND subject = ? AND head_out = "
         "(SELECT digest FROM letter_seal WHERE event_id = ?)",
@@ -238,7 +267,7 @@ async def dead_letter(link_id: str, sealed: Sealed, code: str) -> None:
         if row is None:
             return
         # Evidence is kept for good, and what somebody said of themselves is not.
-        evidence = row["digest"] if row["type"] in letters.OF_SOMEONE else row["bytes"]
+        evidence = row["digest"] if letters.of_someone(row["type"]) else row["bytes"]
         await alarm(link_id, "dead_letter", f"{row['type']} {code}", evidence)
         if row["type"] == "tombstone":
             await fetch("UPDATE letter_out SET state = 'refused', code = ? WHERE id = ?", code, sealed.row)

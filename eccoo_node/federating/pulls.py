@@ -7,10 +7,11 @@ from typing import Any
 from eccoo_federation import limits
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.events import read_batch
+from eccoo_federation.handshake import POOL_FIELDS
 from eccoo_node.db.jobs import add, job
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
-from eccoo_node.federating import inbox, refetch, sender, wire
+from eccoo_node.federating import inbox, moves, refetch, sender, wire  # noqa: F401 moves registers its job
 from eccoo_node.federating.sender import Peer, peer_of
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Refusal
@@ -119,11 +120,15 @@ async def _read(link_id: str, path: str, body: Any) -> None:
         return
 
 
+# What is answered under no scope of its own is a pool, whose fields are asked one by one.
+POOL_SCOPES = tuple(f"pool.read:{field}" for field in POOL_FIELDS)
+
+
 async def may_pull(link_id: str, kind: str) -> ProtocolError | None:
     """The policy about fetching what this kind answers: what they would need towards us, we need towards them."""
     answerer = letters.answerer_of(kind)
     scopes = answerer.scopes if answerer is not None else ()
-    refusals = [await queries.may_cross(link_id, "out", scope) for scope in scopes or ("honour",)]
+    refusals = [await queries.may_cross(link_id, "out", scope) for scope in scopes or POOL_SCOPES]
     return None if None in refusals else refusals[0]
 
 
@@ -177,7 +182,12 @@ async def get_one(payload: dict[str, Any]) -> datetime | None:
         response = await wire.call(peer.base_url, peer.state, "GET", f"/fed/v1/{path}")
     except ProtocolError as error:
         if error.status in (400, 403, 404, 405, 409, 410, 422):
-            await _note(link_id, error)
+            denied = letters.denial_of(path.partition("/")[0])
+            if denied is None:
+                await _note(link_id, error)
+                return None
+            async with write():
+                await denied(circle_actor(link_id), path, error)
             return None
         raise
     reader, body = letters.reader_of(path.partition("/")[0]), response.json()

@@ -10,7 +10,7 @@ from typing import Any
 
 from eccoo_federation import limits
 from eccoo_federation.errors import ProtocolError
-from eccoo_federation.identity import dump_log, extends, parse_log, verify_log
+from eccoo_federation.identity import extends, parse_log, verify_log
 from eccoo_node.db import jobs
 from eccoo_node.db.jobs import job
 from eccoo_node.db.rows import as_time, fetch, fetch_one
@@ -18,9 +18,7 @@ from eccoo_node.db.transaction import write
 from eccoo_node.federating import wire
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor
-from eccoo_node.links import held, letters, queries
-from eccoo_node.links.actions import alarm
-from eccoo_node.links.arrivals import pin_keys
+from eccoo_node.links import moves, queries
 from eccoo_node.links.letters import Letter, handles
 
 
@@ -44,9 +42,12 @@ async def on_unknown_key(link_id: str, refused: ProtocolError) -> None:
 
 @handles("identity.updated")
 async def _updated(actor: Actor, letter: Letter) -> None:
-    """They say that their log has grown."""
+    """They say that their log has grown, or that it lies elsewhere now. There we look only when our admin has asked."""
     if letter.body["head"] not in (await queries.pinned(letter.link_id)).digests:
         await ask(letter.link_id)
+    to = letter.body.get("base_url")
+    if to is not None:
+        await moves.heard(letter.link_id, to)
 
 
 @job("federation.refetch")
@@ -65,17 +66,8 @@ async def refetch(payload: dict[str, Any]) -> datetime | None:
         if error.status < 500:
             async with write():
                 # The address answers with something that is not their log: somebody else, or a log cut short.
-                await alarm(link_id, "log_forked", error.code)
+                await moves.alarm_once(link_id, "log_forked", error.code)
         return now + limits.REFETCH_EVERY if error.status >= 500 else None
     async with write():
-        fresh = await held.lock_link(link_id)
-        if fresh["log"] != link["log"]:
-            return None
-        await fetch("UPDATE link SET log = ? WHERE id = ?", dump_log(log).decode(), link_id)
-        await pin_keys(link_id, state)
-        if state.base_url != link["base_url"]:
-            # The root says that they have moved. We go on calling the old address until our admin has asked them.
-            await alarm(link_id, "moved", state.base_url)
-        await fetch("UPDATE link_wire SET next_try_at = NULL WHERE link_id = ?", link_id)
-        await letters.wake(link_id)
+        await moves.pin(link, log, state)
     return None

@@ -22,7 +22,7 @@ from eccoo_node.federating.inbox import ask_for_more
 from eccoo_node.federating.outbox import Sealed
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.ids import new_id
-from eccoo_node.links import queries
+from eccoo_node.links import identity, queries
 from eccoo_node.links.actions import alarm, mark_ended
 
 _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
@@ -30,6 +30,8 @@ _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
 TURN = timedelta(seconds=40)
 SKEW_RETRY_S = 60
 _SPLIT = {400, 409, 413, 422}
+# What somebody else at their address would answer.
+_NOT_THEM = ("unsigned_response", "unknown_key", "bad_signature", "redirected", "wrong_node")
 _PAUSES = {("link_suspended", 403), ("link_ended", 410)}
 
 
@@ -48,23 +50,29 @@ class Peer(msgspec.Struct, frozen=True):
     seq_out: int
     acked_out: int
     waiting: int
+    # Somebody else may live at their address: it proves itself by a ping, which tells nothing, before any letter goes.
+    doubtful: bool = False
 
 
 async def peer_of(link_id: str) -> Peer | None:
     """None for a link that is not far enough to send anything."""
     row = await fetch_one(
-        "SELECT l.base_url, l.log, l.state, l.agreement, l.agreement_told, w.*, (SELECT COUNT(*) FROM letter_out o "
+        "SELECT l.base_url, l.moving_to, l.superseded_by, l.log, l.state, l.agreement, l.agreement_told, w.*, (SELECT COUNT(*) FROM letter_out o "
         "WHERE o.link_id = l.id AND o.state IN ('waiting', 'sent')) AS waiting "
         "FROM link l JOIN link_wire w ON w.link_id = l.id WHERE l.id = ?",
         link_id,
     )
-    if row is None or not row["log"] or not row["agreement"]:
+    if row is None or not row["log"] or not row["agreement"] or row["superseded_by"]:
+        return None
+    if identity.current().node_id not in (queries.read_agreement(row["agreement"]) or {})["parties"]:
+        # Agreed in a name that we have lost: nothing that we sign now is believed there.
         return None
     return Peer(
         link_id=link_id, base_url=row["base_url"], state=queries.read_log(row["log"]), link_state=row["state"],
         agreement_told=bool(row["agreement_told"]), failures=row["failures"], batch_size=row["batch_size"],
         next_try_at=as_time(row["next_try_at"]), seq_in=row["seq_in"], seq_out=row["seq_out"],
         acked_out=row["acked_out"], waiting=row["waiting"],
+        doubtful=bool(row["moving_to"]) or row["trouble"] in _NOT_THEM,
     )  # fmt: skip
 
 
@@ -82,7 +90,7 @@ async def send_letters(payload: dict[str, Any]) -> datetime | None:
         if peer.next_try_at is not None and peer.next_try_at > clock.now():
             return peer.next_try_at if peer.waiting else None
         try:
-            if peer.failures >= limits.BREAKER_FAILURES:
+            if peer.failures >= limits.BREAKER_FAILURES or peer.doubtful:
                 await ping(peer)
             batch = await outbox.next_batch(link_id, max(1, peer.batch_size))
             if not batch:
@@ -110,7 +118,7 @@ async def _post(peer: Peer, batch: list[Sealed]) -> bool:
     await _reached(peer.link_id)
     answer = events.read_answer(response.body)
     moved = await outbox.settle(peer.link_id, batch, answer)
-    await went_well(peer.link_id, response.offset_s, grow=len(batch) >= peer.batch_size)
+    await went_well(peer.link_id, response, grow=len(batch) >= peer.batch_size)
     return moved
 
 
@@ -171,15 +179,15 @@ async def _paused(peer: Peer, code: str) -> bool:
     return bool(rows)
 
 
-async def went_well(link_id: str, offset_s: int, *, grow: bool = False) -> None:
-    """The other side answered, with its clock so far ahead: failures count anew, batches may grow again."""
-    more, now = 5 if grow else 0, clock.now()
+async def went_well(link_id: str, answer: wire.Answer, *, grow: bool = False) -> None:
+    """The other side let us in: failures count anew, batches may grow again; its clock and which key of ours it knows."""
+    more, now, offset_s = 5 if grow else 0, clock.now(), answer.offset_s
     async with write():
         await fetch(
             "UPDATE link_wire SET failures = 0, trouble = '', next_try_at = NULL, last_try_at = ?, last_seen_at = ?, "
-            "clock_offset_s = ?, clock_seen_at = ?, "
+            "clock_offset_s = ?, clock_seen_at = ?, knows_kid = ?, "
             "batch_size = CASE WHEN batch_size + ? > ? THEN ? ELSE batch_size + ? END WHERE link_id = ?",
-            now, now, offset_s, now, more, limits.BATCH_EVENTS, limits.BATCH_EVENTS, more, link_id,
+            now, now, offset_s, now, answer.kid, more, limits.BATCH_EVENTS, limits.BATCH_EVENTS, more, link_id,
         )  # fmt: skip
 
 
@@ -190,6 +198,7 @@ async def ping(peer: Peer) -> Ping:
     answer = read_ping(response.json(), peer.link_id)
     await _reached(peer.link_id)
     await _reckon(peer, answer)
+    await _knows(peer.link_id, response.kid)
     return answer
 
 
@@ -200,6 +209,14 @@ async def _reached(link_id: str) -> None:
     if before is None or now - before >= timedelta(minutes=5):
         async with write():
             await fetch("UPDATE link_wire SET reached_at = ? WHERE link_id = ?", now, link_id)
+
+
+async def _knows(link_id: str, kid: str) -> None:
+    """Which transport key of ours they let in last; written only when it is another one."""
+    if await fetch_value("SELECT knows_kid FROM link_wire WHERE link_id = ?", link_id) == kid:
+        return
+    async with write():
+        await fetch("UPDATE link_wire SET knows_kid = ? WHERE link_id = ?", kid, link_id)
 
 
 def read_ping(value: Any, link_id: str) -> Ping:

@@ -1,6 +1,6 @@
 """Our end of the wire: who we are and the one client that dials out, bound beside the database."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
@@ -12,6 +12,7 @@ from eccoo_federation import jcs
 from eccoo_federation.client import GuardedClient, Response, raise_for_error
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.identity import LogState
+from eccoo_federation.keys import SigningKey
 from eccoo_federation.times import wire_time
 from eccoo_federation.transport import Headers, SignedRequest, Unchecked, check_response, header, sign_request
 from eccoo_node.db.transaction import outside
@@ -30,6 +31,8 @@ class Answer(msgspec.Struct, frozen=True):
 
     body: bytes
     offset_s: int
+    # The key of ours that they let in.
+    kid: str = ""
 
     def json(self) -> Any:
         """Raises as `jcs.parse`; an empty body is None."""
@@ -39,19 +42,24 @@ class Answer(msgspec.Struct, frozen=True):
 class Wire:
     """Identity and client of one node. `bind()` makes both those of the present context."""
 
-    def __init__(self, us: Identity, client: GuardedClient) -> None:
-        self.us = us
+    def __init__(self, us: Identity | Callable[[], Identity], client: GuardedClient) -> None:
+        self._us: Callable[[], Identity] = (lambda: us) if isinstance(us, Identity) else us
         self.client = client
 
+    @property
+    def us(self) -> Identity:
+        """Who we are at this moment: a key may have been renewed since."""
+        return self._us()
+
     def bind(self) -> None:
-        identity.bind(self.us)
+        identity.bind(self._us)
         _wire.set(self)
 
     @contextmanager
     def bound(self) -> Iterator["Wire"]:
         token = _wire.set(self)
         try:
-            with identity.identity_bound(self.us):
+            with identity.identity_bound(self._us):
                 yield self
         finally:
             _wire.reset(token)
@@ -69,9 +77,9 @@ def current() -> Wire:
 
 
 @asynccontextmanager
-async def open_wire(us: Identity) -> AsyncIterator[Wire]:
+async def open_wire(us: identity.Kept) -> AsyncIterator[Wire]:
     """A client for as long as the app or the command runs, bound here."""
-    async with GuardedClient(loopback_peers=us.loopback_peers) as client:
+    async with GuardedClient(loopback_peers=us.settings.federation.loopback_peers) as client:
         with Wire(us, client).bound() as wire:
             yield wire
 
@@ -83,10 +91,35 @@ def transport_key(state: LogState, kid: str) -> bytes | None:
 
 
 async def call(base_url: str, state: LogState, method: str, path: str, body: bytes = b"") -> Answer:
-    """One signed request and its verified answer. Raises ProtocolError, also for a refusal that they signed."""
+    """One signed request and its verified answer. Raises ProtocolError, also for a refusal that they signed.
+
+    Where they do not know our present key yet, it is asked once more with each one from before that is here still: so
+    nothing is lost to a circle that was away when we told of the new one.
+    """
+    us = current().us
+    try:
+        return await _call(base_url, state, method, path, body, us.transport_key)
+    except ProtocolError as refused:
+        if not _our_key_is_news(refused):
+            raise
+        for older in us.older_keys:
+            try:
+                return await _call(base_url, state, method, path, body, older)
+            except ProtocolError as again:
+                if not _our_key_is_news(again):
+                    raise
+        raise
+
+
+def _our_key_is_news(refused: ProtocolError) -> bool:
+    """They do not know the key of our request; not that of a letter in it, nor we the one of their answer."""
+    return refused.code == "unknown_key" and not {OF_ANSWER, "id"} & refused.detail.keys()
+
+
+async def _call(base_url: str, state: LogState, method: str, path: str, body: bytes, key: SigningKey) -> Answer:
     outside("a call to another circle")
     here, url = current(), base_url + path
-    headers = sign_request(method, url, [], body, here.us.transport_key, clock.now())
+    headers = sign_request(method, url, [], body, key, clock.now())
     response = await here.client.send(method, url, headers, body)
     unchecked = _checked(response, SignedRequest(method, url, tuple(headers)))
     try:
@@ -101,7 +134,7 @@ async def call(base_url: str, state: LogState, method: str, path: str, body: byt
         if wait and wait.isdigit():
             refused.detail["retry_after"] = int(wait[:6])
         raise
-    return Answer(response.body, round(verified.created - clock.now().timestamp()))
+    return Answer(response.body, round(verified.created - clock.now().timestamp()), key.kid)
 
 
 def _checked(response: Response, request: SignedRequest) -> Unchecked:

@@ -23,7 +23,6 @@ from eccoo_node.members import queries, sign_in
 FIRST_WORKER_DEDUCT_BPS = 1500
 FIRST_DECISION = "Of each worker’s fee 15% goes to the circle. This is what the software begins with; the circle may decide otherwise."
 FIRST_REVIEW = timedelta(days=182)
-WORDS_FILE = "recovery-words.txt"
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -55,7 +54,8 @@ async def has_begun(folder: DataFolder) -> bool:
         return False
     if not identity.exists(folder):
         raise Broken(
-            f"The database belongs to a node whose keys are not in {folder.keys}. Bring back the keys that belong to it.",
+            f"The database belongs to a node whose keys are not in {folder.keys}. Bring back the keys that belong "
+            "to it, or run: eccoo identity recover",
             "lost_keys",
         )
     return True
@@ -106,7 +106,7 @@ async def way_in(settings: Settings) -> SetupLink:
 
 def keep_words(folder: DataFolder, words: str) -> str:
     """Put the words into a file of the node's own user, where nobody watched them being shown; its name."""
-    path = folder.keys / WORDS_FILE
+    path = folder.keys / identity.WORDS_FILE
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write("Write these on paper, then delete this file. They bring a node back whose keys are lost.\n\n")

@@ -15,10 +15,13 @@ from eccoo_node.links import identity
 
 
 @contextlib.asynccontextmanager
-async def opened(folder: DataFolder, settings: Settings, *, migrated: bool = True) -> AsyncIterator[None]:
+async def opened(
+    folder: DataFolder, settings: Settings, *, migrated: bool = True, keyless: bool = False
+) -> AsyncIterator[None]:
     """This node's database, zone, clock and, once it has its keys, its wire, for whatever runs inside.
 
     Raises Broken when it cannot be opened or, with `migrated`, when its database is of another version.
+    `keyless` leaves the keys alone, for whoever makes others.
     """
     engine = engine_for(settings.database.url, folder.database)
     await engine.open()
@@ -30,6 +33,8 @@ async def opened(folder: DataFolder, settings: Settings, *, migrated: bool = Tru
             stack.enter_context(clock.clock_bound(clock.offset_clock(folder.clock)))
         if migrated and (left := await pending(shipped("migrations"))):
             raise Broken(f"The database is {len(left)} steps behind this version. Run: eccoo migrate", "not_migrated")
-        if identity.exists(folder):
-            await stack.enter_async_context(open_wire(identity.load(folder, settings)))
+        if keyless:
+            stack.enter_context(identity.identity_bound(identity.Kept(folder, settings, keyless=True)))
+        elif identity.exists(folder):
+            await stack.enter_async_context(open_wire(identity.Kept(folder, settings)))
         yield

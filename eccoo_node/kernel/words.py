@@ -1,4 +1,6 @@
-"""Numbers as one says them."""
+"""Numbers as one says them, and words that came from elsewhere."""
+
+import unicodedata
 
 _SAID = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -13,3 +15,10 @@ def count(number: int, *, none: str = "no") -> str:
 def many(number: int, one: str, several: str = "", *, none: str = "no") -> str:
     """ "one payment", "three payments", "12 payments"."""
     return f"{count(number, none=none)} {one if number == 1 else several or f'{one}s'}"
+
+
+def plain(text: str) -> str:
+    """Words of another circle without what cannot be seen: such signs turn a line round, or hide what it says."""
+    unseen = {"Cc", "Cf", "Zl", "Zp"}
+    # A line break, and the two joiners that some scripts are spelt with.
+    return "".join(c for c in text if c in "\n\u200c\u200d" or unicodedata.category(c) not in unseen).strip()

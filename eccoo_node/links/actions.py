@@ -20,7 +20,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
-from eccoo_node.links import held, identity, letters, queries, rules
+from eccoo_node.links import carrying, held, identity, letters, queries, rules
 from eccoo_node.links.rules import Terms
 from eccoo_node.links.tables import Invite, Link, LinkWire
 from eccoo_node.record import events
@@ -32,7 +32,8 @@ INVITE_LASTS = limits.INVITE_LIFE
 
 @access.rule(
     "links.see", "links.invite", "links.accept", "links.words_same", "links.words_differ", "links.propose", "links.agree",
-    "links.narrow", "links.suspend", "links.resume", "links.end", "links.try_now",
+    "links.narrow", "links.suspend", "links.resume", "links.end", "links.try_now", "links.follow_move", "links.refuse_move",
+    "links.moved", "links.heard_alarms", "links.instead_of", "links.words_again",
     "links.renew", "links.set_shown", "links.ask_introduction", "links.answer_introduction", "links.look_for_circles",
 )  # fmt: skip
 def _admins(actor: Actor, thing: Thing) -> bool | str:
@@ -43,14 +44,14 @@ def _admins(actor: Actor, thing: Thing) -> bool | str:
     return "Only someone who looks after this node can do this."
 
 
-async def _load(link_id: str) -> Any:
+async def load(link_id: str) -> Any:
     try:
         return await held.lock_link(link_id)
     except ProtocolError:
         raise NotFound("We know no such circle.", "unknown_link") from None
 
 
-def _thing(link_id: str) -> Thing:
+def thing(link_id: str) -> Thing:
     return Thing("link", link_id, link_id=link_id)
 
 
@@ -109,8 +110,8 @@ async def make_room(node_id: str) -> None:
 @door("links.words_same")
 async def words_same(act: Act, link_id: str) -> None:
     """The six words were read out and are the same on both screens."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     if not link["words"]:
         raise Conflict("There are no words to compare yet.", "no_words")
     if link["words_said_at"]:
@@ -125,9 +126,9 @@ async def words_same(act: Act, link_id: str) -> None:
 @door("links.words_differ")
 async def words_differ(act: Act, link_id: str) -> None:
     """The words are not the same: somebody stands between. The link ends here, with an alarm."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
-    if link["state"] not in ("words", "agreeing"):
+    act.allow(thing(link_id))
+    link = await load(link_id)
+    if link["state"] not in ("words", "agreeing") and (not link["words"] or link["words_said_at"]):
         raise Conflict("This link is past comparing words.", "wrong_state")
     await fetch("UPDATE link SET state = 'ended', ended_at = ? WHERE id = ?", clock.now(), link_id)
     await alarm(link_id, "words_differ")
@@ -137,8 +138,8 @@ async def words_differ(act: Act, link_id: str) -> None:
 @door("links.propose")
 async def propose(act: Act, link_id: str, terms: Terms | None = None) -> None:
     """Say, signed, what we would agree. In force once the other side has signed the same."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     await _propose(act, link, terms or Terms())
 
 
@@ -148,8 +149,8 @@ async def agree(act: Act, link_id: str, *, seen: str | None = None) -> None:
 
     `seen` names the proposal that was read (`queries.proposal_mark`): another one is not signed unread.
     """
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     if not link["their_proposal"]:
         if seen:
             raise Conflict("What they suggested is no longer there. Please look again.", "proposal_changed")
@@ -160,7 +161,8 @@ async def agree(act: Act, link_id: str, *, seen: str | None = None) -> None:
     proposal = msgspec.json.decode(link["their_proposal"])
     if seen == "":
         # The usual was read, and nothing of theirs: theirs is signed only where it says the same.
-        read = rules.terms_of(proposal, us.node_id, link["node_id"]) == Terms()
+        usual = rules.terms_of(proposal, us.node_id, link["node_id"]) == Terms()
+        read = usual and not proposal.get("supersedes")
     else:
         read = seen in (None, queries.proposal_mark(link["their_proposal"]))
     if not read:
@@ -168,6 +170,7 @@ async def agree(act: Act, link_id: str, *, seen: str | None = None) -> None:
     signed = cosign_object(proposal, us.object_key, us.node_id, now)
     try:
         conclude(link, signed, now)
+        await carrying.check(link, signed)
     except ProtocolError as error:
         raise Conflict(error.sentence, error.code) from None
     await put_in_force(link, signed, told=False)
@@ -182,8 +185,8 @@ async def renew(act: Act, link_id: str) -> None:
 
     Where they have suggested exactly this, ours is the second signature. Raises Conflict where they suggest other terms.
     """
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     if link["state"] != "open":
         raise Conflict("There is no agreement to go on with.", "wrong_state")
     terms = (await queries.circle(link_id)).terms
@@ -212,7 +215,7 @@ async def _propose(act: Act, link: Any, terms: Terms) -> None:
             may={us.node_id: terms.we_may, them: terms.they_may}, credit_limit_pence=terms.credit_limit_pence,
             data_terms_hash=rules.data_terms_hash(), now=clock.now(), statement_period=terms.statement_period,
             commission=handshake.Commission(schedule=terms.schedule, home_share_bps=terms.home_share_bps),
-            previous=previous,
+            previous=previous, supersedes=await carrying.proposed(link),
         )  # fmt: skip
     except (ProtocolError, msgspec.ValidationError):
         raise Invalid("The two circles cannot agree this.", "bad_terms") from None
@@ -262,6 +265,7 @@ async def put_in_force(link: Any, signed: dict[str, Any], *, told: bool) -> None
         "their_proposal = '', narrowed = '{}', state = 'open', opened_at = COALESCE(opened_at, ?) WHERE id = ?",
         msgspec.json.encode(signed).decode(), before, told, clock.now(), link["id"],
     )  # fmt: skip
+    await carrying.carry_over(link["id"], signed)
     await letters.wake(link["id"])
 
 
@@ -270,8 +274,8 @@ async def narrow(
     act: Act, link_id: str, *, we_no_longer: tuple[str, ...] = (), they_no_longer: tuple[str, ...] = ()
 ) -> None:
     """Take scopes back, in either direction, alone and at once."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     policy = queries.policy_of(link)
     if policy.state != "open":
         raise Conflict("There is no agreement to narrow.", "wrong_state")
@@ -294,8 +298,8 @@ async def take_back(link: Any, taken: dict[str, tuple[str, ...]]) -> None:
 @door("links.suspend")
 async def suspend(act: Act, link_id: str, reason: str = "") -> None:
     """Stop everything on this link at once, except what keeps people safe or frees them."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     act.because(reason)
     if link["state"] != "open":
         raise Conflict("Only an open link can be paused.", "wrong_state")
@@ -309,8 +313,8 @@ async def suspend(act: Act, link_id: str, reason: str = "") -> None:
 @door("links.resume")
 async def resume(act: Act, link_id: str) -> None:
     """Lift our own suspension. Theirs, if there is one, stays."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     if not link["suspended_by_us_at"]:
         return
     await fetch("UPDATE link SET suspended_by_us_at = NULL WHERE id = ?", link_id)
@@ -321,8 +325,8 @@ async def resume(act: Act, link_id: str) -> None:
 @door("links.end")
 async def end(act: Act, link_id: str, reason: str = "") -> None:
     """End the link. What is agreed for people already is honoured or released; nothing new begins."""
-    act.allow(_thing(link_id))
-    link = await _load(link_id)
+    act.allow(thing(link_id))
+    link = await load(link_id)
     act.because(reason)
     if not await mark_ended(act.id, link_id, by_them=False):
         return
@@ -345,8 +349,8 @@ async def mark_ended(act_id: str, link_id: str, *, by_them: bool) -> bool:
 @door("links.try_now")
 async def try_now(act: Act, link_id: str) -> None:
     """Don't wait for the next set time: call the other node now."""
-    await _load(link_id)
-    act.allow(_thing(link_id))
+    await load(link_id)
+    act.allow(thing(link_id))
     await fetch("UPDATE link_wire SET next_try_at = NULL WHERE link_id = ?", link_id)
     await letters.wake(link_id)
 

@@ -18,7 +18,7 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
-from eccoo_node.links import held, identity, introducing, letters, queries
+from eccoo_node.links import carrying, held, identity, introducing, letters, queries
 from eccoo_node.links.actions import (
     SUBJECT,
     alarm,
@@ -38,7 +38,7 @@ from eccoo_node.record.door import Act, door
 TRIES = 5
 
 
-@access.rule("links.let_in", "links.hear_reveal", "links.hear_agreement", "links.hear")
+@access.rule("links.hear_words_again", "links.let_in", "links.hear_reveal", "links.hear_agreement", "links.hear")
 def _that_circle(actor: Actor, thing: Thing) -> bool:
     return actor.via == "federation" and bool(actor.link_id) and actor.link_id == thing.link_id
 
@@ -112,7 +112,8 @@ async def compare(link: Any, their_nonce: str) -> None:
     theirs = Side(link["node_id"], link["their_head"], their_nonce)
     words = " ".join(handshake.six_words(link["id"], ours, theirs))
     await fetch(
-        "UPDATE link SET their_nonce = ?, words = ?, words_hash = ?, state = 'words', token = '' WHERE id = ?",
+        "UPDATE link SET their_nonce = ?, words = ?, words_hash = ?, token = '', "
+        "state = CASE state WHEN 'open' THEN 'open' ELSE 'words' END WHERE id = ?",
         their_nonce, words, handshake.words_hash(link["id"], ours, theirs), link["id"],
     )  # fmt: skip
 
@@ -154,6 +155,7 @@ async def hear_agreement(act: Act, link_id: str, message: AgreementMessage) -> d
     proofs = value.get("proof")
     if isinstance(proofs, list) and len(proofs) == 2:
         conclude(link, value, now)
+        await carrying.check(link, value)
         if _theirs_wins(link, value):
             await put_in_force(link, value, told=True)
             await act.tell("link.opened", SUBJECT, link_id)
@@ -178,6 +180,7 @@ async def _sign_theirs(link: Any, value: dict[str, Any], now: datetime) -> None:
     us = identity.current()
     signed = cosign_object(value, us.object_key, us.node_id, now)
     conclude(link, signed, now)
+    await carrying.check(link, signed)
     await put_in_force(link, signed, told=False)
     # The job that carried our own proposal may be done already, and they do not know yet that we signed theirs.
     await carry(link["id"])

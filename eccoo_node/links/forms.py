@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from eccoo_node.kernel.money import parse_pounds, pounds
-from eccoo_node.links.rules import Terms
+from eccoo_node.links.rules import POOL, Terms, pool_fields, pool_scope
 
 
 class AcceptForm(msgspec.Struct):
@@ -23,6 +23,8 @@ class TermsForm(msgspec.Struct):
     period: Literal["week", "month"]
     we: list[str] = []
     they: list[str] = []
+    we_pool: list[str] = []
+    they_pool: list[str] = []
     SAY: ClassVar[dict[str, str]] = {
         "share": "Please write a share from 0 to 100.",
         "limit": "Please write a sum in pounds, such as 500.",
@@ -30,10 +32,10 @@ class TermsForm(msgspec.Struct):
     }
 
     def terms(self, before: Terms) -> Terms:
-        """These terms; scopes that the form does not show stay as they were. Raises Invalid for a sum nobody can read."""
+        """These terms; whose rates apply stays as it was. Raises Invalid for a sum nobody can read."""
         return Terms(
-            we_may=_chosen(self.we, before.we_may),
-            they_may=_chosen(self.they, before.they_may),
+            we_may=_chosen(self.we, self.we_pool),
+            they_may=_chosen(self.they, self.they_pool),
             home_share_bps=self.share * 100,
             schedule=before.schedule,
             credit_limit_pence=parse_pounds(self.limit, field="limit"),
@@ -44,12 +46,11 @@ class TermsForm(msgspec.Struct):
 def values_of(terms: Terms) -> dict[str, object]:
     """The form filled in with what is agreed."""
     return {
-        "we": list(terms.we_may), "they": list(terms.they_may), "share": terms.home_share_bps // 100,
+        "we": list(terms.we_may), "they": list(terms.they_may), "we_pool": list(pool_fields(terms.we_may)),
+        "they_pool": list(pool_fields(terms.they_may)), "share": terms.home_share_bps // 100,
         "limit": pounds(terms.credit_limit_pence).lstrip("£").replace(",", ""), "period": terms.statement_period,
     }  # fmt: skip
 
 
-def _chosen(ticked: list[str], before: tuple[str, ...]) -> tuple[str, ...]:
-    # What a pool shows is agreed elsewhere, worker by worker.
-    unseen = {scope for scope in before if scope.startswith("pool.read:")}
-    return tuple(sorted({scope for scope in ticked if not scope.startswith("pool.read:")} | unseen))
+def _chosen(ticked: list[str], fields: list[str]) -> tuple[str, ...]:
+    return tuple(sorted({scope for scope in ticked if not scope.startswith(POOL)} | pool_scope(fields)))

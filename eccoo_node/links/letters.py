@@ -5,18 +5,19 @@ handed to its handler inside the transaction that records it, so that the act an
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from eccoo_federation import events, handshake
-from eccoo_federation.bodies import Body
+from eccoo_federation.bodies import BODIES, Body
+from eccoo_federation.errors import ProtocolError
 from eccoo_federation.proofs import Signer, verify_object
 from eccoo_federation.times import wire_time
 from eccoo_node.db import jobs
-from eccoo_node.db.rows import fetch, fetch_one
+from eccoo_node.db.rows import fetch, fetch_one, marks
 from eccoo_node.db.transaction import current, write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor
@@ -25,8 +26,22 @@ from eccoo_node.links import identity, queries
 
 # How soon something that was refused may be said again.
 SAID_AGAIN = timedelta(days=1)
-# Letters with somebody's name, face or words in them: of one that is not taken in nothing is kept but which it was.
-OF_SOMEONE = frozenset({"cover.offered", "introduce.asked", "introduce.passed", "introduce.answered"})
+# Letters of references, sums, hashes and hours alone: the evidence of what was agreed and is owed. Every other kind, those
+# that we don't know included, may have somebody's name, face, needs or words in it: of one that is not taken in nothing is
+# kept but which it was, and its bytes go when somebody asks to be forgotten.
+_WORDY = frozenset({"cover.requested", "cover.offered"})
+EVIDENCE = tuple(
+    sorted(
+        type_ for type_ in BODIES
+        if type_.partition(".")[0] in ("link", "identity", "cover", "visit", "settle", "erasure", "tombstone")
+        and type_ not in _WORDY
+    )
+)  # fmt: skip
+
+
+def of_someone(type_: str) -> bool:
+    """Whether a letter of this type may say something of a person."""
+    return type_ not in EVIDENCE
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -51,13 +66,16 @@ class Answerer(msgspec.Struct, frozen=True):
 
     function: Callable[..., Awaitable[dict[str, Any]]]
     scopes: tuple[str, ...]
+    bare: bool = False
 
 
 Handler = Callable[[Actor, Letter], Awaitable[None]]
 Pulled = Callable[[Actor, str, dict[str, Any]], Awaitable[None]]
+Denied = Callable[[Actor, str, ProtocolError], Awaitable[None]]
 _HANDLERS: dict[str, Handler] = {}
 _ANSWERS: dict[str, Answerer] = {}
 _PULLED: dict[str, Pulled] = {}
+_DENIED: dict[str, Denied] = {}
 
 
 def handles(*types: str) -> Callable[[Handler], Handler]:
@@ -77,17 +95,18 @@ def handles(*types: str) -> Callable[[Handler], Handler]:
 
 
 def answers(
-    kind: str, *, scopes: tuple[str, ...] = ("cover.request", "cover.offer")
+    kind: str, *, scopes: tuple[str, ...] = ("cover.request", "cover.offer"), bare: bool = False
 ) -> Callable[[Callable[..., Awaitable[dict[str, Any]]]], Callable[..., Awaitable[dict[str, Any]]]]:
     """Register who answers `GET /fed/v1/<kind>/…`: `async (actor, *rest_of_path) -> dict`, outside `write()`.
 
-    Asked only when the agreement lets the other circle do one of `scopes`. Raises ProtocolError or a Refusal.
+    Asked only when the agreement lets the other circle do one of `scopes`; with none of them, the function asks the
+    policy itself. `bare`: also asked for the kind alone. Raises ProtocolError or a Refusal.
     """
 
     def register(function: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
         if kind in _ANSWERS:
             raise RuntimeError(f"two answers for {kind}")
-        _ANSWERS[kind] = Answerer(function, scopes)
+        _ANSWERS[kind] = Answerer(function, scopes, bare)
         return function
 
     return register
@@ -103,6 +122,23 @@ def pulled(kind: str) -> Callable[[Pulled], Pulled]:
         return function
 
     return register
+
+
+def denied(kind: str) -> Callable[[Denied], Denied]:
+    """Register who hears that what was asked for under `<kind>/…` was refused for good: `async (actor, path, error)`,
+    inside `write()`."""
+
+    def register(function: Denied) -> Denied:
+        if kind in _DENIED:
+            raise RuntimeError(f"two who hear what is denied of {kind}")
+        _DENIED[kind] = function
+        return function
+
+    return register
+
+
+def denial_of(kind: str) -> Denied | None:
+    return _DENIED.get(kind)
 
 
 def handler_of(type_: str) -> Handler | None:
@@ -242,10 +278,28 @@ async def forget_if_taken(link_id: str, event_id: str) -> bool:
     )  # fmt: skip
     went = await fetch(
         "UPDATE letter_out SET body = '', bytes = '' "
-        "WHERE link_id = ? AND event_id = ? AND state IN ('acked', 'refused') RETURNING id",
+        "WHERE link_id = ? AND event_id = ? AND state IN ('acked', 'refused', 'tombstone') RETURNING id",
         link_id, event_id,
     )  # fmt: skip
     return bool(came or went)
+
+
+async def forget_subjects(link_id: str, subjects: Sequence[str]) -> bool:
+    """Delete the words of all letters about these, either way, but for the evidence of what is owed. Inside `write()`.
+
+    What waits unnumbered is not sent any more. False while something lies between the two nodes: a letter that was sent
+    and not answered goes out with the bytes it has, and is forgotten when this is asked again.
+    """
+    named = f"link_id = ? AND subject IN ({marks(subjects)}) AND type NOT IN ({marks(EVIDENCE)})"
+    which = (link_id, *subjects, *EVIDENCE)
+    await fetch(
+        "UPDATE letter_read SET bytes = '', forgotten_at = ? WHERE forgotten_at IS NULL AND verdict <> 'buffered' AND "
+        f"letter_id IN (SELECT id FROM letter_in WHERE {named})",
+        clock.now(), *which,
+    )  # fmt: skip
+    await fetch(f"DELETE FROM letter_out WHERE {named} AND state = 'waiting'", *which)
+    await fetch(f"UPDATE letter_out SET body = '', bytes = '' WHERE {named} AND body <> '' AND state <> 'sent'", *which)
+    return not await fetch(f"SELECT 1 FROM letter_out WHERE {named} AND state = 'sent' LIMIT 1", *which)
 
 
 @jobs.job("links.forget")

@@ -13,7 +13,7 @@ from eccoo_federation.identity import LogState, parse_log, verify_log
 from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import NotFound
-from eccoo_node.links import rules
+from eccoo_node.links import identity, rules
 from eccoo_node.links.rules import Direction, Policy, Standing, Terms
 
 
@@ -56,6 +56,7 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Alarm(msgspec.Struct, frozen=True):
+    id: int
     code: str
     at: datetime
 
@@ -79,6 +80,15 @@ class Page(msgspec.Struct, frozen=True):
     ended_by_them: bool = False
     closed_at: datetime | None = None
     alarms: tuple[Alarm, ...] = ()
+    # The newest thing about who they are that nobody has rung them about yet.
+    loud: str = ""
+    # Where they say that they live now, and whether our admin has asked them.
+    moving_to: str = ""
+    moving_agreed: bool = False
+    # Their address is another than the one that the agreement names: the next one needs new words.
+    moved_since: bool = False
+    # New words were compared since, which the next agreement will name.
+    words_new: bool = False
 
     @property
     def called(self) -> str:
@@ -127,12 +137,45 @@ async def may_cross(link_id: str, direction: Direction, scope: str) -> ProtocolE
     return rules.refusal(policy_of(row), direction, scope, clock.now())
 
 
+async def pool_fields(link_id: str, direction: Direction) -> tuple[str, ...]:
+    """Which fields of a worker may cross now, as the policy says of each. Raises its refusal where none may."""
+    row = await fetch_one(f"{_LINK} WHERE l.id = ?", link_id)
+    if row is None:
+        raise ProtocolError("unknown_link")
+    found = _pool_fields(row, direction)
+    if not found:
+        scope = "pool.read:first_name"
+        raise rules.refusal(policy_of(row), direction, scope, clock.now()) or ProtocolError("scope_denied")
+    return found
+
+
+async def pooled(direction: Direction) -> dict[str, tuple[KnownCircle, tuple[str, ...]]]:
+    """The circles with which workers may be shown now, by name, each with the fields."""
+    rows = await fetch(f"{_LINK} WHERE l.state = 'open' ORDER BY l.name, l.id")
+    found = {row["id"]: (_known(row), _pool_fields(row, direction)) for row in rows}
+    return {link_id: known for link_id, known in found.items() if known[1]}
+
+
+def _pool_fields(row: Any, direction: Direction) -> tuple[str, ...]:
+    policy, now = policy_of(row), clock.now()
+    scopes = {field: f"{rules.POOL}{field}" for field in rules.POOL_WORDS}
+    return tuple(f for f, scope in scopes.items() if rules.refusal(policy, direction, scope, now) is None)
+
+
 async def pinned(link_id: str) -> LogState:
     """The key log that this link has pinned. Raises NotFound."""
     row = await fetch_one("SELECT log FROM link WHERE id = ?", link_id)
     if row is None or not row[0]:
         raise NotFound("We know no such circle.", "unknown_link")
     return read_log(row[0])
+
+
+async def kept_log(link_id: str) -> str:
+    """The pinned key log as JSON lines; public, and none of ours. Raises NotFound."""
+    row = await fetch_one("SELECT log FROM link WHERE id = ? AND log <> ''", link_id)
+    if row is None:
+        raise NotFound("We keep no key log of this circle.", "no_log")
+    return str(row[0])
 
 
 _HEALTH = (
@@ -165,14 +208,16 @@ async def page(link_id: str) -> Page:
     row = await fetch_one(f"{_PAGE} WHERE l.id = ?", link_id)
     if row is None:
         raise NotFound("We know no such circle.", "unknown_link")
-    alarms = await fetch("SELECT code, at FROM link_alarm WHERE link_id = ? ORDER BY id DESC LIMIT 20", link_id)
-    return msgspec.structs.replace(_page(row), alarms=tuple(Alarm(a[0], a[1]) for a in alarms))
+    alarms = await fetch("SELECT id, code, at FROM link_alarm WHERE link_id = ? ORDER BY id DESC LIMIT 20", link_id)
+    return msgspec.structs.replace(_page(row), alarms=tuple(Alarm(*tuple(a)) for a in alarms))
 
 
 _PAGE = (
     "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "
-    "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_said_at, l.our_proposal, l.their_proposal, "
-    "l.ended_at, l.ended_by_them, l.closed_at, " + _HEALTH + " FROM link l JOIN link_wire w ON w.link_id = l.id"
+    "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_hash, l.words_said_at, l.our_proposal, l.their_proposal, "
+    "l.ended_at, l.ended_by_them, l.closed_at, l.moving_to, l.moving_agreed_by, (SELECT b.code FROM link_alarm b WHERE b.link_id = l.id "
+    f"AND b.id > l.alarms_heard AND b.code IN ({', '.join(repr(code) for code in rules.LOUD)}) ORDER BY b.id DESC LIMIT 1) "
+    "AS loud, " + _HEALTH + " FROM link l JOIN link_wire w ON w.link_id = l.id"
 )
 
 
@@ -184,8 +229,16 @@ def _page(row: Any) -> Page:
         ours=_proposed(row["our_proposal"], row["node_id"]), theirs=_proposed(row["their_proposal"], row["node_id"]),
         proposal=proposal_mark(row["their_proposal"]),
         agreed_until=datetime.fromisoformat(agreement["expires_at"]) if agreement else None,
-        ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]), closed_at=as_time(row["closed_at"]),
+        ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]), closed_at=as_time(row["closed_at"]), loud=row["loud"] or "",
+        moving_to=row["moving_to"], moving_agreed=bool(row["moving_agreed_by"]),
+        words_new=agreement is not None and row["words_hash"] != agreement["words_hash"],
+        moved_since=agreement is not None and row["state"] == "open" and _moved_since(agreement, row),
     )  # fmt: skip
+
+
+def _moved_since(agreement: dict[str, Any], row: Any) -> bool:
+    us = identity.current()
+    return bool(agreement["base_urls"] != {us.node_id: us.state.base_url, row["node_id"]: row["base_url"]})
 
 
 def proposal_mark(text: str) -> str:

@@ -1,7 +1,7 @@
 """What a link allows, what it is called in words, and what two circles agree by default. No rows, no network."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -15,6 +15,8 @@ Standing = Literal["asked", "words", "agreeing", "open", "suspended_by_us", "sus
 Direction = Literal["in", "out"]
 
 BOTH_WAYS = ("cover.offer", "cover.request", "settle")
+# Alarms about who they are: an admin rings before anything else is believed.
+LOUD = ("keys_replaced", "log_forked", "move_denied", "not_them")
 CREDIT_LIMIT_PENCE = 50_000
 HALF_BPS = 5_000
 
@@ -103,12 +105,32 @@ def terms_of(agreement: Mapping[str, Any], us: str, them: str) -> Terms:
 
 
 def without(terms: Terms, *, we: tuple[str, ...] = (), they: tuple[str, ...] = ()) -> Terms:
-    """These terms after scopes were taken back."""
+    """These terms after scopes were taken back; of a pool its fields, one by one."""
     return msgspec.structs.replace(
-        terms,
-        we_may=tuple(scope for scope in terms.we_may if scope not in we),
-        they_may=tuple(scope for scope in terms.they_may if scope not in they),
+        terms, we_may=taken_away(terms.we_may, set(we)), they_may=taken_away(terms.they_may, set(they))
     )
+
+
+def taken_away(scopes: tuple[str, ...], taken: Iterable[str]) -> tuple[str, ...]:
+    """What is left of these scopes, also of what a pool shows, without others."""
+    gone, lost = set(taken), pool_fields(taken)
+    left = {scope for scope in scopes if not scope.startswith(POOL) and scope not in gone}
+    return tuple(sorted(left | pool_scope(field for field in pool_fields(scopes) if field not in lost)))
+
+
+POOL = "pool.read:"
+
+
+def pool_fields(scopes: Iterable[str]) -> tuple[str, ...]:
+    """The fields of a pool that these scopes open, in the order in which they are shown."""
+    named = {field for scope in scopes if scope.startswith(POOL) for field in scope.removeprefix(POOL).split(",")}
+    return tuple(field for field in handshake.POOL_FIELDS if field in named)
+
+
+def pool_scope(fields: Iterable[str]) -> set[str]:
+    """The one scope that opens these fields; none when there is none."""
+    wanted = set(fields)
+    return {POOL + ",".join(field for field in handshake.POOL_FIELDS if field in wanted)} if wanted else set()
 
 
 def same_terms(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -117,6 +139,11 @@ def same_terms(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return {k: v for k, v in one.items() if k not in aside} == {k: v for k, v in other.items() if k not in aside}
 
 
+# What each field of a pool is called.
+POOL_WORDS = {
+    "first_name": "first name", "skills": "skills", "languages": "languages", "areas": "where they go",
+    "rate": "rate", "hours": "hours",
+}  # fmt: skip
 SCOPES = ("cover.request", "cover.offer", "settle", "attest.read", "introduce")
 # What we may do, what they may do, and both in one.
 _SAY = {
@@ -145,8 +172,8 @@ _SAY = {
 
 def say_scope(scope: str, them: str, *, ours: bool) -> str:
     """What one scope lets us do, or them."""
-    if scope.startswith("pool.read:"):
-        fields = scope[10:].replace("_", " ").replace(",", ", ")
+    if scope.startswith(POOL):
+        fields = ", ".join(POOL_WORDS[field] for field in pool_fields([scope]))
         if ours:
             return f"Of their workers who say yes to it, we may see: {fields}."
         return f"Of our workers who say yes to it, {them} may see: {fields}."

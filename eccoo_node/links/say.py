@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 from eccoo_federation import limits
 from eccoo_node.kernel.clock import say_day, say_time
+from eccoo_node.kernel.money import pounds
+from eccoo_node.links.carrying import Carried
 from eccoo_node.links.rules import Standing
 
 # A request takes a moment to come, so clocks that agree still seem a little apart.
@@ -38,7 +40,11 @@ _ALARMS = {
     "restored_here": "Our node had forgotten letters that it sent. Was an old copy put back?",
     "restored_there": "Their node had forgotten letters of ours. We send them again.",
     "log_forked": "Their node showed another history of its keys than before.",
-    "moved": "They say that they have moved to another address. Ring them before you link anew.",
+    "moved": "They said that they have moved to another address.",
+    "bad_move": "They said that they have moved to an address that we may not call.",
+    "move_denied": "A move was announced that they know nothing of. Somebody else may have their keys.",
+    "not_them": "At the new address somebody else answered. We stayed with the old one.",
+    "keys_replaced": "They have replaced all their keys.",
     "failed": "One of their letters could not be read here. It is kept for whoever mends the node.",
 }
 _STANDING = {
@@ -61,6 +67,58 @@ def trouble(code: str) -> str:
 
 def alarm(code: str) -> str:
     return _ALARMS.get(code, f"Something that should not happen: {code}.")
+
+
+_LOUD = {
+    "keys_replaced": (
+        "{them} has replaced its keys. Ring them before you trust a change of account.",
+        "Keys are replaced when they were lost, or stolen. Ask them which, and since when. What they sent in between may "
+        "not have been theirs.",
+    ),
+    "log_forked": (
+        "Whoever answers at {them}’s address is not the circle we linked with.",
+        "Nothing is taken from there, and nothing is lost. Ask them: was their node lost and made anew? Then end this "
+        "link and invite them again; what is owed can be carried over. If they know nothing of it, somebody else may "
+        "have their address.",
+    ),
+    "move_denied": (
+        "A move of {them} was announced that they know nothing of. The link is paused.",
+        "Somebody else may have their keys. They should bring their keys back with the words of their sheet; then all "
+        "others are void, and you can go on.",
+    ),
+    "not_them": (
+        "At the new address of {them} somebody else answers.",
+        "We stay with the old address, and nothing was sent to the new one. Ask them to say the address once more.",
+    ),
+}  # fmt: skip
+
+
+def loud(code: str, them: str) -> tuple[str, str]:
+    """What is the matter with who they are, and what to ask them."""
+    told, ask = _LOUD.get(code, ("", ""))
+    return told.format(them=them), ask
+
+
+def carried(found: Carried, them: str) -> list[str]:
+    """What is carried over from a link that was lost, as an admin reads it before pressing Agree."""
+    who = "We lost our keys, and are" if found.we_lost else f"{them} lost its keys, and is"
+    lines = [f"{who} linked anew. What is owed goes over to this link: {_owed(found.signed_pence, them)}."]
+    if found.book_pence is None:
+        lines.append("Our books know nothing of it. It is written down as the beginning.")
+    elif found.agrees:
+        lines.append("Our books say the same.")
+    else:
+        lines.append(
+            f"Our books say: {_owed(found.book_pence, them)}. The two must be the same. Ring them, find the difference, "
+            "and let the treasurer put it right before anyone agrees."
+        )
+    return lines
+
+
+def _owed(pence: int, them: str) -> str:
+    if not pence:
+        return "nothing is owed"
+    return f"{them} owes us {pounds(pence)}" if pence > 0 else f"we owe {them} {pounds(-pence)}"
 
 
 def standing(word: Standing, trouble_code: str, *, lapsed: bool = False) -> tuple[str, str]:

@@ -48,6 +48,8 @@ class Link(Table, tablename="link"):
     their_head = word(64)
     words_hash = word(64)
     words = word(120)
+    # The ones that the agreement names, while newer ones are compared after a move.
+    words_before = word(64)
     words_said_by = word(36)
     words_said_at = moment(null=True)
     # Signed by one side each, until one of them is signed by both.
@@ -69,6 +71,16 @@ class Link(Table, tablename="link"):
     opened_at = moment(null=True)
     ended_at = moment(null=True)
     ended_by_them = flag()
+    # Ours of before that this one stands in for, as our admin said; and, at that one, which one took its place.
+    instead_of = word(36)
+    superseded_by = word(36)
+    carried_at = moment(null=True)
+    # Where they say that they live now, until an admin of ours has asked them; and who of ours did.
+    moving_to = prose()
+    moving_since = moment(null=True)
+    moving_agreed_by = word(36)
+    # Up to which alarm an admin has rung them about it.
+    alarms_heard = number()
     # Everything that outlived the link is through: its keys may not speak any more.
     closed_at = moment(null=True)
     # Our yes that others hear of us through them, theirs that others hear of them through us, and ours to show them.
@@ -102,6 +114,8 @@ class LinkWire(Table, tablename="link_wire"):
     # The code of what went wrong last, empty when the last call went well.
     trouble = word(32)
     refetched_at = moment(null=True)
+    # The transport key of ours that they let in last.
+    knows_kid = word(64)
 
 
 class LinkKey(Table, tablename="link_key"):

@@ -95,6 +95,8 @@ async def paper(paper_id: str) -> Paper:
     )
     if row is None:
         raise NotFound("There is no such paper.", "no_paper")
+    if not row[15]:
+        raise NotFound("What stood on this paper is not kept any more.", "erased")
     line = Line(*_fields(row))
     if row[16] != digest(line.series, line.number, line.for_id, line.payer_id, line.period, line.replaces, row[15]):
         raise Broken(f"The paper {line.called} is not as it was written.", "paper_changed")

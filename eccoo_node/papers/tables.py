@@ -63,7 +63,7 @@ class PaperPosted(Table, tablename="paper_posted"):
 TABLES = [PaperSeries, Paper, PaperItem, PaperPosted]
 
 extras.one_of("paper", "series", SERIES)
-extras.append_only("paper")
+extras.append_only("paper", but=("facts",))
 extras.append_only("paper_item")
 extras.append_only("paper_posted")
 extras.unique("paper_series", "name")

@@ -117,6 +117,11 @@ def _values(
     )  # fmt: skip
 
 
+async def forget_words(person_id: str) -> None:
+    """Delete the words of every row about somebody, inside `write()`. The rows and their chain stay as they are."""
+    await fetch("DELETE FROM audit_text WHERE audit_id IN (SELECT id FROM audit WHERE person_id = ?)", person_id)
+
+
 # On PostgreSQL a row that was numbered earlier may be committed later than its neighbours. So far back the chain still
 # looks for such rows; they take their place at its end. SQLite has one writer, and no such rows.
 LATE_ROWS = 2000

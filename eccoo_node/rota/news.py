@@ -121,6 +121,8 @@ SENTENCES = {
     "paper": "There is a new paper about your money. It is yours to read, print and keep.",
     # in another circle
     "asked_away": "Someone in {there} needs a worker {day}.",
+    "asked_by_name": "A neighbour in {there} asks for you {day}.",
+    "papers_ended_away": "What was seen of your papers has ended. So your offer in {there} {day} was taken back.",
     "chosen": "You are coming to someone in {there} {day}. Please read what you need to know.",
     "not_chosen": "{Someone_there} has someone for {weekday}. Thank you for offering.",
     "cancelled_away": "The visit in {there} {day} does not take place.",
@@ -174,6 +176,8 @@ _PATHS = {
     "tax_details": "/money/tax-details",
     "tax_copy": "/money/told-hmrc",
     "asked_away": "/requests/{about}",
+    "asked_by_name": "/requests/{about}",
+    "papers_ended_away": "/coming/{about}",
     "chosen": "/coming/{about}",
     "not_chosen": "/coming/{about}",
     "cancelled_away": "/coming/{about}",

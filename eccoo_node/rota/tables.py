@@ -144,7 +144,7 @@ extras.check("pattern", "weekdays <> '' AND starts_minute BETWEEN 0 AND 1439 AND
 extras.index("pattern", "person_id")
 extras.unique("visit", "pattern_id", "pattern_day", where="pattern_day <> ''")
 extras.append_only("absence")
-extras.append_only("said")
+extras.append_only("said", but=("words",))
 extras.unique("absence", "visit_id", "worker_id")
 extras.index("visit", "team_id", "starts_at")
 extras.index("visit", "worker_id", "starts_at")

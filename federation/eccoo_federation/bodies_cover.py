@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from .body_base import Body, Minutes, Outward
-from .limits import FACE_BYTES
+from .limits import FACE_BYTES, INVITED
 from .shapes import Bps, Code, Count, Date, Digest, Language, Name, Pence, Ref, Shape, Text, Time, Uuid
 
 
@@ -59,6 +59,7 @@ class CoverRequested(Body, frozen=True, kw_only=True):
 
     ``hold_until`` is how long offers should stay good; ``confirm_within_s`` how long an award waits for its
     confirmation; at ``go_no_go_at`` whoever is not sure rings the other. ``schedule`` is the asking circle's own.
+    ``invited`` are workers of the receiver's pool whom the person asks by name; one that is not known means nobody.
     """
 
     TYPE = "cover.requested"
@@ -77,6 +78,7 @@ class CoverRequested(Body, frozen=True, kw_only=True):
     hold_until: Time
     confirm_within_s: Annotated[int, Meta(ge=60, le=172_800)] = 3600
     go_no_go_at: Time
+    invited: Annotated[tuple[Ref, ...], Meta(max_length=INVITED)] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,11 +87,12 @@ class CoverRequested(Body, frozen=True, kw_only=True):
 
 
 class Attested(Shape, frozen=True, kw_only=True):
-    """ "The circle saw this": a kind and days, never a number."""
+    """ "The circle saw this": a kind and days, never a number. ``attestation`` names the proof of it, to be fetched."""
 
     kind: Code
     seen_on: Date
     expires_on: Date | None = None
+    attestation: Ref | None = None
 
 
 class Face(Shape, frozen=True, kw_only=True):

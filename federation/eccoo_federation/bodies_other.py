@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from .body_base import Body, Outward
-from .shapes import Code, Count, Date, Digest, NodeId, Pence, Ref, Shape, SignedPence, Time, Uuid, Uuid7
+from .shapes import Code, Count, Date, Digest, NodeId, Pence, Ref, Shape, SignedPence, Time, Url, Uuid, Uuid7
 
 
 class IdentityUpdated(Body, frozen=True, kw_only=True):
@@ -17,6 +17,8 @@ class IdentityUpdated(Body, frozen=True, kw_only=True):
     SCOPE = "link"
     seq: Annotated[int, Meta(ge=0)]
     head: Digest
+    # After a move: where the log lies now. A receiver calls it only once its own admin has asked the sender's.
+    base_url: Url | None = None
 
 
 class LinkNarrowed(Body, frozen=True, kw_only=True):
@@ -178,3 +180,20 @@ class ReferralSent(Body, frozen=True, kw_only=True):
     consent_hash: Digest
     salted_hash: Digest
     retain_until: Time
+
+
+class ReferralAnswered(Body, frozen=True, kw_only=True):
+    """What became of it, in the receiver's one word, which the person reads. The receiver deletes who it was with it."""
+
+    TYPE = "referral.answered"
+    SCOPE = "release"
+    referral: Ref
+    answer: Literal["taken_up", "could_not_reach", "not_ours"]
+
+
+class ReferralWithdrawn(Body, frozen=True, kw_only=True):
+    """The person took their consent back: whatever was fetched is deleted, and nothing more can be."""
+
+    TYPE = "referral.withdrawn"
+    SCOPE = "release"
+    referral: Ref

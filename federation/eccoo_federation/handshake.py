@@ -68,6 +68,15 @@ class Reveal(Shape, frozen=True, kw_only=True, omit_defaults=False):
     nonce: Token
 
 
+class WordsAgain(Shape, frozen=True, kw_only=True, omit_defaults=False):
+    """Body of ``POST /fed/v1/links/{id}/words`` and of its answer: new words within a link, after a move."""
+
+    v: Literal[1] = 1
+    link: Uuid7
+    log_head: Digest
+    commitment: Digest
+
+
 class Commission(Shape, frozen=True, kw_only=True, omit_defaults=False):
     """Whose schedule applies to a visit, and how many parts of 10,000 of each commission the worker's circle keeps."""
 
@@ -76,9 +85,11 @@ class Commission(Shape, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Supersedes(Shape, frozen=True, kw_only=True, omit_defaults=False):
-    """After everything was lost: the old identity, and the balance both admins last agreed (pence that it owed)."""
+    """After everything was lost: the old identity, the party that it has become, and the balance that both admins sign
+    (pence that it owed the other)."""
 
     node_id: NodeId
+    became: NodeId
     balance_pence: SignedPence
 
 

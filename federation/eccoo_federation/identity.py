@@ -135,6 +135,12 @@ def recover(
     return _by_root(log, "recover", recovery_words, new_words, now, {"keys": [key.as_wire() for key in keys]})
 
 
+def is_promised(log: Log, recovery_words: str) -> bool:
+    """Whether these words sign the next root entry of this log. Raises ``bad_words`` for none of any sheet."""
+    root = SigningKey.from_seed(words.root_seed(recovery_words, _root_index(log)), "root")
+    return root_hash(multibase(root.public_raw)) == verify_log(log).next_root_hash
+
+
 def verify_log(entries: Sequence[Any]) -> LogState:
     """Walks the whole chain.
 

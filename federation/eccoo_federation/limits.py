@@ -18,6 +18,10 @@ LOG_ENTRIES = 256
 # Visits of one circle that wait for an offer at one moment: many times what a circle of a town ever has.
 OPEN_REQUESTS = 200
 FACE_BYTES = 8 * 1024
+# Workers of a pool in one page, and the most of one circle that are kept; people whom one question may name.
+POOL_PAGE = 50
+POOL_WORKERS = 1000
+INVITED = 20
 
 CALL_TIMEOUT_S = 15
 SIGNATURE_LIFE_S = 300
@@ -37,6 +41,12 @@ REFETCH_EVERY = timedelta(minutes=10)
 PULL_EVERY = timedelta(minutes=5)
 # What nobody has claimed by then is owed by nobody: the asker's held money goes back to whoever paid it.
 CLAIM_WITHIN = timedelta(days=14)
+
+ATTESTATION_LIFE = timedelta(days=90)
+# How far ahead a neighbour’s clock may be when it writes a date into something that it signs.
+CLOCK_SLACK = timedelta(seconds=SIGNATURE_LIFE_S)
+# A copy of a pool that could not be read anew for so long is deleted.
+POOL_KEPT = timedelta(days=7)
 
 RETRIES_S = (0, 5, 30, 120, 600, 1800)
 

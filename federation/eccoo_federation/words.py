@@ -30,6 +30,12 @@ def tidy_recovery_words(text: str) -> str:
     return words
 
 
+def unknown_words(text: str) -> list[str]:
+    """Words that are on no sheet at all, as they were typed."""
+    known = set(_english().wordlist)
+    return [word for word in text.lower().split() if word not in known]
+
+
 def root_seed(words: str, index: int) -> bytes:
     """The 32-byte seed of root key number ``index``: how many root-signed log entries came before the one that it
     signs.

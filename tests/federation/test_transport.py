@@ -215,11 +215,16 @@ def test_many_labels_cost_nothing(count: int) -> None:
         ("Signature-Input", ", ".join(f'a{n}=();tag="circle-fed-1"' for n in range(count))),
         ("Signature", ", ".join(f"a{n}=:AA==:" for n in range(count))),
     ]
-    before = time.process_time()
-    for _ in range(10):
-        code = refused(transport.verify_request, "POST", URL, headers, BODY, never, NOW)
-    # Ten times under 5 ms of CPU each; the pytest.raises around it is counted too.
-    assert time.process_time() - before < 0.05
+
+    def takes() -> float:
+        before = time.process_time()
+        for _ in range(10):
+            refused(transport.verify_request, "POST", URL, headers, BODY, never, NOW)
+        return time.process_time() - before
+
+    code = refused(transport.verify_request, "POST", URL, headers, BODY, never, NOW)
+    # Ten times under 5 ms of CPU each, once the machine is not at something else; pytest.raises is counted too.
+    assert min(takes() for _ in range(5)) < 0.05
     assert code == ("headers_too_large" if count == 500 else "bad_signature")
 
 

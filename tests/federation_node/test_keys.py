@@ -13,15 +13,20 @@ from eccoo_node.db import jobs
 from eccoo_node.db.transaction import write
 from eccoo_node.federating.verify import verify
 from eccoo_node.federating.wire import Wire
-from eccoo_node.links import letters
+from eccoo_node.links import identity, letters
 from tests.support import hostile
 from tests.support.heard import Heard, write_letter
 from tests.support.pair import Pair, PairNode
 
 
+def _us(node: PairNode) -> identity.Identity:
+    with node.bound():
+        return identity.current()
+
+
 def rotate(node: PairNode, *uses: str) -> None:
     """New keys in the log and in use at once, as after a loss; nobody was told ahead."""
-    us, now = node.wire.us, node.clock()
+    us, now = _us(node), node.clock()
     fresh = {use: SigningKey.generate(use) for use in uses}  # type: ignore[arg-type]
     dates = wire_time(now - timedelta(hours=1)), wire_time(now + limits.TRANSPORT_KEY_LIFE)
     log = add_keys(us.log, [key.public(*dates) for key in fresh.values()], us.object_key, now)
@@ -68,11 +73,11 @@ async def test_a_signed_word_about_new_keys_is_followed_at_once_and_not_more_tha
 
     two_nodes.b.wire.client.send = counting  # type: ignore[assignment,method-assign]
     for _ in range(3):
-        us, now = two_nodes.a.wire.us, two_nodes.a.clock()
+        us, now = _us(two_nodes.a), two_nodes.a.clock()
         spare = SigningKey.generate("transport")
         log = add_keys(us.log, [spare.public(wire_time(now), wire_time(now + timedelta(days=9)))], us.object_key, now)
         two_nodes.a.wire = Wire(msgspec.structs.replace(us, log=log, state=verify_log(log)), two_nodes.a.wire.client)
-        state = two_nodes.a.wire.us.state
+        state = _us(two_nodes.a).state
         with two_nodes.a.bound():
             async with write():
                 await letters.send(
@@ -98,7 +103,7 @@ async def test_another_history_at_the_pinned_address_is_an_alarm_and_changes_not
     await a.settle()
     # Whoever holds the address now shows a log of their own.
     forged = create_identity(a.url, "Hebden circle", a.clock())
-    a.wire = Wire(msgspec.structs.replace(a.wire.us, log=forged.log), a.wire.client)
+    a.wire = Wire(msgspec.structs.replace(_us(a), log=forged.log), a.wire.client)
     await b.settle()
     assert await b.rows("SELECT code FROM link_alarm") == [("log_forked",)]
     assert await b.row("SELECT log FROM link") == before

@@ -12,24 +12,25 @@ import pytest
 from eccoo_federation import handshake
 from eccoo_federation.bodies import BODIES
 from eccoo_federation.errors import ProtocolError
-from eccoo_node.cover import letters as cover_letters
+from eccoo_node.app import WORKING
 from eccoo_node.cover import queries as cover
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import app, inbox, outbox, pulls, sender
 from eccoo_node.kernel import clock
-from eccoo_node.links import introducing, letters, queries, showing
+from eccoo_node.links import letters, queries, showing
 from eccoo_node.links.rules import Terms
 from tests.support.pair import Pair
 
-assert cover_letters
-assert introducing
+# Everything that is registered is, as in a node that runs.
+assert WORKING
 ALL = ("cover.offer", "cover.request", "settle", "attest.read", "introduce", "pool.read:first_name")
 # A type that crosses even a paused link must be argued for here.
 FREES = {
     "identity.updated", "link.narrowed", "link.suspended", "link.resumed", "link.ended", "link.shown", "tombstone",
     "cover.declined", "cover.refused", "cover.rescinded", "cover.acknowledged", "cover.withdrawn", "cover.cancelled",
-    "pool.changed", "attest.revoked", "erasure.requested", "erasure.completed", "erasure.partial",
+    "pool.changed", "attest.revoked", "erasure.requested", "erasure.completed", "erasure.partial", "referral.answered",
+    "referral.withdrawn",
 }  # fmt: skip
 # And one that outlives the link here.
 OUTLIVE = {

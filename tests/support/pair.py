@@ -25,6 +25,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND, Actor
 from eccoo_node.kernel.paths import DataFolder
 from eccoo_node.kernel.settings import CircleSettings, FederationSettings, Settings, WebSettings
+from eccoo_node.keys import actions as _keys  # noqa: F401 its job too
 from eccoo_node.links import actions, identity
 from eccoo_node.links.rules import Terms
 from tests.support.node import MONDAY, MovableClock, build
@@ -75,8 +76,9 @@ class PairNode:
         self.folder.make()
         await self.engine.open()
         with bound.bound(self.engine), clock.clock_bound(self.clock):
-            us, self.words = identity.create(self.folder, self.settings)
-        self.wire = Wire(us, GuardedClient(loopback_peers=True, timeout_s=5))
+            _, self.words = identity.create(self.folder, self.settings)
+            kept = identity.Kept(self.folder, self.settings)
+        self.wire = Wire(kept, GuardedClient(loopback_peers=True, timeout_s=5))
 
     async def close(self) -> None:
         await self.stop()

@@ -37,6 +37,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import queries as links
+from eccoo_node.links.rules import BOTH_WAYS, Terms
 from eccoo_node.members import queries as members
 from eccoo_node.members.session_reads import session_actor
 from eccoo_node.members.tables import Face, HatOffer, SafeContact, Session
@@ -45,6 +46,7 @@ from eccoo_node.payouts import actions as payouts
 from eccoo_node.payouts import giving
 from eccoo_node.payouts.changing import set_account as set_ours
 from eccoo_node.payouts.ours import waiting as account_changes
+from eccoo_node.pools.tables import PoolWorker
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import patterns
 from eccoo_node.rota.standing import Wanted
@@ -139,7 +141,8 @@ class World:
         return await members.actor_for(self.people[called], **acting)
 
     async def begin(self) -> "World":
-        await self.pair.link()
+        both_ways = (*BOTH_WAYS, "attest.read", "pool.read:first_name,areas")
+        await self.pair.link(Terms(we_may=both_ways, they_may=both_ways))
         with self.node.bound():
             await migrations_begun(self.node)  # type: ignore[arg-type]
             await make.takes()
@@ -353,6 +356,7 @@ class World:
         }
         await self._bought()
         things["role_id"], things["link_id"] = {}, {"the link": self.pair.link_id}
+        things["neighbour_id"] = {"someone of the other circle": await self._shown()}
         # Looked after by admins alone, like the link; what is not there is refused by the same rule.
         things["introduction_id"] = {"none": "00000000-0000-7000-8000-000000000000"}
         # The newest news of a visit is the one that stands.
@@ -446,6 +450,15 @@ class World:
         things["terms_id"] = {"Pell’s offer to Edith": offer.id}
         async with write():
             await fetch("UPDATE payer SET fund = 'direct_payment' WHERE person_id = ?", self.people["Harold"])
+
+    async def _shown(self) -> str:
+        """A worker of the other circle who lets people here see them."""
+        link, now = self.pair.link_id, self.node.clock()
+        shown = PoolWorker(link_id=link, reference="r", first_name="Vesna", reading=1)
+        async with write():
+            await insert(shown)
+            await fetch("UPDATE pool_link SET read_at = ?, reading = 1 WHERE link_id = ?", now, link)
+        return str(shown.id)
 
     async def _bank(self) -> None:
         """Our account, a file that waits, a payment that nobody has explained, and what each payer writes beside theirs."""

@@ -250,9 +250,12 @@ async def test_offers_are_shown_oldest_first_and_one_in_full(walk: Walk) -> None
     assert one.text == (
         "Everyone who offers Thursday 26 November, 9am to 11am B Bea Todmorden circle “I take my time.” "
         "Todmorden circle saw Bea’s DBS certificate, insurance papers and papers that allow work here on 23 November. "
+        "That is what they saw on that day. It is not the paper itself: ask Bea to show it to you. "
         "Bea costs £66. That is £6 more than the £60 set aside for Thursday. "
         "Bea will then get Edith’s name, Edith’s address and what they need to know. Yes, ask Bea to come "
-        "Speaks English Rate £33 an hour If you do nothing, Bea is told kindly that someone was found."
+        "Speaks English Rate £33 an hour Papers good DBS certificate until 23 November 2027, "
+        "insurance papers until 23 November 2027, papers that allow work here until 23 November 2027 "
+        "If you do nothing, Bea is told kindly that someone was found."
     )
 
 

@@ -11,6 +11,7 @@ from eccoo_node.cover import lists, queries
 from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.web.home_money import about_money
 from eccoo_node.cover.web.items import Item, Says
+from eccoo_node.cover.web.requests import asked_by_name
 from eccoo_node.cover.web.week import entry
 from eccoo_node.disputes import queries as questions
 from eccoo_node.kernel import clock
@@ -18,6 +19,7 @@ from eccoo_node.kernel.access import Actor, Thing, may
 from eccoo_node.kernel.words import count
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
+from eccoo_node.pools import queries as pools
 from eccoo_node.rota import news as news_of
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say, unpaid
@@ -31,7 +33,7 @@ NEWS_LASTS = timedelta(days=3)
 # News that the page says better by what waits now.
 _SAID_ALREADY = frozenset({
     "gap", "gap_again", "offer", "asked", "how_did_it_go", "say_how_it_went", "costs_more", "no_news", "not_sure", "nobody_near",
-    "expense_new", "expense_cost", "expense_more", "asked_away", "chosen", "not_sure_away", "say_how_it_went_away",
+    "expense_new", "expense_cost", "expense_more", "asked_away", "asked_by_name", "chosen", "not_sure_away", "say_how_it_went_away",
 })  # fmt: skip
 
 
@@ -154,20 +156,21 @@ async def for_worker(reader: Reader, now: datetime) -> list[Item]:
         found.append(mine_item(mine, now))
     opened = await queries.open_requests(now)
     answered = await lists.answered_by(reader.id)
+    mine_are = await pools.names_of(reader.id) if opened else set()
     for one in await lists.fitting(reader.id, [o for o in opened if o.id not in answered], now):
-        title = f"Someone in {one.area} needs a worker {say.at_time(one.starts_at, now)}"
-        found.append(
-            Item(
-                5, title, "They are in another circle. It fits your times.", f"/requests/{one.id}", "See what is asked"
-            )
+        by_name, at = asked_by_name(one, mine_are), say.at_time(one.starts_at, now)
+        title = (
+            f"A neighbour in {one.area} asks for you {at}" if by_name else f"Someone in {one.area} needs a worker {at}"
         )
+        told = "They are in another circle. It fits your times."
+        found.append(Item(4 if by_name else 5, title, told, f"/requests/{one.id}", "See what is asked"))
     return found
 
 
 def mine_item(mine: Mine, now: datetime) -> Item:
     """One's own offer to another circle."""
     path, day = f"/coming/{mine.id}", say.on_day(mine.starts_at, now)
-    who = (mine.told or {}).get("called") or f"someone in {mine.area}"
+    who = (mine.told or {}).get("called") or (f"someone in {mine.area}" if mine.area else "someone")
     if mine.unsure:
         return Item(
             0,

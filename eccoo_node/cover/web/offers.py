@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from eccoo_node.cover import actions, queries
 from eccoo_node.cover import say as words
+from eccoo_node.cover import seen as papers
 from eccoo_node.cover.queries import Offer, Request
 from eccoo_node.cover.web.search import circle_of, differs, face_of, seen_by
 from eccoo_node.escrow import queries as escrow
@@ -16,6 +17,7 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Forbidden, NotFound
 from eccoo_node.kernel.money import pounds
 from eccoo_node.members import queries as members
+from eccoo_node.pools import say as near_words
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
 from eccoo_node.rota.queries import Visit
@@ -36,6 +38,13 @@ async def offered_to(actor: Actor, offer_id: str, action: str = "cover.see") -> 
         raise NotFound("This one has closed.", "offer_closed") from None
 
 
+def unseen(shown: papers.Papers, circle: str) -> str:
+    """What is not shown as seen, and why; of what is over only that it is."""
+    if shown.gone:
+        return f"Something that {circle} had seen of their papers does not hold any more."
+    return f"We could not ask {circle} about all of their papers just now." if shown.unsure else ""
+
+
 class OfferController(Controller):
     @get("/cover/{request_id:str}/offers", opt={"action": "cover.see"})
     async def offers(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
@@ -53,13 +62,14 @@ class OfferController(Controller):
         if offer.state != "live" or offer.hold_until <= clock.now():
             # Never a refusal of someone: what is over has closed.
             return redirect(request, f"/cover/{request_id}", "This one has closed.")
+        await papers.look_again(offer)
         context = await self._offer(request, found, visit, offer)
         context["may_choose"] = access.may(actor_of(request), "cover.choose", thing)
         return await show(request, "cover/offer.html", visit.person_id, **context)
 
     async def _offer(self, request: AnyRequest, found: Request, visit: Visit, offer: Offer) -> dict[str, Any]:
         now, reader = clock.now(), reader_of(request)
-        circle = await circle_of(request, offer)
+        circle, shown = await circle_of(request, offer), await papers.papers_of(offer)
         people = await members.people({offer.worker_id or ""})
         aside = await actions.aside_pence(visit)
         whose = reader.your(visit.person_id, visit.person_called)
@@ -70,7 +80,8 @@ class OfferController(Controller):
         cost = words.cost(offer.first_name, offer.total_pence, aside, day)
         return {
             "search": found, "visit": visit, "offer": offer, "circle_named": circle.called, "who": face_of(offer, people),
-            "languages": words.languages(offer.languages), "seen": words.seen(offer.seen, circle.called, offer.first_name, now),
+            "languages": words.languages(offer.languages), "seen": words.seen(shown.seen, circle.called, offer.first_name, now),
+            "until": near_words.until(shown.seen, now), "caveat": near_words.caveat(offer.first_name), "not_seen": unseen(shown, circle.called),
             "cost": cost, "gets": gets, "travel": pounds(offer.travel_pence) if offer.travel_pence else "",
             "said": f"Yes, ask {offer.first_name} of {circle.called} to come on {say.when(visit)}. {cost} {gets}",
         }  # fmt: skip

@@ -1,13 +1,14 @@
 """Planning visits: one, or every week; changing and calling off. What will be is read before it is said yes to."""
 
 from datetime import date, time, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
 from eccoo_node.agreements import queries as agreements
+from eccoo_node.cover.web.planning_forms import WHO, End, Move, Once, Weekly
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor
@@ -29,52 +30,7 @@ from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect
 
-_WHO = "Choose who comes."
 _FORM, _CHECK = "rota/plan_form.html", "rota/plan_check.html"
-
-
-class Once(msgspec.Struct):
-    """One visit. `sure` is set once what it means was read; `again` goes back to the form."""
-
-    worker: str
-    day: date
-    starts: time
-    ends: time
-    what: str
-    cannot_be_missed: bool = False
-    sure: bool = False
-    again: bool = False
-    SAY: ClassVar[dict[str, str]] = {"worker": _WHO, "what": "Say in a few words what the visit is for."}
-
-
-class Weekly(msgspec.Struct):
-    """Every week."""
-
-    worker: str
-    days: list[int]
-    starts: time
-    ends: time
-    what: str
-    first: date
-    last: date | None = None
-    cannot_be_missed: bool = False
-    not_on_holidays: bool = False
-    sure: bool = False
-    again: bool = False
-    SAY: ClassVar[dict[str, str]] = {
-        "worker": _WHO, "days": "Tick at least one day.", "what": "Say in a few words what the visit is for.",
-    }  # fmt: skip
-
-
-class Move(msgspec.Struct):
-    day: date
-    starts: time
-    ends: time
-
-
-class End(msgspec.Struct):
-    day: date
-    sure: bool = False
 
 
 def said_day(day: date) -> str:
@@ -376,7 +332,7 @@ def _named(context: dict[str, Any], worker_id: str) -> str:
     """The name of who was chosen. Raises Invalid for someone who cannot be."""
     found = next((one[1] for one in context["who"] if one[0] == worker_id), "")
     if not found:
-        raise Invalid(_WHO, "nothing_chosen", field="worker")
+        raise Invalid(WHO, "nothing_chosen", field="worker")
     return str(found)
 
 

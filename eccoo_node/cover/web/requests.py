@@ -19,6 +19,7 @@ from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
 from eccoo_node.members.cards import WorkerCard
+from eccoo_node.pools import queries as pools
 from eccoo_node.rota import say
 from eccoo_node.rota.web import around, reader_of, show
 from eccoo_node.web.ask import AnyRequest
@@ -37,6 +38,11 @@ def typed_rate(pence: int) -> str:
     return pounds(pence).removeprefix("£")
 
 
+def asked_by_name(opened: Open, mine: set[tuple[str, str]]) -> bool:
+    """Whether somebody there asks for this very worker, who is known there by these names."""
+    return any((opened.link_id, ref) in mine for ref in stored(opened.body, CoverRequested).invited)
+
+
 class RequestController(Controller):
     @get("/requests", opt={"action": "cover.see_open"})
     async def requests(self, request: AnyRequest) -> Response[Any]:
@@ -50,9 +56,10 @@ class RequestController(Controller):
         )
         names = {c.id: c.name for c in await links.circles()}
         mine = await queries.mine_of(reader.id, "offered", "preparing", "coming")
-        answered = {m.open_request_id for m in mine}
+        answered, mine_are = {m.open_request_id for m in mine}, await pools.names_of(reader.id)
         cards = [
-            {"path": f"/requests/{o.id}", "title": f"{o.area}, {clock.say_when(o.starts_at, o.ends_at, clock.zone())}",
+            {"path": f"/requests/{o.id}", "state": ("waiting", "asks for you") if asked_by_name(o, mine_are) else None,
+             "title": f"{o.area}, {clock.say_when(o.starts_at, o.ends_at, clock.zone())}",
              "words": f"{names.get(o.link_id, 'Another circle')}. {pounds(stored(o.body, CoverRequested).fee_pence)} for the visit."}
             for o in fits if o.id not in answered
         ]  # fmt: skip
@@ -61,7 +68,8 @@ class RequestController(Controller):
              "state": ("certain", "you are coming") if m.state == "coming" else ("waiting", "you offered")}
             for m in mine
         ]  # fmt: skip
-        return await show(request, "cover/requests.html", cards=cards, offered=offered)
+        works = await workers.worker(reader.id) is not None
+        return await show(request, "cover/requests.html", cards=cards, offered=offered, works=works)
 
     async def _open(self, request: AnyRequest, open_id: str) -> tuple[Open, Page | None]:
         """The request, for those it fits and those who run the circle; and where to go when one has offered already."""
@@ -89,7 +97,9 @@ class RequestController(Controller):
         circle, card = await links.circle(found.link_id), await workers.worker(reader.id)
         by = question.reply_by if question.reply_by > now else found.go_no_go_at
         home = await escrow.take_home(question.fee_pence)
+        mine_are = await pools.names_of(reader.id)
         return {
+            "by_name": asked_by_name(found, mine_are),
             "open": found, "question": question, "circle_named": circle.name, "card": card, "hear_by": say.by_time(by, now),
             "is_open": found.state == "open" and found.starts_at > now,
             "money": f"You would take home {pounds(home)} of the {pounds(question.fee_pence)}.", **await self._own(found, card),

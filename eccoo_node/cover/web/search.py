@@ -1,6 +1,7 @@
 """One search for someone else: whom we asked, what they said, and asking further away."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -22,6 +23,9 @@ from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
+from eccoo_node.pools import queries as pools
+from eccoo_node.pools import say as near_words
+from eccoo_node.pools.rules import may_suit
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
 from eccoo_node.rota.queries import Visit
@@ -32,6 +36,8 @@ from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import Page, redirect
 
 _WISH = "wish"
+# As many as one may name, and as a page can hold.
+NAMED_AT_MOST = 20
 
 
 class AskFirst(msgspec.Struct):
@@ -39,6 +45,7 @@ class AskFirst(msgspec.Struct):
 
 
 class Further(msgspec.Struct):
+    invited: list[str] = []
     # A digest of the sentences that were on the page, so that a yes is a yes to what was read.
     shown: str = ""
 
@@ -92,6 +99,22 @@ def phase(search: Request, offers: list[Offer]) -> str:
     if search.state == "telling" and search.override_at is not None:
         return "coming"
     return search.state
+
+
+async def by_name(link_ids: list[str], visit: Visit, area: str, skills: Iterable[str]) -> list[tuple[Any, ...]]:
+    """Workers of these circles who let us see them and whom the visit may suit, as one ticks them."""
+    now, zone = clock.now(), clock.zone()
+    suits = [
+        one
+        for one in await pools.to_invite(link_ids)
+        if may_suit(
+            one.shown, area=area, skills=sorted(skills), starts_at=visit.starts_at, ends_at=visit.ends_at, zone=zone
+        )
+    ]
+    return [
+        (one.id, one.called, f"{near_words.line(one)} {say.first(near_words.as_of(one.read_at, now))}.", one)
+        for one in suits[:NAMED_AT_MOST]
+    ]
 
 
 class SearchController(Controller):
@@ -213,10 +236,11 @@ class SearchController(Controller):
         whose = reader.your(visit.person_id, visit.person_called)
         not_shown = f"They do not see {whose} name or address."
         named_circles = say.names(c.name for c in circles)
+        near = await by_name([c.id for c in circles], visit, person.outward, codes.skills)
         said = question.words(named_circles, not_shown)
         return {
             "search": found, "visit": visit, "circles": named_circles, "question": question, "not_shown": not_shown,
-            "said": said, "shown": hashlib.sha256(said.encode()).hexdigest(), "one": len(circles) == 1,
+            "said": said, "shown": hashlib.sha256(said.encode()).hexdigest(), "one": len(circles) == 1, "near": near,
         }  # fmt: skip
 
     @post("/cover/{request_id:str}/further", opt={"action": "cover.ask_further"})
@@ -226,10 +250,17 @@ class SearchController(Controller):
         if instead is not None:
             return instead
         context = await self._further(request, found, visit)
-        if read_form(request, Further).shown != context["shown"]:
+        form = read_form(request, Further)
+        if form.shown != context["shown"]:
             error = {"": "What they will see has changed since you opened this page. Please read it again."}
             return form_error(request, "cover/further.html", error, **context, **await around(request, visit.person_id))
-        outcome = await actions.ask_further(actor_of(request), request_id=request_id, words=context["said"])
+        named = say.names(option[1] for option in context["near"] if option[0] in form.invited)
+        said = "\n".join([context["said"], *([f"Asked for by name: {named}"] if named else [])])
+        actor = actor_of(request)
+        try:
+            outcome = await actions.ask_further(actor, request_id=request_id, words=said, invited=form.invited)
+        except Invalid as error:
+            return form_error(request, "cover/further.html", error, **context, **await around(request, visit.person_id))
         if outcome == "differs":
             return await differs(request, visit)
         reader = reader_of(request)

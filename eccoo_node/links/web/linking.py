@@ -4,6 +4,7 @@ Each page asks one thing. What a link's own page shows follows from how far the 
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from litestar.params import FromPath
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.links import actions, ending, queries, rules, say, say_health
+from eccoo_node.links import actions, carrying, ending, moves, queries, rules, say, say_health, superseding, words_again
 from eccoo_node.links.forms import AcceptForm, TermsForm, values_of
 from eccoo_node.links.queries import Page
 from eccoo_node.links.rules import Terms
@@ -26,7 +27,7 @@ HERE = "/admin/links"
 # An answer from another node is mostly there within this time; then its page need not be asked for again.
 WAIT_S = 2.0
 A_PAGE = 50
-SHOWN_SCOPES = ("cover.request", "cover.offer", "settle", "introduce")
+SHOWN_SCOPES = ("cover.request", "cover.offer", "settle", "attest.read", "introduce")
 
 
 def _requires(request: AnyRequest, link_id: str = "") -> None:
@@ -93,10 +94,25 @@ class LinksController(Controller):
         if page.circle.standing == "words":
             return render(request, "links/words.html", **_facts(request, page))
         if page.circle.standing == "agreeing":
-            return _ask_to_agree(request, page)
+            return await _ask_to_agree(request, page)
         going = await ending.goes_on(link_id) if page.circle.standing == "ended" and not page.closed_at else []
         going = [still for still in going if still.kind != "stops"]
         return render(request, "links/link.html", going=going, **_facts(request, page))
+
+    @get(f"{HERE}/{{link_id:str}}/words", opt={"action": "links.see"})
+    async def new_words(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """Six new words within a link that stands, after a move."""
+        _requires(request, link_id)
+        page = await queries.page(link_id)
+        if not page.words or page.words_said:
+            return redirect(request, f"{HERE}/{link_id}")
+        return render(request, "links/words.html", **_facts(request, page))
+
+    @post(f"{HERE}/{{link_id:str}}/words", opt={"action": "links.words_again"})
+    async def begin_words(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        await words_again.begin(actor_of(request), link_id)
+        await _give_a_moment(link_id, "open", done=lambda page: bool(page.words))
+        return redirect(request, f"{HERE}/{link_id}")
 
     @post(f"{HERE}/{{link_id:str}}/same", opt={"action": "links.words_same"})
     async def same(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -115,7 +131,7 @@ class LinksController(Controller):
         page = await queries.page(link_id)
         if page.theirs is None:
             return redirect(request, f"{HERE}/{link_id}")
-        return _ask_to_agree(request, page)
+        return await _ask_to_agree(request, page)
 
     @post(f"{HERE}/{{link_id:str}}/agree", opt={"action": "links.agree"})
     async def agree(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -126,6 +142,20 @@ class LinksController(Controller):
         done = page.circle.standing == "open"
         words = f"We are linked with {page.called}." if done else f"You’ve said yes. Now {page.called} is asked."
         return redirect(request, f"{HERE}/{link_id}", words)
+
+    @get(f"{HERE}/{{link_id:str}}/before", opt={"action": "links.see"})
+    async def about_before(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """Were we linked with them before, and did one of the two lose everything?"""
+        _requires(request, link_id)
+        page, known = await queries.page(link_id), await carrying.before(link_id)
+        options = [(row["id"], f"{row['name']}, {row['base_url']}") for row in known]
+        return render(request, "links/before.html", options=[*options, ("", "No")], **_facts(request, page))
+
+    @post(f"{HERE}/{{link_id:str}}/before", opt={"action": "links.instead_of"})
+    async def before(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        old = (ask_of(request).values.get("old") or [""])[-1]
+        await superseding.stands_in_for(actor_of(request), link_id, old)
+        return redirect(request, f"{HERE}/{link_id}")
 
     @get(f"{HERE}/{{link_id:str}}/terms", opt={"action": "links.see"})
     async def terms(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -172,6 +202,39 @@ class LinksController(Controller):
         await actions.end(actor_of(request), link_id)
         return redirect(request, f"{HERE}/{link_id}")
 
+    @get(f"{HERE}/{{link_id:str}}/moved", opt={"action": "links.see"})
+    async def about_move(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """They say that they live elsewhere now: both addresses, and whom to ring."""
+        _requires(request, link_id)
+        page = await queries.page(link_id)
+        if not page.moving_to or page.moving_agreed:
+            return redirect(request, f"{HERE}/{link_id}")
+        return render(request, "links/moved.html", **_facts(request, page))
+
+    @post(f"{HERE}/{{link_id:str}}/moved", opt={"action": "links.follow_move"})
+    async def follow_move(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """They were rung, and it is true."""
+        await moves.follow_move(actor_of(request), link_id, (ask_of(request).values.get("to") or [""])[-1])
+        standing = (await queries.page(link_id)).circle.standing
+        await _give_a_moment(link_id, standing, done=lambda page: not page.moving_agreed)
+        page = await queries.page(link_id)
+        done = f"The link with {page.called} goes on at the new address."
+        wait = "We look at the new address, and go on there if it is really them."
+        return redirect(request, f"{HERE}/{link_id}", wait if page.moving_to else done)
+
+    @post(f"{HERE}/{{link_id:str}}/not-moved", opt={"action": "links.refuse_move"})
+    async def refuse_move(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """They were rung, and know nothing of it."""
+        await moves.refuse_move(actor_of(request), link_id)
+        return redirect(request, f"{HERE}/{link_id}")
+
+    @post(f"{HERE}/{{link_id:str}}/rung", opt={"action": "links.heard_alarms"})
+    async def rung(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """They were rung about what went wrong; it moves down the page."""
+        up_to = (ask_of(request).values.get("up_to") or ["0"])[-1]
+        await moves.heard_alarms(actor_of(request), link_id, int(up_to) if up_to.isdecimal() and len(up_to) < 10 else 0)
+        return redirect(request, f"{HERE}/{link_id}", "Noted. It stays in the list of what went wrong.")
+
     @post(f"{HERE}/{{link_id:str}}/try", opt={"action": "links.try_now"})
     async def try_now(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
         """Call the other node now; the page shows how it went."""
@@ -186,10 +249,7 @@ async def _change(request: AnyRequest, page: Page, wanted: Terms) -> str:
     if page.circle.standing == "agreeing":
         await actions.propose(actor, link_id, wanted)
         return f"{page.called} is asked whether they agree."
-    taken = [
-        tuple(sorted(set(had) - set(has)))
-        for had, has in ((now.we_may, wanted.we_may), (now.they_may, wanted.they_may))
-    ]
+    taken = [rules.taken_away(had, has) for had, has in ((now.we_may, wanted.we_may), (now.they_may, wanted.they_may))]
     if any(taken):
         await actions.narrow(actor, link_id, we_no_longer=taken[0], they_no_longer=taken[1])
     narrowed = rules.without(now, we=taken[0], they=taken[1])
@@ -199,21 +259,31 @@ async def _change(request: AnyRequest, page: Page, wanted: Terms) -> str:
     return f"{page.called} is asked. Until they say yes, what was agreed before counts."
 
 
-async def _give_a_moment(link_id: str, while_: str) -> None:
+async def _give_a_moment(link_id: str, while_: str, done: Callable[[Page], bool] = lambda page: False) -> None:
     """Wait a little for the other node, outside of any transaction."""
     loop = asyncio.get_running_loop()
     until = loop.time() + WAIT_S
     while loop.time() < until:
         page = await queries.page(link_id)
-        if page.circle.standing != while_ or page.health.trouble:
+        if page.circle.standing != while_ or page.health.trouble or done(page):
             return
         await asyncio.sleep(0.05)
 
 
-def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
+async def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
+    found = await carrying.shown(page.circle.id)
+    carried: dict[str, Any] = {
+        "carried": say.carried(found, page.called) if found else [],
+        "same_sum": not found or found.agrees,
+    }
+    known = [] if page.agreed_until else await carrying.before(page.circle.id)
     if page.theirs is None and page.ours is not None:
         return render(
-            request, "links/waiting.html", lines=rules.sentences(page.ours, page.called), **_facts(request, page)
+            request,
+            "links/waiting.html",
+            lines=rules.sentences(page.ours, page.called),
+            **carried,
+            **_facts(request, page),
         )
     terms = page.theirs or Terms()
     return render(
@@ -221,6 +291,8 @@ def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
         "links/agree.html",
         lines=rules.sentences(terms, page.called),
         seen=page.proposal,
+        known=bool(known),
+        **carried,
         **_facts(request, page),
     )
 
@@ -237,6 +309,7 @@ def _choices(page: Page) -> dict[str, Any]:
     return {
         "we": [(scope, rules.say_scope(scope, them, ours=True)) for scope in SHOWN_SCOPES],
         "they": [(scope, rules.say_scope(scope, them, ours=False)) for scope in SHOWN_SCOPES],
+        "fields": [(field, words[0].upper() + words[1:]) for field, words in rules.POOL_WORDS.items()],
     }
 
 
@@ -258,6 +331,8 @@ def _facts(request: AnyRequest, page: Page) -> dict[str, Any]:
         "trouble": say.trouble(health.trouble),
         "clock_wrong": say.clock_matters(health.clock_offset_s),
         "rows": rows,
+        "loud": say.loud(page.loud, page.called) if page.loud else None,
+        "newest_alarm": max((alarm.id for alarm in page.alarms), default=0),
         "soon": say_health.ending_soon(page.agreed_until, now, zone, page.called)
         if page.circle.standing == "open"
         else "",
@@ -283,6 +358,10 @@ def _card(request: AnyRequest, page: Page) -> dict[str, Any]:
 
 def _in_a_line(page: Page, now: datetime, zone: Any) -> str:
     health = page.health
+    if page.loud:
+        return say.loud(page.loud, page.called)[0]
+    if page.moving_to and not page.moving_agreed:
+        return "They say that they have moved. Please ring them."
     if page.theirs is not None:
         return "They suggest something. Please look."
     if page.circle.standing == "words":

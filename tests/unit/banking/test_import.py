@@ -9,7 +9,7 @@ import pytest
 
 from eccoo_node.banking import actions, arriving, checking, importing, kept, leaving, lines, others, queries, rules
 from eccoo_node.banking.statements.model import Unreadable
-from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow import treasury

@@ -78,6 +78,29 @@ async def test_a_row_is_added_once_more_without_a_word(node: Node) -> None:
     assert [tuple(row) for row in await fetch("SELECT * FROM diary ORDER BY id")] == [(1, "as it was"), (2, "more")]
 
 
+@pytest.mark.usefixtures("diary")
+async def test_words_may_be_emptied_where_that_was_said_and_nothing_else(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(extras._erasable, "letter", ("words",))
+    async with write():
+        await node.engine.script(
+            [
+                "CREATE TABLE letter (id INTEGER PRIMARY KEY, words TEXT NOT NULL, sum INTEGER)",
+                *([extras._POSTGRES_FORGETTING] if node.engine.engine_type == "postgres" else []),
+                *extras.guard_statements("letter", node.engine.engine_type, ("id", "words", "sum")),  # type: ignore[arg-type]
+                "INSERT INTO letter VALUES (1, 'as it was', 5)",
+            ]
+        )
+    for statement in ("SET words = 'other'", "SET words = '', sum = 6", "SET sum = NULL, words = ''"):
+        with pytest.raises(Exception, match="letter is append-only"):
+            async with write():
+                await fetch(f"UPDATE letter {statement}")
+    async with write():
+        await fetch("UPDATE letter SET words = ''")
+    assert [tuple(row) for row in await fetch("SELECT * FROM letter")] == [(1, "", 5)]
+
+
 async def test_every_guarded_table_of_the_node_has_its_triggers(node: Node) -> None:
     all_tables()
     names = {

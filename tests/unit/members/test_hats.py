@@ -170,7 +170,7 @@ async def test_nobody_declares_themselves_unpaid(node: Node) -> None:
 
 
 async def test_a_team_page_takes_the_same_statements_however_many_are_in_it(node: Node) -> None:
-    from eccoo_node.db.engine import counting_queries
+    from eccoo_node.db.counting import counting_queries
 
     ada = await make.person("Ada")
     team = await make.team(ada)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch
 from eccoo_node.kernel.access import COMMAND, SCOPES, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound

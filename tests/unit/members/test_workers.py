@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch
 from eccoo_node.kernel.errors import Forbidden, Invalid
 from eccoo_node.members import queries, work, workers

@@ -50,6 +50,8 @@ def test_every_code_that_is_told_has_a_sentence_and_no_sentence_is_left_over() -
         for what in ("new", "cost", "more", "nothing", "back", "paid", "waits", "agreed", "wrong", "ask")
     }
     told_codes |= {"chosen", "not_chosen", "cancelled_away", "unclaimed_away", "talk", "another_time"}
+    # Told of a change of the circle's own bank accounts (payout_news.our_account).
+    told_codes |= {f"account_{what}" for what in ("asked", "confirmed", "turned_down", "taken_back")}
     # Told of what is planned, moved and called off (patterns._tell).
     told_codes |= {"planned", "moved", "planned_weekly", "weekly_changed", "weekly_ended"}
     # Told of linked circles (links.keeping.due, rota.link_news).
@@ -111,7 +113,7 @@ def test_each_leads_to_a_page_and_what_is_over_to_today() -> None:
         "/home", "/visits/v1", "/visits/v1/answer", "/visits/v1/went", "/visits/v1/asked", "/visits/v1/choose",
         "/cover/x1", "/cover/offers/x1", "/requests/x1", "/coming/x1", "/coming/x1/went", "/expenses/x1",
         "/papers/x1", "/visits/v1/money", "/money/questions/x1", "/money/waits",
-        "/money/where-to", "/money/details/x1", "/money/payouts/x1", "/money/tax-details", "/money/told-hmrc",
+        "/money/where-to", "/money/details", "/money/details/x1", "/money/account-changes/x1", "/money/payouts/x1", "/money/tax-details", "/money/told-hmrc",
         "/admin/links/x1", "/admin/links/x1/health", "/admin/links/introductions",
     }  # fmt: skip
 

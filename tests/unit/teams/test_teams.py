@@ -2,7 +2,7 @@
 
 import pytest
 
-from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.counting import counting_queries
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.members import hats

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from eccoo_node.agreements.actions import agree_terms
-from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.expenses import actions, queries

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
-from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions as escrow

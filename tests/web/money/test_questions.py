@@ -4,7 +4,7 @@ import re
 
 import httpx
 
-from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch_value
 from eccoo_node.rota import actions as rota
 from tests.support.node import MONDAY, Node

@@ -1,6 +1,6 @@
 """Each follows the money that is theirs to follow, page by page, and the treasurer's looking is written down."""
 
-from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch_value
 from eccoo_node.escrow import actions
 from eccoo_node.kernel.access import NODE

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from eccoo_node.agreements.actions import agree_terms
 from eccoo_node.cover import costs
-from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.counting import counting_queries
 from eccoo_node.expenses import actions as expenses
 from eccoo_node.kernel import access
 from eccoo_node.members import queries as members

@@ -6,7 +6,7 @@ from html import unescape
 import httpx
 import pytest
 
-from eccoo_node.db.engine import counting_queries
+from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.escrow.actions import top_up
 from eccoo_node.papers import actions, pdf, queries

@@ -1,0 +1,52 @@
+"""What is typed when visits are planned, moved and called off."""
+
+from datetime import date, time
+from typing import ClassVar
+
+import msgspec
+
+WHO = "Choose who comes."
+
+
+class Once(msgspec.Struct):
+    """One visit. `sure` is set once what it means was read; `again` goes back to the form."""
+
+    worker: str
+    day: date
+    starts: time
+    ends: time
+    what: str
+    cannot_be_missed: bool = False
+    sure: bool = False
+    again: bool = False
+    SAY: ClassVar[dict[str, str]] = {"worker": WHO, "what": "Say in a few words what the visit is for."}
+
+
+class Weekly(msgspec.Struct):
+    """Every week."""
+
+    worker: str
+    days: list[int]
+    starts: time
+    ends: time
+    what: str
+    first: date
+    last: date | None = None
+    cannot_be_missed: bool = False
+    not_on_holidays: bool = False
+    sure: bool = False
+    again: bool = False
+    SAY: ClassVar[dict[str, str]] = {
+        "worker": WHO, "days": "Tick at least one day.", "what": "Say in a few words what the visit is for.",
+    }  # fmt: skip
+
+
+class Move(msgspec.Struct):
+    day: date
+    starts: time
+    ends: time
+
+
+class End(msgspec.Struct):
+    day: date
+    sure: bool = False

@@ -1,0 +1,1 @@
+"""Being forgotten: here, and in every linked circle that was told something."""

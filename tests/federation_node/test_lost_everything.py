@@ -1,0 +1,129 @@
+"""A circle that lost keys and words is linked anew: what stands between the two goes over, to the penny, or nothing does."""
+
+import pytest
+
+from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow import chart, ledger
+from eccoo_node.escrow.actions import Across, owe_worker_from, release
+from eccoo_node.escrow.verify import verify as verify_books
+from eccoo_node.federating.verify import verify
+from eccoo_node.kernel.access import COMMAND, NODE
+from eccoo_node.kernel.errors import Conflict
+from eccoo_node.keys import actions as own
+from eccoo_node.links import actions, carrying, queries
+from eccoo_node.links.superseding import stands_in_for
+from tests.support.escrow import open_books
+from tests.support.pair import Pair, PairNode
+
+BOTH = {"payer_add_bps": 0, "worker_deduct_bps": 1500, "home_share_bps": 5000}
+
+
+async def stands(node: PairNode, link_id: str) -> tuple[int, int]:
+    """What the other circle owes us, and what we owe it."""
+    with node.bound():
+        return await ledger.balance(chart.due_from(link_id)), -await ledger.balance(chart.due_to(link_id))
+
+
+async def owes(node: PairNode, link_id: str, *, asked: bool, fee: int) -> str:
+    """One visit between the two, seen from the circle that asked or from the other; the worker."""
+    with node.bound():
+        books = await open_books()
+        if asked:
+            await books.top_up(fee)
+            assert await books.set_aside("visit:1", fee, across=Across(link_id))
+            await release(NODE, "visit:1", "went")
+        else:
+            await owe_worker_from(NODE, link_id, "claim:1", books.worker, fee, 0, key="claim", **BOTH)
+        return books.worker
+
+
+async def linked_anew(pair: Pair, old: str, *, say: tuple[PairNode, ...]) -> str:
+    """B begins anew and both link again; whoever is in `say` says which link it stands in for. The new link's id."""
+    b = pair.b
+    with b.bound():
+        await own.begin_anew(COMMAND, b.folder, b.settings)
+    await pair.shake_hands()
+    for node in pair.both:
+        with node.bound():
+            await actions.words_same(COMMAND, pair.link_id)
+            if node in say:
+                await stands_in_for(COMMAND, pair.link_id, old)
+    return pair.link_id
+
+
+async def test_the_balance_goes_over_to_the_new_link_on_both_sides(two_nodes: Pair) -> None:
+    old = await two_nodes.link()
+    a, b = two_nodes.both
+    await owes(a, old, asked=True, fee=6000)
+    worker = await owes(b, old, asked=False, fee=6000)
+    assert (await stands(a, old), await stands(b, old)) == ((0, 5550), (5550, 0))
+    new = await linked_anew(two_nodes, old, say=(a,))
+    with a.bound():
+        shown = await carrying.shown(new)
+        assert shown is not None
+        assert (shown.we_lost, shown.signed_pence, shown.agrees) == (False, -5550, True)
+        await actions.propose(COMMAND, new)
+    await two_nodes.settle()
+    with b.bound():
+        shown = await carrying.shown(new)
+        assert shown is not None
+        assert (shown.we_lost, shown.signed_pence, shown.book_pence) == (True, 5550, 5550)
+        await actions.agree(COMMAND, new)
+    await two_nodes.settle()
+    assert (await stands(a, old), await stands(b, old)) == ((0, 0), (0, 0))
+    assert (await stands(a, new), await stands(b, new)) == ((0, 5550), (5550, 0))
+    for node in two_nodes.both:
+        assert sorted(await node.rows("SELECT id, state, superseded_by FROM link")) == sorted(
+            [(old, "ended", new), (new, "open", "")]
+        )
+        with node.bound():
+            await verify()
+            await verify_books()
+    with b.bound():
+        # What the worker waits for, waits for the new link's money now.
+        assert await ledger.balance(chart.Account("2200", worker, new)) == -5100
+
+
+async def test_two_books_that_differ_carry_nothing_over_and_both_admins_see_it(two_nodes: Pair) -> None:
+    old = await two_nodes.link()
+    a, b = two_nodes.both
+    await owes(a, old, asked=True, fee=6000)
+    await owes(b, old, asked=False, fee=4000)
+    new = await linked_anew(two_nodes, old, say=(a,))
+    with a.bound():
+        await actions.propose(COMMAND, new)
+    await two_nodes.settle()
+    with b.bound():
+        shown = await carrying.shown(new)
+        assert shown is not None
+        assert (shown.signed_pence, shown.book_pence, shown.agrees) == (5550, 3700, False)
+        with pytest.raises(Conflict, match="different sums"):
+            await actions.agree(COMMAND, new)
+        assert (await queries.circle(new)).standing == "agreeing"
+    assert (await stands(a, old), await stands(b, old)) == ((0, 5550), (3700, 0))
+
+
+async def test_who_lost_the_books_too_takes_on_what_the_other_says(two_nodes: Pair) -> None:
+    old = await two_nodes.link()
+    a, b = two_nodes.both
+    await owes(a, old, asked=True, fee=6000)
+    with b.bound():
+        await open_books()
+        # As after a new disk: no row about the old link. What hangs on it stays where it hangs.
+        async with write():
+            await fetch("UPDATE link SET agreement = '' WHERE id = ?", old)
+    new = await linked_anew(two_nodes, old, say=(a,))
+    with a.bound():
+        await actions.propose(COMMAND, new)
+    await two_nodes.settle()
+    with b.bound():
+        shown = await carrying.shown(new)
+        assert shown is not None
+        assert (shown.signed_pence, shown.book_pence) == (5550, None)
+        await actions.agree(COMMAND, new)
+    await two_nodes.settle()
+    assert (await stands(a, new), await stands(b, new)) == ((0, 5550), (5550, 0))
+    for node in two_nodes.both:
+        with node.bound():
+            await verify_books()

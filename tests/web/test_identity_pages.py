@@ -1,0 +1,140 @@
+"""The admins' pages about keys: renewing, the sheet, bringing them back, moving, and what the other circle's admin is asked."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from html import unescape
+
+import pytest
+
+from eccoo_node.db.transaction import write
+from eccoo_node.hosting import beginning
+from eccoo_node.links import identity
+from eccoo_node.links.moves import alarm_once
+from tests.support.pair import Pair
+from tests.support.ports import free_port
+from tests.web.admins import admins
+from tests.web.client import Reader
+from tests.web.test_links import linked, links_page, plum_buttons, until
+
+HERE = "/admin/identity"
+
+
+@pytest.fixture
+async def two_admins(two_nodes: Pair) -> AsyncIterator[tuple[Reader, Reader]]:
+    async with admins(two_nodes) as readers:
+        yield readers
+
+
+def text_of(reader: Reader) -> str:
+    assert plum_buttons(reader) <= 1
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", reader.page.text.partition("<main")[2])).split())
+
+
+def hidden(reader: Reader) -> dict[str, str]:
+    return dict(re.findall(r'name="(places|mark)" value="([^"]*)"', reader.page.text))
+
+
+async def write_down(reader: Reader, words: list[str]) -> None:
+    """From a page that shows a sheet: three words are asked back, first wrongly, then rightly."""
+    await reader.send(f"{HERE}/sheet/check", hidden(reader))
+    assert not any(f"<li>{word}</li>" in reader.page.text for word in words)
+    asked = hidden(reader)
+    right = [words[int(place) - 1] for place in asked["places"].split()]
+    wrong = await reader.send(f"{HERE}/sheet/kept", asked | {"first": "zebra", "second": right[1], "third": right[2]})
+    assert wrong.status_code == 422
+    assert "At least one word is another one on the sheet." in unescape(wrong.text)
+    named = dict(zip(("first", "second", "third"), right, strict=True))
+    assert (await reader.send(f"{HERE}/sheet/kept", asked | named)).status_code == 303
+
+
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_an_admin_renews_writes_the_sheet_down_and_brings_keys_back(
+    two_nodes: Pair, two_admins: tuple[Reader, Reader]
+) -> None:
+    ada, bronwen = two_admins
+    a = two_nodes.a
+    link_id = await linked(two_nodes, ada, bronwen)
+    beginning.keep_words(a.folder, a.words)
+    await ada.get(HERE)
+    assert "The recovery sheet has not been written down yet." in text_of(ada)
+    await ada.get(f"{HERE}/sheet")
+    await ada.send(f"{HERE}/sheet")
+    assert re.findall(r"<li>([a-z]+)</li>", ada.page.text) == a.words.split()
+    assert ada.page.headers["cache-control"] == "no-store"
+    await write_down(ada, a.words.split())
+    assert not (a.folder.keys / identity.WORDS_FILE).exists()
+    await ada.get(HERE)
+    assert "Todmorden circle: knows our present key." in text_of(ada)
+    await ada.send(f"{HERE}/renew")
+    assert "They count from tomorrow." in (await ada.follow()).text
+    assert "New keys Made already. They count from" in text_of(ada)
+
+    await ada.get(f"{HERE}/recover")
+    slip = a.words.replace(a.words.split()[6], "hebdenn", 1)
+    assert "Not on any sheet: hebdenn." in (await ada.send(f"{HERE}/recover", {"words": slip})).text
+    assert "hebdenn" in ada.page.text.partition("<textarea")[2]
+    refused = await ada.send(f"{HERE}/recover", {"words": two_nodes.b.words})
+    assert "These are not the words of this node’s sheet." in unescape(refused.text)
+    two_nodes.move(timedelta(minutes=1))
+    await ada.send(f"{HERE}/recover", {"words": f" {a.words.upper()} ", "new_sheet": "yes"})
+    fresh = re.findall(r"<li>([a-z]+)</li>", ada.page.text)
+    assert len(fresh) == 24
+    assert " ".join(fresh) != a.words
+    await write_down(ada, fresh)
+    two_nodes.move(timedelta(minutes=11))
+    page = await until(bronwen, link_id, "has replaced its keys")
+    assert "Ring them before you trust a change of account." in unescape(page)
+    await bronwen.get("/admin/links")
+    assert "Hebden circle has replaced its keys." in text_of(bronwen)
+    await links_page(bronwen, link_id)
+    await bronwen.send(
+        f"/admin/links/{link_id}/rung", dict(re.findall(r'name="(up_to)" value="(\d+)"', bronwen.page.text))
+    )
+    page = await links_page(bronwen, link_id)
+    assert "Ring them before you trust" not in page
+    assert "They have replaced all their keys." in page
+
+
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_a_move_is_told_with_the_words_and_followed_or_refused_by_the_other_admin(
+    two_nodes: Pair, two_admins: tuple[Reader, Reader]
+) -> None:
+    ada, bronwen = two_admins
+    a, b = two_nodes.both
+    link_id = await linked(two_nodes, ada, bronwen)
+    new = f"http://127.0.0.1:{free_port()}"
+    await ada.get(f"{HERE}/move")
+    typed = {"address": "circle.example", "words": a.words}
+    assert "Write an address such as" in (await ada.send(f"{HERE}/move", typed)).text
+    assert "circle.example" in ada.page.text
+    await ada.send(f"{HERE}/move", {"address": f"{new}/", "words": a.words})
+    assert f'web.public_url = "{new}"' in text_of(ada)
+    await ada.get(HERE)
+    assert "the linked circles know another address" in text_of(ada)
+    await until(bronwen, link_id, "They say that they have moved.")
+    await bronwen.get(f"/admin/links/{link_id}/moved")
+    said = text_of(bronwen)
+    assert f"Until now {a.url} They say, from now on {new}" in said
+    assert "01422 900000" in said
+    stale = await bronwen.send(f"/admin/links/{link_id}/moved", {"to": "http://127.0.0.1:1"})
+    assert stale.status_code == 409
+    await bronwen.get(f"/admin/links/{link_id}/moved")
+    await bronwen.send(f"/admin/links/{link_id}/not-moved")
+    page = await links_page(bronwen, link_id)
+    assert "was announced that they know nothing of" in page
+    assert "paused by us" in page
+    assert tuple(await b.row("SELECT base_url, moving_to FROM link")) == (a.url, "")
+
+
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_whoever_is_not_who_we_linked_with_is_said_so_at_the_top(
+    two_nodes: Pair, two_admins: tuple[Reader, Reader]
+) -> None:
+    ada, bronwen = two_admins
+    link_id = await linked(two_nodes, ada, bronwen)
+    for code, told in (("log_forked", "is not the circle we linked with"), ("not_them", "somebody else answers")):
+        with two_nodes.b.bound():
+            async with write():
+                await alarm_once(link_id, code)
+        assert told in unescape(await links_page(bronwen, link_id))
