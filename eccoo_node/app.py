@@ -26,6 +26,7 @@ from eccoo_federation.client import GuardedClient
 from eccoo_node.admin.queries import theme_name as chosen_theme
 from eccoo_node.admin.register import DecidedPlugins
 from eccoo_node.banking import todo as bank_todo
+from eccoo_node.cover import leaving
 from eccoo_node.cover import letters as cover_letters
 from eccoo_node.cover import lines as cover_lines
 from eccoo_node.db import bound, jobs
@@ -44,7 +45,8 @@ from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
 from eccoo_node.kernel.post import post_bound
 from eccoo_node.kernel.settings import Settings
-from eccoo_node.links import identity
+from eccoo_node.links import ending as link_ending
+from eccoo_node.links import identity, introducing, keeping
 from eccoo_node.links import names as link_names
 from eccoo_node.members.sign_in import resume
 from eccoo_node.papers import due as papers_due
@@ -54,7 +56,7 @@ from eccoo_node.pools import attesting, giving, reading
 from eccoo_node.privacy import letters as privacy_letters
 from eccoo_node.referrals import letters as referral_letters
 from eccoo_node.rota import lines as rota_lines
-from eccoo_node.rota import patterns, payout_news
+from eccoo_node.rota import link_news, patterns, payout_news
 from eccoo_node.settlement import letters as settlement_letters
 from eccoo_node.settlement import todo as settlement_todo
 from eccoo_node.theming import Themes
@@ -79,9 +81,10 @@ DOMAINS = (
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
-    attesting, bank_todo, cover_letters, cover_lines, expense_lines, giving, hmrc_asking, link_names, papers_due,
-    patterns, pausing, payout_news, payout_todo, privacy_letters, pulls, questions, reading, referral_letters,
-    rota_lines, sender, settlement_letters, settlement_todo,
+    attesting, bank_todo, cover_letters, cover_lines, expense_lines, giving, hmrc_asking, introducing, keeping,
+    leaving, link_ending, link_names, link_news, papers_due, patterns, pausing, payout_news, payout_todo,
+    privacy_letters, pulls, questions, reading, referral_letters, rota_lines, sender, settlement_letters,
+    settlement_todo,
 )  # fmt: skip
 MAX_API_BODY = 1024 * 1024
 

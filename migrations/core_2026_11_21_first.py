@@ -153,7 +153,8 @@ STATEMENTS = {
   "expires_at" TIMESTAMPTZ NOT NULL,
   "tries" INTEGER NOT NULL,
   "used_at" TIMESTAMPTZ,
-  "used_by" VARCHAR(64) NOT NULL
+  "used_by" VARCHAR(64) NOT NULL,
+  "for_node" VARCHAR(64) NOT NULL
 )""",
         """CREATE TABLE "link" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -198,6 +199,11 @@ STATEMENTS = {
   "moving_since" TIMESTAMPTZ,
   "moving_agreed_by" VARCHAR(36) NOT NULL,
   "alarms_heard" INTEGER NOT NULL,
+  "closed_at" TIMESTAMPTZ,
+  "shown_there" BOOLEAN NOT NULL,
+  "shown_here" BOOLEAN NOT NULL,
+  "we_show" BOOLEAN NOT NULL,
+  "place" VARCHAR(120) NOT NULL,
   CHECK ("state" IN ('asked', 'words', 'agreeing', 'open', 'ended'))
 )""",
         """CREATE TABLE "nonce_seen" (
@@ -772,6 +778,7 @@ STATEMENTS = {
   "clock_offset_s" INTEGER,
   "clock_seen_at" TIMESTAMPTZ,
   "last_seen_at" TIMESTAMPTZ,
+  "reached_at" TIMESTAMPTZ,
   "failures" INTEGER NOT NULL,
   "open_until" TIMESTAMPTZ,
   "last_try_at" TIMESTAMPTZ,
@@ -793,6 +800,41 @@ STATEMENTS = {
   "detail" TEXT NOT NULL,
   "evidence" TEXT NOT NULL,
   "at" TIMESTAMPTZ NOT NULL
+)""",
+        """CREATE TABLE "link_notice" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "code" VARCHAR(80) NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL
+)""",
+        """CREATE TABLE "heard_circle" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "reference" VARCHAR(64) NOT NULL,
+  "name" VARCHAR(120) NOT NULL,
+  "place" VARCHAR(120) NOT NULL,
+  "heard_at" TIMESTAMPTZ NOT NULL
+)""",
+        """CREATE TABLE "introduction" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "role" VARCHAR(8) NOT NULL,
+  "number" VARCHAR(36) NOT NULL,
+  "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "onward" VARCHAR(36) NOT NULL,
+  "reference" VARCHAR(64) NOT NULL,
+  "name" VARCHAR(120) NOT NULL,
+  "place" VARCHAR(120) NOT NULL,
+  "phone" VARCHAR(40) NOT NULL,
+  "why" TEXT NOT NULL,
+  "asking" TEXT NOT NULL,
+  "invite" TEXT NOT NULL,
+  "letter_id" VARCHAR(36) NOT NULL,
+  "state" VARCHAR(8) NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "answered_at" TIMESTAMPTZ,
+  "keep_until" TIMESTAMPTZ NOT NULL,
+  CHECK ("role" IN ('ours', 'middle', 'asked')),
+  CHECK ("state" IN ('waiting', 'yes', 'no', 'over'))
 )""",
         """CREATE TABLE "letter_out" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -1578,6 +1620,8 @@ STATEMENTS = {
         """CREATE INDEX "hat_offer_by_person_id_where" ON "hat_offer" ("person_id") WHERE closed_at IS NULL""",
         """CREATE UNIQUE INDEX "hat_offer_one_community_id_person_id_role_where" ON "hat_offer" ("community_id", "person_id", "role") WHERE closed_at IS NULL""",
         """CREATE UNIQUE INDEX "hat_one_community_id_person_id_role_where" ON "hat" ("community_id", "person_id", "role") WHERE ended_at IS NULL""",
+        """CREATE UNIQUE INDEX "heard_circle_one_link_id_reference" ON "heard_circle" ("link_id", "reference")""",
+        """CREATE UNIQUE INDEX "introduction_one_role_link_id_number" ON "introduction" ("role", "link_id", "number")""",
         """CREATE UNIQUE INDEX "invite_one_token_hash" ON "invite" ("token_hash")""",
         """CREATE INDEX "job_by_run_at_where" ON "job" ("run_at") WHERE dead = FALSE""",
         """CREATE UNIQUE INDEX "job_one_kind_key" ON "job" ("kind", "key")""",
@@ -1603,6 +1647,7 @@ STATEMENTS = {
         """CREATE INDEX "link_alarm_by_link_id" ON "link_alarm" ("link_id")""",
         """CREATE INDEX "link_key_by_kid" ON "link_key" ("kid")""",
         """CREATE UNIQUE INDEX "link_key_one_link_id_kid" ON "link_key" ("link_id", "kid")""",
+        """CREATE UNIQUE INDEX "link_notice_one_link_id_code" ON "link_notice" ("link_id", "code")""",
         """CREATE UNIQUE INDEX "link_one_node_id_where" ON "link" ("node_id") WHERE state <> 'ended'""",
         """CREATE UNIQUE INDEX "link_rate_one_link_id_minute" ON "link_rate" ("link_id", "minute")""",
         """CREATE UNIQUE INDEX "link_wire_one_link_id" ON "link_wire" ("link_id")""",
@@ -1943,7 +1988,8 @@ STATEMENTS = {
   "expires_at" TIMESTAMPTZ NOT NULL,
   "tries" INTEGER NOT NULL,
   "used_at" TIMESTAMPTZ,
-  "used_by" VARCHAR(64) NOT NULL
+  "used_by" VARCHAR(64) NOT NULL,
+  "for_node" VARCHAR(64) NOT NULL
 )""",
         """CREATE TABLE "link" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -1988,6 +2034,11 @@ STATEMENTS = {
   "moving_since" TIMESTAMPTZ,
   "moving_agreed_by" VARCHAR(36) NOT NULL,
   "alarms_heard" INTEGER NOT NULL,
+  "closed_at" TIMESTAMPTZ,
+  "shown_there" BOOLEAN NOT NULL,
+  "shown_here" BOOLEAN NOT NULL,
+  "we_show" BOOLEAN NOT NULL,
+  "place" VARCHAR(120) NOT NULL,
   CHECK ("state" IN ('asked', 'words', 'agreeing', 'open', 'ended'))
 )""",
         """CREATE TABLE "nonce_seen" (
@@ -2562,6 +2613,7 @@ STATEMENTS = {
   "clock_offset_s" INTEGER,
   "clock_seen_at" TIMESTAMPTZ,
   "last_seen_at" TIMESTAMPTZ,
+  "reached_at" TIMESTAMPTZ,
   "failures" INTEGER NOT NULL,
   "open_until" TIMESTAMPTZ,
   "last_try_at" TIMESTAMPTZ,
@@ -2583,6 +2635,41 @@ STATEMENTS = {
   "detail" TEXT NOT NULL,
   "evidence" TEXT NOT NULL,
   "at" TIMESTAMPTZ NOT NULL
+)""",
+        """CREATE TABLE "link_notice" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "code" VARCHAR(80) NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL
+)""",
+        """CREATE TABLE "heard_circle" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "reference" VARCHAR(64) NOT NULL,
+  "name" VARCHAR(120) NOT NULL,
+  "place" VARCHAR(120) NOT NULL,
+  "heard_at" TIMESTAMPTZ NOT NULL
+)""",
+        """CREATE TABLE "introduction" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "role" VARCHAR(8) NOT NULL,
+  "number" VARCHAR(36) NOT NULL,
+  "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "onward" VARCHAR(36) NOT NULL,
+  "reference" VARCHAR(64) NOT NULL,
+  "name" VARCHAR(120) NOT NULL,
+  "place" VARCHAR(120) NOT NULL,
+  "phone" VARCHAR(40) NOT NULL,
+  "why" TEXT NOT NULL,
+  "asking" TEXT NOT NULL,
+  "invite" TEXT NOT NULL,
+  "letter_id" VARCHAR(36) NOT NULL,
+  "state" VARCHAR(8) NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "answered_at" TIMESTAMPTZ,
+  "keep_until" TIMESTAMPTZ NOT NULL,
+  CHECK ("role" IN ('ours', 'middle', 'asked')),
+  CHECK ("state" IN ('waiting', 'yes', 'no', 'over'))
 )""",
         """CREATE TABLE "letter_out" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -3368,6 +3455,8 @@ STATEMENTS = {
         """CREATE INDEX "hat_offer_by_person_id_where" ON "hat_offer" ("person_id") WHERE closed_at IS NULL""",
         """CREATE UNIQUE INDEX "hat_offer_one_community_id_person_id_role_where" ON "hat_offer" ("community_id", "person_id", "role") WHERE closed_at IS NULL""",
         """CREATE UNIQUE INDEX "hat_one_community_id_person_id_role_where" ON "hat" ("community_id", "person_id", "role") WHERE ended_at IS NULL""",
+        """CREATE UNIQUE INDEX "heard_circle_one_link_id_reference" ON "heard_circle" ("link_id", "reference")""",
+        """CREATE UNIQUE INDEX "introduction_one_role_link_id_number" ON "introduction" ("role", "link_id", "number")""",
         """CREATE UNIQUE INDEX "invite_one_token_hash" ON "invite" ("token_hash")""",
         """CREATE INDEX "job_by_run_at_where" ON "job" ("run_at") WHERE dead = FALSE""",
         """CREATE UNIQUE INDEX "job_one_kind_key" ON "job" ("kind", "key")""",
@@ -3393,6 +3482,7 @@ STATEMENTS = {
         """CREATE INDEX "link_alarm_by_link_id" ON "link_alarm" ("link_id")""",
         """CREATE INDEX "link_key_by_kid" ON "link_key" ("kid")""",
         """CREATE UNIQUE INDEX "link_key_one_link_id_kid" ON "link_key" ("link_id", "kid")""",
+        """CREATE UNIQUE INDEX "link_notice_one_link_id_code" ON "link_notice" ("link_id", "code")""",
         """CREATE UNIQUE INDEX "link_one_node_id_where" ON "link" ("node_id") WHERE state <> 'ended'""",
         """CREATE UNIQUE INDEX "link_rate_one_link_id_minute" ON "link_rate" ("link_id", "minute")""",
         """CREATE UNIQUE INDEX "link_wire_one_link_id" ON "link_wire" ("link_id")""",

@@ -12,7 +12,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.errors import Broken, Conflict, NotFound
 from eccoo_node.kernel.settings import LOOPBACK
-from eccoo_node.links import actions, moves, queries, rules, say
+from eccoo_node.links import actions, ending, health, moves, queries, rules, say, say_health
 from eccoo_node.links.queries import Page
 
 RUNNING = "A node that is running sends it within a second; one that is not, when it starts."
@@ -66,6 +66,45 @@ async def list_links(node: Node) -> None:
             told.append("  they suggest something: eccoo link agree")
         told += [f"  {said}" for said in (say.trouble(page.health.trouble), _clock(page)) if said]
         click.echo("\n".join(told))
+
+
+@link.command()
+@click.argument("circle")
+@on_node()
+async def show(node: Node, circle: str) -> None:
+    """How the link with a CIRCLE is doing, and what to do where it is not well."""
+    page = await _find(circle)
+    report, now, zone = await health.report(page.circle.id), clock.now(), node.settings.zone
+    lapsed = page.agreed_until is not None and page.agreed_until <= now
+    _, state = say.standing(page.circle.standing, page.health.trouble, lapsed=lapsed)
+    click.echo(f"{page.called} ({page.circle.id}): {state}")
+    wrong = say_health.in_one_line(report, page.called, zone)
+    for said in (wrong, say_health.advice(report, page.called, page.circle.phone) if wrong else ""):
+        if said:
+            click.echo(said)
+    for name, value in say_health.rows(report, now, zone):
+        if value:
+            click.echo(f"  {name}: {value}")
+    for alarm in page.alarms:
+        click.echo(f"  {alarm.at:%Y-%m-%d %H:%M} UTC: {say.alarm(alarm.code)}")
+    if page.circle.standing == "ended":
+        going = [still for still in await ending.goes_on(page.circle.id) if still.kind != "stops"]
+        for still in [] if page.closed_at else going:
+            click.echo(f"  still going on: {still.sentence}")
+        click.echo("  Everything is done." if page.closed_at else "  It closes when nothing goes on any more.")
+
+
+@link.command()
+@click.argument("circle")
+@on_node()
+async def renew(node: Node, circle: str) -> None:
+    """Go on with a CIRCLE for another year, on the terms that count now. It needs their yes too."""
+    page = await _find(circle)
+    await actions.renew(COMMAND, page.circle.id)
+    after = await queries.page(page.circle.id)
+    click.echo(
+        f"You go on with {page.called} for another year." if after.ours is None else f"Now {page.called} is asked."
+    )
 
 
 def _clock(page: Page) -> str:

@@ -220,6 +220,8 @@ async def choose(act: Act, *, offer_id: str, words: str) -> Outcome:
     if offer.state != "live" or offer.hold_until <= clock.now():
         raise Conflict(CLOSED, "offer_closed")
     await refuse_gone(offer)
+    if offer.link_id and await links.may_cross(offer.link_id, "out", "cover.request") is not None:
+        raise Conflict("Their circle can’t be asked at the moment. Please choose someone else, or wait.", "link_closed")
     if not act.actor.is_node():
         await give_consent(
             act.actor, person_id=visit.person_id, kind="cover.choose", words=words, subject_kind="cover_offer",

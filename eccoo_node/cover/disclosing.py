@@ -33,7 +33,7 @@ async def take_disclosure(act: Act, *, letter: Letter) -> None:
     await letters.pull(letter.link_id, f"disclosures/{letter.body['request']}/{letter.body['n']}")
 
 
-@letters.answers("disclosures", scopes=("cover.offer",))
+@letters.answers("disclosures", scopes=("honour",))
 async def answer_disclosure(actor: Actor, ref: str, n: str) -> dict[str, Any]:
     return await give_disclosure(actor, ref=ref, n=n)
 

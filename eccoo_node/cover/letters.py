@@ -238,7 +238,7 @@ async def take_cancelled(act: Act, *, letter: Letter) -> None:
         await offering.step(act, await queries.lock_mine(one.id), wire.Incoming(letter.link_id, letter.read))
 
 
-@letters.answers("requests")
+@letters.answers("requests", scopes=("honour",))
 async def answer_state(actor: Actor, ref: str) -> dict[str, Any]:
     """Our whole signed state of one request, as the other side may see it."""
     asked = await queries.asked_by_ref(actor.link_id, ref)
@@ -333,7 +333,8 @@ async def _mine_over(payload: dict[str, Any]) -> datetime | None:
 async def _close_open(payload: dict[str, Any]) -> datetime | None:
     """Its hour is over. Where nobody of ours is in it, its state is not pulled any more."""
     async with write():
-        await fetch("UPDATE open_request SET state = 'closed' WHERE id = ?", payload["open"])
+        if not await fetch("UPDATE open_request SET state = 'closed' WHERE id = ? RETURNING id", payload["open"]):
+            return None
         opened = await queries.open_request(payload["open"])
         if all(one.state in {"taken_back", "closed", "settled"} for one in await queries.mine_for(opened.id)):
             await letters.finish(opened.link_id, opened.ref)

@@ -53,6 +53,8 @@ async def offer(act: Act, *, open_request_id: str, worker_id: str, own_words: st
             return mine.id
     if asked.state != "open" or asked.starts_at <= clock.now():
         raise Conflict("This one has closed.", "request_closed")
+    if await links.may_cross(asked.link_id, "out", "cover.offer") is not None:
+        raise Conflict("Nothing can be offered to this circle at the moment.", "link_closed")
     if not 0 < rate_pence <= HIGHEST_RATE_PENCE:
         raise Invalid("Write your rate for an hour, such as 20 or 17.50.", "bad_rate", field="rate")
     if len(own_words) > 600:

@@ -10,6 +10,7 @@ from eccoo_node.escrow.sharing import Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound
+from eccoo_node.links import queries as links
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.rules import late
 
@@ -181,6 +182,15 @@ async def offer(offer_id: str) -> Offer:
     return Offer(*row)
 
 
+async def choosable(request_id: str) -> list[Offer]:
+    """The offers as whoever chooses sees them: none of a circle that may not offer now."""
+    found = await offers(request_id)
+    if not any(one.link_id for one in found):
+        return found
+    offering = await links.crossing("in", "cover.offer")
+    return [one for one in found if not one.link_id or one.state != "live" or one.link_id in offering]
+
+
 async def offers(request_id: str) -> list[Offer]:
     """Oldest first, as they are shown."""
     rows = await fetch(f"{_OFFER} WHERE request_id = ? ORDER BY received_at, id", request_id)
@@ -232,9 +242,10 @@ async def has_room(link_id: str, ref: str, most: int) -> bool:
 
 
 async def open_requests(now: datetime) -> list[Open]:
-    """What other circles ask for now, soonest first."""
+    """What other circles may ask for now, and ask for, soonest first."""
     rows = await fetch(f"{_OPEN} WHERE state = 'open' AND starts_at > ? ORDER BY starts_at, id", now)
-    return [Open(*row) for row in rows]
+    asking = await links.crossing("in", "cover.request") if rows else frozenset()
+    return [found for row in rows if (found := Open(*row)).link_id in asking]
 
 
 class Mine(msgspec.Struct, frozen=True):

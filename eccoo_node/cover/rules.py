@@ -172,6 +172,7 @@ def _hear(actor: Actor, thing: Thing) -> bool | str:
     "cover.heard_too_late",
     "cover.note_full",
     "cover.check_gone",
+    "cover.leave",
 )
 def _by_itself(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()

@@ -7,6 +7,7 @@ from typing import Any
 from eccoo_federation import limits
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.events import read_batch
+from eccoo_federation.handshake import POOL_FIELDS
 from eccoo_node.db.jobs import MAX_ATTEMPTS, add, job
 from eccoo_node.db.rows import as_time, fetch, fetch_value
 from eccoo_node.db.transaction import write
@@ -94,6 +95,9 @@ async def _followed(link_id: str) -> list[str]:
 
 async def _pull_state(peer: Peer, subject: str) -> None:
     """The whole signed state of one subject. Afterwards nothing about it is blocked any more."""
+    if await may_pull(peer.link_id, "requests") is not None:
+        # It is compared once the link goes on.
+        return
     body = None
     if letters.reader_of("requests") is not None:
         try:
@@ -122,6 +126,18 @@ async def _read(link_id: str, path: str, body: Any) -> None:
     except (ProtocolError, Refusal):
         # A state that does not fit changes nothing; the next one may.
         return
+
+
+# What is answered under no scope of its own is a pool, whose fields are asked one by one.
+POOL_SCOPES = tuple(f"pool.read:{field}" for field in POOL_FIELDS)
+
+
+async def may_pull(link_id: str, kind: str) -> ProtocolError | None:
+    """The policy about fetching what this kind answers: what they would need towards us, we need towards them."""
+    answerer = letters.answerer_of(kind)
+    scopes = answerer.scopes if answerer is not None else ()
+    refusals = [await queries.may_cross(link_id, "out", scope) for scope in scopes or POOL_SCOPES]
+    return None if None in refusals else refusals[0]
 
 
 async def _note(link_id: str, refused: ProtocolError) -> None:
@@ -168,8 +184,7 @@ async def get_one(payload: dict[str, Any]) -> datetime | None:
     peer = await peer_of(link_id)
     if peer is None:
         return None
-    refused = await queries.may_cross(link_id, "out", "ping")
-    if refused is not None:
+    if await may_pull(link_id, path.partition("/")[0]) is not None:
         return None
     try:
         response = await wire.call(peer.base_url, peer.state, "GET", f"/fed/v1/{path}")
@@ -196,7 +211,7 @@ async def get_one(payload: dict[str, Any]) -> datetime | None:
 async def start_rounds(payload: dict[str, Any]) -> datetime | None:
     """Each open link is pinged and pulled from every five minutes, and at once after a start."""
     async with write():
-        for row in await fetch("SELECT id FROM link WHERE state = 'open'"):
+        for row in await fetch("SELECT id FROM link WHERE state = 'open' OR (state = 'ended' AND closed_at IS NULL)"):
             await add("federation.pull", row[0], link=row[0])
         for row in await fetch(
             "SELECT DISTINCT o.link_id FROM letter_out o JOIN link_wire w ON w.link_id = o.link_id "

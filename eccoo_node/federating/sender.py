@@ -22,8 +22,9 @@ from eccoo_node.federating import outbox, refetch, wire
 from eccoo_node.federating.inbox import ask_for_more, ask_for_state
 from eccoo_node.federating.outbox import Sealed
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import identity, queries
-from eccoo_node.links.actions import alarm
+from eccoo_node.links.actions import alarm, mark_ended
 
 _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
 # One turn ends after this, so that the lease never runs out under a sender at work.
@@ -129,6 +130,7 @@ async def _post(peer: Peer, batch: list[Sealed]) -> bool:
         if not await _judged(peer, batch, refused):
             raise
         return True
+    await _reached(peer.link_id)
     answer = events.read_answer(response.body)
     moved = await outbox.settle(peer.link_id, batch, answer)
     await went_well(peer, response, sent=len(batch))
@@ -179,11 +181,7 @@ async def _paused(peer: Peer, code: str) -> bool:
     """The other side says the link is suspended or ended; True when that was news to us."""
     async with write():
         if code == "link_ended":
-            rows = await fetch(
-                "UPDATE link SET state = 'ended', ended_at = ?, ended_by_them = TRUE WHERE id = ? AND state <> 'ended' "
-                "RETURNING id",
-                clock.now(), peer.link_id,
-            )  # fmt: skip
+            return await mark_ended(new_id(), peer.link_id, by_them=True)
         else:
             rows = await fetch(
                 "UPDATE link SET suspended_by_them_at = ? WHERE id = ? AND suspended_by_them_at IS NULL "
@@ -229,9 +227,19 @@ async def ping(peer: Peer) -> Ping:
     body = jcs.dump({"link": peer.link_id, "sent": peer.seq_out, "applied": peer.seq_in})
     response = await wire.call(peer.base_url, peer.state, "POST", "/fed/v1/ping", body)
     answer = read_ping(response.json(), peer.link_id)
+    await _reached(peer.link_id)
     await _reckon(peer, answer)
     await _knows(peer.link_id, response.kid)
     return answer
+
+
+async def _reached(link_id: str) -> None:
+    """They answered a call of ours. Written at most once in five minutes."""
+    now = clock.now()
+    before = as_time(await fetch_value("SELECT reached_at FROM link_wire WHERE link_id = ?", link_id))
+    if before is None or now - before >= timedelta(minutes=5):
+        async with write():
+            await fetch("UPDATE link_wire SET reached_at = ? WHERE link_id = ?", now, link_id)
 
 
 async def _knows(link_id: str, kid: str) -> None:

@@ -23,6 +23,7 @@ from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import carrying, held, identity, letters, queries, rules
 from eccoo_node.links.rules import Terms
 from eccoo_node.links.tables import Invite, Link, LinkWire
+from eccoo_node.record import events
 from eccoo_node.record.door import Act, door
 
 SUBJECT = "link"
@@ -33,6 +34,7 @@ INVITE_LASTS = limits.INVITE_LIFE
     "links.see", "links.invite", "links.accept", "links.words_same", "links.words_differ", "links.propose", "links.agree",
     "links.narrow", "links.suspend", "links.resume", "links.end", "links.try_now", "links.follow_move", "links.refuse_move",
     "links.moved", "links.heard_alarms", "links.instead_of", "links.words_again",
+    "links.renew", "links.set_shown", "links.ask_introduction", "links.answer_introduction", "links.look_for_circles",
 )  # fmt: skip
 def _admins(actor: Actor, thing: Thing) -> bool | str:
     wears_it = any(hat.role == "admin" and hat.kind == "circle" for hat in actor.hats)
@@ -177,6 +179,26 @@ async def agree(act: Act, link_id: str, *, seen: str | None = None) -> None:
     await act.tell("link.opened", SUBJECT, link_id)
 
 
+@door("links.renew")
+async def renew(act: Act, link_id: str) -> None:
+    """Go on for another year on the terms that count now, what was taken back included. Nothing is interrupted.
+
+    Where they have suggested exactly this, ours is the second signature. Raises Conflict where they suggest other terms.
+    """
+    act.allow(thing(link_id))
+    link = await load(link_id)
+    if link["state"] != "open":
+        raise Conflict("There is no agreement to go on with.", "wrong_state")
+    terms = (await queries.circle(link_id)).terms
+    theirs = msgspec.json.decode(link["their_proposal"]) if link["their_proposal"] else None
+    if theirs is None:
+        await _propose(act, link, terms)
+        return
+    if rules.terms_of(theirs, identity.current().node_id, link["node_id"]) != terms:
+        raise Conflict("They suggest something else. Please read it first.", "they_suggest")
+    await agree(act.actor, link_id, seen=queries.proposal_mark(link["their_proposal"]))
+
+
 def _requires_words(link: Any) -> None:
     if link["state"] not in ("agreeing", "open") or not link["words_said_at"]:
         raise Conflict("First compare the six words by phone.", "words_first")
@@ -306,13 +328,22 @@ async def end(act: Act, link_id: str, reason: str = "") -> None:
     act.allow(thing(link_id))
     link = await load(link_id)
     act.because(reason)
-    if link["state"] == "ended":
+    if not await mark_ended(act.id, link_id, by_them=False):
         return
-    was_open = link["state"] == "open"
-    await fetch("UPDATE link SET state = 'ended', ended_at = ?, token = '' WHERE id = ?", clock.now(), link_id)
-    if was_open:
+    if link["state"] == "open":
         await letters.send(link_id, "link.ended", SUBJECT, {})
-    await act.tell("link.ended", SUBJECT, link_id, by="us")
+
+
+async def mark_ended(act_id: str, link_id: str, *, by_them: bool) -> bool:
+    """Nothing new begins from now on; whoever keeps something of this link hears of it. False when it had ended before."""
+    rows = await fetch(
+        "UPDATE link SET state = 'ended', ended_at = ?, ended_by_them = ?, token = '', our_proposal = '', "
+        "their_proposal = '' WHERE id = ? AND state <> 'ended' RETURNING id",
+        clock.now(), by_them, link_id,
+    )  # fmt: skip
+    if rows:
+        await events.tell(act_id, "link.ended", SUBJECT, link_id, by="them" if by_them else "us")
+    return bool(rows)
 
 
 @door("links.try_now")

@@ -18,8 +18,18 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
-from eccoo_node.links import carrying, held, identity, letters, queries
-from eccoo_node.links.actions import SUBJECT, alarm, carry, conclude, fits, make_room, put_in_force, take_back
+from eccoo_node.links import carrying, held, identity, introducing, letters, queries
+from eccoo_node.links.actions import (
+    SUBJECT,
+    alarm,
+    carry,
+    conclude,
+    fits,
+    make_room,
+    mark_ended,
+    put_in_force,
+    take_back,
+)
 from eccoo_node.links.letters import Letter, handles
 from eccoo_node.links.rules import same_terms
 from eccoo_node.links.tables import Link, LinkKey, LinkWire
@@ -45,8 +55,8 @@ async def check_token(request: LinkRequest) -> None:
     async with write():
         row = await fetch_one(
             "UPDATE invite SET tries = tries + 1 WHERE token_hash = ? AND (used_by = ? OR (used_at IS NULL AND "
-            "expires_at > ? AND tries < ?)) RETURNING id",
-            invites.token_hash(request.token), request.link, clock.now(), TRIES,
+            "expires_at > ? AND tries < ?)) AND for_node IN ('', ?) RETURNING id",
+            invites.token_hash(request.token), request.link, clock.now(), TRIES, request.node_id,
         )  # fmt: skip
     if row is None:
         raise ProtocolError("bad_invite")
@@ -69,6 +79,7 @@ async def let_in(act: Act, request: LinkRequest, log: Log, state: LogState, docu
         return LinkAnswer(
             link=row["id"], node_id=us.node_id, log_head=row["our_head"], commitment=row["our_commitment"]
         )
+    await introducing.has_come(used["id"], state)
     await make_room(request.node_id)
     nonce = new_nonce()
     commitment = handshake.new_nonce_commitment(request.link, us.node_id, us.state.head, nonce)
@@ -205,10 +216,11 @@ async def _hear(act: Act, letter: Letter) -> None:
         await fetch("UPDATE link SET suspended_by_them_at = ? WHERE id = ?", now, link["id"])
     elif letter.type == "link.resumed":
         await fetch("UPDATE link SET suspended_by_them_at = NULL WHERE id = ?", link["id"])
-    elif letter.type == "link.ended" and link["state"] != "ended":
-        await fetch("UPDATE link SET state = 'ended', ended_at = ?, ended_by_them = TRUE WHERE id = ?", now, link["id"])
     await letters.wake(link["id"])
-    await act.tell(letter.type, SUBJECT, link["id"], by="them")
+    if letter.type == "link.ended":
+        await mark_ended(act.id, link["id"], by_them=True)
+    else:
+        await act.tell(letter.type, SUBJECT, link["id"], by="them")
 
 
 @handles("link.narrowed", "link.suspended", "link.resumed", "link.ended")

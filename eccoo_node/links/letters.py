@@ -264,13 +264,13 @@ async def forget(link_id: str, event_id: str) -> None:
 
     A letter whose handler asks for this is not stored yet: its words go as soon as it is.
     """
-    if not await _forget(link_id, event_id):
+    if not await forget_if_taken(link_id, event_id):
         # Only the two together name a letter: another circle may use the same id.
         await jobs.add("links.forget", f"{link_id}:{event_id}", link=link_id, event=event_id)
 
 
-async def _forget(link_id: str, event_id: str) -> bool:
-    """Whether there was such a letter."""
+async def forget_if_taken(link_id: str, event_id: str) -> bool:
+    """The same, but only now: whether there was such a letter, and one of ours had been answered."""
     came = await fetch(
         "UPDATE letter_read SET bytes = '', forgotten_at = ? WHERE letter_id IN "
         "(SELECT id FROM letter_in WHERE link_id = ? AND event_id = ?) RETURNING id",
@@ -305,7 +305,7 @@ async def forget_subjects(link_id: str, subjects: Sequence[str]) -> bool:
 @jobs.job("links.forget")
 async def _forget_handled(payload: dict[str, Any]) -> datetime | None:
     async with write():
-        await _forget(payload["link"], payload["event"])
+        await forget_if_taken(payload["link"], payload["event"])
     return None
 
 

@@ -78,6 +78,7 @@ class Page(msgspec.Struct, frozen=True):
     agreed_until: datetime | None = None
     ended_at: datetime | None = None
     ended_by_them: bool = False
+    closed_at: datetime | None = None
     alarms: tuple[Alarm, ...] = ()
     # The newest thing about who they are that nobody has rung them about yet.
     loud: str = ""
@@ -119,6 +120,13 @@ async def askable(scope: str = "cover.request") -> list[KnownCircle]:
     now = clock.now()
     rows = await fetch(f"{_LINK} WHERE l.state = 'open' ORDER BY l.name, l.id")
     return [_known(row) for row in rows if rules.refusal(policy_of(row), "out", scope, now) is None]
+
+
+async def crossing(direction: Direction, scope: str) -> frozenset[str]:
+    """The links on which this may cross now: what a list of things from other circles asks before it is shown."""
+    now = clock.now()
+    rows = await fetch(_LINK)
+    return frozenset(row["id"] for row in rows if rules.refusal(policy_of(row), direction, scope, now) is None)
 
 
 async def may_cross(link_id: str, direction: Direction, scope: str) -> ProtocolError | None:
@@ -186,9 +194,12 @@ async def health(link_id: str) -> Health:
     return _health(row)
 
 
-async def pages() -> list[Page]:
-    """Every circle we know or knew, as its admin sees it; by name, what has ended last. One query."""
-    rows = await fetch(f"{_PAGE} ORDER BY CASE l.state WHEN 'ended' THEN 1 ELSE 0 END, l.name, l.asked_at DESC, l.id")
+async def pages(offset: int = 0, most: int = 1000) -> list[Page]:
+    """The circles we know or knew, as their admin sees them; by name, what has ended last. One query."""
+    rows = await fetch(
+        f"{_PAGE} ORDER BY CASE l.state WHEN 'ended' THEN 1 ELSE 0 END, l.name, l.asked_at DESC, l.id LIMIT ? OFFSET ?",
+        most, offset,
+    )  # fmt: skip
     return [_page(row) for row in rows]
 
 
@@ -204,7 +215,7 @@ async def page(link_id: str) -> Page:
 _PAGE = (
     "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "
     "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_hash, l.words_said_at, l.our_proposal, l.their_proposal, "
-    "l.ended_at, l.ended_by_them, l.moving_to, l.moving_agreed_by, (SELECT b.code FROM link_alarm b WHERE b.link_id = l.id "
+    "l.ended_at, l.ended_by_them, l.closed_at, l.moving_to, l.moving_agreed_by, (SELECT b.code FROM link_alarm b WHERE b.link_id = l.id "
     f"AND b.id > l.alarms_heard AND b.code IN ({', '.join(repr(code) for code in rules.LOUD)}) ORDER BY b.id DESC LIMIT 1) "
     "AS loud, " + _HEALTH + " FROM link l JOIN link_wire w ON w.link_id = l.id"
 )
@@ -218,7 +229,7 @@ def _page(row: Any) -> Page:
         ours=_proposed(row["our_proposal"], row["node_id"]), theirs=_proposed(row["their_proposal"], row["node_id"]),
         proposal=proposal_mark(row["their_proposal"]),
         agreed_until=datetime.fromisoformat(agreement["expires_at"]) if agreement else None,
-        ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]), loud=row["loud"] or "",
+        ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]), closed_at=as_time(row["closed_at"]), loud=row["loud"] or "",
         moving_to=row["moving_to"], moving_agreed=bool(row["moving_agreed_by"]),
         words_new=agreement is not None and row["words_hash"] != agreement["words_hash"],
         moved_since=agreement is not None and row["state"] == "open" and _moved_since(agreement, row),

@@ -1,7 +1,8 @@
 """What a link allows, what it is called in words, and what two circles agree by default. No rows, no network."""
 
+import math
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -73,6 +74,23 @@ def refusal(policy: Policy, direction: Direction, scope: str, now: datetime) -> 
     return handshake.refusal(agreement, link, direction, scope, now)
 
 
+# An agreement lasts a year; so many days before its end both admins are told.
+REMIND_DAYS = (60, 30, 7)
+
+
+def days_left(until: datetime, now: datetime) -> int:
+    """Whole days until an agreement runs out, counted up; 0 or less once it has."""
+    return math.ceil((until - now) / timedelta(days=1))
+
+
+def reminder(until: datetime, now: datetime) -> int | None:
+    """Which of the reminders is due: 60, 30 or 7 days, 0 once it has run out, None while it is far off."""
+    left = days_left(until, now)
+    if left <= 0:
+        return 0
+    return next((days for days in reversed(REMIND_DAYS) if left <= days), None)
+
+
 def terms_of(agreement: Mapping[str, Any], us: str, them: str) -> Terms:
     """An agreement or proposal as one side reads it."""
     commission = agreement["commission"]
@@ -126,7 +144,7 @@ POOL_WORDS = {
     "first_name": "first name", "skills": "skills", "languages": "languages", "areas": "where they go",
     "rate": "rate", "hours": "hours",
 }  # fmt: skip
-SCOPES = ("cover.request", "cover.offer", "settle", "attest.read")
+SCOPES = ("cover.request", "cover.offer", "settle", "attest.read", "introduce")
 # What we may do, what they may do, and both in one.
 _SAY = {
     "cover.request": (
@@ -143,6 +161,11 @@ _SAY = {
     "attest.read": (
         "We may read what {them} has seen of a worker.", "{them} may read what we have seen of a worker.",
         "Each may read what the other has seen of a worker.",
+    ),
+    "introduce": (
+        "We may ask {them} to introduce us to circles that they know.",
+        "{them} may ask us to introduce them to circles that we know.",
+        "Each may ask the other to be introduced to circles that they know.",
     ),
 }  # fmt: skip
 

@@ -121,8 +121,10 @@ def _owed(pence: int, them: str) -> str:
     return f"{them} owes us {pounds(pence)}" if pence > 0 else f"we owe {them} {pounds(-pence)}"
 
 
-def standing(word: Standing, trouble_code: str) -> tuple[str, str]:
+def standing(word: Standing, trouble_code: str, *, lapsed: bool = False) -> tuple[str, str]:
     """(kind, words) as pages draw a state."""
+    if word == "open" and lapsed:
+        return "open", "linked, but the agreement has run out"
     if word == "open" and trouble_code == "clock_skew":
         return "open", "linked, but a clock is wrong"
     if word == "open" and trouble_code and trouble_code != "too_many":
@@ -148,13 +150,13 @@ def _length(seconds: int) -> str:
     if seconds < 90:
         return f"{seconds} seconds"
     if seconds < 90 * 60:
-        return _many(round(seconds / 60), "minute")
+        return many(round(seconds / 60), "minute")
     if seconds < 36 * 3600:
-        return _many(round(seconds / 3600), "hour")
-    return _many(round(seconds / 86400), "day")
+        return many(round(seconds / 3600), "hour")
+    return many(round(seconds / 86400), "day")
 
 
-def _many(count: int, thing: str) -> str:
+def many(count: int, thing: str) -> str:
     return f"{'one' if count == 1 else count} {thing}{'' if count == 1 else 's'}"
 
 
@@ -174,7 +176,7 @@ def last_seen(at: datetime | None, now: datetime, zone: ZoneInfo) -> str:
 def waiting(count: int) -> str:
     if not count:
         return "Nothing"
-    return f"{_many(count, 'letter').capitalize()}. {'It goes' if count == 1 else 'They go'} out as soon as their node answers."
+    return f"{many(count, 'letter').capitalize()}. {'It goes' if count == 1 else 'They go'} out as soon as their node answers."
 
 
 def next_try(at: datetime | None, now: datetime, zone: ZoneInfo) -> str:

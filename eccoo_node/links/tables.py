@@ -22,6 +22,8 @@ class Invite(Table, tablename="invite"):
     tries = number()
     used_at = moment(null=True)
     used_by = word(64)
+    # Made for one node that somebody introduced: it is of no use to any other. Empty for one that an admin hands over.
+    for_node = word(64)
 
 
 class Link(Table, tablename="link"):
@@ -79,6 +81,14 @@ class Link(Table, tablename="link"):
     moving_agreed_by = word(36)
     # Up to which alarm an admin has rung them about it.
     alarms_heard = number()
+    # Everything that outlived the link is through: its keys may not speak any more.
+    closed_at = moment(null=True)
+    # Our yes that others hear of us through them, theirs that others hear of them through us, and ours to show them.
+    shown_there = flag()
+    shown_here = flag()
+    we_show = flag()
+    # Where they are, as they told us when they let others hear of them.
+    place = word(120)
 
 
 class LinkWire(Table, tablename="link_wire"):
@@ -94,6 +104,8 @@ class LinkWire(Table, tablename="link_wire"):
     clock_offset_s = number(null=True)
     clock_seen_at = moment(null=True)
     last_seen_at = moment(null=True)
+    # When they last answered a call of ours; what they sent us by themselves says nothing of that way.
+    reached_at = moment(null=True)
     failures = number()
     # After many failures a ping was answered: what waits goes out from then on.
     open_until = moment(null=True)
@@ -124,6 +136,53 @@ class LinkAlarm(Table, tablename="link_alarm"):
     detail = prose()
     evidence = prose()
     at = moment()
+
+
+class LinkNotice(Table, tablename="link_notice"):
+    """What the admins were told about a link already, so that they hear it once; deleted when it is over."""
+
+    id = serial()
+    link_id = ref(Link)
+    code = word(80)
+    at = moment()
+
+
+class HeardCircle(Table, tablename="heard_circle"):
+    """A circle of which a linked one told us: its name and place, and what they call it towards us."""
+
+    id = serial()
+    link_id = ref(Link)
+    reference = word(64)
+    name = word(120)
+    place = word(120)
+    heard_at = moment()
+
+
+class Introduction(Table, tablename="introduction"):
+    """One asking to be introduced, at whichever of the three circles this is. Words go as soon as they are not needed.
+
+    `link_id` is the link it came by; for our own asking the one it went by. `onward` is where the one in the middle
+    passed it on.
+    """
+
+    id = key()
+    role = word(8)
+    number = word(36)
+    link_id = ref(Link)
+    onward = word(36)
+    reference = word(64)
+    name = word(120)
+    place = word(120)
+    phone = word(40)
+    why = prose()
+    # What the asking circle signed, at the circle that is asked, until its node has come with the invitation.
+    asking = prose()
+    invite = prose()
+    letter_id = word(36)
+    state = word(8, default="waiting")
+    at = moment()
+    answered_at = moment(null=True)
+    keep_until = moment()
 
 
 class LetterOut(Table, tablename="letter_out"):
@@ -229,13 +288,18 @@ class LinkRate(Table, tablename="link_rate"):
 
 
 TABLES = [
-    Invite, Link, LinkWire, LinkKey, LinkAlarm, LetterOut, LetterSeal, LetterIn, LetterRead, Subject, NonceSeen,
+    Invite, Link, LinkWire, LinkKey, LinkAlarm, LinkNotice, HeardCircle, Introduction, LetterOut, LetterSeal, LetterIn, LetterRead, Subject, NonceSeen,
     LinkRate,
 ]  # fmt: skip
 
 extras.one_of("link", "state", LINK_STATES)
 extras.one_of("letter_out", "state", OUT_STATES)
 extras.one_of("letter_read", "verdict", VERDICTS)
+extras.one_of("introduction", "role", ("ours", "middle", "asked"))
+extras.one_of("introduction", "state", ("waiting", "yes", "no", "over"))
+extras.unique("introduction", "role", "link_id", "number")
+extras.unique("heard_circle", "link_id", "reference")
+extras.unique("link_notice", "link_id", "code")
 extras.append_only("letter_seal")
 extras.append_only("letter_in")
 extras.append_only("link_alarm")

@@ -30,6 +30,7 @@ from .bodies_cover import (
     VisitDisputed,
     VisitResolved,
 )
+from .bodies_introduce import IntroduceAnswered, IntroduceAsked, IntroducePassed, LinkShown
 from .bodies_other import (
     AttestRevoked,
     ErasureCompleted,
@@ -77,9 +78,13 @@ __all__ = [
     "ErasureRequested",
     "Face",
     "IdentityUpdated",
+    "IntroduceAnswered",
+    "IntroduceAsked",
+    "IntroducePassed",
     "LinkEnded",
     "LinkNarrowed",
     "LinkResumed",
+    "LinkShown",
     "LinkSuspended",
     "Minutes",
     "Needs",

@@ -191,7 +191,7 @@ class CoverCommitted(Body, frozen=True, kw_only=True):
     """Carries the commit certificate, a signed object of its own (``certificates``). A worker travels only on one."""
 
     TYPE = "cover.committed"
-    SCOPE = "cover.request"
+    SCOPE = "honour"
     request: Ref
     n: Count
     certificate: dict[str, Any]
@@ -233,7 +233,7 @@ class DisclosureSent(Body, frozen=True, kw_only=True):
     """The disclosure is ready to be pulled. Its salt lies with it, so deleting both leaves a hash of nothing."""
 
     TYPE = "disclosure.sent"
-    SCOPE = "cover.request"
+    SCOPE = "honour"
     request: Ref
     n: Count
     salted_hash: Digest

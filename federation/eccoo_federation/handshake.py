@@ -28,7 +28,10 @@ from .words import six_words_of
 POOL_FIELDS = ("first_name", "skills", "languages", "areas", "rate", "hours")
 # What keeps people safe or frees them crosses a link whatever its state.
 ALWAYS = frozenset({"link", "ping", "erasure", "release", "settle.final"})
-PLAIN_SCOPES = frozenset({"cover.request", "cover.offer", "attest.read", "settle"})
+# What follows from a yes that both gave. It outlives the link and the agreement, but waits while a link is paused.
+HONOUR = "honour"
+OUTLIVES = frozenset({HONOUR, "settle"})
+PLAIN_SCOPES = frozenset({"cover.request", "cover.offer", "attest.read", "settle", "introduce"})
 
 Scope = Annotated[str, Meta(max_length=200)]
 Direction = Literal["in", "out"]
@@ -275,10 +278,14 @@ def refusal(
         return None
     if link.status == "suspended":
         return ProtocolError("link_suspended")
-    if link.status == "ended":
+    outlives = scope in OUTLIVES and agreement is not None
+    if link.status == "ended" and not outlives:
         return ProtocolError("link_ended")
-    if link.status != "active" or agreement is None or agreement.expires_at <= wire_time(now):
+    lapsed = agreement is None or agreement.expires_at <= wire_time(now)
+    if agreement is None or link.status == "pending" or (lapsed and not outlives):
         return ProtocolError("scope_denied", "There is no agreement in force between the two circles.")
+    if scope == HONOUR:
+        return None
     actor = link.them if direction == "in" else link.us
     given, taken = agreement.may.get(actor, ()), link.narrowed.get(actor, ())
     if not _covers(given, scope) or _touches(taken, scope):

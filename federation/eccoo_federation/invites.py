@@ -7,7 +7,7 @@ carries a token that works once within 48 hours. Only its hash is kept, so that 
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -29,10 +29,12 @@ class Invite(Shape, frozen=True, kw_only=True, omit_defaults=False):
     expires_at: Time
 
 
-def make_invite(url: str, node_id: str, now: datetime, *, token: str | None = None) -> Invite:
+def make_invite(
+    url: str, node_id: str, now: datetime, *, token: str | None = None, life: timedelta = limits.INVITE_LIFE
+) -> Invite:
     """``token`` is 128 random bits unless a test gives one."""
     secret = token or jcs.b64url(os.urandom(16))
-    return Invite(url=url, node_id=node_id, token=secret, expires_at=wire_time(now + limits.INVITE_LIFE))
+    return Invite(url=url, node_id=node_id, token=secret, expires_at=wire_time(now + life))
 
 
 def write_invite(invite: Invite) -> str:

@@ -39,6 +39,8 @@ TRANSPORT_KEY_LIFE = timedelta(days=90)
 OBJECT_KEY_LIFE = timedelta(days=365)
 KEY_NOTICE = timedelta(hours=24)
 INVITE_LIFE = timedelta(hours=48)
+# For one node only, and it goes through a third circle's hands: it may take longer than one that is handed over.
+INTRODUCED_LIFE = timedelta(days=7)
 AGREEMENT_LIFE = timedelta(days=365)
 REFETCH_EVERY = timedelta(minutes=10)
 PULL_EVERY = timedelta(minutes=5)

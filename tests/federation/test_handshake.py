@@ -189,15 +189,21 @@ def test_what_frees_and_what_ends_crosses_in_every_state(status: Any) -> None:
 
 
 def test_a_suspended_ended_pending_or_expired_link_lets_nothing_else_through() -> None:
-    def said(**changes: Any) -> set[str]:
+    def said(scopes: list[str], **changes: Any) -> set[str]:
         now, agreement = changes.pop("now", NOW), changes.pop("agreement", AGREEMENT)
-        return {verdict(way, scope, link(**changes), agreement, now) for way in ("in", "out") for scope in SCOPES}
+        return {verdict(way, scope, link(**changes), agreement, now) for way in ("in", "out") for scope in scopes}
 
-    assert said(status="suspended") == {"link_suspended"}
-    assert said(status="ended") == {"link_ended"}
-    assert said(status="pending") == {"scope_denied"}
-    assert said(agreement=None) == {"scope_denied"}
-    assert said(now=NOW + timedelta(days=365)) == {"scope_denied"}
+    outlive, fresh = ["honour", "settle"], [scope for scope in SCOPES if scope != "settle"]
+    assert said([*fresh, *outlive], status="suspended") == {"link_suspended"}
+    assert said(fresh, status="ended") == {"link_ended"}
+    assert said([*fresh, *outlive], status="pending") == {"scope_denied"}
+    assert said([*fresh, *outlive], agreement=None) == {"scope_denied"}
+    assert said([*fresh, *outlive], agreement=None, status="ended") == {"link_ended"}
+    assert said(fresh, now=NOW + timedelta(days=365)) == {"scope_denied"}
+    # What follows from a yes that both gave, and what is owed for it, outlives the link and the agreement.
+    for over in ({"status": "ended"}, {"now": NOW + timedelta(days=365)}):
+        assert said(outlive, **over) == {"yes"}
+        assert said(["settle"], narrowed={A.node_id: ("settle",), B.node_id: ("settle",)}, **over) == {"scope_denied"}
 
 
 def test_narrowing_counts_at_once_and_only_narrows() -> None:

@@ -174,7 +174,7 @@ class SearchController(Controller):
 
     async def _stands(self, request: AnyRequest, found: Request, visit: Visit, thing: Thing) -> dict[str, Any]:
         actor, now = actor_of(request), clock.now()
-        offers = await queries.offers(found.id)
+        offers = await queries.choosable(found.id)
         live = [o for o in offers if o.state == "live" and o.hold_until > now]
         near = await queries.near_asks(found.id)
         asked = await queries.asked_circles(found.id) if found.further else []

@@ -14,7 +14,7 @@ from litestar.params import FromPath
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.links import actions, carrying, moves, queries, rules, say, superseding, words_again
+from eccoo_node.links import actions, carrying, ending, moves, queries, rules, say, say_health, superseding, words_again
 from eccoo_node.links.forms import AcceptForm, TermsForm, values_of
 from eccoo_node.links.queries import Page
 from eccoo_node.links.rules import Terms
@@ -26,7 +26,8 @@ from eccoo_node.web.page import redirect, render
 HERE = "/admin/links"
 # An answer from another node is mostly there within this time; then its page need not be asked for again.
 WAIT_S = 2.0
-SHOWN_SCOPES = ("cover.request", "cover.offer", "settle", "attest.read")
+A_PAGE = 50
+SHOWN_SCOPES = ("cover.request", "cover.offer", "settle", "attest.read", "introduce")
 
 
 def _requires(request: AnyRequest, link_id: str = "") -> None:
@@ -43,11 +44,15 @@ class LinksController(Controller):
     async def index(self, request: AnyRequest) -> Response[Any]:
         """The circles we know, and how each is."""
         _requires(request)
-        cards = [_card(request, page) for page in await queries.pages()]
+        asked = str(request.query_params.get("page") or "1")
+        at = int(asked) if asked.isdecimal() and 0 < len(asked) < 5 else 1
+        found = await queries.pages((max(at, 1) - 1) * A_PAGE, A_PAGE + 1)
+        cards = [_card(request, page) for page in found[:A_PAGE]]
         loopback = ask_of(request).site.settings.federation.loopback_peers
         return render(
             request, "links/list.html", cards=[c for c in cards if not c["ended"]],
-            ended=[c for c in cards if c["ended"]], loopback=loopback,
+            ended=[c for c in cards if c["ended"]], loopback=loopback, first=at <= 1,
+            before=f"{HERE}?page={at - 1}" if at > 1 else "", after=f"{HERE}?page={at + 1}" if len(found) > A_PAGE else "",
         )  # fmt: skip
 
     @get(f"{HERE}/invite", opt={"action": "links.see"})
@@ -90,7 +95,9 @@ class LinksController(Controller):
             return render(request, "links/words.html", **_facts(request, page))
         if page.circle.standing == "agreeing":
             return await _ask_to_agree(request, page)
-        return render(request, "links/link.html", **_facts(request, page))
+        going = await ending.goes_on(link_id) if page.circle.standing == "ended" and not page.closed_at else []
+        going = [still for still in going if still.kind != "stops"]
+        return render(request, "links/link.html", going=going, **_facts(request, page))
 
     @get(f"{HERE}/{{link_id:str}}/words", opt={"action": "links.see"})
     async def new_words(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -187,7 +194,8 @@ class LinksController(Controller):
         page = await queries.page(link_id)
         if page.circle.standing == "ended":
             return redirect(request, f"{HERE}/{link_id}")
-        return render(request, "links/end.html", **_facts(request, page))
+        going = await ending.goes_on(link_id) if page.circle.standing not in ("asked", "words", "agreeing") else []
+        return render(request, "links/end.html", going=going, **_facts(request, page))
 
     @post(f"{HERE}/{{link_id:str}}/end", opt={"action": "links.end"})
     async def end(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -317,12 +325,18 @@ def _facts(request: AnyRequest, page: Page) -> dict[str, Any]:
     return {
         "link": page,
         "them": page.called,
-        "state": say.standing(page.circle.standing, health.trouble),
+        "state": say.standing(
+            page.circle.standing, health.trouble, lapsed=page.agreed_until is not None and page.agreed_until <= now
+        ),
         "trouble": say.trouble(health.trouble),
         "clock_wrong": say.clock_matters(health.clock_offset_s),
         "rows": rows,
         "loud": say.loud(page.loud, page.called) if page.loud else None,
         "newest_alarm": max((alarm.id for alarm in page.alarms), default=0),
+        "soon": say_health.ending_soon(page.agreed_until, now, zone, page.called)
+        if page.circle.standing == "open"
+        else "",
+        "lapsed": page.agreed_until is not None and page.agreed_until <= now,
         "alarms": [(say.alarm(alarm.code), alarm.at) for alarm in page.alarms],
         "agreed": rules.sentences(page.circle.terms, page.called) if page.agreed_until else [],
     }
@@ -335,7 +349,9 @@ def _card(request: AnyRequest, page: Page) -> dict[str, Any]:
         "path": f"{HERE}/{page.circle.id}",
         "title": page.called,
         "words": words,
-        "state": say.standing(page.circle.standing, page.health.trouble),
+        "state": say.standing(
+            page.circle.standing, page.health.trouble, lapsed=page.agreed_until is not None and page.agreed_until <= now
+        ),
         "ended": page.circle.standing == "ended",
     }
 
@@ -352,6 +368,8 @@ def _in_a_line(page: Page, now: datetime, zone: Any) -> str:
         return "Ring them and read the six words to each other."
     if page.circle.standing != "open":
         return say.trouble(health.trouble)
+    if soon := say_health.ending_soon(page.agreed_until, now, zone, page.called):
+        return soon.split(". ")[0] + "."
     parts = [say.trouble(health.trouble)] if health.trouble else []
     if say.clock_matters(health.clock_offset_s):
         parts.append(say.clock_offset(health.clock_offset_s))
@@ -366,6 +384,3 @@ def _in_a_line(page: Page, now: datetime, zone: Any) -> str:
 def _in_fours(invite: str) -> list[str]:
     """The invitation in groups that can be read out. Whoever types them may leave blanks between."""
     return [invite[i : i + 4] for i in range(0, len(invite), 4)]
-
-
-CONTROLLERS = [LinksController]

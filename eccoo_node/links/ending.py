@@ -1,0 +1,97 @@
+"""What outlives a link: visits that are certain, what is owed, what must still be delivered. When all is through it closes.
+
+Other domains say what they still have with a circle (`still_going`); they let go of the rest when they hear `link.ended`.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from eccoo_node.db.jobs import job
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow import queries as money
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.ids import new_id
+from eccoo_node.kernel.money import pounds
+from eccoo_node.links.actions import SUBJECT
+from eccoo_node.record import events
+
+# Letters that a circle has not taken by then are not waited for: nobody there reads them any more.
+GIVE_UP = timedelta(days=60)
+
+
+class Still(msgspec.Struct, frozen=True):
+    """One thing that goes on after the end, or is let go of at it. It names nobody."""
+
+    kind: Literal["certain", "stops", "money", "kept", "letters"]
+    sentence: str
+    at: datetime | None = None
+
+
+Provider = Callable[[str], Awaitable[list[Still]]]
+_PROVIDERS: list[Provider] = []
+
+
+def still_going(function: Provider) -> Provider:
+    """Register who knows of things with a circle: `async (link_id) -> [Still]`, without names. "stops" ends at the end."""
+    _PROVIDERS.append(function)
+    return function
+
+
+async def goes_on(link_id: str) -> list[Still]:
+    """All that there is with this circle now, certain visits first, in order of their days."""
+    found = [still for provider in _PROVIDERS for still in await provider(link_id)]
+    order = ("certain", "money", "kept", "letters", "stops")
+    return sorted(found, key=lambda still: (order.index(still.kind), still.at or clock.now(), still.sentence))
+
+
+@still_going
+async def _owed(link_id: str) -> list[Still]:
+    found = await money.owed(link_id)
+    told = []
+    if found.we_owe_pence:
+        told.append(Still("money", f"We owe them {pounds(found.we_owe_pence)}."))
+    if found.they_owe_pence:
+        told.append(Still("money", f"They owe us {pounds(found.they_owe_pence)}."))
+    return told
+
+
+@still_going
+async def _undelivered(link_id: str) -> list[Still]:
+    count = int(
+        await fetch_value("SELECT COUNT(*) FROM letter_out WHERE link_id = ? AND state IN ('waiting', 'sent')", link_id)
+    )
+    said = "One letter is still to reach them." if count == 1 else f"{count} letters are still to reach them."
+    return [Still("letters", said)] if count else []
+
+
+async def close_if_through(link_id: str) -> bool:
+    """Close an ended link with which nothing goes on any more, inside `write()`."""
+    row = await fetch_one("SELECT ended_at FROM link WHERE id = ? AND state = 'ended' AND closed_at IS NULL", link_id)
+    if row is None:
+        return False
+    left = [still for still in await goes_on(link_id) if still.kind != "stops"]
+    ended_at = as_time(row["ended_at"])
+    if ended_at is not None and clock.now() - ended_at > GIVE_UP:
+        left = [still for still in left if still.kind != "letters"]
+    if left:
+        return False
+    now = clock.now()
+    await fetch("UPDATE link SET closed_at = ? WHERE id = ?", now, link_id)
+    # Unpinned: no key speaks for this link any more. The log itself stays, because what was signed must stay provable.
+    await fetch("DELETE FROM link_key WHERE link_id = ?", link_id)
+    await fetch("UPDATE letter_subject SET followed = FALSE WHERE link_id = ?", link_id)
+    await events.tell(new_id(), "link.closed", SUBJECT, link_id)
+    return True
+
+
+@job("links.close", every=timedelta(hours=1))
+async def close_ended(payload: dict[str, Any]) -> datetime | None:
+    """Each ended link is looked at once an hour."""
+    for row in await fetch("SELECT id FROM link WHERE state = 'ended' AND closed_at IS NULL ORDER BY id"):
+        async with write():
+            await close_if_through(row[0])
+    return None

@@ -1,0 +1,31 @@
+"""Word of linked circles, to whoever looks after this node, by the way they chose."""
+
+from eccoo_node.db.transaction import write
+from eccoo_node.members import queries as members
+from eccoo_node.record import events
+from eccoo_node.record.events import Happened
+from eccoo_node.rota.telling import tell
+
+HEARD = {
+    "link.proposed": "link_proposed", "link.ended": "link_ended", "link.suspended": "link_paused",
+    "link.closed": "link_closed", "introduction.asked": "introduction_asked",
+    "introduction.yes": "introduction_yes", "introduction.no": "introduction_no",
+}  # fmt: skip
+
+
+@events.on("link.news", *HEARD)
+async def of_links(happened: Happened) -> None:
+    """What they did, and what needs a look; not what one of us has just done."""
+    if happened.payload.get("by") == "us":
+        return
+    news = happened.payload.get("news") or HEARD[happened.kind]
+    async with write():
+        to = {row.person_id for row in await members.wearing("admin")}
+        link_id = happened.subject_id
+        path = f"/admin/links/{link_id}/health" if news in _UNWELL else f"/admin/links/{link_id}"
+        if news.startswith("introduction_"):
+            path = "/admin/links/introductions"
+        await tell(to, None, news, about=link_id, path=path)
+
+
+_UNWELL = frozenset({"link_silent", "link_clock", "link_alarm"})
