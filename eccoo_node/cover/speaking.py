@@ -12,6 +12,7 @@ from eccoo_node.cover import offering, queries
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.machine import set_request, step
 from eccoo_node.cover.queries import Mine, Request
+from eccoo_node.db import jobs
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.links import identity
@@ -60,6 +61,8 @@ async def override(act: Act, *, request_id: str, code: str, words: str) -> None:
         raise Invalid("These words were used before. Ring them again in half an hour.", "used", field="code")
     act.because(f"n={award.n}. {words.strip()}")
     await step(act, request, wire.Spoken())
+    # Somebody goes there, so its end is no end of a gap.
+    await jobs.cancel("rota.gap_over", request.visit_id)
     await set_request(
         request_id, override_at=clock.now(), override_by=act.actor.person_id, override_n=award.n, override_code=heard
     )

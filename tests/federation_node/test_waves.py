@@ -1,24 +1,30 @@
 """Circles asked one after the other, with one yes: the next go at their hour, or once those before have said nobody."""
 
+import asyncio
+import sys
 from datetime import time, timedelta
 
 import msgspec
 import pytest
 
+from eccoo_federation import cover as wire
 from eccoo_node.agreements.actions import agree_terms
 from eccoo_node.cover import actions as cover
-from eccoo_node.cover import offering, queries, waves
+from eccoo_node.cover import offering, queries, speaking, waves
 from eccoo_node.cover.plans import Plan
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
-from eccoo_node.kernel.errors import Conflict, Forbidden
+from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
+from eccoo_node.rota import actions as answering
 from eccoo_node.rota import patterns
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota.standing import Slot, Wanted
+from tests.federation_node.test_cover_story import balanced
 from tests.support import make
 from tests.support.more_links import more_links
 from tests.support.pair import Pair
+from tests.support.processes import environment
 from tests.support.story import NINE_TO_ELEVEN, Story, actor
 
 
@@ -124,6 +130,91 @@ async def test_where_nobody_is_free_the_circle_says_so_by_itself(story: Story) -
     await story.pair.settle()
     assert await story.a.rows("SELECT answer FROM asked_circle WHERE link_id = ?", links[0]) == [("nobody",)]
     assert await asked(story) == links[:2]
+
+
+# ---- many yeses at once ----
+
+
+async def test_fifty_yeses_in_two_processes_make_one_award(story: Story, pair_urls: tuple[str, str]) -> None:
+    await story.ask_far()
+    offers = [await story.offers(), await story.offers(story.cass, rate_pence=2800)]
+    started = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.support.chooser", str(story.a.folder.home), pair_urls[0], story.a.url,
+            story.edith, *offers, env=environment(story.a.folder.home), stdout=asyncio.subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    said = [await one.communicate() for one in started]
+    assert [one.returncode for one in started] == [0, 0]
+    # Each yes to the one that was chosen is told "done", and no yes to the other.
+    assert {int(out) for out, _ in said} <= {0, 12, 13}
+    assert sum(int(out) for out, _ in said) >= 12
+    with story.a.bound():
+        state = msgspec.json.decode((await queries.request(story.request)).machine, type=wire.RequesterState)
+        assert (state.phase, state.n) == ("awarded", 1)
+    assert await story.a.rows("SELECT COUNT(*) FROM cover_offer WHERE state = 'chosen'") == [(1,)]
+    assert await story.a.rows("SELECT COUNT(*) FROM letter_out WHERE type = 'cover.awarded'") == [(1,)]
+    assert await story.a.rows("SELECT COUNT(*) FROM consent WHERE kind = 'cover.choose'") == [(1,)]
+    await story.pair.settle()
+    assert await story.b.rows("SELECT COUNT(*) FROM my_offer WHERE state = 'coming'") == [(1,)]
+
+
+# ---- on the telephone ----
+
+
+async def test_who_was_sent_by_telephone_is_paid_once_the_nodes_hear_of_each_other(story: Story) -> None:
+    """The confirmation never reaches Hebden. Both circles speak; Bea goes; days later it is one award, paid once."""
+    await story.ask_far()
+    await story.offers()
+    story.pair.move(timedelta(days=2, hours=9, minutes=30))
+    await story.pair.settle()
+    await story.a.stop()
+    assert await story.chooses() == "done"
+    await story.a.settle()
+    await story.b.settle()
+    story.pair.move(timedelta(minutes=31))
+    for node in story.pair.both:
+        await node.settle()
+    ref = str((await story.a.row("SELECT reference FROM asked_circle"))[0])
+    with story.a.bound():
+        theirs = await speaking.our_words(story.pair.link_id, ref, story.offer)
+    with story.b.bound():
+        tom = await actor(story.tom)
+        ours = await speaking.our_words(story.pair.link_id, ref, story.offer)
+        await speaking.spoken_away(tom, offer_id=story.offer, code=theirs, words="Fay")
+        with pytest.raises(Forbidden):
+            await speaking.spoken_away(await actor(story.kit), offer_id=story.offer, code=theirs, words="Kit")
+    with story.a.bound():
+        fay = await actor(story.fay)
+        held = (await story.visit_row()).line
+        for said, why in ((theirs, "These are not"), ("", "three words")):
+            with pytest.raises(Invalid, match=why):
+                await speaking.override(fay, request_id=story.request, code=said, words="Tom")
+        await speaking.override(fay, request_id=story.request, code=ours, words="Tom")
+        await speaking.override(fay, request_id=story.request, code=ours, words="Tom")
+    story.pair.move(timedelta(days=1))
+    for node in story.pair.both:
+        await node.settle()
+    # The visit is over, and neither clock has taken anything back: the same award, the same money, no other.
+    assert (await story.visit_row()).line == held
+    assert await story.a.rows("SELECT state, override_n FROM cover_request") == [("telling", 1)]
+    assert await story.b.rows("SELECT COUNT(*) FROM worker_slot") == [(8,)]
+    await story.a.start()
+    for _ in range(3):
+        story.pair.move(timedelta(hours=1))
+        await story.pair.settle()
+    assert await story.states() == ("covered", "coming", "coming")
+    # Nobody needs the address any more.
+    assert await story.a.rows("SELECT COUNT(*) FROM disclosure_out") == [(0,)]
+    with story.b.bound():
+        await offering.say_how_it_went(await actor(story.bea), offer_id=story.offer, answer="as_planned")
+    await story.pair.settle()
+    with story.a.bound():
+        await answering.answer_visit(await story.as_edith(), visit_id=story.visit, answer="yes")
+    await story.pair.settle()
+    assert await story.states() == ("settled", "ended", "settled")
+    await balanced(story)
 
 
 # ---- one worker, two circles and the week at home ----
