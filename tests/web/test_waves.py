@@ -22,10 +22,16 @@ async def test_one_yes_covers_an_order_that_can_be_chosen_hurried_and_stopped(wa
     assert (wrong.status, "Choose at least one circle to ask." in wrong.text) == (422, True)
     chosen = [f"{walk.pair.link_id}=1", f"{sowerby}=2", f"{halifax}=3"]
     page = await edith.press(wrong, "Read it over", order=chosen, wait="60")
-    assert "First Todmorden circle. If nobody offers by 9am, also Sowerby circle. If still nobody offers by 10am, also Halifax circle." in page.text  # noqa: E501
+    assert (
+        "First Todmorden circle. If nobody offers by 9am, also Sowerby circle. If still nobody offers by 10am, also Halifax circle."
+        in page.text
+    )
     page = await edith.press(page, "Yes, ask them")
     assert page.heading == "We’ve asked Sol and Todmorden circle"
-    assert "If nobody offers by 9am, we also ask Sowerby circle. If nobody offers by 10am, we also ask Halifax circle." in page.text  # noqa: E501
+    assert (
+        "If nobody offers by 9am, we also ask Sowerby circle. If nobody offers by 10am, we also ask Halifax circle."
+        in page.text
+    )
     assert page.acts == []
     changed = await edith.get(f"{told.search}/order")
     page = await edith.press(changed, "Read it over", order=[f"{sowerby}=0", f"{halifax}=2"], wait="120")
