@@ -935,6 +935,7 @@ STATEMENTS = {
   "retain_until" TIMESTAMPTZ,
   "read_at" TIMESTAMPTZ,
   "unsure" BOOLEAN NOT NULL,
+  "spoken_at" TIMESTAMPTZ,
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('offered', 'preparing', 'coming', 'said', 'too_late', 'settled', 'taken_back', 'closed'))
 )""",
@@ -1425,6 +1426,8 @@ STATEMENTS = {
   "unsure" BOOLEAN NOT NULL,
   "override_at" TIMESTAMPTZ,
   "override_by" VARCHAR(36) NOT NULL,
+  "override_n" INTEGER NOT NULL,
+  "override_code" VARCHAR(64) NOT NULL,
   "machine" TEXT NOT NULL,
   "ended_reason" VARCHAR(24) NOT NULL,
   "ended_by" VARCHAR(36) NOT NULL,
@@ -1517,6 +1520,15 @@ STATEMENTS = {
   "asked_at" TIMESTAMPTZ NOT NULL,
   "answer" VARCHAR(16) NOT NULL
 )""",
+        """CREATE TABLE "ask_later" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "request_id" VARCHAR(36) NOT NULL REFERENCES "cover_request" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "link_id" VARCHAR(36) NOT NULL,
+  "wave" INTEGER NOT NULL,
+  "goes_at" TIMESTAMPTZ NOT NULL,
+  "reference" VARCHAR(64) NOT NULL,
+  "body" TEXT NOT NULL
+)""",
         """CREATE TABLE "cover_offer" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "request_id" VARCHAR(36) NOT NULL REFERENCES "cover_request" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -1562,6 +1574,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "absence_one_visit_id_worker_id" ON "absence" ("visit_id", "worker_id")""",
         """CREATE INDEX "account_by_code_awaiting_balance_pence_where" ON "account" ("code", "awaiting", "balance_pence") WHERE balance_pence <> 0""",
         """CREATE UNIQUE INDEX "account_one_code_holder_awaiting" ON "account" ("code", "holder", "awaiting")""",
+        """CREATE UNIQUE INDEX "ask_later_one_request_id_link_id" ON "ask_later" ("request_id", "link_id")""",
         """CREATE UNIQUE INDEX "asked_circle_one_link_id_reference" ON "asked_circle" ("link_id", "reference")""",
         """CREATE UNIQUE INDEX "asked_circle_one_request_id_link_id" ON "asked_circle" ("request_id", "link_id")""",
         """CREATE UNIQUE INDEX "attempt_one_key_window" ON "attempt" ("key", "window")""",
@@ -2770,6 +2783,7 @@ STATEMENTS = {
   "retain_until" TIMESTAMPTZ,
   "read_at" TIMESTAMPTZ,
   "unsure" BOOLEAN NOT NULL,
+  "spoken_at" TIMESTAMPTZ,
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("state" IN ('offered', 'preparing', 'coming', 'said', 'too_late', 'settled', 'taken_back', 'closed'))
 )""",
@@ -3260,6 +3274,8 @@ STATEMENTS = {
   "unsure" BOOLEAN NOT NULL,
   "override_at" TIMESTAMPTZ,
   "override_by" VARCHAR(36) NOT NULL,
+  "override_n" INTEGER NOT NULL,
+  "override_code" VARCHAR(64) NOT NULL,
   "machine" TEXT NOT NULL,
   "ended_reason" VARCHAR(24) NOT NULL,
   "ended_by" VARCHAR(36) NOT NULL,
@@ -3352,6 +3368,15 @@ STATEMENTS = {
   "asked_at" TIMESTAMPTZ NOT NULL,
   "answer" VARCHAR(16) NOT NULL
 )""",
+        """CREATE TABLE "ask_later" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "request_id" VARCHAR(36) NOT NULL REFERENCES "cover_request" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "link_id" VARCHAR(36) NOT NULL,
+  "wave" INTEGER NOT NULL,
+  "goes_at" TIMESTAMPTZ NOT NULL,
+  "reference" VARCHAR(64) NOT NULL,
+  "body" TEXT NOT NULL
+)""",
         """CREATE TABLE "cover_offer" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "request_id" VARCHAR(36) NOT NULL REFERENCES "cover_request" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -3397,6 +3422,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "absence_one_visit_id_worker_id" ON "absence" ("visit_id", "worker_id")""",
         """CREATE INDEX "account_by_code_awaiting_balance_pence_where" ON "account" ("code", "awaiting", "balance_pence") WHERE balance_pence <> 0""",
         """CREATE UNIQUE INDEX "account_one_code_holder_awaiting" ON "account" ("code", "holder", "awaiting")""",
+        """CREATE UNIQUE INDEX "ask_later_one_request_id_link_id" ON "ask_later" ("request_id", "link_id")""",
         """CREATE UNIQUE INDEX "asked_circle_one_link_id_reference" ON "asked_circle" ("link_id", "reference")""",
         """CREATE UNIQUE INDEX "asked_circle_one_request_id_link_id" ON "asked_circle" ("request_id", "link_id")""",
         """CREATE UNIQUE INDEX "attempt_one_key_window" ON "attempt" ("key", "window")""",

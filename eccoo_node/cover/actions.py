@@ -10,15 +10,25 @@ from eccoo_federation import cover as wire
 from eccoo_federation import limits
 from eccoo_federation.times import parse_time
 from eccoo_node.agreements.actions import give_consent
-from eccoo_node.cover import owing, queries
+from eccoo_node.cover import owing, queries, waves
 from eccoo_node.cover.doors import Act, door
-from eccoo_node.cover.machine import ask_full_again, close_near, hold_for, new_machine, set_offer, set_request, step
+from eccoo_node.cover.machine import (
+    ask_full_again,
+    close_near,
+    hold_for,
+    look_again,
+    new_machine,
+    set_offer,
+    set_request,
+    step,
+)  # fmt: skip
 from eccoo_node.cover.near import candidates
+from eccoo_node.cover.plans import Plan
 from eccoo_node.cover.queries import Offer, Request
 from eccoo_node.cover.rules import hours
 from eccoo_node.cover.seen import refuse_gone
 from eccoo_node.cover.shown import confirm_by, open_question
-from eccoo_node.cover.tables import AskedCircle, CoverOffer, CoverRequest, NearAsk
+from eccoo_node.cover.tables import CoverOffer, CoverRequest, NearAsk
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, insert, insert_once
 from eccoo_node.escrow import queries as money
@@ -40,6 +50,7 @@ from eccoo_node.rota.telling import team_around, tell
 # What became of a choice: done, the payer is asked first, or the person themselves has chosen otherwise.
 Outcome = Literal["done", "wants_payer", "differs"]
 CLOSED = "This one has closed."
+A_MOMENT = timedelta(seconds=1)
 
 
 async def differs(act: Act, visit: Visit, request: Request | None) -> bool:
@@ -157,11 +168,13 @@ async def _offer_from_home(request: Request, visit: Visit, worker_id: str) -> No
 
 
 @door("cover.ask_further")
-async def ask_further(act: Act, *, request_id: str, words: str, invited: Collection[str] = ()) -> Outcome:
+async def ask_further(
+    act: Act, *, request_id: str, words: str, plan: Plan | None = None, invited: Collection[str] = ()
+) -> Outcome:
     """Ask linked circles, with one more yes. They see the outward postcode, time, coded facts and fee; nothing more.
 
-    `words` is what the person was shown and said yes to; `invited` are workers of their pools who are asked by name. A
-    second press asks nobody twice.
+    `words` is what the person was shown and said yes to. `plan` says who is asked at once and who later; without one
+    everyone is asked at once. `invited` are workers of their pools who are asked by name. A second press asks nobody twice.
     """
     request = await queries.lock_request(request_id)
     visit = await rota_queries.lock_visit(request.visit_id)
@@ -170,9 +183,10 @@ async def ask_further(act: Act, *, request_id: str, words: str, invited: Collect
         return "differs"
     if request.state != "asking":
         raise Conflict("Someone is being asked already.", "request_closed")
-    circles = await links.askable("cover.request")
-    if not circles:
-        raise Conflict("No other circle can be asked just now. A facilitator can help.", "no_links")
+    if request.further and not await waves.left_to_ask(request.id):
+        return "done"
+    plan, later = await waves.agreed(request, visit, plan)
+    circles = [circle for circle in await waves.left_to_ask(request.id) if circle.id in plan.all]
     if not act.actor.is_node():
         await give_consent(
             act.actor, person_id=visit.person_id, kind="cover.ask_further", words=words, subject_kind="cover_request",
@@ -181,18 +195,13 @@ async def ask_further(act: Act, *, request_id: str, words: str, invited: Collect
     person, codes = await members.person(visit.person_id), await members.care_facts(visit.person_id)
     named = hours(clock.now(), visit.starts_at, clock.zone())
     schedule, by_name = await money.schedule_now(), await pools.references(invited)
+    await waves.begin(request.id, later)
     for circle in circles:
         ref = await letters.reference(circle.id, visit.person_id, request.id)
         body = open_question(
             visit, person.outward, codes, schedule, named, ref, clock.zone(), by_name.get(circle.id, ())
         )
-        row = AskedCircle(
-            request_id=request.id, link_id=circle.id, reference=ref, body=msgspec.json.encode(body).decode(),
-            asked_at=clock.now(),
-        )  # fmt: skip
-        if await insert_once(row):
-            await step(act, await queries.request(request.id), wire.AddLink(wire.Asked(circle.id, circle.node_id, ref)))
-            await letters.send(circle.id, "cover.requested", ref, body)
+        await waves.put(act, request.id, circle.id, ref, body, plan, later.get(circle.id))
     await set_request(request.id, further=True, next_news_at=named.next_news_at)
     await jobs.cancel("cover.news", request.id)
     await jobs.add("cover.news", request.id, run_at=named.next_news_at, request=request.id)
@@ -277,8 +286,12 @@ async def _take(act: Act, request: Request, visit: Visit, offer: Offer) -> None:
             raise Conflict(past, "credit_limit")
         by = confirm_by(clock.now(), visit.starts_at)
         await step(act, await queries.request(request.id), wire.AwardOffer(offer.link_id, offer.id, by))
+        # An award may still be confirmed within the second that it names.
         await jobs.add(
-            "cover.confirm_by", f"{offer.id}:{clock.now().timestamp()}", run_at=parse_time(by), request=request.id
+            "cover.confirm_by",
+            f"{offer.id}:{clock.now().timestamp()}",
+            run_at=parse_time(by) + A_MOMENT,
+            request=request.id,
         )
         return
     await workers.lock_worker(offer.worker_id)
@@ -348,6 +361,7 @@ async def _close(act: Act, request: Request, reason: str, *, keep: str) -> None:
     await close_near(request.id, request.visit_id, filled=reason == "filled", but=chosen)
     for kind in ("cover.news", "cover.sure", "cover.over"):
         await jobs.cancel(kind, request.id)
+    await waves.begin(request.id, {})
 
 
 @door("cover.talk")
@@ -360,21 +374,6 @@ async def talk(act: Act, *, visit_id: str, about: Literal["talk", "another_time"
     await act.tell("cover.talk", "visit", visit.id, about=about)
 
 
-@door("cover.override")
-async def override(act: Act, *, request_id: str, code: str, words: str) -> None:
-    """A facilitator has rung the other circle and heard its spoken code: they are coming although no machine is sure.
-
-    It makes no award and moves no money; it is a note that the page shows.
-    """
-    request = await queries.lock_request(request_id)
-    act.allow(await rota_queries.thing_of(await rota_queries.visit(request.visit_id)))
-    if not code.strip():
-        raise Invalid("Write the code they told you on the phone.", "no_code", field="code")
-    act.because(f"{code.strip()}: {words.strip()}")
-    await set_request(request_id, override_at=clock.now(), override_by=act.actor.person_id)
-    await tell({request.person_id}, request.visit_id, "coming_by_phone")
-
-
 @door("cover.by_itself")
 async def by_clock(act: Act, *, request_id: str, what: Literal["news", "tick", "lapse"]) -> None:
     """The hour named has come: there is news, even if it is that there is none; or the machine looks at the time.
@@ -384,14 +383,18 @@ async def by_clock(act: Act, *, request_id: str, what: Literal["news", "tick", "
     request = await queries.lock_request(request_id)
     act.allow(Thing("cover_request", request_id, request.person_id))
     if what == "lapse":
-        await step(act, request, wire.Tick())
-    if what == "lapse" or not request.live:
+        state = await step(act, request, wire.Tick())
+        if state.phase == "ended" and (await queries.request(request_id)).live:
+            await _close(act, request, "window_passed", keep="")
+        return
+    if not request.live:
         return
     if what == "tick":
         state = await step(act, request, wire.Tick())
         if state.phase == "ended":
             await _close(act, request, "window_passed", keep="")
         return
+    await look_again(request.id)
     visit = await rota_queries.visit(request.visit_id)
     at = hours(clock.now(), visit.starts_at, clock.zone()).next_news_at
     if request.state == "asking" and clock.now() < visit.starts_at:

@@ -72,7 +72,12 @@ async def take_request(act: Act, *, letter: Letter) -> None:
         found.id,
         clock.now() - QUIET,
     )
-    fresh = await who_fits(found) - {row[0] for row in lately}
+    fits = await who_fits(found)
+    fresh = fits - {row[0] for row in lately}
+    if not fits:
+        # Whoever waits for us can ask others the sooner. The request stays open here, should somebody be free after all.
+        nobody = bodies.CoverDeclined(request=body.request, reason="nobody")
+        await letters.send(letter.link_id, nobody.TYPE, body.request, nobody.as_wire())
     # Who was named and can't come is told nothing, and nobody there learns that, or why.
     named = fresh & await pools.named(letter.link_id, body.invited)
     await tell(named, None, "asked_by_name", about=found.id, path=f"/requests/{found.id}")
@@ -95,6 +100,7 @@ async def note_full(act: Act, *, link_id: str, ref: str) -> None:
         return
     act.allow(Thing("cover_request", asked.request_id))
     await fetch("UPDATE asked_circle SET answer = ? WHERE id = ? AND answer = ''", queries.FULL, asked.id)
+    await machine.look_again(asked.request_id)
 
 
 @letters.handles("cover.offered")
@@ -111,6 +117,7 @@ async def take_offer(act: Act, *, letter: Letter) -> None:
     if asked is None or not asked.body or not isinstance(body, bodies.CoverOffered):
         raise ProtocolError("unknown_subject")
     request = await queries.lock_request(asked.request_id)
+    await fetch("UPDATE asked_circle SET answer = '' WHERE id = ?", asked.id)
     circle = await links.circle(letter.link_id)
     question = stored(asked.body, bodies.CoverRequested)
     terms = wire.terms_of(question, body, schedule=circle.terms.schedule, home_share_bps=circle.home_share_bps)
@@ -160,6 +167,7 @@ async def take_for_asking(act: Act, *, letter: Letter) -> None:
     for view in state.offers:
         if view.status == "withdrawn" and view.offer == letter.body.get("offer"):
             await machine.set_offer(view.offer, "taken_back")
+            await machine.look_again(request.id)
     act.about(request.id)
 
 
@@ -209,6 +217,7 @@ async def take_declined(act: Act, *, letter: Letter) -> None:
         await machine.step(
             act, await queries.lock_request(asked.request_id), wire.Incoming(letter.link_id, letter.read)
         )
+        await machine.look_again(asked.request_id)
         return
     opened = await queries.open_by_ref(letter.link_id, ref)
     if opened is None:

@@ -20,6 +20,7 @@ from eccoo_node.members import workers
 from eccoo_node.members.cards import Need
 from eccoo_node.members.rules import on_the_wall, why_not
 from eccoo_node.rota import queries as rota
+from eccoo_node.rota.standing import Slot
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -152,6 +153,22 @@ async def slots_of(worker_id: str, now: datetime) -> list[datetime]:
         "SELECT slot_at FROM worker_slot WHERE worker_id = ? AND slot_at > ? ORDER BY slot_at", worker_id, now
     )
     return [row[0] for row in rows]
+
+
+async def busy_on(worker_id: str, person_id: str, slots: Sequence[Slot]) -> str:
+    """The first of these days on which a worker is somewhere else already, at home or away; with whom is not said."""
+    if not slots:
+        return ""
+    theirs = await rota.visits(
+        "v.worker_id = ? AND v.person_id <> ? AND v.state = 'planned' AND v.starts_at < ? AND v.ends_at > ?",
+        worker_id, person_id, slots[-1].ends_at, slots[0].starts_at,
+    )  # fmt: skip
+    taken = [(one.starts_at, one.ends_at) for one in theirs]
+    taken += [(at, at + SLOT) for at in await slots_of(worker_id, slots[0].starts_at - SLOT)]
+    for slot in slots:
+        if any(start < slot.ends_at and end > slot.starts_at for start, end in taken):
+            return clock.say_day(slot.starts_at, clock.zone())
+    return ""
 
 
 async def answered_by(worker_id: str) -> frozenset[str]:

@@ -168,6 +168,9 @@ async def _cancelled_after_commit(request: Request, n: int) -> None:
 
 async def _disclose(request: Request, state: wire.RequesterState, effect: wire.SendDisclosure) -> None:
     visit = await rota_queries.visit(request.visit_id)
+    if visit.ends_at <= clock.now():
+        # Who was sent by telephone has been there: nothing needs to be told any more.
+        return
     facts = await members.must_know(request.person_id)
     us = identity.current()
     ring = await members.facilitator_for(request.person_id) or Helper("", us.name, us.phone)
@@ -192,7 +195,15 @@ async def _ask_again(request: Request, link_ids: tuple[str, ...]) -> None:
             and asked.link_id in link_ids
             and await links.may_cross(asked.link_id, "out", "cover.request") is None
         ):
+            await fetch("UPDATE asked_circle SET answer = '' WHERE id = ?", asked.id)
             await letters.send(asked.link_id, "cover.requested", asked.ref, msgspec.json.decode(asked.body))
+
+
+async def look_again(request_id: str) -> None:
+    """Something has changed that may make it the turn of the circles that are asked later."""
+    if await queries.ask_later(request_id):
+        await jobs.add("cover.wave", request_id, request=request_id)
+        await jobs.hurry("cover.wave", request_id)
 
 
 async def ask_full_again(request: Request) -> None:
@@ -325,7 +336,8 @@ async def _news(act: Act, request: Request, state: wire.RequesterState, effect: 
         case "refused" | "no_answer" | "rescinded" | "other_terms" | "withdrew":
             if effect.offer:
                 await set_offer(effect.offer, "live" if effect.news in {"no_answer", "rescinded"} else "taken_back")
-            await set_request(request.id, state="asking", chosen_offer="", unsure=False)
+            await set_request(request.id, state="asking", chosen_offer="", unsure=False, override_at=None)
+            await look_again(request.id)
             await fetch("DELETE FROM disclosure_out WHERE request_id = ? AND n = ?", request.id, effect.n)
             await jobs.add("rota.gap_over", visit.id, run_at=visit.ends_at, visit=visit.id)
             await jobs.add("cover.over", request.id, run_at=visit.ends_at, request=request.id)

@@ -226,6 +226,11 @@ async def _news(mine: Mine, news: str) -> None:
         await finish(mine)
     if state == "coming":
         await set_mine(mine.id, unsure=False)
+        if mine.ends_at <= clock.now():
+            await jobs.add("cover.mine_over", mine.id, offer=mine.id)
+            await jobs.hurry("cover.mine_over", mine.id)
+    if state == "offered":
+        await set_mine(mine.id, unsure=False, spoken_at=None)
     if told:
         await tell({mine.worker_id}, None, told, about=mine.id, path=f"/coming/{mine.id}")
 
@@ -239,6 +244,20 @@ async def take_back(act: Act, *, offer_id: str) -> None:
         await step(act, mine, wire.Withdraw())
     elif mine.state == "coming":
         raise Conflict("You are expected now. If you can’t come after all, say so on the visit’s page.", "is_coming")
+
+
+@door("cover.say_nobody")
+async def say_nobody(act: Act, *, open_request_id: str) -> None:
+    """A facilitator knows that nobody here can come: whoever waits for us asks others the sooner. An offer may follow."""
+    asked = await queries.open_request(open_request_id)
+    act.allow(asked.thing)
+    if asked.state != "open" or asked.starts_at <= clock.now():
+        raise Conflict("This one has closed.", "request_closed")
+    if any(one.state in {"offered", "preparing", "coming"} for one in await queries.mine_for(asked.id)):
+        raise Conflict("Somebody of ours has offered to come.", "offered")
+    nobody = bodies.CoverDeclined(request=asked.ref, reason="nobody")
+    await letters.send(asked.link_id, nobody.TYPE, asked.ref, nobody.as_wire())
+    await act.tell("cover.nobody", "open_request", asked.id)
 
 
 @door("cover.read")
@@ -325,6 +344,9 @@ async def by_clock(act: Act, *, offer_id: str) -> datetime | None:
     act.allow(mine.thing)
     if mine.state in {"offered", "preparing"}:
         await step(act, mine, wire.Tick())
+        if (await queries.mine(offer_id)).state == mine.state and clock.now() >= mine.ends_at:
+            # It ends within the second after its hour, or, where both circles spoke, once nobody may claim any more.
+            return (mine.ends_at + limits.CLAIM_WITHIN if mine.spoken_at else clock.now()) + A_MOMENT
     elif mine.state == "coming" and clock.now() >= mine.ends_at:
         until = mine.ends_at + limits.CLAIM_WITHIN
         if clock.now() > until:

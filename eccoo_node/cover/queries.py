@@ -11,6 +11,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.links import queries as links
+from eccoo_node.rota.promised import promises
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.rules import late
 
@@ -32,6 +33,8 @@ class Request(msgspec.Struct, frozen=True):
     chosen_offer: str
     unsure: bool
     override_at: datetime | None
+    override_n: int
+    override_code: str
     machine: str
     ended_reason: str
     ended_by: str
@@ -44,7 +47,8 @@ class Request(msgspec.Struct, frozen=True):
 
 
 _REQUEST = """SELECT id, visit_id, person_id, asked_by, asked_for, asked_via, by_wish, state, further, next_news_at,
- go_no_go_at, chosen_offer, unsure, override_at, machine, ended_reason, ended_by, ended_for, created_at FROM cover_request"""
+ go_no_go_at, chosen_offer, unsure, override_at, override_n, override_code, machine, ended_reason, ended_by, ended_for, created_at
+ FROM cover_request"""
 
 
 async def request(request_id: str) -> Request:
@@ -132,6 +136,38 @@ async def asked_circles(request_id: str) -> list[Asked]:
 async def asked_by_ref(link_id: str, ref: str) -> Asked | None:
     row = await fetch_one(f"{_ASKED} WHERE link_id = ? AND reference = ?", link_id, ref)
     return Asked(*row) if row else None
+
+
+class Later(msgspec.Struct, frozen=True):
+    """One linked circle that is asked later, and what it will be shown."""
+
+    id: str
+    request_id: str
+    link_id: str
+    wave: int
+    goes_at: datetime
+    ref: str
+    body: str
+
+
+async def ask_later(request_id: str) -> list[Later]:
+    """Wave by wave."""
+    rows = await fetch(
+        "SELECT id, request_id, link_id, wave, goes_at, reference, body FROM ask_later WHERE request_id = ? "
+        "ORDER BY wave, link_id",
+        request_id,
+    )
+    return [Later(*row) for row in rows]
+
+
+async def came_from(person_id: str) -> dict[str, tuple[int, int]]:
+    """How often workers of each linked circle were to come to this person, and to anyone here."""
+    rows = await fetch(
+        "SELECT o.link_id, SUM(CASE WHEN r.person_id = ? THEN 1 ELSE 0 END), COUNT(*) FROM cover_offer o "
+        "JOIN cover_request r ON r.id = o.request_id WHERE o.state = 'chosen' AND o.link_id <> '' GROUP BY o.link_id",
+        person_id,
+    )
+    return {row[0]: (int(row[1]), int(row[2])) for row in rows}
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -271,6 +307,7 @@ class Mine(msgspec.Struct, frozen=True):
     retain_until: datetime | None
     read_at: datetime | None
     unsure: bool
+    spoken_at: datetime | None
     created_at: datetime
     ref: str
     area: str
@@ -290,7 +327,7 @@ class Mine(msgspec.Struct, frozen=True):
 
 _MINE = """SELECT m.id, m.open_request_id, m.link_id, m.worker_id, p.called, m.words, m.rate_pence, m.fee_pence,
  m.travel_pence, m.state, m.n, m.body, m.worker_deduct_bps, m.payer_add_bps, m.home_share_bps, m.machine, m.disclosure,
- m.retain_until, m.read_at, m.unsure, m.created_at, o.reference, o.area, o.starts_at, o.ends_at, o.go_no_go_at
+ m.retain_until, m.read_at, m.unsure, m.spoken_at, m.created_at, o.reference, o.area, o.starts_at, o.ends_at, o.go_no_go_at
  FROM my_offer m JOIN open_request o ON o.id = m.open_request_id JOIN person p ON p.id = m.worker_id"""
 
 
@@ -318,6 +355,7 @@ async def mine_of(worker_id: str, *states: str) -> list[Mine]:
     return [Mine(*row) for row in rows]
 
 
+@promises
 async def busy_away(worker_ids: list[str], starts_at: datetime, ends_at: datetime) -> frozenset[str]:
     """Which of these workers have promised a quarter hour of this stretch to another circle."""
     rows = await fetch(

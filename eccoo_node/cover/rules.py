@@ -81,7 +81,7 @@ def _self_or_written_down(actor: Actor, worker_id: str) -> bool:
 NOT_YOURS_TO_ASK = "Only the person supported, or someone who speaks for them, can ask for cover."
 
 
-@rule("cover.ask", "cover.ask_further", "cover.end", "cover.talk")
+@rule("cover.ask", "cover.ask_further", "cover.hurry", "cover.stop_asking", "cover.end", "cover.talk")
 def _ask(actor: Actor, thing: Thing) -> bool | str:
     """The person, who speaks for them with that scope, or their standing wish. Never a paid worker of the team,
     whatever other hats they wear (CQC scope of introductory agencies; care-rules C1 2)."""
@@ -120,6 +120,18 @@ def _override(actor: Actor, thing: Thing) -> bool | str:
 def _resolve_away(actor: Actor, thing: Thing) -> bool | str:
     """A facilitator, and never about their own pay."""
     return bool(thing.worker_id) and actor.wears("facilitator") and actor.person_id != thing.worker_id
+
+
+@rule("cover.spoken_away")
+def _spoken_away(actor: Actor, thing: Thing) -> bool | str:
+    """The worker, or a facilitator: whichever of them the other circle gets on the telephone."""
+    helps = bool(thing.worker_id) and actor.wears("facilitator") and not actor.acting_for
+    return helps or _self_or_written_down(actor, thing.worker_id)
+
+
+@rule("cover.say_nobody")
+def _say_nobody(actor: Actor, thing: Thing) -> bool | str:
+    return bool(thing.id) and actor.wears("facilitator") and not actor.acting_for
 
 
 @rule("cover.let_go")
@@ -173,6 +185,7 @@ def _hear(actor: Actor, thing: Thing) -> bool | str:
     "cover.note_full",
     "cover.check_gone",
     "cover.leave",
+    "cover.next_wave",
 )
 def _by_itself(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()

@@ -33,6 +33,10 @@ class CoverRequest(Table, tablename="cover_request"):
     unsure = flag()
     override_at = moment(null=True)
     override_by = word(36)
+    # The award that the other circle spoke of; a note about one says nothing of the next.
+    override_n = number()
+    # The words they read out, as a digest: they prove one talk.
+    override_code = word(64)
     machine = prose()
     ended_reason = word(24)
     ended_by = word(36)
@@ -61,6 +65,19 @@ class AskedCircle(Table, tablename="asked_circle"):
     body = prose()
     asked_at = moment()
     answer = word(16)
+
+
+class AskLater(Table, tablename="ask_later"):
+    """One linked circle that is asked later, with the same yes: at its hour, or once those before have said nobody.
+    `body` is what the person agreed to, word for word."""
+
+    id = key()
+    request_id = ref(CoverRequest)
+    link_id = word(36)
+    wave = number()
+    goes_at = moment()
+    reference = word(64)
+    body = prose()
 
 
 class CoverOffer(Table, tablename="cover_offer"):
@@ -142,6 +159,8 @@ class MyOffer(Table, tablename="my_offer"):
     retain_until = moment(null=True)
     read_at = moment(null=True)
     unsure = flag()
+    # They rang: that our worker comes is known on both sides, although no certificate has come.
+    spoken_at = moment(null=True)
     created_at = moment()
 
 
@@ -154,7 +173,7 @@ class WorkerSlot(Table, tablename="worker_slot"):
     offer_id = ref(MyOffer)
 
 
-TABLES = [CoverRequest, NearAsk, AskedCircle, CoverOffer, DisclosureOut, OpenRequest, MyOffer, WorkerSlot]
+TABLES = [CoverRequest, NearAsk, AskedCircle, AskLater, CoverOffer, DisclosureOut, OpenRequest, MyOffer, WorkerSlot]
 
 extras.one_of("cover_request", "state", REQUEST_STATES)
 extras.one_of("cover_offer", "state", OFFER_STATES)
@@ -163,6 +182,7 @@ extras.unique("cover_request", "visit_id", where="state <> 'ended'")
 extras.unique("near_ask", "request_id", "worker_id")
 extras.unique("asked_circle", "request_id", "link_id")
 extras.unique("asked_circle", "link_id", "reference")
+extras.unique("ask_later", "request_id", "link_id")
 # At most one offer of a request is ever the chosen one, whatever a race or a bug does.
 extras.unique("cover_offer", "request_id", where="state = 'chosen'")
 extras.unique("cover_offer", "request_id", "worker_id", where="state IN ('live', 'chosen')")

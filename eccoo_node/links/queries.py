@@ -162,6 +162,15 @@ def _pool_fields(row: Any, direction: Direction) -> tuple[str, ...]:
     return tuple(f for f, scope in scopes.items() if rules.refusal(policy, direction, scope, now) is None)
 
 
+async def words_key(link_id: str) -> str:
+    """What both nodes of a link hold and nobody else: the digest behind its six words. Raises NotFound."""
+    row = await fetch_one("SELECT agreement FROM link WHERE id = ?", link_id)
+    agreement = read_agreement(row[0]) if row else None
+    if agreement is None:
+        raise NotFound("We know no such circle.", "unknown_link")
+    return str(agreement["words_hash"])
+
+
 async def pinned(link_id: str) -> LogState:
     """The key log that this link has pinned. Raises NotFound."""
     row = await fetch_one("SELECT log FROM link WHERE id = ?", link_id)

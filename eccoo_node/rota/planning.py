@@ -16,9 +16,11 @@ from eccoo_node.members import queries as members
 from eccoo_node.record.door import Act, door
 from eccoo_node.rota import paying
 from eccoo_node.rota.paying import ToPay
+from eccoo_node.rota.promised import keeps
 from eccoo_node.rota.rules import ASKED_AGAIN
 from eccoo_node.rota.standing import Slot
 from eccoo_node.rota.tables import Visit as VisitRow
+from eccoo_node.rota.telling import team_around, tell
 from eccoo_node.rota.weekly import covered_until
 
 LONGEST = timedelta(hours=24)
@@ -92,7 +94,11 @@ async def make_visit(
     act: Act, slot: Slot, *, team: str, person_id: str, worker_id: str, what: str, cannot_be_missed: bool,
     trial: bool = False, pattern_id: str | None = None, pattern_day: str = "",
 ) -> str:  # fmt: skip
-    """The same once it is allowed, inside the act that causes it; of a weekly pattern, for one of its days."""
+    """The same once it is allowed, inside the act that causes it; of a weekly pattern, for one of its days.
+
+    What the worker has promised to another circle stands: raises Conflict("promised"), and where it is one day of a
+    standing week that day becomes a gap, of which the team is told.
+    """
     starts_at, ends_at = slot.starts_at, slot.ends_at
     if ends_at <= starts_at or ends_at - starts_at > LONGEST:
         raise Invalid("A visit ends after it begins, within a day.", "bad_times", field="ends_at")
@@ -101,8 +107,13 @@ async def make_visit(
     priced = await agreed(person_id, worker_id)
     payer = await members.payer_for(person_id)
     facts = await fetch_one("SELECT address FROM person WHERE id = ?", person_id)
+    away = await keeps(worker_id, starts_at, ends_at)
+    if away and not pattern_day:
+        raise Conflict(
+            "They have promised that time to someone else. Choose another time, or another person.", "promised"
+        )
     row = VisitRow(
-        team_id=team, person_id=person_id, worker_id=worker_id, payer_id=payer.id if payer else None,
+        state="gap" if away else "planned", team_id=team, person_id=person_id, worker_id=worker_id, payer_id=payer.id if payer else None,
         starts_at=starts_at, ends_at=ends_at, what=what, address=facts[0] if facts else "",
         cannot_be_missed=cannot_be_missed, rate_pence=priced.rate_pence,
         fee_pence=priced.fee(clock.minutes_between(starts_at, ends_at)), travel_pence=priced.travel,
@@ -113,6 +124,11 @@ async def make_visit(
     visit_id = str(row.id)
     act.about(visit_id)
     await act.tell("visit.planned", "visit", visit_id)
+    if away:
+        await jobs.add("rota.gap_over", visit_id, run_at=ends_at, visit=visit_id)
+        await tell(await team_around(person_id, team, visit_worker=worker_id), visit_id, "gap")
+        await act.tell("visit.gap", "visit", visit_id, cannot_be_missed=cannot_be_missed)
+        return visit_id
     if priced.rate_pence:
         if trial or starts_at < await covered_until(clock.now()):
             await _pay_ahead(row)

@@ -33,6 +33,8 @@ def offerer_step(state: t.OffererState, given: t.OffererInput, now: str) -> t.Of
             step = _resolve_visit(state, given)
         case t.LetGo():
             step = _let_go(state)
+        case t.Spoken():
+            step = _spoken(state)
         case t.Tick():
             step = _tick(state, now)
         case t.Resend():
@@ -119,7 +121,7 @@ def _rescinded(state: t.OffererState, n: int) -> t.OffererStep:
     dead = replace(state, dead_n=max(state.dead_n, n))
     if state.phase not in ("locking", "prepared") or n < state.n:
         return t.OffererStep(dead)
-    freed = replace(dead, phase="offered", n=0, certificate=None)
+    freed = replace(dead, phase="offered", n=0, certificate=None, spoken=False)
     return t.OffererStep(freed, effects=(t.ReleaseWorker(state.offer), t.Tell("rescinded", n)))
 
 
@@ -191,7 +193,7 @@ def _withdraw(state: t.OffererState, reason: Literal["lapsed", "not_said"]) -> t
 
 
 def _refuse(state: t.OffererState, n: int, reason: Literal["not_free", "other_terms", "lapsed"]) -> t.OffererStep:
-    refused = replace(state, phase="offered", n=0, dead_n=max(state.dead_n, n), refused_n=n)
+    refused = replace(state, phase="offered", n=0, dead_n=max(state.dead_n, n), refused_n=n, spoken=False)
     effects = (t.ReleaseWorker(state.offer),) if state.phase in ("locking", "prepared") else ()
     return t.OffererStep(refused, (_emit(state, _refused_body(state, n, reason)),), effects)
 
@@ -247,13 +249,20 @@ def _their_resolution(state: t.OffererState, body: b.VisitResolved) -> t.Offerer
     return t.OffererStep(heard, effects=(t.Tell("resolution_proposed", state.n),))
 
 
+def _spoken(state: t.OffererState) -> t.OffererStep:
+    if state.phase not in ("offered", "locking", "prepared", "committed"):
+        raise ProtocolError("wrong_state", "This offer does not stand any more.")
+    return t.OffererStep(replace(state, spoken=True))
+
+
 def _tick(state: t.OffererState, now: str) -> t.OffererStep:
-    if state.phase == "committed" and claim_until(state.ends_at) < now:
+    last = claim_until(state.ends_at)
+    if state.phase == "committed" and last < now:
         over = replace(state, phase="ended")
         return t.OffererStep(over, effects=(t.ReleaseWorker(state.offer), t.Tell("unclaimed", state.n)))
-    if state.phase == "offered" and state.hold_until < now:
+    if state.phase == "offered" and (last if state.spoken else state.hold_until) < now:
         return _withdraw(state, "lapsed")
-    if state.phase in ("locking", "prepared") and state.ends_at < now:
+    if state.phase in ("locking", "prepared") and (last if state.spoken else state.ends_at) < now:
         # The hour has passed and no certificate came: nobody travelled, the worker is free.
         return _withdraw(state, "lapsed")
     if state.phase in ("locking", "prepared") and now >= state.go_no_go_at and not state.alarmed:

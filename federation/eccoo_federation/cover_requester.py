@@ -18,6 +18,7 @@ from . import jcs
 from .cover_terms import Certificate
 from .cover_visits import (
     asked_on,
+    claim_until,
     claimed,
     confirm_visit,
     dispute_visit,
@@ -61,6 +62,8 @@ def requester_step(state: t.RequesterState, given: t.RequesterInput, now: str, s
             step = resolve_visit(state, given)
         case t.TakeAfterAll():
             step = take_after_all(state, now)
+        case t.Spoken():
+            step = _spoken(state)
         case t.Settled():
             step = settled(state)
         case t.Tick():
@@ -281,12 +284,21 @@ def _decline(state: t.RequesterState, given: t.DeclineOffer) -> t.RequesterStep:
     return t.RequesterStep(declined, (emit(state, given.link, body),))
 
 
+def _spoken(state: t.RequesterState) -> t.RequesterStep:
+    if state.phase not in ("awarded", "committed") or state.award is None:
+        raise ProtocolError("wrong_state", "Nobody is chosen of whom you could have spoken.")
+    return t.RequesterStep(replace(state, spoken_n=state.award.n))
+
+
 def _tick(state: t.RequesterState, now: str) -> t.RequesterStep:
     if unclaimed(state, now):
         return lapse(state, now)
     step = t.RequesterStep(state)
-    if state.phase == "awarded" and state.award is not None and state.award.confirm_by < now:
-        step = _rescind(state, "no_answer")
+    award = state.award
+    if state.phase == "awarded" and award is not None:
+        # Whoever was sent after a telephone call may be claimed for as any.
+        answer_by = claim_until(state.ends_at) if state.spoken_n == award.n else award.confirm_by
+        step = _rescind(state, "no_answer") if answer_by < now else step
     if step.state.phase == "open" and now >= state.ends_at:
         ended = _cancel(step.state, "window_passed", now)
         return replace(ended, emit=(*step.emit, *ended.emit), effects=(*step.effects, *ended.effects))

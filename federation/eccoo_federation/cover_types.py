@@ -149,6 +149,7 @@ class RequesterState(msgspec.Struct, frozen=True):
 
     ``n`` is the highest award number ever used; ``rev`` grows with every change; ``agreed`` is what was booked.
     ``taken_until`` is set where the people agreed to take a claim that came too late, and is its new last moment.
+    ``spoken_n`` is the award of which the people of both circles spoke on the telephone: no hour takes it back.
     """
 
     us: str
@@ -171,6 +172,7 @@ class RequesterState(msgspec.Struct, frozen=True):
     ended_at: str = ""
     ended_reason: str = ""
     taken_until: str = ""
+    spoken_n: int = 0
     alarmed: bool = False
     rev: int = 0
 
@@ -181,6 +183,7 @@ class OffererState(msgspec.Struct, frozen=True):
     Refused awards are dead too; ``refused_n`` remembers the last, so that it can be said again. ``proposed`` keeps all
     sums that we signed for in a dispute: the asker may conclude on any of them. ``let_go``: our people agreed to be paid
     nothing; the claim is shown and said no more, and booked only if the asker had taken it before it could know.
+    ``spoken``: the people of both circles know by telephone that the worker comes; no hour takes the offer back.
     """
 
     us: str
@@ -205,6 +208,7 @@ class OffererState(msgspec.Struct, frozen=True):
     proposed: tuple[Claimed, ...] = ()
     resolution_theirs: Claimed | None = None
     agreed: Claimed | None = None
+    spoken: bool = False
     alarmed: bool = False
     rev: int = 0
 
@@ -275,6 +279,11 @@ class LetGo(msgspec.Struct, frozen=True):
     """The people of both circles agreed that nothing is paid for a claim which came too late."""
 
 
+class Spoken(msgspec.Struct, frozen=True):
+    """The people of both circles spoke, and the worker comes although neither machine is sure. Creates nothing: what is
+    set aside for the award stays so until nobody may claim any more."""
+
+
 class Settled(msgspec.Struct, frozen=True):
     """A statement that holds this visit was paid and received."""
 
@@ -329,12 +338,13 @@ RequesterInput = (
     | DisputeVisit
     | ResolveVisit
     | TakeAfterAll
+    | Spoken
     | Settled
     | Tick
     | Resend
     | Adopt
 )
-OffererInput = Incoming | Availability | Withdraw | Claim | ResolveVisit | LetGo | Tick | Resend
+OffererInput = Incoming | Availability | Withdraw | Claim | ResolveVisit | LetGo | Spoken | Tick | Resend
 
 
 class RequesterStep(msgspec.Struct, frozen=True):

@@ -48,6 +48,11 @@ def root_seed(words: str, index: int) -> bytes:
 
 def six_words_of(material: bytes) -> tuple[str, ...]:
     """The first 66 bits of SHA-256(material), eleven bits a word, most significant first."""
-    number = int.from_bytes(hashlib.sha256(material).digest(), "big") >> (256 - 66)
+    return words_of(hashlib.sha256(material).digest(), 6)
+
+
+def words_of(digest: bytes, count: int) -> tuple[str, ...]:
+    """As many words from the first bits of a digest, eleven bits a word, most significant first."""
+    number = int.from_bytes(digest, "big") >> (8 * len(digest) - 11 * count)
     wordlist = _english().wordlist
-    return tuple(wordlist[(number >> shift) & 0x7FF] for shift in range(55, -1, -11))
+    return tuple(wordlist[(number >> (11 * left)) & 0x7FF] for left in reversed(range(count)))

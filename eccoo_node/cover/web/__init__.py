@@ -1,11 +1,13 @@
 """Pages of cover and, because they show both, of the whole week: home, the week, a visit, asking, offering, coming."""
 
 from eccoo_node.cover.web.asks import AskController
+from eccoo_node.cover.web.by_phone import ByPhoneController
 from eccoo_node.cover.web.choice import ChoiceController
 from eccoo_node.cover.web.coming import ComingController
 from eccoo_node.cover.web.costs import CostController
 from eccoo_node.cover.web.home import HomeController
 from eccoo_node.cover.web.offers import OfferController
+from eccoo_node.cover.web.order import OrderController
 from eccoo_node.cover.web.planning import PlanController
 from eccoo_node.cover.web.requests import RequestController
 from eccoo_node.cover.web.search import SearchController
@@ -26,5 +28,5 @@ NAV = (
 )
 CONTROLLERS = [
     HomeController, WeekController, CostController, PlanController, ChoiceController, SearchController, OfferController, AskController,
-    RequestController, ComingController,
+    RequestController, ComingController, OrderController, ByPhoneController,
 ]  # fmt: skip

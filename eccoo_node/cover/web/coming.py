@@ -31,7 +31,8 @@ class ComingController(Controller):
         mine = await queries.mine(offer_id)
         actor = actor_of(request)
         settles = mine.state == "too_late" and access.may(actor, "cover.let_go", mine.thing)
-        if not settles and not access.may(actor, "cover.see_mine", mine.thing):
+        rings = (mine.unsure or mine.spoken_at) and not mine.told and access.may(actor, "cover.spoken_away", mine.thing)
+        if not settles and not rings and not access.may(actor, "cover.see_mine", mine.thing):
             raise NotFound("This one has closed.", "offer_closed")
         return mine
 
@@ -40,7 +41,8 @@ class ComingController(Controller):
         """(q, r, t) Whatever holds now."""
         mine = await self._mine(request, offer_id)
         may_let_go = access.may(actor_of(request), "cover.let_go", mine.thing)
-        return await show(request, "cover/coming.html", may_let_go=may_let_go, **await self._coming(mine))
+        own = access.may(actor_of(request), "cover.see_mine", mine.thing)
+        return await show(request, "cover/coming.html", may_let_go=may_let_go, own=own, **await self._coming(mine))
 
     async def _coming(self, mine: Mine) -> dict[str, Any]:
         now, circle = clock.now(), await links.circle(mine.link_id)

@@ -8,6 +8,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
 from eccoo_node.agreements import queries as agreements
+from eccoo_node.cover import lists
 from eccoo_node.cover.web.planning_forms import WHO, End, Move, Once, Weekly
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.kernel import access, clock
@@ -19,7 +20,6 @@ from eccoo_node.kernel.words import count, many
 from eccoo_node.members import queries as members
 from eccoo_node.members.payers import employed_among
 from eccoo_node.rota import patterns, planning, say, standing
-from eccoo_node.rota import queries as rota
 from eccoo_node.rota.patterns import Pattern
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.rules import late
@@ -246,7 +246,7 @@ class PlanController(Controller):
         return await show(
             request, _CHECK, wanted.person_id, **context, rows=rows, price=price, changes=changes, late=late, worker=who,
             missed=wanted.cannot_be_missed, holidays=say.names(said_day(day) for day in off),
-            left_out=wanted.not_on_holidays, busy=await _busy(wanted, slots), fields=_fields(wanted, context["weekly"]),
+            left_out=wanted.not_on_holidays, busy=await lists.busy_on(wanted.worker_id, wanted.person_id, slots), fields=_fields(wanted, context["weekly"]),
         )  # fmt: skip
 
     @get("/weekly/{pattern_id:str}/end", opt={"action": "rota.end_weekly"})
@@ -343,20 +343,6 @@ def _late(visits: list[Visit]) -> str:
         return ""
     share = pounds(sum(one.fee_pence * one.cancel_bps // 10_000 for one in owed))
     return f"{count(len(owed)).capitalize()} of them {'is' if len(owed) == 1 else 'are'} so soon that {share} is due, as agreed."
-
-
-async def _busy(wanted: Wanted, slots: list[Slot]) -> str:
-    """The first time at which they are somewhere else already; with whom is not said."""
-    if not slots:
-        return ""
-    theirs = await rota.visits(
-        "v.worker_id = ? AND v.person_id <> ? AND v.state = 'planned' AND v.starts_at < ? AND v.ends_at > ?",
-        wanted.worker_id, wanted.person_id, slots[-1].ends_at, slots[0].starts_at,
-    )  # fmt: skip
-    for slot in slots:
-        if any(one.starts_at < slot.ends_at and one.ends_at > slot.starts_at for one in theirs):
-            return clock.say_day(slot.starts_at, clock.zone())
-    return ""
 
 
 def _fields(wanted: Wanted, weekly: bool) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
 from eccoo_federation.bodies import CoverRequested
-from eccoo_node.cover import lists, offering, queries
+from eccoo_node.cover import lists, offering, queries, speaking
 from eccoo_node.cover import say as words
 from eccoo_node.cover.queries import Open
 from eccoo_node.cover.shown import stored
@@ -98,10 +98,14 @@ class RequestController(Controller):
         by = question.reply_by if question.reply_by > now else found.go_no_go_at
         home = await escrow.take_home(question.fee_pence)
         mine_are = await pools.names_of(reader.id)
+        helps, mine = access.may(actor_of(request), "cover.say_nobody", found.thing), await queries.mine_for(found.id)
         return {
             "by_name": asked_by_name(found, mine_are),
             "open": found, "question": question, "circle_named": circle.name, "card": card, "hear_by": say.by_time(by, now),
             "is_open": found.state == "open" and found.starts_at > now,
+            "helps": helps,
+            "ours": [(m.called, f"/coming/{m.id}/by-phone") for m in mine if helps and speaking.may_speak(m)],
+            "may_say_nobody": helps and not any(m.state in {"offered", "preparing", "coming"} for m in mine),
             "money": f"You would take home {pounds(home)} of the {pounds(question.fee_pence)}.", **await self._own(found, card),
         }  # fmt: skip
 
@@ -113,6 +117,11 @@ class RequestController(Controller):
         home = pounds(await escrow.take_home(fee))
         own = f"At your own {pounds(card.rate_pence)} an hour it comes to {pounds(fee)}: you take home {home}{travel}."
         return {"own": own}
+
+    @post("/requests/{open_id:str}/nobody", opt={"action": "cover.say_nobody"})
+    async def nobody(self, request: AnyRequest, open_id: FromPath[str]) -> Response[Any]:
+        await offering.say_nobody(actor_of(request), open_request_id=open_id)
+        return redirect(request, "/requests", "They know, and can ask others.")
 
     @get("/requests/{open_id:str}/offer", opt={"action": "cover.offer"})
     async def form(self, request: AnyRequest, open_id: FromPath[str]) -> Response[Any]:

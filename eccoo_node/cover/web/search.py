@@ -9,17 +9,21 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from eccoo_federation.bodies import CoverRequested
-from eccoo_node.cover import actions, queries, settling
+from eccoo_node.cover import actions, queries, settling, waves
 from eccoo_node.cover import say as words
 from eccoo_node.cover.near import candidates
+from eccoo_node.cover.plans import Plan
 from eccoo_node.cover.queries import Offer, Request
 from eccoo_node.cover.rules import hours
 from eccoo_node.cover.shown import open_question, stored
 from eccoo_node.cover.web.choice import contact_of, may_ask
+from eccoo_node.cover.web.look import Numbers, circle_of, seen_by
+from eccoo_node.cover.web.order import later_words, plan_of
+from eccoo_node.cover.web.order import said as said_order
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.kernel import access, clock
-from eccoo_node.kernel.access import Actor, Thing
-from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.errors import Invalid, NotFound
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
@@ -46,30 +50,11 @@ class AskFirst(msgspec.Struct):
 
 class Further(msgspec.Struct):
     invited: list[str] = []
+    # The order in which they are asked, as the page showed it.
+    plan: str = ""
+    wait: int = 0
     # A digest of the sentences that were on the page, so that a yes is a yes to what was read.
     shown: str = ""
-
-
-class Override(msgspec.Struct):
-    code: str = ""
-    words: str = ""
-
-
-class Numbers(msgspec.Struct, frozen=True):
-    """Whom to ring when we cannot be sure: their circle."""
-
-    called: str
-    phone: str
-
-
-async def seen_by(actor: Actor, request_id: str, action: str = "cover.see") -> tuple[Request, Visit, Thing]:
-    """A search and its visit, for those who may see it. Raises NotFound: that somebody is looked for is private."""
-    found = await queries.request(request_id)
-    visit = await rota.visit(found.visit_id)
-    thing = await rota.thing_of(visit, payer=True)
-    if not access.may(actor, action, thing):
-        raise NotFound()
-    return found, visit, thing
 
 
 async def differs(request: AnyRequest, visit: Visit) -> Page:
@@ -77,26 +62,16 @@ async def differs(request: AnyRequest, visit: Visit) -> Page:
     return await show(request, "cover/differs.html", visit.person_id, status=409, visit=visit)
 
 
-async def circle_of(request: AnyRequest, offer: Offer) -> Numbers:
-    """The circle an offer comes from, with its number; our own for someone of ours."""
-    from eccoo_node.web.ask import ask_of
-
-    if offer.link_id:
-        known = await links.circle(offer.link_id)
-        return Numbers(known.name, known.phone)
-    own = ask_of(request).site.circle
-    return Numbers(own.name, own.phone)
-
-
 def phase(search: Request, offers: list[Offer]) -> str:
     """Which of the page's faces shows now."""
     if search.state == "ended":
         return "ended"
-    if search.unsure and search.override_at is None:
+    spoken = search.override_at is not None
+    if search.unsure and not spoken:
         return "unsure"
     if search.state == "asking":
         return "offers" if offers else "asking"
-    if search.state == "telling" and search.override_at is not None:
+    if search.state == "telling" and spoken:
         return "coming"
     return search.state
 
@@ -178,6 +153,7 @@ class SearchController(Controller):
         live = [o for o in offers if o.state == "live" and o.hold_until > now]
         near = await queries.near_asks(found.id)
         asked = await queries.asked_circles(found.id) if found.further else []
+        later = await queries.ask_later(found.id) if found.further else []
         circles = {c.id: c for c in await links.circles()} if asked or any(o.link_id for o in offers) else {}
         chosen = next((o for o in offers if o.id == found.chosen_offer), None)
         waiting = [n.called for n in near if not n.answer]
@@ -202,7 +178,8 @@ class SearchController(Controller):
             "chosen": chosen, "their_circle": await circle_of(request, chosen) if chosen else None,
             "ring": [Numbers(c.name, c.phone) for i, c in circles.items() if i in ({chosen.link_id} if chosen else offered_from)],
             "may_ask": access.may(actor, "cover.ask", thing),
-            "may_further": not found.further and bool(await links.askable("cover.request")),
+            "may_further": bool({c.id for c in await links.askable("cover.request")} - {a.link_id for a in asked} - {a.link_id for a in later}),
+            "later": await later_words(found, {i: c.name for i, c in circles.items()}, now) if found.state == "asking" else [],
             "may_pay": access.may(actor, "cover.pay_more", thing), "payer": payer.called if payer else "",
             # Whoever speaks for someone says yes to the cost under their own name, not under the banner.
             "pays_as_oneself": bool(actor.acting_for) and actor.via not in {"phone", "paper"} and actor.person_id == thing.payer_id,
@@ -213,20 +190,25 @@ class SearchController(Controller):
         }  # fmt: skip
 
     @get("/cover/{request_id:str}/further", opt={"action": "cover.ask_further"})
-    async def further(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
+    async def further(
+        self, request: AnyRequest, request_id: FromPath[str], plan: FromQuery[str] = "", wait: FromQuery[str] = ""
+    ) -> Response[Any]:
         """(j) Exactly what linked circles will see."""
         found, visit, _ = await seen_by(actor_of(request), request_id)
         visit, instead = await may_ask(request, visit.id)
         if instead is not None:
             return instead
-        if found.state != "asking" or found.further:
+        if found.state != "asking" or (found.further and not await waves.left_to_ask(found.id)):
             return redirect(request, f"/cover/{request_id}")
-        return await show(request, "cover/further.html", visit.person_id, **await self._further(request, found, visit))
+        chosen = await plan_of(found, visit, plan, int(wait) if wait.isdecimal() and len(wait) < 5 else 0)
+        return await show(
+            request, "cover/further.html", visit.person_id, **await self._further(request, found, visit, chosen)
+        )
 
-    async def _further(self, request: AnyRequest, found: Request, visit: Visit) -> dict[str, Any]:
-        circles = await links.askable("cover.request")
-        if not circles:
-            raise Conflict("No other circle can be asked just now. A facilitator can help.", "no_links")
+    async def _further(self, request: AnyRequest, found: Request, visit: Visit, plan: Plan) -> dict[str, Any]:
+        plan, later = await waves.agreed(found, visit, plan)
+        left = await waves.left_to_ask(found.id)
+        circles = [circle for circle in left if circle.id in plan.all]
         person, codes = await members.person(visit.person_id), await members.care_facts(visit.person_id)
         now, reader = clock.now(), reader_of(request)
         named = hours(now, visit.starts_at, clock.zone())
@@ -237,10 +219,14 @@ class SearchController(Controller):
         not_shown = f"They do not see {whose} name or address."
         named_circles = say.names(c.name for c in circles)
         near = await by_name([c.id for c in circles], visit, person.outward, codes.skills)
-        said = question.words(named_circles, not_shown)
+        times = sorted(set(later.values()))
+        order = said_order(plan, {c.id: c.name for c in circles}, times, now, again=found.further)
+        order = order if later else []
+        said = "\n".join([*order, question.words(named_circles, not_shown)])
         return {
             "search": found, "visit": visit, "circles": named_circles, "question": question, "not_shown": not_shown,
             "said": said, "shown": hashlib.sha256(said.encode()).hexdigest(), "one": len(circles) == 1, "near": near,
+            "order": order, "several": len(left) > 1, "plan": plan.written(), "wait": plan.wait_minutes,
         }  # fmt: skip
 
     @post("/cover/{request_id:str}/further", opt={"action": "cover.ask_further"})
@@ -249,8 +235,11 @@ class SearchController(Controller):
         visit, instead = await may_ask(request, visit.id)
         if instead is not None:
             return instead
-        context = await self._further(request, found, visit)
         form = read_form(request, Further)
+        if found.further and not await waves.left_to_ask(found.id):
+            return redirect(request, f"/cover/{request_id}")
+        plan = await plan_of(found, visit, form.plan, form.wait)
+        context = await self._further(request, found, visit, plan)
         if form.shown != context["shown"]:
             error = {"": "What they will see has changed since you opened this page. Please read it again."}
             return form_error(request, "cover/further.html", error, **context, **await around(request, visit.person_id))
@@ -258,40 +247,17 @@ class SearchController(Controller):
         said = "\n".join([context["said"], *([f"Asked for by name: {named}"] if named else [])])
         actor = actor_of(request)
         try:
-            outcome = await actions.ask_further(actor, request_id=request_id, words=said, invited=form.invited)
+            outcome = await actions.ask_further(
+                actor, request_id=request_id, words=said, plan=plan, invited=form.invited
+            )
         except Invalid as error:
             return form_error(request, "cover/further.html", error, **context, **await around(request, visit.person_id))
         if outcome == "differs":
             return await differs(request, visit)
         reader = reader_of(request)
-        notice = reader.read_back(f"We’ve asked {context['circles']}.") if reader.writes else ""
+        done = "It is done in that order." if context["order"] else f"We’ve asked {context['circles']}."
+        notice = reader.read_back(done) if reader.writes else ""
         return redirect(request, f"/cover/{request_id}", notice)
-
-    @get("/cover/{request_id:str}/override", opt={"action": "cover.override"})
-    async def by_phone(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
-        found, visit, thing = await seen_by(actor_of(request), request_id)
-        access.requires(actor_of(request), "cover.override", thing)
-        return await show(
-            request, "cover/override.html", visit.person_id, **await self._by_phone(request, found, visit)
-        )
-
-    async def _by_phone(self, request: AnyRequest, found: Request, visit: Visit) -> dict[str, Any]:
-        if not found.chosen_offer:
-            raise NotFound()
-        offer = await queries.offer(found.chosen_offer)
-        return {"search": found, "visit": visit, "offer": offer, "their_circle": await circle_of(request, offer)}
-
-    @post("/cover/{request_id:str}/override", opt={"action": "cover.override"})
-    async def note_by_phone(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
-        actor = actor_of(request)
-        found, visit, _ = await seen_by(actor, request_id)
-        try:
-            form = read_form(request, Override)
-            await actions.override(actor, request_id=request_id, code=form.code, words=form.words)
-        except (FormError, Invalid) as error:
-            context = await self._by_phone(request, found, visit) | await around(request, visit.person_id)
-            return form_error(request, "cover/override.html", error, **context)
-        return redirect(request, f"/cover/{request_id}", "Written down.")
 
     @post("/cover/{request_id:str}/after-all", opt={"action": "cover.take_after_all"})
     async def after_all(self, request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
