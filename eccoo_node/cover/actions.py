@@ -21,21 +21,20 @@ from eccoo_node.cover.machine import (
     set_offer,
     set_request,
     step,
-)  # fmt: skip
-from eccoo_node.cover.near import candidates
+)
+from eccoo_node.cover.near import candidates, offer_from_home
 from eccoo_node.cover.plans import Plan
 from eccoo_node.cover.queries import Offer, Request
 from eccoo_node.cover.rules import hours
 from eccoo_node.cover.seen import refuse_gone
 from eccoo_node.cover.shown import confirm_by, open_question
-from eccoo_node.cover.tables import CoverOffer, CoverRequest, NearAsk
+from eccoo_node.cover.tables import CoverRequest, NearAsk
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, insert, insert_once
 from eccoo_node.escrow import queries as money
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.kernel.money import price_pence
 from eccoo_node.links import identity, letters
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
@@ -140,31 +139,11 @@ async def answer_near(act: Act, *, ask_id: str, yes: bool) -> None:
     visit = await rota_queries.visit(request.visit_id)
     choosers = {request.person_id, *await members.speakers_for(request.person_id, "choose_who_comes")}
     if yes:
-        await _offer_from_home(request, visit, ask_row.worker_id)
+        await offer_from_home(request, visit, ask_row.worker_id)
         await tell(choosers, visit.id, "offer")
     elif all(n.answer in {"no", "closed"} for n in await queries.near_asks(request.id)):
         await tell(choosers, visit.id, "nobody_near")
     await act.tell("cover.answered", "cover_request", request.id, visit=visit.id)
-
-
-async def _offer_from_home(request: Request, visit: Visit, worker_id: str) -> None:
-    card = await workers.worker(worker_id)
-    if card is None:
-        raise Conflict("They do not give support any more.", "not_a_worker")
-    schedule = await money.schedule_now()
-    fee = price_pence(card.rate_pence, clock.minutes_between(visit.starts_at, visit.ends_at))
-    seen = [
-        {"kind": c.kind, "seen_on": c.seen_at.date().isoformat()}
-        for c in await workers.checks_of(worker_id, clock.now())
-    ]
-    await insert(
-        CoverOffer(
-            request_id=request.id, worker_id=worker_id, first_name=card.called, words=card.words,
-            languages=card.languages, rate_pence=card.rate_pence, fee_pence=fee, travel_pence=card.travel_pence,
-            attested=msgspec.json.encode(seen).decode(), worker_deduct_bps=schedule.worker_deduct_bps,
-            payer_add_bps=schedule.payer_add_bps, hold_until=visit.starts_at, received_at=clock.now(),
-        )
-    )  # fmt: skip
 
 
 @door("cover.ask_further")

@@ -6,10 +6,16 @@ import msgspec
 
 from eccoo_federation.bodies import CoverRequested
 from eccoo_node.cover import queries
-from eccoo_node.cover.queries import Open
+from eccoo_node.cover.queries import Open, Request
 from eccoo_node.cover.shown import stored
+from eccoo_node.cover.tables import CoverOffer
+from eccoo_node.db.rows import insert
+from eccoo_node.escrow import queries as money
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.errors import Conflict
+from eccoo_node.kernel.money import price_pence
 from eccoo_node.members import queries as members
+from eccoo_node.members import workers
 from eccoo_node.members.workers import workers_free
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota.queries import Visit
@@ -61,3 +67,23 @@ async def who_fits(open_request: Open) -> set[str]:
     )  # fmt: skip
     paid = [f.person_id for f in fits if f.paid]
     return await _not_busy(paid, open_request.starts_at, open_request.ends_at)
+
+
+async def offer_from_home(request: Request, visit: Visit, worker_id: str) -> None:
+    card = await workers.worker(worker_id)
+    if card is None:
+        raise Conflict("They do not give support any more.", "not_a_worker")
+    schedule = await money.schedule_now()
+    fee = price_pence(card.rate_pence, clock.minutes_between(visit.starts_at, visit.ends_at))
+    seen = [
+        {"kind": c.kind, "seen_on": c.seen_at.date().isoformat()}
+        for c in await workers.checks_of(worker_id, clock.now())
+    ]
+    await insert(
+        CoverOffer(
+            request_id=request.id, worker_id=worker_id, first_name=card.called, words=card.words,
+            languages=card.languages, rate_pence=card.rate_pence, fee_pence=fee, travel_pence=card.travel_pence,
+            attested=msgspec.json.encode(seen).decode(), worker_deduct_bps=schedule.worker_deduct_bps,
+            payer_add_bps=schedule.payer_add_bps, hold_until=visit.starts_at, received_at=clock.now(),
+        )
+    )  # fmt: skip
