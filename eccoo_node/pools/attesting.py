@@ -223,8 +223,13 @@ async def _hear_revoked(actor: Actor, letter: Letter) -> None:
 async def take_revoked(act: Act, *, letter: Letter) -> None:
     """They take back what they said they saw: from now on nobody is shown it."""
     act.allow(Thing("attestation", link_id=letter.link_id))
-    await _set(letter.link_id, letter.body["attestation"], "gone")
+    await gone(letter.link_id, letter.body["attestation"])
     await letters.finish(letter.link_id, letter.subject)
+
+
+async def gone(link_id: str, ref: str) -> None:
+    """Nothing of this proof is known any more, for good. Inside `write()`."""
+    await _set(link_id, ref, "gone")
 
 
 async def _set(link_id: str, ref: str, state: str) -> None:
