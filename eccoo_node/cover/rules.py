@@ -172,6 +172,8 @@ def _hear(actor: Actor, thing: Thing) -> bool | str:
     "cover.heard_too_late",
     "cover.note_full",
     "cover.check_gone",
+    "cover.ring_at_home",
+    "cover.ring_their_circle",
 )
 def _by_itself(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()

@@ -28,14 +28,19 @@ async def test_a_worker_offers_terms_the_person_says_yes_and_either_ends_them(
     assert page.status_code == 422
     assert 'value="twenty"' in page.text
     assert 'value="15"' in page.text
-    assert (await wren.send("/agreed/new", TERMS | {"who": who})).headers["location"].endswith("/agreed")
+    page = await wren.send("/agreed/new", TERMS | {"who": who, "cancel_percent": "over 9"})
+    assert (page.status_code, 'value="over 9"' in page.text) == (422, True)
+    sent = await wren.send("/agreed/new", TERMS | {"who": who, "cancel_percent": "33.35"})
+    assert sent.headers["location"].endswith("/agreed")
     page = await ada.get("/agreed")
     assert "15 minutes at the same rate: £5 a visit" in unescape(page.text)
+    assert "33.35% of the fee" in unescape(page.text)
     terms = str(await fetch_value("SELECT id FROM terms"))
     await ada.send(f"/agreed/{terms}")
     assert await fetch_value("SELECT from_at FROM terms WHERE id = ?", terms)
     # The page to suggest something else has what holds in it.
-    assert 'value="15"' in (await ada.get(f"/agreed/new?who={who}")).text
+    page = await ada.get(f"/agreed/new?who={who}")
+    assert ('value="15"' in page.text, 'value="33.35"' in page.text) == (True, True)
     assert (await (await browser_of(books.other)).get("/agreed/new")).status_code == 404
     await ada.get("/agreed")
     await ada.send(f"/agreed/{terms}/end")
