@@ -175,7 +175,7 @@ async def newest_of_worker(worker_id: str, most: int, skip: int = 0) -> list[Boo
 async def newest_of_payers(ids: Sequence[str], most: int, skip: int = 0) -> list[tuple[str, Booking, int | None]]:
     """The newest lines that these payers pay for, or for a part of, newest first, with the payer.
 
-    Where several pay for it, also how much of it this one has given and not had back. Two statements.
+    Where several pay for it, also how much of it this one has given and not had back. Two statements at most.
     """
     listed = marks(ids)
     rows = await fetch(
@@ -186,11 +186,10 @@ async def newest_of_payers(ids: Sequence[str], most: int, skip: int = 0) -> list
     )  # fmt: skip
     shared = [row["id"] for row in rows if row["funds"]]
     parts: dict[int, list[tuple[str, int]]] = {}
-    for line_id, payer_id, left in await fetch(
-        f"SELECT f.line_id, f.payer_id, {_LEFT} FROM line_fund f WHERE f.line_id IN ({marks(shared)}) "
-        f"AND f.payer_id IN ({listed}) ORDER BY f.id",
-        *shared, *ids,
-    ):  # fmt: skip
+    given = f"SELECT f.line_id, f.payer_id, {_LEFT} FROM line_fund f WHERE f.line_id IN ({marks(shared)}) "
+    for line_id, payer_id, left in (
+        await fetch(f"{given} AND f.payer_id IN ({listed}) ORDER BY f.id", *shared, *ids) if shared else ()
+    ):
         parts.setdefault(line_id, []).append((payer_id, int(left)))
     found: list[tuple[str, Booking, int | None]] = []
     for row in rows:
