@@ -96,3 +96,25 @@ async def test_a_treasurer_says_when_a_payer_pays_and_who_has_a_wage(circle: Cir
     assert await fetch("SELECT person_id FROM worker WHERE employed = TRUE") == []
     ada = await browser_of(books.person)
     assert [(await ada.get(one)).status_code for one in ("/money/wages", path)] == [403, 403]
+
+
+async def test_whoever_writes_it_down_finds_somebody_new_by_name(circle: Circle, browser_of: SignIn) -> None:
+    books = circle.books
+    nia, fay = await make.person("Nia"), await make.person("Fay")
+    await make.hat(fay, await make.circle(), "facilitator")
+    helper = await browser_of(fay)
+    await helper.get(f"/phone/{books.person}")
+    assert (await helper.send(f"/phone/{books.person}", {"known_by": "letter"})).status_code == 303
+    assert "Nia" not in (await helper.get("/who-pays/change")).text
+    page = await helper.send("/who-pays/find", {"name": "zz"})
+    assert "Nobody here answers to that." in unescape(page.text)
+    page = await helper.send("/who-pays/find", {"name": "nia"})
+    assert "You can choose below now: Nia." in unescape(page.text)
+    assert page.text.count('class="act"') == 1
+    fields = {"who1": books.person, "percent1": "50", "who2": nia, "fund2": "family", "percent2": "40", "said": "phone"}
+    page = await helper.send("/who-pays/change", fields)
+    assert f'<option value="{nia}" selected>' in page.text
+    assert (await helper.send("/who-pays/change", fields | {"percent2": "50"})).status_code == 303
+    assert {one.payer_person_id for one in (await who_pays([books.person]))[books.person]} == {books.person, nia}
+    ada = await browser_of(books.person)
+    assert "/who-pays/find" not in (await ada.get("/who-pays/change")).text
