@@ -607,7 +607,7 @@ STATEMENTS = {
   "given_via" VARCHAR(16) NOT NULL,
   "known_by" VARCHAR(24) NOT NULL,
   "given_at" TIMESTAMPTZ NOT NULL,
-  CHECK (length(sort_code) = 6 AND length(account_number) = 8 AND name <> '')
+  CHECK ((length(sort_code) = 6 AND length(account_number) = 8 AND name <> '') OR sort_code || account_number || name = '')
 )""",
         """CREATE TABLE "recovery_yes" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -620,7 +620,7 @@ STATEMENTS = {
   "recorded_by" VARCHAR(36) NOT NULL,
   "ended_at" TIMESTAMPTZ,
   "ended_by" VARCHAR(36) NOT NULL,
-  CHECK (most_pence > 0 AND words <> '')
+  CHECK (most_pence > 0)
 )""",
         """CREATE TABLE "pool_share" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -1119,8 +1119,7 @@ STATEMENTS = {
   "allows" BOOLEAN NOT NULL,
   "rests_on" TEXT NOT NULL,
   "recorded_by" VARCHAR(36) NOT NULL,
-  "recorded_at" TIMESTAMPTZ NOT NULL,
-  CHECK (rests_on <> '')
+  "recorded_at" TIMESTAMPTZ NOT NULL
 )""",
         """CREATE TABLE "bank_details_check" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -1655,6 +1654,7 @@ STATEMENTS = {
         """CREATE INDEX "line_by_link_id_where" ON "line" ("link_id") WHERE link_id <> ''""",
         """CREATE INDEX "line_by_payer_id" ON "line" ("payer_id")""",
         """CREATE INDEX "line_by_worker_id" ON "line" ("worker_id")""",
+        """CREATE INDEX "line_fund_by_payer_id" ON "line_fund" ("payer_id")""",
         """CREATE UNIQUE INDEX "line_fund_one_line_id_payer_id" ON "line_fund" ("line_id", "payer_id")""",
         """CREATE UNIQUE INDEX "line_one_reference" ON "line" ("reference")""",
         """CREATE INDEX "link_alarm_by_link_id" ON "link_alarm" ("link_id")""",
@@ -1768,7 +1768,7 @@ STATEMENTS = {
         """CREATE TRIGGER "audit_chain_keeps_delete" BEFORE DELETE ON "audit_chain" BEGIN SELECT RAISE(ABORT, 'audit_chain is append-only'); END""",
         """CREATE TRIGGER "bank_account_keeps_update" BEFORE UPDATE ON "bank_account" BEGIN SELECT RAISE(ABORT, 'bank_account is append-only'); END""",
         """CREATE TRIGGER "bank_account_keeps_delete" BEFORE DELETE ON "bank_account" BEGIN SELECT RAISE(ABORT, 'bank_account is append-only'); END""",
-        """CREATE TRIGGER "bank_details_keeps_update" BEFORE UPDATE ON "bank_details" BEGIN SELECT RAISE(ABORT, 'bank_details is append-only'); END""",
+        """CREATE TRIGGER "bank_details_keeps_update" BEFORE UPDATE ON "bank_details" WHEN NEW."name" <> '' OR NEW."sort_code" <> '' OR NEW."account_number" <> '' OR NEW."id" IS NOT OLD."id" OR NEW."person_id" IS NOT OLD."person_id" OR NEW."given_by" IS NOT OLD."given_by" OR NEW."given_via" IS NOT OLD."given_via" OR NEW."known_by" IS NOT OLD."known_by" OR NEW."given_at" IS NOT OLD."given_at" BEGIN SELECT RAISE(ABORT, 'bank_details is append-only'); END""",
         """CREATE TRIGGER "bank_details_keeps_delete" BEFORE DELETE ON "bank_details" BEGIN SELECT RAISE(ABORT, 'bank_details is append-only'); END""",
         """CREATE TRIGGER "bank_details_check_keeps_update" BEFORE UPDATE ON "bank_details_check" BEGIN SELECT RAISE(ABORT, 'bank_details_check is append-only'); END""",
         """CREATE TRIGGER "bank_details_check_keeps_delete" BEFORE DELETE ON "bank_details_check" BEGIN SELECT RAISE(ABORT, 'bank_details_check is append-only'); END""",
@@ -1822,9 +1822,9 @@ STATEMENTS = {
         """CREATE TRIGGER "payer_reference_keeps_delete" BEFORE DELETE ON "payer_reference" BEGIN SELECT RAISE(ABORT, 'payer_reference is append-only'); END""",
         """CREATE TRIGGER "payout_file_keeps_update" BEFORE UPDATE ON "payout_file" BEGIN SELECT RAISE(ABORT, 'payout_file is append-only'); END""",
         """CREATE TRIGGER "payout_file_keeps_delete" BEFORE DELETE ON "payout_file" BEGIN SELECT RAISE(ABORT, 'payout_file is append-only'); END""",
-        """CREATE TRIGGER "payout_left_out_keeps_update" BEFORE UPDATE ON "payout_left_out" BEGIN SELECT RAISE(ABORT, 'payout_left_out is append-only'); END""",
+        """CREATE TRIGGER "payout_left_out_keeps_update" BEFORE UPDATE ON "payout_left_out" WHEN NEW."words" <> '' OR NEW."id" IS NOT OLD."id" OR NEW."batch_id" IS NOT OLD."batch_id" OR NEW."kind" IS NOT OLD."kind" OR NEW."holder" IS NOT OLD."holder" OR NEW."person_id" IS NOT OLD."person_id" OR NEW."amount_pence" IS NOT OLD."amount_pence" OR NEW."reason" IS NOT OLD."reason" BEGIN SELECT RAISE(ABORT, 'payout_left_out is append-only'); END""",
         """CREATE TRIGGER "payout_left_out_keeps_delete" BEFORE DELETE ON "payout_left_out" BEGIN SELECT RAISE(ABORT, 'payout_left_out is append-only'); END""",
-        """CREATE TRIGGER "plan_allows_keeps_update" BEFORE UPDATE ON "plan_allows" BEGIN SELECT RAISE(ABORT, 'plan_allows is append-only'); END""",
+        """CREATE TRIGGER "plan_allows_keeps_update" BEFORE UPDATE ON "plan_allows" WHEN NEW."rests_on" <> '' OR NEW."id" IS NOT OLD."id" OR NEW."payer_id" IS NOT OLD."payer_id" OR NEW."allows" IS NOT OLD."allows" OR NEW."recorded_by" IS NOT OLD."recorded_by" OR NEW."recorded_at" IS NOT OLD."recorded_at" BEGIN SELECT RAISE(ABORT, 'plan_allows is append-only'); END""",
         """CREATE TRIGGER "plan_allows_keeps_delete" BEFORE DELETE ON "plan_allows" BEGIN SELECT RAISE(ABORT, 'plan_allows is append-only'); END""",
         """CREATE TRIGGER "posting_keeps_update" BEFORE UPDATE ON "posting" BEGIN SELECT RAISE(ABORT, 'posting is append-only'); END""",
         """CREATE TRIGGER "posting_keeps_delete" BEFORE DELETE ON "posting" BEGIN SELECT RAISE(ABORT, 'posting is append-only'); END""",
@@ -1840,7 +1840,7 @@ STATEMENTS = {
         """CREATE TRIGGER "settle_payment_keeps_delete" BEFORE DELETE ON "settle_payment" BEGIN SELECT RAISE(ABORT, 'settle_payment is append-only'); END""",
         """CREATE TRIGGER "split_yes_keeps_update" BEFORE UPDATE ON "split_yes" BEGIN SELECT RAISE(ABORT, 'split_yes is append-only'); END""",
         """CREATE TRIGGER "split_yes_keeps_delete" BEFORE DELETE ON "split_yes" BEGIN SELECT RAISE(ABORT, 'split_yes is append-only'); END""",
-        """CREATE TRIGGER "statement_import_keeps_update" BEFORE UPDATE ON "statement_import" BEGIN SELECT RAISE(ABORT, 'statement_import is append-only'); END""",
+        """CREATE TRIGGER "statement_import_keeps_update" BEFORE UPDATE ON "statement_import" WHEN NEW."file_name" <> '' OR NEW."id" IS NOT OLD."id" OR NEW."account_id" IS NOT OLD."account_id" OR NEW."layout" IS NOT OLD."layout" OR NEW."first_on" IS NOT OLD."first_on" OR NEW."last_on" IS NOT OLD."last_on" OR NEW."opening_pence" IS NOT OLD."opening_pence" OR NEW."closing_pence" IS NOT OLD."closing_pence" OR NEW."lines_read" IS NOT OLD."lines_read" OR NEW."lines_new" IS NOT OLD."lines_new" OR NEW."gaps" IS NOT OLD."gaps" OR NEW."imported_at" IS NOT OLD."imported_at" OR NEW."imported_by" IS NOT OLD."imported_by" BEGIN SELECT RAISE(ABORT, 'statement_import is append-only'); END""",
         """CREATE TRIGGER "statement_import_keeps_delete" BEFORE DELETE ON "statement_import" BEGIN SELECT RAISE(ABORT, 'statement_import is append-only'); END""",
         """CREATE TRIGGER "tax_operator_keeps_update" BEFORE UPDATE ON "tax_operator" BEGIN SELECT RAISE(ABORT, 'tax_operator is append-only'); END""",
         """CREATE TRIGGER "tax_operator_keeps_delete" BEFORE DELETE ON "tax_operator" BEGIN SELECT RAISE(ABORT, 'tax_operator is append-only'); END""",
@@ -2455,7 +2455,7 @@ STATEMENTS = {
   "given_via" VARCHAR(16) NOT NULL,
   "known_by" VARCHAR(24) NOT NULL,
   "given_at" TIMESTAMPTZ NOT NULL,
-  CHECK (length(sort_code) = 6 AND length(account_number) = 8 AND name <> '')
+  CHECK ((length(sort_code) = 6 AND length(account_number) = 8 AND name <> '') OR sort_code || account_number || name = '')
 )""",
         """CREATE TABLE "recovery_yes" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -2468,7 +2468,7 @@ STATEMENTS = {
   "recorded_by" VARCHAR(36) NOT NULL,
   "ended_at" TIMESTAMPTZ,
   "ended_by" VARCHAR(36) NOT NULL,
-  CHECK (most_pence > 0 AND words <> '')
+  CHECK (most_pence > 0)
 )""",
         """CREATE TABLE "pool_share" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -2967,8 +2967,7 @@ STATEMENTS = {
   "allows" BOOLEAN NOT NULL,
   "rests_on" TEXT NOT NULL,
   "recorded_by" VARCHAR(36) NOT NULL,
-  "recorded_at" TIMESTAMPTZ NOT NULL,
-  CHECK (rests_on <> '')
+  "recorded_at" TIMESTAMPTZ NOT NULL
 )""",
         """CREATE TABLE "bank_details_check" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
@@ -3503,6 +3502,7 @@ STATEMENTS = {
         """CREATE INDEX "line_by_link_id_where" ON "line" ("link_id") WHERE link_id <> ''""",
         """CREATE INDEX "line_by_payer_id" ON "line" ("payer_id")""",
         """CREATE INDEX "line_by_worker_id" ON "line" ("worker_id")""",
+        """CREATE INDEX "line_fund_by_payer_id" ON "line_fund" ("payer_id")""",
         """CREATE UNIQUE INDEX "line_fund_one_line_id_payer_id" ON "line_fund" ("line_id", "payer_id")""",
         """CREATE UNIQUE INDEX "line_one_reference" ON "line" ("reference")""",
         """CREATE INDEX "link_alarm_by_link_id" ON "link_alarm" ("link_id")""",
@@ -3628,7 +3628,7 @@ END $$""",
         """CREATE TRIGGER "audit_chain_keeps_all" BEFORE TRUNCATE ON "audit_chain" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_account_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_account" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_account_keeps_all" BEFORE TRUNCATE ON "bank_account" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
-        """CREATE TRIGGER "bank_details_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_details" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_details_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_details" FOR EACH ROW EXECUTE FUNCTION refuse_change_but('name', 'sort_code', 'account_number')""",
         """CREATE TRIGGER "bank_details_keeps_all" BEFORE TRUNCATE ON "bank_details" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_details_check_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_details_check" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_details_check_keeps_all" BEFORE TRUNCATE ON "bank_details_check" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
@@ -3682,9 +3682,9 @@ END $$""",
         """CREATE TRIGGER "payer_reference_keeps_all" BEFORE TRUNCATE ON "payer_reference" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "payout_file_keeps_rows" BEFORE UPDATE OR DELETE ON "payout_file" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "payout_file_keeps_all" BEFORE TRUNCATE ON "payout_file" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
-        """CREATE TRIGGER "payout_left_out_keeps_rows" BEFORE UPDATE OR DELETE ON "payout_left_out" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "payout_left_out_keeps_rows" BEFORE UPDATE OR DELETE ON "payout_left_out" FOR EACH ROW EXECUTE FUNCTION refuse_change_but('words')""",
         """CREATE TRIGGER "payout_left_out_keeps_all" BEFORE TRUNCATE ON "payout_left_out" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
-        """CREATE TRIGGER "plan_allows_keeps_rows" BEFORE UPDATE OR DELETE ON "plan_allows" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "plan_allows_keeps_rows" BEFORE UPDATE OR DELETE ON "plan_allows" FOR EACH ROW EXECUTE FUNCTION refuse_change_but('rests_on')""",
         """CREATE TRIGGER "plan_allows_keeps_all" BEFORE TRUNCATE ON "plan_allows" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "posting_keeps_rows" BEFORE UPDATE OR DELETE ON "posting" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "posting_keeps_all" BEFORE TRUNCATE ON "posting" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
@@ -3700,7 +3700,7 @@ END $$""",
         """CREATE TRIGGER "settle_payment_keeps_all" BEFORE TRUNCATE ON "settle_payment" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "split_yes_keeps_rows" BEFORE UPDATE OR DELETE ON "split_yes" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "split_yes_keeps_all" BEFORE TRUNCATE ON "split_yes" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
-        """CREATE TRIGGER "statement_import_keeps_rows" BEFORE UPDATE OR DELETE ON "statement_import" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "statement_import_keeps_rows" BEFORE UPDATE OR DELETE ON "statement_import" FOR EACH ROW EXECUTE FUNCTION refuse_change_but('file_name')""",
         """CREATE TRIGGER "statement_import_keeps_all" BEFORE TRUNCATE ON "statement_import" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "tax_operator_keeps_rows" BEFORE UPDATE OR DELETE ON "tax_operator" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "tax_operator_keeps_all" BEFORE TRUNCATE ON "tax_operator" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",

@@ -12,7 +12,7 @@ from eccoo_node.agreements.rules import MILEAGE, side_of
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Invalid, NotFound
-from eccoo_node.kernel.money import parse_pounds, pounds
+from eccoo_node.kernel.money import parse_percent, parse_pounds, percent, pounds
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
 from eccoo_node.web.ask import AnyRequest
@@ -41,12 +41,11 @@ class OfferForm(msgspec.Struct):
     miles: int = 0
     travel: Annotated[str, msgspec.Meta(max_length=20)] = ""
     cancel_hours: int = 0
-    cancel_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    cancel_percent: Annotated[str, msgspec.Meta(max_length=10)] = "0"
     SAY: ClassVar[dict[str, str]] = {
         "who": "Choose with whom.", "rate": "Write the rate in pounds and pence, such as 20 or 17.50.",
         "travel_minutes": "Write the minutes as a number, such as 15.", "miles": "Write the miles as a number, such as 6.",
         "cancel_hours": "Write the hours as a number, such as 24.",
-        "cancel_percent": "Write a number from 0 to 100, such as 50.",
     }  # fmt: skip
 
 
@@ -84,7 +83,7 @@ async def _offering(request: AnyRequest, who: str) -> dict[str, Any]:
             "rate": written(rate) if rate else "", "travel": written(travel) if travel else "",
             "travel_minutes": str(held.travel_minutes if held else 0), "miles": str(held.miles if held else 0),
             "cancel_hours": str(held.cancel_hours if held else 24),
-            "cancel_percent": str((held.cancel_bps if held else 5000) // 100),
+            "cancel_percent": percent(held.cancel_bps if held else 5000).removesuffix("%"),
         },
         "about": session_of(request).acting_for_called,
     }  # fmt: skip
@@ -143,7 +142,7 @@ class TermsController(Controller):
                 rate_pence=parse_pounds(form.rate, field="rate"),
                 travel_pence=parse_pounds(form.travel, field="travel") if form.travel else 0,
                 travel_minutes=form.travel_minutes, miles=form.miles, cancel_hours=form.cancel_hours,
-                cancel_bps=form.cancel_percent * 100,
+                cancel_bps=parse_percent(form.cancel_percent or "0", field="cancel_percent"),
             )  # fmt: skip
         except (FormError, Invalid) as error:
             return form_error(request, "agreements/offer.html", error, **await _offering(request, ""))

@@ -131,9 +131,10 @@ TABLES = [
 ]  # fmt: skip
 
 for _table in (
-    "bank_files", "bank_layout", "payer_reference", "statement_import", "bank_line", "bank_line_end", "known_sender",
+    "bank_files", "bank_layout", "payer_reference", "bank_line", "bank_line_end", "known_sender",
 ):  # fmt: skip
     extras.append_only(_table)
+extras.append_only("statement_import", but=("file_name",))
 extras.one_of("bank_files", "code", ("1000", "1010", "1020"))
 extras.one_of("bank_line", "code", ("1000", "1010", "1020"))
 extras.unique("payer_reference", "payer_id")

@@ -137,8 +137,8 @@ async def forget_person(person_id: str, still: frozenset[str]) -> None:
         person_id,
     )
     await fetch(
-        "UPDATE cover_offer SET first_name = 'Someone', words = '', face = '', face_media = '', languages = '' "
-        "WHERE worker_id = ?",
+        "UPDATE cover_offer SET first_name = 'Someone', words = '', face = '', face_media = '', languages = '', "
+        "attested = '[]' WHERE worker_id = ?",
         person_id,
     )
     await fetch("UPDATE my_offer SET words = '', body = '' WHERE worker_id = ?", person_id)

@@ -186,6 +186,8 @@ def _hear(actor: Actor, thing: Thing) -> bool | str:
     "cover.check_gone",
     "cover.leave",
     "cover.next_wave",
+    "cover.ring_at_home",
+    "cover.ring_their_circle",
 )
 def _by_itself(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()

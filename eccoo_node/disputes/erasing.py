@@ -22,3 +22,4 @@ async def forget_person(person_id: str, still: frozenset[str]) -> None:
     for table, by in (("money_question", "id"), ("question_step", "question_id"), ("question_note", "question_id"),
                       ("money_interest", "question_id")):  # fmt: skip
         await fetch(f"UPDATE {table} SET words = '' WHERE words <> '' AND {by} IN ({_THEIRS})", person_id, person_id)
+    await fetch("UPDATE money_interest SET words = '' WHERE words <> '' AND person_id = ?", person_id)

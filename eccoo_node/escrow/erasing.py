@@ -1,8 +1,11 @@
-"""What of somebody's money must be kept, and for how long. The books name nobody, so nothing of them is erased."""
+"""What of somebody's money must be kept, and for how long.
+
+The books name nobody, so nothing of them is erased.
+"""
 
 from datetime import datetime, timedelta
 
-from eccoo_node.db.rows import as_time, fetch_value
+from eccoo_node.db.rows import as_time, fetch, fetch_value
 from eccoo_node.kernel import clock
 from eccoo_node.members import erasing
 from eccoo_node.members.erasing import Kept
@@ -17,6 +20,12 @@ def kept_until(last: datetime) -> datetime:
     """The end of the sixth tax year after the one that this lies in."""
     year = last.year if (last.month, last.day) >= (4, 6) else last.year - 1
     return datetime(year + YEARS, 4, 6, tzinfo=last.tzinfo)
+
+
+def kept_since(now: datetime) -> datetime:
+    """What lies before this day is older than the law asks to keep."""
+    year = now.year if (now.month, now.day) >= (4, 6) else now.year - 1
+    return datetime(year - YEARS + 1, 4, 6, tzinfo=now.tzinfo)
 
 
 _THEIRS = "SELECT id FROM payer WHERE person_id = ? OR payer_person_id = ?"
@@ -50,3 +59,9 @@ async def money(person_id: str) -> list[Kept]:
     if last is not None:
         found.append(Kept("money_record", kept_until(last)))
     return found
+
+
+@erasing.erases
+async def forget_person(person_id: str, still: frozenset[str]) -> None:
+    """What they said when money of theirs was kept back for a while."""
+    await fetch("UPDATE pause SET worker_yes = '' WHERE worker_yes <> '' AND worker_id = ?", person_id)

@@ -1,7 +1,8 @@
 """Reads of the books. Amounts are pence; what is owed by us is given as a positive number."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -115,6 +116,14 @@ def _booking(row: Any) -> Booking:
     return Booking(row[0], row[1], row[2], row[3], row[4], row[5], row[6], terms, state, bool(row[15]), row[16])
 
 
+# What one fund has given to its line and not had back.
+_LEFT = (
+    "(SELECT CAST(COALESCE(SUM(p.amount_pence), 0) AS BIGINT) FROM entry e "
+    "JOIN posting p ON p.entry_id = e.id JOIN account a ON a.id = p.account_id "
+    "WHERE e.line_id = f.line_id AND a.holder = f.payer_id AND a.code IN ('2000', '1100'))"
+)
+
+
 async def funds_given(found: Booking) -> list[Fund]:
     """Who gave how much to a line, in the order in which they gave; `arrears` as each pays now."""
     rows = await fetch(
@@ -128,10 +137,7 @@ async def funds_given(found: Booking) -> list[Fund]:
 async def funds_left(line_id: int) -> list[Fund]:
     """Of a line with several funds: what each has given to it and not had back, in the order in which they gave."""
     rows = await fetch(
-        "SELECT f.payer_id, f.arrears, (SELECT CAST(COALESCE(SUM(p.amount_pence), 0) AS BIGINT) FROM entry e "
-        "JOIN posting p ON p.entry_id = e.id JOIN account a ON a.id = p.account_id "
-        "WHERE e.line_id = f.line_id AND a.holder = f.payer_id AND a.code IN ('2000', '1100')) "
-        "FROM line_fund f WHERE f.line_id = ? ORDER BY f.id",
+        f"SELECT f.payer_id, f.arrears, {_LEFT} FROM line_fund f WHERE f.line_id = ? ORDER BY f.id",
         line_id,
     )
     return [Fund(row[0], int(row[2]), bool(row[1])) for row in rows]
@@ -160,10 +166,39 @@ async def bookings(*references: str) -> dict[str, Booking]:
     return {found.reference: found for found in map(_booking, rows)}
 
 
-async def newest_bookings(column: Literal["l.payer_id", "l.worker_id"], ids: list[str], most: int) -> list[Booking]:
-    """The newest lines of these payers or workers, newest first."""
-    rows = await fetch(f"{_LINE} WHERE {column} IN ({marks(ids)}) ORDER BY l.id DESC LIMIT {int(most)}", *ids)
-    return [_booking(row) for row in rows]
+async def newest_of_worker(worker_id: str, most: int, skip: int = 0) -> list[Booking]:
+    """The newest lines of a worker, newest first."""
+    which = f"WHERE l.worker_id = ? ORDER BY l.id DESC LIMIT {int(most)} OFFSET {int(skip)}"
+    return [_booking(row) for row in await fetch(f"{_LINE} {which}", worker_id)]
+
+
+async def newest_of_payers(ids: Sequence[str], most: int, skip: int = 0) -> list[tuple[str, Booking, int | None]]:
+    """The newest lines that these payers pay for, or for a part of, newest first, with the payer.
+
+    Where several pay for it, also how much of it this one has given and not had back. Two statements at most.
+    """
+    listed = marks(ids)
+    rows = await fetch(
+        f"{_LINE} WHERE l.id IN (SELECT id FROM line WHERE funds = '' AND payer_id IN ({listed}) UNION "
+        f"SELECT line_id FROM line_fund WHERE payer_id IN ({listed})) "
+        f"ORDER BY l.id DESC LIMIT {int(most)} OFFSET {int(skip)}",
+        *ids, *ids,
+    )  # fmt: skip
+    shared = [row["id"] for row in rows if row["funds"]]
+    parts: dict[int, list[tuple[str, int]]] = {}
+    given = f"SELECT f.line_id, f.payer_id, {_LEFT} FROM line_fund f WHERE f.line_id IN ({marks(shared)}) "
+    for line_id, payer_id, left in (
+        await fetch(f"{given} AND f.payer_id IN ({listed}) ORDER BY f.id", *shared, *ids) if shared else ()
+    ):
+        parts.setdefault(line_id, []).append((payer_id, int(left)))
+    found: list[tuple[str, Booking, int | None]] = []
+    for row in rows:
+        line = _booking(row)
+        if row["funds"]:
+            found += [(payer_id, line, left) for payer_id, left in parts[line.id]]
+        else:
+            found.append((line.payer_id, line, None))
+    return found
 
 
 async def bookings_where(where: str, *params: Any) -> list[Booking]:

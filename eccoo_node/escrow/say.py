@@ -93,7 +93,7 @@ def coming(row: Row, *, yours: bool, called: str) -> str:
     if row.told.bought:
         when = f"“{row.told.words}”"
         if line.state != "disputed":
-            return f"Up to {pounds(line.set_aside_pence)} is set aside for {when}. What it cost goes to the worker, and the rest back."
+            return f"Up to {pounds(line.set_aside_pence)} is set aside for {when}. What it cost goes to the worker, and the rest back.{of_it(row)}"
     if line.state == "disputed":
         return f"{pounds(line.disputed_pence)} of {when} waits until it is clear what happened."
     says = "you say" if yours else f"{called} says"
@@ -101,7 +101,12 @@ def coming(row: Row, *, yours: bool, called: str) -> str:
     goes = f"{pounds(line.worker_pence)} goes to the worker and {pounds(line.circles_pence)} to {circles}"
     if not line.circles_pence:
         goes = "all of it goes to the worker"
-    return f"{pounds(line.set_aside_pence)} is set aside for {when}. When {says} it went ahead, {goes}."
+    return f"{pounds(line.set_aside_pence)} is set aside for {when}. When {says} it went ahead, {goes}.{of_it(row)}"
+
+
+def of_it(row: Row) -> str:
+    """What of a line is this payer's, where several pay for it."""
+    return "" if row.part_pence is None else f" {pounds(row.part_pence)} of it is paid here, the rest by others."
 
 
 def payer_sentences(one: PayerStatement, *, yours: bool) -> list[str]:
@@ -109,7 +114,7 @@ def payer_sentences(one: PayerStatement, *, yours: bool) -> list[str]:
     waiting = [row for row in one.coming if row.line.state == "set_aside"]
     said = []
     if len(waiting) > 1:
-        total = sum(row.line.set_aside_pence for row in waiting)
+        total = sum(row.aside_pence for row in waiting)
         said.append(f"{pounds(total)} is set aside for {things(waiting)}.")
     said += [coming(row, yours=yours, called=one.person_called) for row in waiting[:1]]
     said += [coming(row, yours=yours, called=one.person_called) for row in one.coming if row.line.state == "disputed"]
@@ -175,7 +180,7 @@ def to_whom(row: Row) -> str:
         parts.append(f"{pounds(line.returned_pence)} came back")
     if line.disputed_pence:
         parts.append(f"{pounds(line.disputed_pence)} in question")
-    return ", ".join(parts)
+    return ", ".join(parts) + ("" if row.part_pence is None else f". {pounds(row.part_pence)} of it paid here")
 
 
 def for_worker(row: Row) -> str:

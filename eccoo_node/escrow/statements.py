@@ -22,6 +22,13 @@ class Row(msgspec.Struct, frozen=True):
 
     told: Told
     line: LineState
+    # Where several pay for it: what this one gave and has not had back.
+    part_pence: int | None = None
+
+    @property
+    def aside_pence(self) -> int:
+        """What of it is set aside out of this payer's money."""
+        return self.line.set_aside_pence if self.part_pence is None else self.part_pence
 
 
 class PayerStatement(msgspec.Struct, frozen=True):
@@ -36,10 +43,8 @@ class PayerStatement(msgspec.Struct, frozen=True):
     credit_pence: int
     coming: list[Row]
     past: list[Row]
-
-    @property
-    def set_aside_pence(self) -> int:
-        return sum(row.line.set_aside_pence for row in self.coming)
+    # There are older ones than these.
+    more: bool = False
 
 
 class WorkerStatement(msgspec.Struct, frozen=True):
@@ -53,6 +58,8 @@ class WorkerStatement(msgspec.Struct, frozen=True):
     past: list[Row]
     sent_pence: int = 0
     owes_pence: int = 0
+    # There are older ones than these.
+    more: bool = False
 
     @property
     def earned_pence(self) -> int:
@@ -157,31 +164,69 @@ async def payer_statements(actor: Actor) -> list[PayerStatement]:
             *ids,
         )
     }
-    by_payer: dict[str, list[Booking]] = {}
-    for line in await queries.newest_bookings("l.payer_id", ids, SHOWN * max(1, len(ids))):
-        by_payer.setdefault(line.payer_id, []).append(line)
-    rows = await _rows(actor, [line for lines in by_payer.values() for line in lines])
-    by_reference = {row.line.reference: row for row in rows}
+    by_payer: dict[str, list[Row]] = {}
+    most = SHOWN * max(1, len(ids))
+    lines = await queries.newest_of_payers(ids, most)
+    for payer_id, row in await _parts(actor, lines):
+        by_payer.setdefault(payer_id, []).append(row)
+    # As one statement reads them all, whether one has older ones is only known while fewer than that were found.
+    full = len({line.id for _, line, _ in lines}) >= most
     found = []
     for payer in allowed:
-        coming, past = _split([by_reference[line.reference] for line in by_payer.get(payer["id"], [])])
+        coming, past = _split(by_payer.get(payer["id"], []))
         id_, person, payer_person, called, payer_called, fund = tuple(payer)
         found.append(
-            PayerStatement(id_, person, payer_person, called, payer_called, fund, credit.get(id_, 0), coming, past)
+            PayerStatement(
+                id_, person, payer_person, called, payer_called, fund, credit.get(id_, 0), coming, past, full
+            )
         )
     return found
 
 
-async def of_payer(actor: Actor, payer_id: str) -> PayerStatement:
+async def _parts(actor: Actor, lines: Sequence[tuple[str, Booking, int | None]]) -> list[tuple[str, Row]]:
+    told = await telling.tell(actor, list(dict.fromkeys(line.reference for _, line, _ in lines)))
+    return [(who, Row(told[line.reference], queries.line_state(line), part)) for who, line, part in lines]
+
+
+class Older(msgspec.Struct, frozen=True):
+    """One page of what was before, newest first; whether there is another."""
+
+    rows: list[Row]
+    more: bool
+    called: str = ""
+
+
+async def before_of_payer(actor: Actor, payer_id: str, skip: int) -> Older:
+    """What one payer paid for before the newest. Raises NotFound, and Forbidden for anyone whose money it is not."""
+    row = await fetch_one(f"{_PAYER} WHERE y.id = ?", payer_id)
+    if row is None:
+        raise NotFound("There is no such payer.", "no_payer")
+    access.requires(actor, "money.see_payer", _thing(row))
+    rows = [one for _, one in await _parts(actor, await queries.newest_of_payers([payer_id], SHOWN + 1, skip))]
+    return Older(rows[:SHOWN], len(rows) > SHOWN, row["person_called"])
+
+
+async def before_of_worker(actor: Actor, skip: int) -> Older:
+    """What the reader earned before the newest. Raises NotFound for whoever speaks for someone else now."""
+    if actor.acting_for or not actor.person_id:
+        raise NotFound("There is nothing here.", "not_yours")
+    rows = await _rows(actor, await queries.newest_of_worker(actor.person_id, SHOWN + 1, skip))
+    shown = [row for row in rows[:SHOWN] if row.line.state in {"released", "disputed", "set_aside"}]
+    return Older(shown, len(rows) > SHOWN)
+
+
+async def of_payer(actor: Actor, payer_id: str, skip: int = 0) -> PayerStatement:
     """One payer's money as the treasurer reads it. Raises NotFound, and Forbidden for anyone else."""
     access.requires(actor, "money.trace_payer", Thing("payer", payer_id))
     row = await fetch_one(f"{_PAYER} WHERE y.id = ?", payer_id)
     if row is None:
         raise NotFound("There is no such payer.", "no_payer")
-    coming, past = _split(await _rows(actor, await queries.newest_bookings("l.payer_id", [payer_id], SHOWN)))
+    lines = await queries.newest_of_payers([payer_id], SHOWN + 1, skip)
+    coming, past = _split([one for _, one in await _parts(actor, lines[:SHOWN])])
     id_, person, payer_person, called, payer_called, fund = tuple(row)
     credit = await queries.credit_pence(id_)
-    return PayerStatement(id_, person, payer_person, called, payer_called, fund, credit, coming, past)
+    more = len(lines) > SHOWN
+    return PayerStatement(id_, person, payer_person, called, payer_called, fund, credit, coming, past, more)
 
 
 def _thing(row: object) -> Thing:
@@ -215,11 +260,12 @@ async def worker_statement(actor: Actor) -> WorkerStatement | None:
         me,
     )
     names = await telling.circles([link_id for link_id, pence in awaiting.items() if pence])
-    coming, past = _split(await _rows(actor, await queries.newest_bookings("l.worker_id", [me], SHOWN)))
+    lines = await queries.newest_of_worker(me, SHOWN + 1)
+    coming, past = _split(await _rows(actor, lines[:SHOWN]))
     coming = [row for row in coming if not row.told.given_up or row.line.state == "disputed"]
     past = [row for row in past if row.line.state == "released"]
     waits = {names[link_id]: pence for link_id, pence in awaiting.items() if pence}
-    return WorkerStatement(ready, int(paid[0][0]), waits, coming, past, sent, owes)
+    return WorkerStatement(ready, int(paid[0][0]), waits, coming, past, sent, owes, len(lines) > SHOWN)
 
 
 async def overview(actor: Actor) -> Overview:

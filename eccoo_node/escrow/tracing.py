@@ -199,10 +199,10 @@ async def trace_whole(act: Act, reference: str) -> Trace:
 
 
 @door("money.trace_payer")
-async def trace_payer(act: Act, payer_id: str) -> PayerStatement:
+async def trace_payer(act: Act, payer_id: str, skip: int = 0) -> PayerStatement:
     """What one payer's money is doing, for the treasurer. Reading it is an act of its own. Raises NotFound."""
     act.allow(Thing("payer", payer_id))
-    found = await statements.of_payer(act.actor, payer_id)
+    found = await statements.of_payer(act.actor, payer_id, skip)
     act.thing = Thing("payer", payer_id, found.person_id, payer_id=found.payer_person_id)
     return found
 

@@ -20,3 +20,9 @@ async def receipts(person_id: str) -> list[Kept]:
 async def forget_person(person_id: str, still: frozenset[str]) -> None:
     await fetch("UPDATE expense SET purpose = '', words = '' WHERE person_id = ?", person_id)
     await fetch("DELETE FROM expense_photo WHERE expense_id IN (SELECT id FROM expense WHERE person_id = ?)", person_id)
+    if "money_record" not in still:
+        await fetch(
+            "UPDATE plan_allows SET rests_on = '' WHERE rests_on <> '' AND payer_id IN "
+            "(SELECT id FROM payer WHERE person_id = ? OR payer_person_id = ?)",
+            person_id, person_id,
+        )  # fmt: skip

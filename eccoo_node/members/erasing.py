@@ -60,7 +60,7 @@ async def erase(person_id: str, still: frozenset[str]) -> None:
 
 
 # Tables of which every row about somebody goes.
-_WHOLE = ("face", "safe_contact", "care_facts", "free_time", "session", "sign_in")
+_WHOLE = ("face", "safe_contact", "care_facts", "free_time", "phone_before", "session", "sign_in")
 
 
 @erases

@@ -43,8 +43,8 @@ _DETAILS = (
     "COALESCE(c.outcome, ''), COALESCE(c.how, ''), c.checked_at FROM bank_details d LEFT JOIN bank_details_check c "
     "ON c.id = (SELECT MAX(k.id) FROM bank_details_check k WHERE k.details_id = d.id AND k.outcome <> 'unreached')"
 )
-# Ids are made in the order of time, so the greatest is the newest.
-_NEWEST = "d.id = (SELECT MAX(n.id) FROM bank_details n WHERE n.person_id = d.person_id)"
+# Ids are made in the order of time, so the greatest is the newest. Forgotten ones are none.
+_NEWEST = "d.sort_code <> '' AND d.id = (SELECT MAX(n.id) FROM bank_details n WHERE n.person_id = d.person_id)"
 
 
 def _details(row: Any) -> Details:

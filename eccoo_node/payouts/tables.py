@@ -168,11 +168,17 @@ TABLES = [
     BankDetails, DetailsCheck, BankAccount, AccountChange, RecoveryYes, Batch, Payment, LeftOut, FileMade, Turn,
 ]  # fmt: skip
 
-for _table in ("bank_details", "bank_details_check", "bank_account", "payout_left_out", "payout_file"):
+for _table in ("bank_details_check", "bank_account", "payout_file"):
     extras.append_only(_table)
+extras.append_only("bank_details", but=("name", "sort_code", "account_number"))
+extras.append_only("payout_left_out", but=("words",))
 extras.index("bank_details", "person_id")
 extras.index("bank_details_check", "details_id")
-extras.check("bank_details", "length(sort_code) = 6 AND length(account_number) = 8 AND name <> ''")
+# Whole, or forgotten.
+extras.check(
+    "bank_details",
+    "(length(sort_code) = 6 AND length(account_number) = 8 AND name <> '') OR sort_code || account_number || name = ''",
+)
 extras.one_of("bank_details_check", "outcome", ("confirmed", "bounced", "unreached", "wrong"))
 extras.one_of("bank_account", "code", ("1000", "1010", "1020"))
 extras.check("bank_account", "length(sort_code) = 6 AND length(account_number) = 8 AND name <> ''")
@@ -181,7 +187,7 @@ extras.one_of("bank_account_change", "state", ("waits", "confirmed", "turned_dow
 extras.check("bank_account_change", "length(sort_code) = 6 AND length(account_number) = 8 AND name <> ''")
 extras.unique("bank_account_change", "code", where="state = 'waits'")
 extras.unique("recovery_yes", "worker_id", where="ended_at IS NULL")
-extras.check("recovery_yes", "most_pence > 0 AND words <> ''")
+extras.check("recovery_yes", "most_pence > 0")
 extras.unique("payout_batch", "key")
 extras.unique("payout_batch", "number")
 extras.one_of("payout_batch", "bank", BANKS)

@@ -223,16 +223,24 @@ async def _hear_revoked(actor: Actor, letter: Letter) -> None:
 async def take_revoked(act: Act, *, letter: Letter) -> None:
     """They take back what they said they saw: from now on nobody is shown it."""
     act.allow(Thing("attestation", link_id=letter.link_id))
-    await _set(letter.link_id, letter.body["attestation"], "gone")
+    ref = letter.body["attestation"]
+    if await gone(letter.link_id, ref):
+        await act.tell("attestation.gone", "attestation", ref, link=letter.link_id)
     await letters.finish(letter.link_id, letter.subject)
 
 
-async def _set(link_id: str, ref: str, state: str) -> None:
-    await fetch(
+async def gone(link_id: str, ref: str) -> bool:
+    """Nothing of this proof is known any more, for good; whether anything was. Inside `write()`."""
+    return await _set(link_id, ref, "gone")
+
+
+async def _set(link_id: str, ref: str, state: str) -> bool:
+    rows = await fetch(
         "UPDATE attestation_in SET state = ?, kind = '', seen_on = '', expires_on = '', valid_until = NULL, "
-        "checked_at = NULL WHERE link_id = ? AND reference = ? AND state <> 'gone'",
+        "checked_at = NULL WHERE link_id = ? AND reference = ? AND state <> 'gone' RETURNING id",
         state, link_id, ref,
     )  # fmt: skip
+    return bool(rows)
 
 
 async def a_moment(refs: Collection[tuple[str, str]]) -> None:

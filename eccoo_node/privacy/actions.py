@@ -10,6 +10,7 @@ import msgspec
 
 from eccoo_federation import bodies
 from eccoo_node.agreements import erasing as _agreements
+from eccoo_node.banking import erasing as _banking
 from eccoo_node.cover import erasing as _cover
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.rows import fetch, fetch_value, insert
@@ -25,6 +26,8 @@ from eccoo_node.links import erasing as across
 from eccoo_node.links import letters
 from eccoo_node.members import erasing as home
 from eccoo_node.papers import erasing as _papers
+from eccoo_node.payouts import erasing as _payouts
+from eccoo_node.pools import erasing as _pools
 from eccoo_node.privacy import queries, rules
 from eccoo_node.privacy.queries import Wish
 from eccoo_node.privacy.tables import ErasureOut, Forgetting
@@ -32,7 +35,9 @@ from eccoo_node.record.door import Act, door
 from eccoo_node.rota import erasing as _rota
 
 # Imported so that each registers what it keeps and deletes.
-DOMAINS = (_agreements, _cover, _disputes, _escrow, _expenses, _hmrc, _papers, _rota)
+DOMAINS = (
+    _agreements, _banking, _cover, _disputes, _escrow, _expenses, _hmrc, _papers, _payouts, _pools, _rota,
+)  # fmt: skip
 TOO_LATE = "That was done already: nothing is left that could be kept."
 
 

@@ -17,9 +17,11 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.links import letters
 from eccoo_node.members import limits
+from eccoo_node.members import queries as members
 from eccoo_node.record.door import Act, door
 from eccoo_node.referrals import queries, rules
 from eccoo_node.referrals.tables import Enquiry, ServedArea
+from eccoo_node.rota.telling import tell
 
 NOT_NOW = "We can’t pass this on just now. We will get in touch with you ourselves."
 _EMPTY = "name = '', reach = '', outward = '', words = '', consent = '', body = ''"
@@ -52,6 +54,9 @@ async def _ask(act: Act, said: tuple[str, str, str, str, str]) -> str:
     )  # fmt: skip
     await insert(row)
     act.about(str(row.id))
+    await tell(
+        {one.person_id for one in await members.facilitators()}, None, "enquiry", about=str(row.id), path="/enquiries"
+    )
     await act.tell("enquiry.asked", "enquiry", str(row.id))
     return token
 

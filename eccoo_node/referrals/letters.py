@@ -22,11 +22,13 @@ from eccoo_node.links import queries as links
 from eccoo_node.links.actions import alarm
 from eccoo_node.links.erasing import Deleted
 from eccoo_node.links.letters import Letter
+from eccoo_node.members import queries as members
 from eccoo_node.record import events
 from eccoo_node.record.door import Act, door
 from eccoo_node.record.events import Happened
 from eccoo_node.referrals import actions, queries, rules
 from eccoo_node.referrals.tables import LinkedArea, ReferralIn
+from eccoo_node.rota.telling import tell
 
 AREAS = "areas/served"
 
@@ -83,6 +85,8 @@ async def _take_sent(link_id: str, sent: bodies.ReferralSent) -> None:
         retain_until=until,
     )  # fmt: skip
     if await insert_once(row):
+        helpers = {one.person_id for one in await members.facilitators()}
+        await tell(helpers, None, "enquiry_sent", about=str(row.id), path="/enquiries")
         await letters.pull(link_id, f"referrals/{sent.referral}")
 
 

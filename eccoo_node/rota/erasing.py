@@ -34,6 +34,11 @@ async def forget_person(person_id: str, still: frozenset[str]) -> None:
         person_id,
     )
     await fetch(
+        "UPDATE pattern SET what = CASE person_id WHEN ? THEN '' ELSE what END, ended_at = COALESCE(ended_at, ?) "
+        "WHERE person_id = ? OR worker_id = ?",
+        person_id, now, person_id, person_id,
+    )  # fmt: skip
+    await fetch(
         "UPDATE said SET words = '' WHERE words <> '' AND (said_by = ? OR visit_id IN "
         "(SELECT id FROM visit WHERE person_id = ?))",
         person_id,

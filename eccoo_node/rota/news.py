@@ -89,6 +89,11 @@ SENTENCES = {
     # for a facilitator
     "talk": "{Person} would like to talk about the visit {day}.",
     "another_time": "{Person} would like another time for the visit {day}.",
+    "papers_ended": "{worker} comes{to} {day}, and what we saw of their papers has ended. Nothing is called off by itself.",
+    "papers_ended_coming": "{who} comes{to} {day}, and what their circle saw of their papers has ended. "
+    "Please ring that circle. Nothing is called off by itself.",
+    "enquiry": "Somebody asks us from outside.",
+    "enquiry_sent": "Another circle puts somebody in touch with us.",
     "differ": "{about} and {person} want different things {day}. {Whose} own choice stands.",
     # money going out
     "bank_details": "The bank account that your money goes to was changed. If that was not you, ring us at once.",
@@ -129,7 +134,9 @@ SENTENCES = {
     # in another circle
     "asked_away": "Someone in {there} needs a worker {day}.",
     "asked_by_name": "A neighbour in {there} asks for you {day}.",
-    "papers_ended_away": "What was seen of your papers has ended. So your offer in {there} {day} was taken back.",
+    "papers_ended_away": "What was seen of your papers has ended. Your offer in {there} {day} was taken back.",
+    "papers_ended_ring_away": "One of ours goes to {there} {day}, and what we saw of their papers has ended. "
+    "Please ring both. Nothing is called off by itself.",
     "chosen": "You are coming to someone in {there} {day}. Please read what you need to know.",
     "not_chosen": "{Someone_there} has someone for {weekday}. Thank you for offering.",
     "cancelled_away": "The visit in {there} {day} does not take place.",
@@ -188,6 +195,9 @@ _PATHS = {
     "asked_away": "/requests/{about}",
     "asked_by_name": "/requests/{about}",
     "papers_ended_away": "/coming/{about}",
+    "papers_ended_ring_away": "/coming/{about}",
+    "enquiry": "/enquiries",
+    "enquiry_sent": "/enquiries",
     "chosen": "/coming/{about}",
     "not_chosen": "/coming/{about}",
     "cancelled_away": "/coming/{about}",
@@ -218,6 +228,9 @@ TO_DO = (
     "expense_ask",
     "money_to_ring",
     "not_sure_away",
+    "papers_ended",
+    "papers_ended_coming",
+    "papers_ended_ring_away",
     "too_late_ring_away",
     "payout_back_ring",
     "payout_back_wrote",
@@ -230,7 +243,18 @@ OF_COVER = frozenset(
     {"asked", "offer", "nobody_near", "costs_more", "someone_else", "filled", "closed", "no_news", "not_after_all"}
 )
 # What is said to a facilitator in confidence, which may be about the very worker.
-IN_CONFIDENCE = frozenset({"talk", "another_time", "differ", "something_wrong", "please_ask", "money_to_ring"})
+IN_CONFIDENCE = frozenset(
+    {
+        "talk",
+        "another_time",
+        "differ",
+        "something_wrong",
+        "please_ask",
+        "money_to_ring",
+        "papers_ended",
+        "papers_ended_coming",
+    }
+)
 ABOUT_ELSEWHERE = frozenset(code for code, words in SENTENCES.items() if "there}" in words)
 
 

@@ -3,17 +3,19 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from eccoo_federation import jcs
 from eccoo_node.db.rows import fetch_one, insert
 from eccoo_node.db.transaction import write
+from eccoo_node.federating.verify import verify as verify_letters
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND, Actor
 from eccoo_node.kernel.errors import Forbidden, Invalid
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import actions as links
-from eccoo_node.links import letters
+from eccoo_node.links import erasing, letters
 from eccoo_node.links.rules import BOTH_WAYS, Terms
 from eccoo_node.links.tables import Link
 from eccoo_node.members import work
@@ -22,10 +24,13 @@ from eccoo_node.members.tables import HatRow, Person, Worker
 from eccoo_node.pools import actions as pools
 from eccoo_node.pools import attesting, giving, queries, reading
 from eccoo_node.pools.tables import PoolShare
+from eccoo_node.privacy import actions as privacy
+from eccoo_node.privacy import letters as heard
 from tests.support import make
 from tests.support.hostile import send, sign
 from tests.support.pair import Pair
 
+assert heard
 FIELDS = ("first_name", "skills", "areas", "rate")
 MAY = (*BOTH_WAYS, "attest.read", "pool.read:first_name,skills,areas,rate")
 
@@ -315,3 +320,26 @@ async def test_two_circles_learn_of_one_worker_under_no_common_name_and_nothing_
     with pool.b.bound():
         ref = seen[1][0][0]["worker"]
         assert (await queries.named(other, [ref]), await queries.named(pool.link, [ref])) == ({pool.bea}, set())
+
+
+async def test_a_worker_who_is_forgotten_is_shown_to_nobody_and_what_was_seen_of_them_goes(pool: Pool) -> None:
+    await pool.shares()
+    assert [one.called for one in await pool.seen()] == ["Bea"]
+    [(reference,)] = await pool.b.rows("SELECT reference FROM pool_share")
+    with pool.b.bound():
+        named = (await erasing.references(pool.bea))[pool.link]
+        assert reference in named
+        await privacy.ask(await actor_for(pool.bea), person_id=pool.bea)
+    pool.pair.move(timedelta(days=3))
+    await pool.pair.settle()
+    assert await pool.b.rows("SELECT state, subjects FROM erasure_out") == [
+        ("done", msgspec.json.encode(named).decode())
+    ]
+    assert await pool.a.rows("SELECT * FROM pool_worker") == []
+    assert await pool.proofs() == {}
+    assert await pool.a.rows("SELECT DISTINCT state, kind FROM attestation_in") == [("gone", "")]
+    await pool.minutes(61)
+    assert await pool.seen() == []
+    for node in pool.pair.both:
+        with node.bound(), node.wire.bound():
+            await verify_letters()

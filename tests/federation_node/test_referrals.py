@@ -12,6 +12,9 @@ from eccoo_node.kernel.errors import Conflict
 from eccoo_node.links import actions as links
 from eccoo_node.links import letters as wire
 from eccoo_node.referrals import actions, letters, queries, rules
+from eccoo_node.rota import news
+from eccoo_node.rota.queries import news_of
+from eccoo_node.rota.say import Reader
 from tests.support import make
 from tests.support.pair import Pair
 from tests.support.searched import Wire, found_in
@@ -68,6 +71,13 @@ async def test_a_name_crosses_once_with_their_yes_and_the_answer_comes_back(two_
     assert heard.tells(GWEN) == list(GWEN)
     with two_nodes.b.bound():
         _, [sent] = await queries.enquiries(await helper(two_nodes, at_b=True))
+        # Each circle's facilitator was told of it, once, and where to look.
+        for node, said in ((two_nodes.a, "enquiry"), (two_nodes.b, "enquiry_sent")):
+            assert await node.rows("SELECT news FROM told") == [(said,)]
+        [one] = await news_of((await helper(two_nodes, at_b=True)).person_id, two_nodes.b.clock() - timedelta(days=1))
+        assert (news.sentence(one, Reader("", ""), two_nodes.b.clock()), news.path(one)) == (
+            "Another circle puts somebody in touch with us.", "/enquiries",
+        )  # fmt: skip
         assert (sent.name, sent.reach, sent.wish, sent.area) == (
             "Gwendolen Roe", "07700 900461 after six", "support", "OL14",
         )  # fmt: skip

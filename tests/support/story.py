@@ -7,6 +7,7 @@ from eccoo_node.cover import actions as cover
 from eccoo_node.cover import letters, offering, queries
 from eccoo_node.escrow.actions import top_up
 from eccoo_node.kernel.access import Actor
+from eccoo_node.links.rules import Terms
 from eccoo_node.members import queries as members
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import queries as rota_queries
@@ -30,7 +31,7 @@ class Story:
         self.a, self.b = pair.both
         self.visit = self.request = self.open = self.offer = ""
 
-    async def begin(self, *, credit_pence: int = 50_000, cancel_bps: int = 5000) -> "Story":
+    async def begin(self, *, credit_pence: int = 50_000, cancel_bps: int = 5000, terms: Terms | None = None) -> "Story":
         with self.a.bound():
             await self._hebden(credit_pence, cancel_bps)
         with self.b.bound():
@@ -41,7 +42,7 @@ class Story:
             self.kit = await make.person("Kit")
             await make.hat(self.tom, await make.circle(), "facilitator")
             await make.hat(self.kit, await make.circle(), "treasurer")
-        await self.pair.link()
+        await self.pair.link(*([terms] if terms else []))
         return self
 
     async def _circle(self, name: str) -> None:

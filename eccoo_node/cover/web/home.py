@@ -1,6 +1,6 @@
 """Home: today, and what waits for you, in sentences, for each hat someone wears."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -238,9 +238,17 @@ async def for_facilitator(actor: Actor, reader: Reader, now: datetime) -> Desk:
     told = await for_others(actor, await rota.news_of(reader.id, now - NEWS_LASTS))
     # What the list of gaps says already is not said twice.
     open_ = [n for n in told if n.news in news_of.TO_DO and not (n.news == "not_sure" and n.visit_id in unsure)]
-    to_do = [(news_of.sentence(n, beside, now), news_of.path(n)) for n in open_]
+    away = await _away(open_)
+    to_do = [(news_of.sentence(n, beside, now, away.get(n.about_id)), news_of.path(n)) for n in open_]
     short = [(say.to_ring_about(one, now), f"/visits/{one.first.id}") for one in await unpaid.everywhere(actor)]
     return Desk(bring[:3], len(bring) > 3, lines, short, list(dict.fromkeys(to_do)))
+
+
+async def _away(news: Sequence[News]) -> dict[str, news_of.Away]:
+    """Where and when it is, of news about somewhere else, by what the news is about."""
+    ids = [one.about_id for one in news if one.news in news_of.ABOUT_ELSEWHERE]
+    opens = await lists.opens(ids) if ids else {}
+    return {id_: news_of.Away(one.area or "another circle", one.starts_at) for id_, one in opens.items()}
 
 
 async def news_lines(reader: Reader, now: datetime, says: Says, *, helps: bool) -> list[tuple[str, str, datetime]]:
@@ -258,10 +266,7 @@ async def news_lines(reader: Reader, now: datetime, says: Says, *, helps: bool) 
         and not (n.news in news_of.NOT_PAID and (helps or reader.is_you(n.visit_person_id)))
         and (reader.mode != "speaks" or n.visit_person_id == reader.id) and (says.cover or n.news not in news_of.OF_COVER)
     ]  # fmt: skip
-    away = {}
-    if any(n.news in news_of.ABOUT_ELSEWHERE for n in rows):
-        opens = await lists.opens([n.about_id for n in rows if n.news in news_of.ABOUT_ELSEWHERE])
-        away = {id_: news_of.Away(o.area, o.starts_at) for id_, o in opens.items()}
+    away = await _away(rows)
     found: dict[str, tuple[str, str, datetime]] = {}
     for one in rows:
         text = news_of.sentence(one, reader, now, away.get(one.about_id))

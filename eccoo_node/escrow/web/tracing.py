@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 from litestar import Controller, Response, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from eccoo_node.escrow import payers, rules, say, say_trace, statements, telling, tracing
 from eccoo_node.governance import queries as governance
@@ -38,13 +38,28 @@ class TracingController(Controller):
         )  # fmt: skip
 
     @get("/money/payers/{payer_id:str}", opt={"action": "money.trace_payer"})
-    async def payer(self, request: AnyRequest, payer_id: FromPath[str]) -> Response[Any]:
+    async def payer(self, request: AnyRequest, payer_id: FromPath[str], skip: FromQuery[int] = 0) -> Response[Any]:
         """What one payer's money is doing, for the treasurer."""
-        actor = actor_of(request)
-        one = await tracing.trace_payer(actor, payer_id)
+        actor, skip = actor_of(request), max(0, skip)
+        one = await tracing.trace_payer(actor, payer_id, skip)
         return render(
             request, "money/payer.html", payer_id=payer_id, called=say.payer_called(one), fund=say.fund(one.fund),
-            sentences=say.payer_sentences(one, yours=False), coming=followed(one.coming), past=followed(one.past),
+            sentences=[] if skip else say.payer_sentences(one, yours=False), coming=followed(one.coming),
+            past=followed(one.past), **pages(f"/money/payers/{payer_id}?skip=", skip, one.more),
+        )  # fmt: skip
+
+    @get("/money/before", opt={"action": "signed_in"})
+    async def before(self, request: AnyRequest, payer: FromQuery[str] = "", skip: FromQuery[int] = 0) -> Response[Any]:
+        """What was paid for, or earned, before what stands on Money."""
+        actor, skip = actor_of(request), max(0, skip)
+        found = (
+            await statements.before_of_payer(actor, payer, skip)
+            if payer
+            else await statements.before_of_worker(actor, skip)
+        )
+        return render(
+            request, "money/before.html", called=found.called, rows=followed(found.rows, for_worker=not payer),
+            **pages(f"/money/before?payer={payer}&skip=", skip, found.more),
         )  # fmt: skip
 
     @get("/money/payers/{payer_id:str}/when", opt={"action": "money.pays_after"})
@@ -82,6 +97,14 @@ async def _when(request: AnyRequest, payer_id: str) -> dict[str, Any]:
         "payer_id": payer_id, "called": one, "now": "after" if after else "ahead",
         "decisions": [("", "Choose"), *((decision.id, decision.title) for decision in found)],
     }  # fmt: skip
+
+
+def pages(path: str, skip: int, more: bool) -> dict[str, Any]:
+    """Where the newer ones and the older ones are."""
+    return {
+        "newer": f"{path}{max(0, skip - statements.SHOWN)}" if skip else "",
+        "older": f"{path}{skip + statements.SHOWN}" if more else "",
+    }
 
 
 def followed(rows: list[statements.Row], for_worker: bool = False) -> list[dict[str, Any]]:

@@ -1,14 +1,16 @@
 """Who pays for someone's support, and what part each: to read and to change; and which workers have a wage."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from litestar import Controller, Response, get, post
 
 from eccoo_node.kernel.access import Thing, requires
-from eccoo_node.kernel.errors import Invalid
+from eccoo_node.kernel.errors import Forbidden, Invalid
 from eccoo_node.kernel.money import percent
 from eccoo_node.members import care, payers, queries, work
+from eccoo_node.members.cards import PersonCard
 from eccoo_node.members.care import Part
 from eccoo_node.members.rules import writes_down_for
 from eccoo_node.members.say import FUND_WORDS
@@ -57,6 +59,13 @@ class PayersForm(msgspec.Struct):
         return [Part(who, fund, part * 100, self.said) for who, fund, part in rows if who]
 
 
+class FindPayer(msgspec.Struct):
+    """Who else may pay, by name or number."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+    SAY: ClassVar[dict[str, str]] = {"name": "Write a name, or the end of a number."}
+
+
 class PayingController(Controller):
     """Whoever has a say in the money of the person changes who pays; somebody else pays only by their own yes."""
 
@@ -78,6 +87,9 @@ class PayingController(Controller):
         actor, facts = actor_of(request), await _facts(request)
         try:
             form = read_form(request, PayersForm)
+            if facts["writes_down"]:
+                # Whoever was found by name stays in the form.
+                _also(facts, (await queries.people([form.who1, form.who2, form.who3])).values())
             parts = form.parts()
             known = {key for key, _ in facts["people"]}
             if not {part.payer_person_id for part in parts} <= known:
@@ -89,6 +101,27 @@ class PayingController(Controller):
                 error = Invalid(error.sentence, error.code, field=renamed[error.field])
             return form_error(request, "members/share_payers.html", error, **facts)
         return redirect(request, "/who-pays", "It is written down. Money that is set aside already stays as it was.")
+
+    @post("/who-pays/find", opt={"action": "members.share_payers"})
+    async def find(self, request: AnyRequest) -> Response[Any]:
+        """Somebody who pays nothing here yet, by name, for whoever may write down that they do."""
+        actor, facts = actor_of(request), await _facts(request)
+        subject = facts["subject"]
+        if not facts["writes_down"]:
+            raise Forbidden("Only a facilitator who writes it down can look for others.", "not_written_down")
+        requires(actor, "members.find_people", Thing("person", subject))
+        try:
+            name = read_form(request, FindPayer).name
+        except FormError as error:
+            return form_error(request, "members/share_payers.html", error, **facts)
+        found = await queries.find_people(name)
+        _also(facts, found)
+        return render(request, "members/share_payers.html", **facts | {"found": [one.called for one in found]})
+
+
+def _also(facts: dict[str, Any], found: Iterable[PersonCard]) -> None:
+    """Others who can be chosen, too."""
+    facts["people"] = list((dict(facts["people"]) | {one.id: one.called for one in found}).items())
 
 
 async def _facts(request: AnyRequest) -> dict[str, Any]:
@@ -115,6 +148,8 @@ async def _facts(request: AnyRequest) -> dict[str, Any]:
         ],
         "people": list(people.items()), "funds": list(FUND_WORDS.items()), "most": MOST,
         "writes_down": writes_down_for(actor, subject), "helper": await queries.facilitator_for(subject),
+        # Who was found by name, where somebody was looked for.
+        "found": None,
     }  # fmt: skip
 
 

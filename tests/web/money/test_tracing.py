@@ -1,8 +1,13 @@
 """Each follows the money that is theirs to follow, page by page, and the treasurer's looking is written down."""
 
+from html import unescape
+
+import pytest
+
 from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch_value
-from eccoo_node.escrow import actions
+from eccoo_node.escrow import actions, statements
+from eccoo_node.escrow.sharing import Fund
 from eccoo_node.kernel.access import NODE
 from tests.support import make
 from tests.web.money.conftest import Circle, SignIn
@@ -51,3 +56,37 @@ async def test_the_treasurer_opens_one_payer(circle: Circle, browser_of: SignIn)
     assert len(few) == len(many)
     assert (await ada.get(f"/money/payers/{books.payer}")).status_code == 403
     assert (await tess.get("/money/payers/none")).status_code == 404
+
+
+async def test_each_who_pays_a_part_reads_theirs_and_turns_back_to_older_pages(
+    circle: Circle, browser_of: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "SHOWN", 2)
+    books = circle.books
+    joan = await make.person("Joan")
+    hers = await make.payer(books.person, payer_person_id=joan, fund="family")
+    await books.top_up(50_000)
+    await actions.top_up(books.treasurer, hers, 9_000, "from Joan")
+    for day in range(3):
+        await circle.visit(day)
+    shared = await circle.visit(3, funds=[Fund(books.payer, 4_000), Fund(hers, 2_000)])
+    tess, of_joan = await browser_of(books.treasurer.person_id), await browser_of(joan)
+    said = text(await of_joan.get("/money"))
+    assert "£60 is set aside for Sunday 29 November." in said
+    assert "£20 of it is paid here, the rest by others. £70 more is there" in said
+    assert "£51 to the worker, £9 to the circle. £20 of it paid here" in text(await tess.get(f"/money/payers/{hers}"))
+    # The first of them reads their own part in the sum too: £60 and £40 of the newest two.
+    page = await tess.get(f"/money/payers/{books.payer}")
+    assert "£100 is set aside for two visits." in text(page)
+    assert (shared in page.text, f"/money/payers/{books.payer}?skip=2" in unescape(page.text)) == (True, True)
+    older = await tess.get(f"/money/payers/{books.payer}?skip=2")
+    assert [text(older).count(said) for said in ("£51 to the worker", "Newer ones", "Older ones")] == [2, 1, 0]
+    # The same for those whose money it is, and for nobody else.
+    ada, wren = await browser_of(books.person), await browser_of(books.worker)
+    assert f"/money/before?payer={books.payer}&skip=0" in unescape((await ada.get("/money")).text)
+    page = await ada.get(f"/money/before?payer={books.payer}&skip=2")
+    assert [text(page).count(said) for said in ("£51 to the worker", "Newer ones", "Older ones")] == [2, 1, 0]
+    assert "What you earned before" in text(await wren.get("/money"))
+    assert text(await wren.get("/money/before?skip=2")).count("£51") == 2
+    assert (await of_joan.get(f"/money/before?payer={books.payer}")).status_code == 403
+    assert (await ada.get("/money/before?payer=none")).status_code == 404

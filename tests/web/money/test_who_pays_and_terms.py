@@ -28,14 +28,19 @@ async def test_a_worker_offers_terms_the_person_says_yes_and_either_ends_them(
     assert page.status_code == 422
     assert 'value="twenty"' in page.text
     assert 'value="15"' in page.text
-    assert (await wren.send("/agreed/new", TERMS | {"who": who})).headers["location"].endswith("/agreed")
+    page = await wren.send("/agreed/new", TERMS | {"who": who, "cancel_percent": "over 9"})
+    assert (page.status_code, 'value="over 9"' in page.text) == (422, True)
+    sent = await wren.send("/agreed/new", TERMS | {"who": who, "cancel_percent": "33.35"})
+    assert sent.headers["location"].endswith("/agreed")
     page = await ada.get("/agreed")
     assert "15 minutes at the same rate: £5 a visit" in unescape(page.text)
+    assert "33.35% of the fee" in unescape(page.text)
     terms = str(await fetch_value("SELECT id FROM terms"))
     await ada.send(f"/agreed/{terms}")
     assert await fetch_value("SELECT from_at FROM terms WHERE id = ?", terms)
     # The page to suggest something else has what holds in it.
-    assert 'value="15"' in (await ada.get(f"/agreed/new?who={who}")).text
+    page = await ada.get(f"/agreed/new?who={who}")
+    assert ('value="15"' in page.text, 'value="33.35"' in page.text) == (True, True)
     assert (await (await browser_of(books.other)).get("/agreed/new")).status_code == 404
     await ada.get("/agreed")
     await ada.send(f"/agreed/{terms}/end")
@@ -91,3 +96,25 @@ async def test_a_treasurer_says_when_a_payer_pays_and_who_has_a_wage(circle: Cir
     assert await fetch("SELECT person_id FROM worker WHERE employed = TRUE") == []
     ada = await browser_of(books.person)
     assert [(await ada.get(one)).status_code for one in ("/money/wages", path)] == [403, 403]
+
+
+async def test_whoever_writes_it_down_finds_somebody_new_by_name(circle: Circle, browser_of: SignIn) -> None:
+    books = circle.books
+    nia, fay = await make.person("Nia"), await make.person("Fay")
+    await make.hat(fay, await make.circle(), "facilitator")
+    helper = await browser_of(fay)
+    await helper.get(f"/phone/{books.person}")
+    assert (await helper.send(f"/phone/{books.person}", {"known_by": "letter"})).status_code == 303
+    assert "Nia" not in (await helper.get("/who-pays/change")).text
+    page = await helper.send("/who-pays/find", {"name": "zz"})
+    assert "Nobody here answers to that." in unescape(page.text)
+    page = await helper.send("/who-pays/find", {"name": "nia"})
+    assert "You can choose below now: Nia." in unescape(page.text)
+    assert page.text.count('class="act"') == 1
+    fields = {"who1": books.person, "percent1": "50", "who2": nia, "fund2": "family", "percent2": "40", "said": "phone"}
+    page = await helper.send("/who-pays/change", fields)
+    assert f'<option value="{nia}" selected>' in page.text
+    assert (await helper.send("/who-pays/change", fields | {"percent2": "50"})).status_code == 303
+    assert {one.payer_person_id for one in (await who_pays([books.person]))[books.person]} == {books.person, nia}
+    ada = await browser_of(books.person)
+    assert "/who-pays/find" not in (await ada.get("/who-pays/change")).text
