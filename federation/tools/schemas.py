@@ -14,6 +14,7 @@ from eccoo_federation.bodies import BODIES
 from eccoo_federation.cover_terms import Terms
 from eccoo_federation.errors import CODES
 from eccoo_federation.limits import BATCH_EVENTS
+from eccoo_federation.shapes import Count
 
 from . import schema_words as words
 
@@ -21,7 +22,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
 
-_MOST = 2**53 - 1
+_MOST = Count.__metadata__[0].le
 TIME = {"type": "string", "format": "date-time", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}
 DIGEST = {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"}
 NODE = {"type": "string", "pattern": "^[a-z2-7]{52}$"}

@@ -9,7 +9,7 @@ from typing import Any
 from eccoo_federation import attestations, jcs
 from eccoo_federation.times import wire_time
 
-from .cover import DISCLOSURE
+from .cover import DISCLOSURE, statement_hash
 from .event_bodies import STATEMENT
 from .world import LINK, NOW, Case, a, b, case, sign
 
@@ -29,7 +29,7 @@ def vectors() -> dict[str, dict[str, Any]]:
             ],
             "cases": _sums(),
         },
-        "statements": {"about": "Pages of an account, each looked at alone.", "cases": _statements()},
+        "statements": {"about": "Pages that B writes, each looked at alone.", "cases": _statements()},
         "pool_pages": {
             "about": "A page asked for behind `after` (empty: the first), by B under the link of world.json.",
             "cases": _pages(),
@@ -79,10 +79,10 @@ def _statements() -> list[Case]:
     entries = [{"request": f"ref-{n}", "n": 1, "amount_pence": amount} for n, amount in enumerate((5910, -1200, 0), 1)]
     good = {**STATEMENT, "opening_pence": -300, "entries": entries, "closing_pence": 4410}
     following = {**good, "period": "2026-12", "starts_on": "2026-12-01", "ends_on": "2026-12-31", "entries": [],
-                 "opening_pence": 4410, "closing_pence": 4410, "prev": jcs.digest(good)}  # fmt: skip
+                 "opening_pence": 4410, "closing_pence": 4410, "prev": statement_hash(b().node_id, good)}  # fmt: skip
     return [
-        case("adds up", statement=good, hash=jcs.digest(good)),
-        case("without entries, after the one before", statement=following, hash=jcs.digest(following)),
+        case("adds up", statement=good, hash=statement_hash(b().node_id, good)),
+        case("without entries, after the one before", statement=following, hash=statement_hash(b().node_id, following)),
         case("the same request under two numbers", statement={
             **good, "entries": [entries[0], {**entries[0], "n": 2}], "closing_pence": 11_520}),
         case("a penny too much", "bad_body", statement={**good, "closing_pence": 4411}),

@@ -72,6 +72,10 @@ def certificate(at: datetime = NOW, **changes: Any) -> dict[str, Any]:
     return sign(a(), {**value, **changes}, at)
 
 
+def statement_hash(writer: str, statement: dict[str, Any]) -> str:
+    return jcs.digest({"tag": "circle-statement-1", "link": LINK, "from": writer, "statement": statement})
+
+
 def vectors() -> dict[str, dict[str, Any]]:
     return {
         "cover_story": _story(),
@@ -122,7 +126,7 @@ def _story() -> dict[str, Any]:
     }
     later = datetime.fromisoformat("2026-12-01T09:00:00Z")
     said(theirs, "settle.statement", statement, later, "settle.2026-11")
-    page = {"period": "2026-11", "statement_hash": jcs.digest(statement)}
+    page = {"period": "2026-11", "statement_hash": statement_hash(b().node_id, statement)}
     said(ours, "settle.agreed", page, later + MINUTE, "settle.2026-11")
     paying = {**page, "amount_pence": 5910}
     said(ours, "settle.paid", {**paying, "payment_ref": "CIRCLE A 2026-11"}, later + 5 * MINUTE, "settle.2026-11")
