@@ -85,8 +85,8 @@ def vectors() -> dict[str, dict[str, Any]]:
             "cases": _certificates(),
         },
         "reconcile": {
-            "about": "One side's state (`mine` is what it shows the other; `state` the same with what is not shown, in the "
-            "library's own words) reads `theirs`, at `at`. `says` are the events that it then sends, `phase` where it is.",
+            "about": "One side’s state (`mine` is what it shows the other; `state` the same with what is not shown, in the "
+            "library’s own words) reads `theirs`, at `at`. `says` are the events that it then sends, `phase` where it is.",
             "cases": [*_at_asker(), *_at_offerer()],
         },
     }
@@ -132,7 +132,7 @@ def _story() -> dict[str, Any]:
     said(ours, "settle.paid", {**paying, "payment_ref": "CIRCLE A 2026-11"}, later + 5 * MINUTE, "settle.2026-11")
     said(theirs, "settle.received", paying, later + 24 * 60 * MINUTE, "settle.2026-11")
     return {
-        "about": "A asks, B's worker goes. All that both sign, in the order in which it is sent.",
+        "about": "A asks, B’s worker goes. All that both sign, in the order in which it is sent.",
         "agreement": linking.agreement(),
         "events": made,
         "terms": TERMS,

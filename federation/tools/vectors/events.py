@@ -53,7 +53,7 @@ def vectors() -> dict[str, dict[str, Any]]:
             "events": _chain(),
         },
         "event_inbox": {
-            "about": "What B's inbox makes of what A sends, from an empty one on, one request each. `verdicts` come with "
+            "about": "What B’s inbox makes of what A sends, from an empty one on, one request each. `verdicts` come with "
             "`applied`; a case whose `expect` is a code is refused as a whole and changes nothing.",
             "cases": _inbox(),
         },
