@@ -19,13 +19,14 @@ READY := .venv/.ready
 DEMO_READY := .venv/.ready-demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check format bench docs clean
+.PHONY: help demo test test-long check format bench docs vectors clean
 
 help:
 	@echo "make demo    two linked circles on http://127.0.0.1:$(PORT)/demo and the port after it"
 	@echo "make test    every test (TESTS=tests/unit for some)"
 	@echo "make check   lint, types, import direction"
 	@echo "make bench   the benchmarks, as a table and as bench/results.json"
+	@echo "make vectors the schemas and vectors of the protocol, written anew"
 	@echo "make docs    the generated pages and pictures under docs/"
 
 demo: $(DEMO_READY)
@@ -54,6 +55,9 @@ bench: $(READY)
 
 docs: $(READY)
 	@$(BIN)/python docs/make_pictures.py
+
+vectors: $(READY)
+	@PYTHONPATH=federation $(BIN)/python -m tools
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

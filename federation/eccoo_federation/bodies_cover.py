@@ -40,7 +40,7 @@ class Travel(Shape, frozen=True, kw_only=True):
     most_pence: Pence = 0
 
 
-class Cancellation(Shape, frozen=True, kw_only=True):
+class Cancellation(Shape, frozen=True, kw_only=True, omit_defaults=False):
     """Cancelled within ``notice_hours`` of the start, the asker pays ``pay_bps`` of the fee."""
 
     notice_hours: Annotated[int, Meta(ge=0, le=336)] = 24

@@ -120,6 +120,9 @@ class Disclosure(Shape, frozen=True, kw_only=True):
     ring_called: Text = ""
     retain_until: Time
 
+    def as_wire(self) -> dict[str, Any]:
+        return {**super().as_wire(), "v": 1}
+
 
 def new_event_id(now: datetime) -> str:
     """A UUIDv7 (RFC 9562 section 5.7)."""

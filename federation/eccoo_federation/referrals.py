@@ -26,6 +26,9 @@ class Referred(Shape, frozen=True, kw_only=True):
     words: Text = ""
     retain_until: Time
 
+    def as_wire(self) -> dict[str, Any]:
+        return {**super().as_wire(), "v": 1}
+
 
 class Served(Shape, frozen=True, kw_only=True):
     """``GET /fed/v1/areas/served``: outward postcodes, signed. Says where people live for whom this circle is there."""

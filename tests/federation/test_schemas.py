@@ -1,0 +1,100 @@
+"""The schemas beside the text: those of the code, and what they take is what the library takes."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from referencing import Registry, Resource
+
+from eccoo_federation.bodies import BODIES
+from eccoo_federation.errors import ProtocolError
+from tools.schemas import all_schemas
+
+HERE = Path(__file__).resolve().parents[2] / "federation"
+VECTORS = {path.stem: json.loads(path.read_text()) for path in sorted((HERE / "vectors").glob("*.json"))}
+SCHEMAS = {path.stem: json.loads(path.read_text()) for path in sorted((HERE / "schemas").glob("*.json"))}
+REGISTRY: Any = Registry().with_resources((one["$id"], Resource.from_contents(one)) for one in SCHEMAS.values())
+
+
+@cache
+def validator(name: str) -> Any:
+    return Draft202012Validator({"$ref": f"urn:circle:schema:1:{name}"}, registry=REGISTRY)
+
+
+# Where in the vectors an object lies, and which schema it must then fit.
+OBJECTS = [
+    ("identity_document", "cases", "document", "identity-document"),
+    ("agreements", "cases", "agreement", "agreement"),
+    ("certificates", "cases", "certificate", "certificate"),
+    ("event_chain", "events", "event", "event"),
+    ("cover_story", "events", "event", "event"),
+    ("pool_pages", "cases", "page", "pool-page"),
+    ("attestations", "cases", "attestation", "attestation"),
+    ("statements", "cases", "statement", "body.settle.statement"),
+]
+
+
+def test_what_is_taken_fits_its_schema() -> None:
+    for schema in SCHEMAS.values():
+        Draft202012Validator.check_schema(schema)
+    for file, part, member, name in OBJECTS:
+        fits = validator(name)
+        for case in VECTORS[file][part]:
+            if case.get("expect", "ok") == "ok" and case[member].get("type") != "cover.committed":
+                fits.validate(case[member])
+    given = VECTORS["handshake"]
+    pairs = [
+        ("link-request", given["request"]), ("link-answer", given["answer"]), ("reveal", given["reveal_request"]),
+        ("reveal", given["reveal_answer"]), ("invite", given["invites"][0]["invite"]),
+        ("agreement-message", {"v": 1, "agreement": given["concluded"]}), ("terms", VECTORS["cover_story"]["terms"]),
+        ("disclosure", VECTORS["cover_story"]["disclosure"]), ("areas", VECTORS["told"]["areas"]),
+        ("ping", {"link": VECTORS["world"]["link"], "sent": 0, "applied": 0}), ("error", ProtocolError("gap", detail={"id": "x"}).as_body()),
+        ("batch-answer", {"applied": 3, "verdicts": VECTORS["event_inbox"]["cases"][0]["verdicts"]}),
+        ("words", {"v": 1, "link": VECTORS["world"]["link"], "log_head": "A" * 43, "commitment": "A" * 43}),
+        ("batch", {"events": [VECTORS["cover_story"]["events"][4]["event"]]}), ("events-answer", {"events": []}),
+        ("referral", next(one["body"] for one in VECTORS["told"]["cases"] if one["kind"] == "referral")),
+    ]  # fmt: skip
+    pairs += [
+        ("log-entry", entry)
+        for case in VECTORS["identity_log"]["cases"][:6]
+        for entry in [json.loads(line) for line in case["log"]]
+    ]
+    for case in VECTORS["reconcile"]["cases"]:
+        sides = ["requester-state", "offerer-state"]
+        pairs += zip(sides if case["side"] == "requester" else sides[::-1], (case["mine"], case["theirs"]), strict=True)
+    for name, value in pairs:
+        validator(name).validate(value)
+    used = {name for name, _ in pairs} | {name for _, _, _, name in OBJECTS} | {"key", "proof"}
+    assert used | {f"body.{kind}" for kind in BODIES} == set(SCHEMAS), "a schema that nothing is measured against"
+
+
+def test_a_schema_and_the_library_take_the_same_bodies() -> None:
+    checks = {kind: validator(f"body.{kind}") for kind in BODIES}
+    # What a schema cannot say: the order of times, sums, days that do not exist, pictures.
+    beyond = {
+        "ends before it begins", "go or no go after the start", "an answer after the end", "a day that does not exist",
+        "a time that does not exist", "a penny out", "an entry twice", "not what it says", "a picture too large",
+        "not base64",
+    }  # fmt: skip
+    for case in VECTORS["event_bodies"]["cases"]:
+        if case["type"] not in checks or case["name"] in beyond or case["type"] == "cover.committed":
+            continue
+        try:
+            checks[case["type"]].validate(case["body"])
+            fits = True
+        except ValidationError:
+            fits = False
+        assert fits == (case["expect"] == "ok"), f"{case['type']}: {case['name']}"
+
+
+def test_the_schemas_are_those_of_the_code() -> None:
+    made = {name.removesuffix(".json"): json.loads(json.dumps(schema)) for name, schema in all_schemas().items()}
+    assert made == SCHEMAS, "run: PYTHONPATH=federation python -m tools"
+    text = json.dumps(SCHEMAS)
+    assert "``" not in text
+    assert "eccoo" not in text
