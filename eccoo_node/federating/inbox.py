@@ -51,6 +51,7 @@ class Batch:
     def __init__(self, link_id: str, seq_in: int, seen: dict[str, Seen], *, asks: bool) -> None:
         self.link_id, self.seq_in, self.seen, self.asks = link_id, seq_in, seen, asks
         self._policy: Policy | None = None
+        self._refusals: dict[str, ProtocolError | None] = {}
 
     async def check(self, one: Arrived) -> None:
         """Raises what the policy says. Asked anew once a word about the link itself may have changed it."""
@@ -60,7 +61,10 @@ class Batch:
         self._policy = self._policy or await queries.policy(self.link_id)
         if self._policy is None:
             raise ProtocolError("unknown_link")
-        refused = rules.refusal(self._policy, "in", events.scope_of(one.event), clock.now())
+        scope = events.scope_of(one.event)
+        if scope not in self._refusals:
+            self._refusals[scope] = rules.refusal(self._policy, "in", scope, clock.now())
+        refused = self._refusals[scope]
         if refused is not None:
             raise refused
 
@@ -70,6 +74,7 @@ class Batch:
             self.seq_in = one.envelope.seq
         if one.event is None or events.scope_of(one.event) == "link":
             self._policy = None
+            self._refusals.clear()
 
 
 async def receive(link_id: str, us: str, values: list[dict[str, Any]]) -> BatchAnswer:
