@@ -1,6 +1,6 @@
 """Two linked nodes in two processes over loopback: how soon a letter is seen, a burst, and pages while a link drains.
 
-Run as `python -m bench.linked FOLDER PORT SECONDS_BEFORE`, it is the node that receives, with its jobs, until its input ends.
+Run as `python -m bench.linked FOLDER PORT`, it is the node that receives, with its jobs, until its input ends.
 """
 
 import asyncio
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Figure, limit
-from eccoo_federation import limits
 from eccoo_federation.client import GuardedClient
 from eccoo_node.app import node_app  # noqa: F401 every domain's handlers and jobs are registered by importing it
 from eccoo_node.db import bound, jobs
@@ -59,15 +58,15 @@ class Elsewhere(PairNode):
 
 
 @contextmanager
-def elsewhere(folder: Path, port: int) -> Iterator[None]:
-    """The node of this folder in a process of its own."""
+def elsewhere(folder: Path, port: int) -> Iterator[int]:
+    """The node of this folder in a process of its own; its number."""
     command = [sys.executable, "-m", "bench.linked", str(folder), str(port)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
         process.stdout.readline()
-        yield
+        yield process.pid
     finally:
         process.stdin.close()
         process.wait(timeout=30)
@@ -141,17 +140,6 @@ async def _sending(a: PairNode, link_id: str, watch: Watch, *, paced: int, burst
         await write_letters(link_id, paced, burst)
     last = await watch.until(seq + burst) - began
     return statistics.median(took) * 1000, last, watch.in_order()
-
-
-@contextmanager
-def as_fast_as_it_goes() -> Iterator[None]:
-    """The sender's own batches, without what a minute allows: for nodes of this process."""
-    before = limits.REQUESTS_PER_MIN, limits.EVENTS_PER_MIN
-    limits.REQUESTS_PER_MIN = limits.EVENTS_PER_MIN = 10**9
-    try:
-        yield
-    finally:
-        limits.REQUESTS_PER_MIN, limits.EVENTS_PER_MIN = before
 
 
 async def linked(folder: Path, pair: Pair) -> None:
