@@ -44,8 +44,8 @@ class RealClock(MovableClock):
 class Elsewhere(PairNode):
     """A node that has its keys already, taken up again by another process."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        super().__init__("Todmorden", folder, NodeSQLite(folder / "node.sqlite"))
+    def __init__(self, folder: Path, port: int, engine: NodeSQLite | None = None) -> None:
+        super().__init__("Todmorden", folder, engine or NodeSQLite(folder / "node.sqlite"))
         self.clock, self.port = RealClock(), port
         web = self.settings.web.__class__(port=port, public_url=f"http://127.0.0.1:{port}")
         self.settings = Settings(circle=self.settings.circle, web=web, federation=self.settings.federation)
