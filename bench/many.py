@@ -30,6 +30,7 @@ from eccoo_node.cover import queries
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value
 from eccoo_node.db.transaction import write
+from eccoo_node.federating import pulls
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import identity as own
@@ -40,8 +41,7 @@ from tests.support.ports import free_port
 from tests.support.story import Story, actor
 
 LINKED, IDLE = 50, 1000
-IDLE_S = 40.0
-ROUND = timedelta(minutes=5)
+IDLE_S = 25.0
 
 
 class Circle(msgspec.Struct):
@@ -230,7 +230,7 @@ async def idle(folder: Path, *, count: int = IDLE, seconds: float = IDLE_S) -> t
             # As after a while: each link's next round somewhere in the time between two.
             for number, one in enumerate(circles.circles):
                 async with write():
-                    at = clock.now() + ROUND * ((number + 0.5) / count)
+                    at = clock.now() + pulls.IDLE_EVERY * ((number + 0.5) / count)
                     await jobs.add("federation.pull", one.link, run_at=at, link=one.link)
         with simulated(folder, circles):
             cpu, mb = await _watched(home, port, seconds)
