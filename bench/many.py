@@ -171,7 +171,8 @@ async def shown_at_all(folder: Path, *, count: int = LINKED) -> float:
             async with write():
                 await fetch("DELETE FROM job")
                 await fetch("UPDATE link SET state = 'ended'")
-            circles = await add_links(pair.a, pair.link_id, free_port(), count)
+            async with write():
+                circles = await add_links(pair.a, pair.link_id, free_port(), count)
             request = await _asking(story)
             with simulated(folder, circles) as seen:
                 before = seen.stat().st_size
@@ -226,10 +227,10 @@ async def idle(folder: Path, *, count: int = IDLE, seconds: float = IDLE_S) -> t
                 await fetch("UPDATE link SET state = 'ended'")
         bare_cpu, bare_mb = await _watched(home, port, seconds)
         with pair.b.bound():
-            circles = await add_links(pair.b, pair.link_id, free_port(), count)
-            # As after a while: each link's next round somewhere in the time between two.
-            for number, one in enumerate(circles.circles):
-                async with write():
+            async with write():
+                circles = await add_links(pair.b, pair.link_id, free_port(), count)
+                # As after a while: each link's next round somewhere in the time between two.
+                for number, one in enumerate(circles.circles):
                     at = clock.now() + pulls.IDLE_EVERY * ((number + 0.5) / count)
                     await jobs.add("federation.pull", one.link, run_at=at, link=one.link)
         with simulated(folder, circles):
