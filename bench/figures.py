@@ -32,6 +32,11 @@ def limit(name: str, value: float, bar: float, unit: str, floor: float | None = 
     return Figure(name, round(value, 2), unit, round(floor, 2) if floor else None, ratio, bar, value <= bar)
 
 
+def least(name: str, value: float, bar: float, unit: str = "/s") -> Figure:
+    """More is better: holds when value is at least `bar`."""
+    return Figure(name, round(value, 1), unit, None, None, bar, value >= bar)
+
+
 def write(figures: list[Figure], path: Path) -> None:
     path.write_text(json.dumps([msgspec.to_builtins(f) for f in figures], indent=1) + "\n", "utf-8")
 

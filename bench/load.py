@@ -1,6 +1,7 @@
 """A load from another process: one connection kept open, one request after the other, for a while.
 
-Run as `python -m bench.load PORT PATH SECONDS COOKIE`; prints the number of answers a second and their median.
+Run as `python -m bench.load PORT PATH SECONDS COOKIE`; prints the number of answers a second, their median and what the
+slowest hundredth takes.
 """
 
 import socket
@@ -21,8 +22,8 @@ def _read(stream: socket.socket, buffer: bytes) -> tuple[int, bytes]:
     return int(head[9:12]), rest[length:]
 
 
-def run(port: int, path: str, seconds: float, cookie: str = "") -> tuple[float, float]:
-    """Answers a second, and the median in milliseconds. Raises RuntimeError for an answer that is not 200."""
+def run(port: int, path: str, seconds: float, cookie: str = "") -> tuple[float, float, float]:
+    """Answers a second, the median and the 99th percentile in milliseconds. Raises RuntimeError for an answer that is not 200."""
     stream = socket.create_connection(("127.0.0.1", port))
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sent = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n".encode()
@@ -35,17 +36,28 @@ def run(port: int, path: str, seconds: float, cookie: str = "") -> tuple[float, 
         if status != 200:
             raise RuntimeError(f"{path} answered {status}")
         took.append(time.perf_counter() - began)
-    return len(took) / sum(took), statistics.median(took) * 1000
+    slow = sorted(took)[int(len(took) * 0.99)]
+    return len(took) / sum(took), statistics.median(took) * 1000, slow * 1000
+
+
+def _elsewhere(port: int, path: str, seconds: float, cookie: str) -> tuple[float, float, float]:
+    command = [sys.executable, "-m", "bench.load", str(port), path, str(seconds), cookie]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    each, median, slow = done.stdout.split()
+    return float(each), float(median), float(slow)
 
 
 def elsewhere(port: int, path: str, seconds: float, cookie: str = "") -> tuple[float, float]:
-    """The same from a process of its own, so that client and server do not share one."""
-    command = [sys.executable, "-m", "bench.load", str(port), path, str(seconds), cookie]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    each, median = done.stdout.split()
-    return float(each), float(median)
+    """Answers a second and their median, from a process of its own, so that client and server do not share one."""
+    each, median, _ = _elsewhere(port, path, seconds, cookie)
+    return each, median
+
+
+def slowest(port: int, path: str, seconds: float, cookie: str = "") -> float:
+    """Milliseconds within which 99 of 100 answers come, asked for in the same way."""
+    return _elsewhere(port, path, seconds, cookie)[2]
 
 
 if __name__ == "__main__":
-    each, median = run(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4])
-    sys.stdout.write(f"{each} {median}\n")
+    each, median, slow = run(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4])
+    sys.stdout.write(f"{each} {median} {slow}\n")

@@ -18,7 +18,7 @@ from piccolo.table import Table
 
 from eccoo_node.db import bound, extras
 from eccoo_node.db.columns import flag, moment, number, prose, serial, word
-from eccoo_node.db.rows import as_time, fetch, fetch_one, insert_once
+from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.db.transaction import current, write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.ids import new_id
@@ -85,9 +85,15 @@ async def add(kind: str, key: str, *, run_at: datetime | None = None, **payload:
     """Write a job in the open transaction; False when one with this kind and key already waits."""
     if current() is None:
         raise RuntimeError("a job is written in the transaction that causes it")
-    return await insert_once(
-        Job(kind=kind, key=key, payload=msgspec.json.encode(payload).decode(), run_at=run_at or clock.now())
+    made = await fetch(
+        "INSERT INTO job (kind, key, payload, run_at, leased_by, attempts, dead, error) "
+        "VALUES (?, ?, ?, ?, '', 0, FALSE, '') ON CONFLICT DO NOTHING RETURNING id",
+        kind,
+        key,
+        msgspec.json.encode(payload).decode(),
+        run_at or clock.now(),
     )
+    return bool(made)
 
 
 async def cancel(kind: str, key: str) -> None:

@@ -113,8 +113,7 @@ def scope_of(type_: str, body: dict[str, Any]) -> str:
 async def _seal(row_id: int, draft: Draft, *, seq: int | None, replaces: str = "") -> Sealed:
     """Give it its number (the next one, or the one it takes over), its place in the chain, and our proof."""
     us, now = identity.current(), clock.now()
-    await letters.follow(draft.link, draft.subject)
-    subject = await held.subject(draft.link, draft.subject)
+    subject = await letters.follow(draft.link, draft.subject)
     rev, prev = subject["rev_out"] + 1, subject["head_out"] or None
     if seq is None:
         rows = await fetch("UPDATE link_wire SET seq_out = seq_out + 1 WHERE link_id = ? RETURNING seq_out", draft.link)

@@ -22,10 +22,12 @@ _RNG = random.Random()  # noqa: S311 spreads calls, guards nothing
 # Nobody still waits for an answer about something this old.
 FOLLOW_FOR = timedelta(days=60)
 AT_ONCE = 20
+# A circle with which nothing is going on is asked less often: a letter of theirs comes by itself, unless they can't call.
+IDLE_EVERY = timedelta(minutes=30)
 
 
-def _next_round() -> datetime:
-    return clock.now() + limits.PULL_EVERY * _RNG.uniform(0.8, 1.2)
+def _next_round(every: timedelta = limits.PULL_EVERY) -> datetime:
+    return clock.now() + every * _RNG.uniform(0.8, 1.2)
 
 
 async def follows_any(link_id: str) -> bool:
@@ -52,7 +54,23 @@ async def pull_states(payload: dict[str, Any]) -> datetime | None:
         await _note(link_id, refused)
         if refused.status >= 500 and await _long_away(peer):
             return clock.now() + limits.next_retry(len(limits.RETRIES_S), _RNG)
-    return _next_round()
+        return _next_round()
+    return _next_round(IDLE_EVERY) if await _is_idle(link_id) else _next_round()
+
+
+# Nothing waits for an answer on either side, and the last call went well both here and there.
+_IDLE = (
+    "w.failures = 0 AND w.trouble = '' AND l.suspended_by_them_at IS NULL "
+    "AND NOT EXISTS (SELECT 1 FROM letter_subject s WHERE s.link_id = l.id AND (s.followed OR s.blocked_in OR s.blocked_out)) "
+    "AND NOT EXISTS (SELECT 1 FROM letter_out o WHERE o.link_id = l.id AND o.state IN ('waiting', 'sent'))"
+)
+
+
+async def _is_idle(link_id: str) -> bool:
+    row = await fetch_value(
+        f"SELECT 1 FROM link l JOIN link_wire w ON w.link_id = l.id WHERE l.id = ? AND {_IDLE}", link_id
+    )
+    return row is not None
 
 
 async def _long_away(peer: Peer) -> bool:
@@ -209,9 +227,19 @@ async def get_one(payload: dict[str, Any]) -> datetime | None:
 
 @job("federation.round", every=timedelta(minutes=1))
 async def start_rounds(payload: dict[str, Any]) -> datetime | None:
-    """Each open link is pinged and pulled from every five minutes, and at once after a start."""
+    """Each open link is pinged and pulled from every five minutes, or half an hour while it is idle; at once after a start."""
+    now = clock.now()
     async with write():
-        for row in await fetch("SELECT id FROM link WHERE state = 'open' OR (state = 'ended' AND closed_at IS NULL)"):
+        # Where something has begun on an idle link, it is asked sooner; who is long away is asked as rarely as before.
+        await fetch(
+            "UPDATE job SET run_at = ? WHERE kind = 'federation.pull' AND run_at > ? AND leased_by = '' AND key IN "
+            f"(SELECT l.id FROM link l JOIN link_wire w ON w.link_id = l.id WHERE w.last_seen_at > ? AND NOT ({_IDLE}))",
+            _next_round(), now + 1.2 * limits.PULL_EVERY, now - limits.LONG_AWAY,
+        )  # fmt: skip
+        for row in await fetch(
+            "SELECT l.id FROM link l WHERE (l.state = 'open' OR (l.state = 'ended' AND l.closed_at IS NULL)) AND NOT EXISTS "
+            "(SELECT 1 FROM job j WHERE j.kind = 'federation.pull' AND j.key = l.id)"
+        ):
             await add("federation.pull", row[0], link=row[0])
         for row in await fetch(
             "SELECT DISTINCT o.link_id FROM letter_out o JOIN link_wire w ON w.link_id = o.link_id "

@@ -7,13 +7,12 @@ import msgspec
 from eccoo_federation import limits, pace, transport
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.transport import SignedRequest
-from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, insert_once
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import inbox, pulls, sender, wire
 from eccoo_node.kernel import clock
 from eccoo_node.links import letters, queries
 from eccoo_node.links.arrivals import note_skew
-from eccoo_node.links.tables import NonceSeen
 
 # A nonce outlives every signature that could carry it, whatever the two clocks say.
 KEEP_NONCE = timedelta(hours=1)
@@ -98,9 +97,11 @@ async def admit(peer: Peer, *, events: int = 0) -> None:
         # Read, not written: a flood leaves nothing behind, and the smaller batch that fits is still let in.
         raise _too_many(now - minute)
     async with write():
-        fresh = await insert_once(
-            NonceSeen(link_id=peer.link_id, kid=peer.kid, nonce=peer.nonce, keep_until=now + KEEP_NONCE)
-        )
+        fresh = await fetch(
+            "INSERT INTO nonce_seen (link_id, kid, nonce, keep_until) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING "
+            "RETURNING id",
+            peer.link_id, peer.kid, peer.nonce, now + KEEP_NONCE,
+        )  # fmt: skip
         if not fresh:
             # Whoever says their words again must not use up what is theirs.
             raise ProtocolError("replayed")

@@ -194,14 +194,15 @@ async def wake(link_id: str) -> None:
         await jobs.hurry("federation.send", link_id)
 
 
-async def follow(link_id: str, subject: str) -> None:
-    """Pull the other side's state about this from time to time, until `finish`. Inside `write()`."""
-    await fetch(
+async def follow(link_id: str, subject: str) -> Any:
+    """Pull the other side's state about this from time to time, until `finish`. Its row. Inside `write()`."""
+    rows = await fetch(
         "INSERT INTO letter_subject (link_id, subject, rev_out, head_out, rev_in, head_in, blocked_out, blocked_in, "
         "followed, changed_at) VALUES (?, ?, 0, '', 0, '', FALSE, FALSE, TRUE, ?) "
-        "ON CONFLICT (link_id, subject) DO UPDATE SET changed_at = excluded.changed_at",
+        "ON CONFLICT (link_id, subject) DO UPDATE SET changed_at = excluded.changed_at RETURNING *",
         link_id, subject, clock.now(),
     )  # fmt: skip
+    return rows[0]
 
 
 async def follow_again(link_id: str, subject: str) -> None:

@@ -131,10 +131,14 @@ async def crossing(direction: Direction, scope: str) -> frozenset[str]:
 
 async def may_cross(link_id: str, direction: Direction, scope: str) -> ProtocolError | None:
     """The policy for one link now: None, or the refusal to raise or to show."""
+    found = await policy(link_id)
+    return ProtocolError("unknown_link") if found is None else rules.refusal(found, direction, scope, clock.now())
+
+
+async def policy(link_id: str) -> Policy | None:
+    """What `rules.refusal` asks of one link; None for one that we do not know."""
     row = await fetch_one(f"{_LINK} WHERE l.id = ?", link_id)
-    if row is None:
-        return ProtocolError("unknown_link")
-    return rules.refusal(policy_of(row), direction, scope, clock.now())
+    return None if row is None else policy_of(row)
 
 
 async def pool_fields(link_id: str, direction: Direction) -> tuple[str, ...]:

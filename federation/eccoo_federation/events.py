@@ -178,15 +178,21 @@ def parse_event(value: Any) -> Event:
 
     Raises ``bad_body``, ``unknown_type``, ``crit_unknown``.
     """
-    envelope = read_envelope(value)
+    return open_envelope(read_envelope(value), value, jcs.digest(value))
+
+
+def open_envelope(envelope: Envelope, value: dict[str, Any], digest: str) -> Event:
+    """The rest of ``parse_event``, for whoever has read the envelope and taken the digest already."""
     unknown = sorted(set(envelope.crit) - UNDERSTOOD)
     if unknown:
         raise ProtocolError("crit_unknown", detail={"crit": [name[:48] for name in unknown[:8]]})
     if (envelope.rev == 1) != (envelope.prev is None):
         raise ProtocolError("chain_broken", "The first event about something, and only that, has none before it.")
     body = read_body(envelope.type, envelope.body)
-    members = {name: getattr(envelope, name) for name in Event.__struct_fields__ if name in envelope.__struct_fields__}
-    return Event(**{**members, "body": body, "raw": value, "digest": jcs.digest(value)})
+    return Event(
+        envelope.id, envelope.link, envelope.from_, envelope.to, envelope.seq, envelope.subject, envelope.rev,
+        envelope.prev, envelope.type, envelope.at, body, value, digest,
+    )  # fmt: skip
 
 
 def verify_event(event: Event, resolve_key: ResolveKey, *, link: str, from_: str, to: str) -> Signer:

@@ -22,6 +22,7 @@ _L = 2**252 + 27742317777372353535851937790883648493
 _D = -121665 * pow(121666, -1, _P) % _P
 _SQRT_MINUS_1 = pow(2, (_P - 1) // 4, _P)
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_DIGITS = {character: value for value, character in enumerate(_ALPHABET)}
 _MULTICODEC = b"\xed\x01"
 
 # A point as (X, Y, Z, T), x = X/Z, y = Y/Z, T = XY/Z (RFC 8032 section 5.1.4).
@@ -102,11 +103,11 @@ def base58btc_encode(raw: bytes) -> str:
 
 def base58btc_decode(text: str) -> bytes:
     """Raises ``bad_body``. Inputs are capped at 128 characters: the arithmetic is quadratic."""
-    if len(text) > 128 or not set(text) <= set(_ALPHABET):
+    if len(text) > 128 or not _DIGITS.keys() >= set(text):
         raise ProtocolError("bad_body", "That is not base58btc.")
     number = 0
     for character in text:
-        number = number * 58 + _ALPHABET.index(character)
+        number = number * 58 + _DIGITS[character]
     zeros = len(text) - len(text.lstrip("1"))
     return b"\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8, "big")
 
@@ -116,6 +117,7 @@ def multibase(raw: bytes) -> str:
     return "z" + base58btc_encode(_MULTICODEC + raw)
 
 
+@lru_cache(maxsize=1024)
 def from_multibase(text: str) -> bytes:
     """The 32 screened bytes. Raises ``bad_key`` or ``bad_body``."""
     if not text.startswith("z"):
@@ -126,11 +128,16 @@ def from_multibase(text: str) -> bytes:
     return screen_public_key(decoded[2:])
 
 
+@lru_cache(maxsize=1024)
+def _ready(raw: bytes) -> Ed25519PublicKey:
+    """Raises ``bad_key``, each time that it is asked for such a key."""
+    return Ed25519PublicKey.from_public_bytes(screen_public_key(raw))
+
+
 def verify_signature(raw: bytes, signature: bytes, message: bytes) -> bool:
     """The key is screened on every use, so that no caller can forget to."""
-    screen_public_key(raw)
     try:
-        Ed25519PublicKey.from_public_bytes(raw).verify(signature, message)
+        _ready(raw).verify(signature, message)
     except InvalidSignature:
         return False
     return True

@@ -111,7 +111,8 @@ def _verify_one(obj: dict[str, Any], proof: dict[str, Any], resolve_key: Resolve
     node_id, kid = method.group(1), method.group(2)
     if by is not None and node_id != by:
         raise ProtocolError("bad_proof", "The proof is another circle’s.")
-    created = wire_time(parse_time(proof.get("created")))
+    created = str(proof.get("created"))
+    parse_time(created)
     raw = resolve_key(node_id, kid, created)
     if raw is None:
         raise ProtocolError("unknown_key", "The proof names a key that was not valid then.")

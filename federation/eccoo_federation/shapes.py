@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -38,10 +40,13 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         # The pattern lets 31 February through; a time that does not exist must stop at the border.
-        for name in self.__struct_fields__:
+        for name, check in _dated(type(self)):
             value = getattr(self, name)
             if isinstance(value, str):
-                _check_calendar(name, value)
+                try:
+                    check(value)
+                except ProtocolError as error:
+                    raise ValueError(f"{name} is not a time that exists") from error
 
     def as_wire(self) -> dict[str, Any]:
         """Plain JSON values (lists, not tuples), defaults left out where the shape says so."""
@@ -63,11 +68,13 @@ def _where(message: str) -> str:
     return path.rstrip("`") if found else "$"
 
 
-def _check_calendar(name: str, value: str) -> None:
-    try:
+@cache
+def _dated(shape: type[Shape]) -> tuple[tuple[str, Callable[[object], object]], ...]:
+    """The members of a shape that are times or dates, each with what reads it."""
+    found: list[tuple[str, Callable[[object], object]]] = []
+    for name in shape.__struct_fields__:
         if name.endswith(("_at", "_until", "_by")) or name == "at":
-            parse_time(value)
+            found.append((name, parse_time))
         elif name.endswith("_on"):
-            parse_date(value)
-    except ProtocolError as error:
-        raise ValueError(f"{name} is not a time that exists") from error
+            found.append((name, parse_date))
+    return tuple(found)
