@@ -9,7 +9,7 @@ import msgspec
 
 from eccoo_node.db.rows import as_time, fetch, fetch_one, marks
 from eccoo_node.escrow import sharing
-from eccoo_node.escrow.queries import _LINE, Booking, _booking
+from eccoo_node.escrow.bookings import LINE, Booking, read_booking
 from eccoo_node.escrow.sharing import Shares, State
 from eccoo_node.kernel import clock
 
@@ -101,7 +101,7 @@ async def histories(line_ids: Sequence[int], before: datetime) -> dict[int, Hist
     wanted = sorted(set(line_ids))
     if not wanted:
         return {}
-    lines = {one.id: one for one in map(_booking, await fetch(f"{_LINE} WHERE l.id IN ({marks(wanted)})", *wanted))}
+    lines = {one.id: one for one in map(read_booking, await fetch(f"{LINE} WHERE l.id IN ({marks(wanted)})", *wanted))}
     posted: dict[int, list[tuple[str, str, int]]] = {}
     for entry_id, code, holder, amount in await fetch(
         "SELECT e.id, a.code, a.holder, p.amount_pence FROM entry e JOIN posting p ON p.entry_id = e.id "

@@ -8,6 +8,8 @@ import msgspec
 
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, locking, marks
 from eccoo_node.escrow import chart, ledger, sharing
+from eccoo_node.escrow.bookings import LINE, read_booking
+from eccoo_node.escrow.bookings import Booking as Booking
 from eccoo_node.escrow.sharing import Fund, Shares, State, Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Conflict, NotFound
@@ -55,67 +57,6 @@ async def credit_pence(payer_id: str) -> int:
     return -await ledger.balance(chart.credit(payer_id))
 
 
-class Booking(msgspec.Struct, frozen=True):
-    """One line with what was agreed for it and how far it has got."""
-
-    id: int
-    reference: str
-    origin: str
-    payer_id: str
-    person_id: str
-    worker_id: str
-    link_id: str
-    terms: Terms
-    state: State
-    arrears: bool = False
-    funds: str = ""
-
-    @property
-    def mark(self) -> str:
-        """The digest of everything about it that can't change."""
-        named = (
-            self.reference, self.origin, self.payer_id, self.person_id, self.worker_id, self.link_id, self.funds
-        )  # fmt: skip
-        return ledger.line_mark(named, self.terms, self.arrears)
-
-    @property
-    def held_pence(self) -> int:
-        """Still set aside, and not disputed."""
-        return 0 if self.origin == "due" else sharing.held_pence(self.terms, self.state)
-
-    @property
-    def disputed_pence(self) -> int:
-        return sharing.disputed_pence(self.state)
-
-    @property
-    def untouched(self) -> bool:
-        """Whether all that was set aside still is."""
-        return self.held_pence == self.terms.total_pence
-
-    @property
-    def given_back(self) -> bool:
-        """Whether all of it went back to whoever had paid."""
-        released = self.state.released_fee_pence + self.state.released_travel_pence
-        return self.state.returned_pence > 0 and not (released or self.held_pence or self.disputed_pence)
-
-
-_LINE = (
-    "SELECT l.id, l.reference, l.origin, l.payer_id, l.person_id, l.worker_id, l.link_id, l.fee_pence, l.travel_pence, "
-    "l.payer_add_bps, l.worker_deduct_bps, l.home_share_bps, l.cancelled_bears, l.vat_bps, l.employed, l.arrears, "
-    "l.funds, s.released_fee_pence, s.released_travel_pence, s.free_fee_pence, s.returned_pence, "
-    "s.disputed_fee_pence, s.disputed_travel_pence, s.disputed_contribution_pence "
-    "FROM line l JOIN line_state s ON s.line_id = l.id"
-)
-
-
-def _booking(row: Any) -> Booking:
-    terms = Terms(
-        row[7], row[8], row[9], row[10], bool(row[6]), row[11], bool(row[12]), row[2] == "due", row[13], bool(row[14])
-    )
-    state = State(*tuple(row)[17:24])
-    return Booking(row[0], row[1], row[2], row[3], row[4], row[5], row[6], terms, state, bool(row[15]), row[16])
-
-
 # What one fund has given to its line and not had back.
 _LEFT = (
     "(SELECT CAST(COALESCE(SUM(p.amount_pence), 0) AS BIGINT) FROM entry e "
@@ -145,8 +86,8 @@ async def funds_left(line_id: int) -> list[Fund]:
 
 async def find(reference: str, *, lock: bool = False) -> Booking | None:
     """The line of a reference; locked until the transaction ends if asked, so that its state stays as read."""
-    row = await fetch_one(f"{_LINE} WHERE l.reference = ?{locking() if lock else ''}", reference)
-    return _booking(row) if row else None
+    row = await fetch_one(f"{LINE} WHERE l.reference = ?{locking() if lock else ''}", reference)
+    return read_booking(row) if row else None
 
 
 async def booking(reference: str, *, lock: bool = False) -> Booking:
@@ -162,14 +103,14 @@ async def bookings(*references: str) -> dict[str, Booking]:
     if not references:
         return {}
     listed = ", ".join("?" * len(references))
-    rows = await fetch(f"{_LINE} WHERE l.reference IN ({listed})", *references)
-    return {found.reference: found for found in map(_booking, rows)}
+    rows = await fetch(f"{LINE} WHERE l.reference IN ({listed})", *references)
+    return {found.reference: found for found in map(read_booking, rows)}
 
 
 async def newest_of_worker(worker_id: str, most: int, skip: int = 0) -> list[Booking]:
     """The newest lines of a worker, newest first."""
     which = f"WHERE l.worker_id = ? ORDER BY l.id DESC LIMIT {int(most)} OFFSET {int(skip)}"
-    return [_booking(row) for row in await fetch(f"{_LINE} {which}", worker_id)]
+    return [read_booking(row) for row in await fetch(f"{LINE} {which}", worker_id)]
 
 
 async def newest_of_payers(ids: Sequence[str], most: int, skip: int = 0) -> list[tuple[str, Booking, int | None]]:
@@ -179,7 +120,7 @@ async def newest_of_payers(ids: Sequence[str], most: int, skip: int = 0) -> list
     """
     listed = marks(ids)
     rows = await fetch(
-        f"{_LINE} WHERE l.id IN (SELECT id FROM line WHERE funds = '' AND payer_id IN ({listed}) UNION "
+        f"{LINE} WHERE l.id IN (SELECT id FROM line WHERE funds = '' AND payer_id IN ({listed}) UNION "
         f"SELECT line_id FROM line_fund WHERE payer_id IN ({listed})) "
         f"ORDER BY l.id DESC LIMIT {int(most)} OFFSET {int(skip)}",
         *ids, *ids,
@@ -193,7 +134,7 @@ async def newest_of_payers(ids: Sequence[str], most: int, skip: int = 0) -> list
         parts.setdefault(line_id, []).append((payer_id, int(left)))
     found: list[tuple[str, Booking, int | None]] = []
     for row in rows:
-        line = _booking(row)
+        line = read_booking(row)
         if row["funds"]:
             found += [(payer_id, line, left) for payer_id, left in parts[line.id]]
         else:
@@ -203,7 +144,7 @@ async def newest_of_payers(ids: Sequence[str], most: int, skip: int = 0) -> list
 
 async def bookings_where(where: str, *params: Any) -> list[Booking]:
     """Lines by a condition on `line l`, oldest first; for other reads of the books."""
-    return [_booking(row) for row in await fetch(f"{_LINE} WHERE {where} ORDER BY l.id", *params)]
+    return [read_booking(row) for row in await fetch(f"{LINE} WHERE {where} ORDER BY l.id", *params)]
 
 
 class LineState(msgspec.Struct, frozen=True):
@@ -320,7 +261,7 @@ async def owed(link_id: str) -> Owed:
         "GROUP BY e.id, e.at, e.kind, e.line_id, a.code ORDER BY e.id DESC",
         link_id,
     )
-    known = {found.id: found for found in map(_booking, await fetch(f"{_LINE} WHERE l.link_id = ?", link_id))}
+    known = {found.id: found for found in map(read_booking, await fetch(f"{LINE} WHERE l.link_id = ?", link_id))}
     given = await _given(link_id, known)
     return Owed(
         link_id,

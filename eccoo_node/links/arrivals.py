@@ -216,6 +216,8 @@ async def _hear(act: Act, letter: Letter) -> None:
         await fetch("UPDATE link SET suspended_by_them_at = ? WHERE id = ?", now, link["id"])
     elif letter.type == "link.resumed":
         await fetch("UPDATE link SET suspended_by_them_at = NULL WHERE id = ?", link["id"])
+        # What they turned away while they paused is no trouble any more.
+        await fetch("UPDATE link_wire SET trouble = '' WHERE link_id = ? AND trouble = 'link_suspended'", link["id"])
     await letters.wake(link["id"])
     if letter.type == "link.ended":
         await mark_ended(act.id, link["id"], by_them=True)

@@ -107,14 +107,16 @@ async def test_a_week_is_days_down_with_whoever_comes(walk: Walk) -> None:
         "Tuesday 24 November No visits Wednesday 25 November No visits "
         "Thursday 26 November W Wren 9am to 11am Getting up and breakfast is coming set aside "
         "Friday 27 November W Wren 9am to 10am Breakfast and a wash is coming set aside "
-        "Saturday 28 November T Tomasz 2pm to 3pm Company is coming Sunday 29 November No visits Your team"
+        "Saturday 28 November T Tomasz 2pm to 3pm Company is coming Sunday 29 November No visits "
+        "What this week costs Plan visits, and who comes every week Your team"
     ).replace("S Sol 9am to 10am", "S Sol 10am to 11am")
     nonsense = await edith.get("/week?from=next")
     assert nonsense.text == week.text
     later = await edith.get("/week?from=2026-12-01")
     assert later.text == (
         "30 November to 6 December Your week The week before This week The week after "
-        "No visits are planned this week. When one is, it stands here with who comes and when. Your team"
+        "No visits are planned this week. When one is, it stands here with who comes and when. "
+            "What this week costs Plan visits, and who comes every week Your team"
     )
     assert "E Edith 9am to 11am 14 Heights Road, Pecket Well you are coming" in (await wren.get("/week")).text
     assert (await wren.get(f"/weeks/{walk.a.people['Edith']}")).heading == "Edith’s week"
