@@ -40,6 +40,9 @@ TITLES = {
     "attestation": "GET /fed/v1/attestations/{id}",
     "areas": "GET /fed/v1/areas/served",
     "referral": "GET /fed/v1/referrals/{referral}",
+    "statements-answer": "GET /fed/v1/statements/{period}",
+    "circles": "GET /fed/v1/introductions/circles",
+    "asking": "What a circle that asks to be introduced says of itself, and signs",
 }
 
 # In place of a docstring that speaks to programmers of the library.
@@ -55,6 +58,9 @@ DESCRIPTIONS = {
     "error": "`code` is one of the table in the text; a code not known is treated as `failed`.",
     "log-entry": "`prev` is the digest of the whole line before, proof included.",
     "proof": "`@context` is there exactly where the object has one, and equal to it.",
+    "statements-answer": "The answering side’s own `settle.statement`, `settle.agreed` and `settle.disputed` of the period.",
+    "circles": "Linked circles that let others hear of them. `circle` is of use on this link alone.",
+    "asking": "`node_id` asks and signs, and `via` passes it on unchanged.",
     "words_again": "New words within a link that stands, after a move.",
     "link-request": "From the side that was invited, which chooses `link`.",
     "attestation": "Only this form of a W3C Verifiable Credential is known here.",

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from eccoo_federation import attestations, cover, events, handshake, invites, pools, referrals
+from eccoo_federation import attestations, bodies_introduce, cover, events, handshake, invites, pools, referrals
 from eccoo_federation.bodies import BODIES
 from eccoo_federation.cover_terms import Terms
 from eccoo_federation.errors import CODES
@@ -49,6 +49,8 @@ _TYPES: dict[str, tuple[type, int]] = {
     "attestation": (attestations.Credential, 1),
     "areas": (referrals.Served, 1),
     "referral": (referrals.Referred, 0),
+    "circles": (bodies_introduce.Circles, 0),
+    "asking": (bodies_introduce.Asking, 1),
 }
 
 
@@ -253,6 +255,14 @@ def _messages() -> dict[str, Schema]:
         "batch": _object({"events": {**batch, "minItems": 1}}),
         "events-answer": _object({"events": batch}),
         "batch-answer": _object({"applied": WHOLE, "verdicts": {"type": "array", "items": verdict}}),
+        "statements-answer": _object(
+            {
+                "v": {"const": 1},
+                "period": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_.-]{0,47}$"},
+                "events": {"type": "array", "items": ref("event")},
+                "proof": ref("proof"),
+            }
+        ),
         "ping": _object({"link": UUID7, "sent": WHOLE, "applied": WHOLE}),
         "error": _object({"error": inner}),
     }
@@ -296,6 +306,13 @@ def _tighten(made: dict[str, Schema]) -> None:
     certificate = made["certificate"]["properties"]
     certificate |= {"link": UUID7, "from": NODE, "to": NODE}
     made["body.cover.committed"]["properties"]["certificate"] = ref("certificate")
+    for kind in ("asked", "passed"):
+        made[f"body.introduce.{kind}"]["properties"]["asking"] = ref("asking")
+    made["body.introduce.answered"] |= {
+        "if": {"properties": {"answer": {"const": "yes"}}},
+        "then": {"properties": {"invite": {"minLength": 1}}, "required": ["invite"]},
+        "else": {"properties": {"invite": {"maxLength": 0}}},
+    }
     for name in ("fee_pence", "travel_pence", "rate_pence_per_hour"):
         made["terms"]["properties"][name] = {"type": "integer", "minimum": 0, "maximum": 100_000_000}
     made["terms"]["properties"]["home_share_bps"] = {"type": "integer", "minimum": 0, "maximum": 10_000}

@@ -28,6 +28,7 @@ from eccoo_federation import (
     pools,
     proofs,
     referrals,
+    spoken,
     transport,
     words,
 )
@@ -240,6 +241,14 @@ def test_agreements_and_what_they_allow() -> None:
             link = LinkState(us=us, them=them, status=case["status"], narrowed=narrowed)
             error = handshake.refusal(agreement, link, direction, case["scope"], at(case))  # type: ignore[arg-type]
             assert (error.code if error else "ok") == case["expect"], case["name"]
+
+
+def test_words_read_out_on_the_telephone() -> None:
+    for case in FILES["spoken"]["cases"]:
+        about = (case["key"], case["link"], case["request"], case["offer"], case["by"])
+        assert spoken.spoken_words(*about, at(case)) == tuple(case["words"]), case["name"]
+        for one in case["heard_at"]:
+            assert spoken.heard(" ".join(case["words"]), *about, at(one)) == one["taken"], (case["name"], one)
 
 
 def test_event_bodies() -> None:

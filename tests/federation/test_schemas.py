@@ -57,6 +57,8 @@ def test_what_is_taken_fits_its_schema() -> None:
         ("batch-answer", {"applied": 3, "verdicts": VECTORS["event_inbox"]["cases"][0]["verdicts"]}),
         ("words", {"v": 1, "link": VECTORS["world"]["link"], "log_head": "A" * 43, "commitment": "A" * 43}),
         ("batch", {"events": [VECTORS["cover_story"]["events"][4]["event"]]}), ("events-answer", {"events": []}),
+        ("statements-answer", VECTORS["statements"]["answer"]), ("circles", VECTORS["told"]["circles"]),
+        *[("asking", one["event"]["body"]["asking"]) for one in VECTORS["event_chain"]["events"] if "asking" in one["event"]["body"]],
         ("referral", next(one["body"] for one in VECTORS["told"]["cases"] if one["kind"] == "referral")),
     ]  # fmt: skip
     pairs += [

@@ -10,7 +10,8 @@ from eccoo_federation import attestations, jcs
 from eccoo_federation.times import wire_time
 
 from .cover import DISCLOSURE, statement_hash
-from .event_bodies import STATEMENT
+from .event_bodies import PERIOD, STATEMENT
+from .events import Row
 from .world import LINK, NOW, Case, a, b, case, sign
 
 DAY = timedelta(days=1)
@@ -29,7 +30,7 @@ def vectors() -> dict[str, dict[str, Any]]:
             ],
             "cases": _sums(),
         },
-        "statements": {"about": "Pages that B writes, each looked at alone.", "cases": _statements()},
+        "statements": {"about": "Pages that B writes, each looked at alone.", "cases": _statements(), "answer": _answer()},
         "pool_pages": {
             "about": "A page asked for behind `after` (empty: the first), by B under the link of world.json.",
             "cases": _pages(),
@@ -47,8 +48,22 @@ def vectors() -> dict[str, dict[str, Any]]:
                 "hash": jcs.digest({"tag": "circle-consent-1", "salt": jcs.b64url(SALT), "text": "Yes, tell them."}),
             },
             "areas": sign(b(), {"v": 1, "type": "circle.areas", "areas": ["HX7", "OL14"], "at": wire_time(NOW)}),
+            "circles": {
+                "v": 1,
+                "circles": [{"circle": "ci-1", "name": "Circle C", "place": "Todmorden"}, {"circle": "ci-2", "name": "Circle D"}],
+            },
         },
     }  # fmt: skip
+
+
+def _answer() -> dict[str, Any]:
+    """What B answers who asks for its letters of one period."""
+    row = Row(b(), 0x500)
+    events = [
+        row.make("settle.statement", "settle.2026-11", STATEMENT),
+        row.make("settle.agreed", "settle.2026-11", PERIOD),
+    ]
+    return sign(b(), {"v": 1, "period": "2026-11", "events": events})
 
 
 def _sums() -> list[Case]:

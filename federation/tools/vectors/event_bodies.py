@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from .world import a, ids
+from eccoo_federation import identity, invites, jcs
+from eccoo_federation.keys import SigningKey
+
+from .world import NOW, a, b, ids, seed, sign
 
 Body = dict[str, Any]
 REF, OFFER, DIGEST = "ref-1", "00000000-0000-4000-8000-000000000001", "A" * 43
@@ -46,6 +49,26 @@ STATEMENT: Body = {
 }
 _WEBP = base64.b64encode(b"RIFF\x04\x00\x00\x00WEBP").decode()
 _FACE = {"media": "image/webp", "data": _WEBP}
+# A third circle, of which A and B hear by an introduction alone.
+_C = identity.create_identity(
+    "https://c.example",
+    "Circle C",
+    NOW,
+    phone="01632 960003",
+    recovery_words=" ".join(["legal winner thank year wave sausage worth useful"] * 2)
+    + " legal winner thank year wave sausage worth title",
+    transport_key=SigningKey.from_seed(seed("transport c"), "transport"),
+    object_key=SigningKey.from_seed(seed("object c"), "object"),
+)
+_LINE = invites.write_invite(invites.make_invite("https://c.example", _C.node_id, NOW, token=jcs.b64url(b"c" * 16)))
+
+
+def _asking(me: identity.NewIdentity, via: identity.NewIdentity, name: str) -> Body:
+    said = {"name": name, "place": "Todmorden", "phone": "01632 960001", "why": "We share a bus line.", "asked_at": AT}
+    ends = {"introduction": OFFER, "node_id": me.node_id, "via": via.node_id}
+    return sign(me, {"v": 1, "type": "link.introduction", **ends, **said})
+
+
 _LONG = base64.b64encode(b"RIFF\x04\x00\x00\x00WEBP" + bytes(8200)).decode()
 
 # type -> who sends it in the chain, subject, the least body
@@ -55,6 +78,7 @@ LEAST: dict[str, tuple[str, str, Body]] = {
     "link.suspended": ("a", "link", {}),
     "link.resumed": ("a", "link", {}),
     "link.ended": ("b", "link", {}),
+    "link.shown": ("a", "link", {"shown": True}),
     "tombstone": ("a", "ref-2", {}),
     "cover.requested": ("a", REF, REQUESTED),
     "cover.offered": ("b", REF, OFFERED),
@@ -86,6 +110,9 @@ LEAST: dict[str, tuple[str, str, Body]] = {
                                     "retain_until": "2026-12-22T09:00:00Z"}),
     "referral.answered": ("b", "rf-1", {"referral": "rf-1", "answer": "taken_up"}),
     "referral.withdrawn": ("a", "rf-1", {"referral": "rf-1"}),
+    "introduce.asked": ("a", OFFER, {"introduction": OFFER, "circle": "ci-1", "asking": _asking(a(), b(), "Circle A")}),
+    "introduce.passed": ("a", OFFER, {"introduction": OFFER, "asking": _asking(_C, a(), "Circle C")}),
+    "introduce.answered": ("b", OFFER, {"introduction": OFFER, "answer": "no"}),
 }  # fmt: skip
 
 # type -> members that may be there as well
@@ -94,6 +121,7 @@ MORE: dict[str, Body] = {
     "link.narrowed": {"taken": {a().node_id: ["cover.request", "pool.read:rate"]}},
     "link.suspended": {"reason": "asked_to"},
     "link.ended": {"reason": "not_said"},
+    "link.shown": {"place": "Todmorden"},
     "tombstone": {"replaces": ids(9)},
     "cover.requested": {
         "needs": {
@@ -118,6 +146,7 @@ MORE: dict[str, Body] = {
     "visit.confirmed": {"travel_pence": 360, "due_pence": 5910},
     "visit.resolved": {"travel_pence": 360, "due_pence": 4523},
     "settle.statement": {"prev": DIGEST, "final": True},
+    "introduce.answered": {"answer": "yes", "invite": _LINE},
 }  # fmt: skip
 
 # type -> name -> members that make it wrong
@@ -126,6 +155,7 @@ WRONG: dict[str, dict[str, Body]] = {
     "link.narrowed": {"not a node": {"taken": {"us": []}}, "not a list": {"taken": {a().node_id: "settle"}}},
     "link.suspended": {"free text": {"reason": "We are moving house."}},
     "link.ended": {"too long": {"reason": "x" * 49}},
+    "link.shown": {"a number is no yes": {"shown": 1}, "121 letters of a place": {"place": "x" * 121}},
     "tombstone": {"not a UUIDv7": {"replaces": OFFER}},
     "cover.requested": {
         "ends before it begins": {"ends_at": "2026-11-26T08:00:00Z"},
@@ -178,4 +208,12 @@ WRONG: dict[str, dict[str, Body]] = {
     "referral.sent": {"a whole postcode": {"area": "OL14 5AA"}},
     "referral.answered": {"another answer": {"answer": "maybe"}},
     "referral.withdrawn": {"not a text": {"referral": 1}},
+    "introduce.asked": {"a blank in a reference": {"circle": "ci 1"}, "not an object": {"asking": "A"}},
+    "introduce.passed": {"not a UUID": {"introduction": "in-1"}, "not an object": {"asking": []}},
+    "introduce.answered": {
+        "another answer": {"answer": "later"},
+        "a yes without an invitation": {"answer": "yes"},
+        "a no with one": {"invite": _LINE},
+        "a line too long": {"answer": "yes", "invite": "x" * 2049},
+    },
 }

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 from datetime import timedelta
 from typing import Any
+
+from mnemonic import Mnemonic
 
 from eccoo_federation import handshake, identity, invites, jcs, proofs, words
 from eccoo_federation.handshake import Side
@@ -31,7 +34,40 @@ def vectors() -> dict[str, dict[str, Any]]:
             "agreement": agreement(),
             "cases": _policy(),
         },
+        "spoken": {
+            "about": "Three words that `by` reads out at `at`, about an offer on the link of world.json; `key` is the text "
+            "of a `words_hash`. `heard_at`: may the listener take them then?",
+            "cases": _spoken(),
+        },
     }
+
+
+def _spoken() -> list[dict[str, Any]]:
+    key, offer = handshake.words_hash(LINK, *sides()), "00000000-0000-4000-8000-000000000001"
+    made = []
+    for name, by, begins, heard in (
+        (
+            "A reads",
+            a().node_id,
+            0,
+            {0: True, 1799: True, 1800: True, 3599: True, 3600: False, -1800: True, -1801: False},
+        ),
+        ("B reads about the same", b().node_id, 0, {0: True}),
+        ("half an hour later", a().node_id, 1800, {0: True, 3599: True, 3600: False}),
+    ):
+        start = NOW + timedelta(seconds=begins)
+        about = {"tag": "circle-spoken-1", "link": LINK, "request": "ref-1", "offer": offer, "by": by}
+        text = jcs.dump({**about, "period": int(start.timestamp()) // 1800})
+        number = int.from_bytes(hmac.new(key.encode(), text, hashlib.sha256).digest()) >> (256 - 33)
+        shown = [Mnemonic("english").wordlist[number >> shift & 2047] for shift in (22, 11, 0)]
+        times = [{"at": wire_time(start + timedelta(seconds=away)), "taken": taken} for away, taken in heard.items()]
+        made.append(
+            {
+                "name": name, "key": key, "link": LINK, "request": "ref-1", "offer": offer, "by": by,
+                "at": wire_time(start), "text": text.decode(), "words": shown, "heard_at": times,
+            }
+        )  # fmt: skip
+    return made
 
 
 def sides() -> tuple[Side, Side]:
@@ -164,7 +200,17 @@ def _policy() -> list[Case]:
         ("the field beside the one taken back", "ok", asker, "pool.read:rate", "active",
          {asker: ["pool.read:areas"]}),
         ("suspended", "link_suspended", asker, "cover.request", "suspended", {}),
-        ("ended", "link_ended", asker, "settle", "ended", {}),
+        ("suspended: a yes waits", "link_suspended", asker, "honour", "suspended", {}),
+        ("suspended: money waits", "link_suspended", asker, "settle", "suspended", {}),
+        ("ended", "link_ended", asker, "cover.request", "ended", {}),
+        ("ended: a field of the pool", "link_ended", asker, "pool.read:rate", "ended", {}),
+        ("ended: a yes is honoured", "ok", asker, "honour", "ended", {}),
+        ("ended: settle as it was agreed", "ok", asker, "settle", "ended", {}),
+        ("ended: settle that was taken back", "scope_denied", asker, "settle", "ended", {asker: ["settle"]}),
+        ("a yes stands in no agreement", "ok", offerer, "honour", "active", {}),
+        ("a yes, all else taken back", "ok", offerer, "honour", "active",
+         {offerer: ["cover.offer", "cover.request", "settle"]}),
+        ("to introduce is agreed like any other", "scope_denied", asker, "introduce", "active", {}),
         ("no agreement yet", "scope_denied", asker, "settle", "pending", {}),
         ("an unknown scope", "scope_denied", asker, "everything", "active", {}),
         *[(f"always: {one}, {status}", "ok", offerer, one, status, {})
@@ -176,6 +222,16 @@ def _policy() -> list[Case]:
     ]
     over = wire_time(NOW + 365 * DAY)
     late: dict[str, Any] = {"actor": asker, "status": "active", "narrowed": {}, "at": over}
-    made.append(case("the agreement has run out", "scope_denied", scope="settle", **late))
-    made.append(case("always, also then", "ok", scope="release", **late))
+    made.append(case("the agreement has run out", "scope_denied", scope="cover.request", **late))
+    made.append(case("run out: a yes is honoured", scope="honour", **late))
+    made.append(case("run out: settle as it was agreed", scope="settle", **late))
+    made.append(
+        case("run out: nothing that was not agreed", "scope_denied", scope="attest.read", **{**late, "actor": offerer})
+    )
+    for status, scope, code in (
+        ("ended", "honour", "ok"), ("ended", "settle", "ok"), ("ended", "cover.request", "link_ended"),
+        ("suspended", "honour", "link_suspended"),
+    ):  # fmt: skip
+        made.append(case(f"run out and {status}: {scope}", code, scope=scope, **{**late, "status": status}))
+    made.append(case("always, also then", scope="release", **late))
     return made
