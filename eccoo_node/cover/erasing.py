@@ -130,6 +130,10 @@ async def forget_person(person_id: str, still: frozenset[str]) -> None:
     await fetch(
         "DELETE FROM disclosure_out WHERE request_id IN (SELECT id FROM cover_request WHERE person_id = ?)", person_id
     )
+    # What nobody has been shown yet.
+    await fetch(
+        "DELETE FROM ask_later WHERE request_id IN (SELECT id FROM cover_request WHERE person_id = ?)", person_id
+    )
     for link_id, subjects in (await erasing.references(person_id)).items():
         await letters.forget_subjects(link_id, subjects)
     await fetch(
@@ -166,6 +170,12 @@ async def let_go(payload: dict[str, Any]) -> datetime | None:
             "UPDATE my_offer SET disclosure = '', retain_until = NULL WHERE disclosure <> '' AND retain_until <= ?", now
         )
         await fetch("DELETE FROM disclosure_out WHERE retain_until <= ?", now)
+        # Nobody is asked to come to a visit that is over.
+        await fetch(
+            "DELETE FROM ask_later WHERE request_id IN "
+            "(SELECT r.id FROM cover_request r JOIN visit v ON v.id = r.visit_id WHERE v.ends_at <= ?)",
+            now,
+        )
         for row in await fetch(
             "SELECT o.id, o.link_id, o.reference FROM open_request o WHERE o.area <> '' AND o.ends_at <= ? AND NOT EXISTS "
             "(SELECT 1 FROM my_offer m WHERE m.open_request_id = o.id AND m.state IN ('coming', 'said', 'too_late')) "

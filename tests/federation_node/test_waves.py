@@ -10,12 +10,14 @@ import pytest
 from eccoo_federation import cover as wire
 from eccoo_node.agreements.actions import agree_terms
 from eccoo_node.cover import actions as cover
-from eccoo_node.cover import offering, queries, speaking, waves
+from eccoo_node.cover import erasing, offering, queries, speaking, waves
 from eccoo_node.cover.plans import Plan
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
+from eccoo_node.members import erasing as home
 from eccoo_node.rota import actions as answering
 from eccoo_node.rota import patterns
 from eccoo_node.rota import queries as rota
@@ -97,6 +99,21 @@ async def test_while_somebody_offers_nobody_else_is_asked_unless_the_person_says
     assert sorted(await asked(story)) == sorted(links)
     with story.a.bound(), pytest.raises(Forbidden):
         await waves.hurry(await actor(story.wren), request_id=story.request)
+
+
+@pytest.mark.parametrize("goes", ["with the person", "with the visit"])
+async def test_what_a_circle_was_to_be_shown_later_is_not_kept(story: Story, goes: str) -> None:
+    links = await in_waves(story)
+    with story.a.bound():
+        await erasing.let_go({})
+        assert sorted(one.link_id for one in await queries.ask_later(story.request)) == sorted(links[1:])
+        if goes == "with the person":
+            async with write():
+                await home.erase(story.edith, frozenset())
+        else:
+            story.pair.move((await rota.visit(story.visit)).ends_at - clock.now())
+            await erasing.let_go({})
+        assert await queries.ask_later(story.request) == []
 
 
 @pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)

@@ -18,6 +18,7 @@ from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow.verify import verify as verify_books
 from eccoo_node.links import erasing as across
+from eccoo_node.links import introducing
 from eccoo_node.members import erasing
 from eccoo_node.payouts import details
 from eccoo_node.privacy import actions
@@ -65,6 +66,7 @@ FATES = {
         money_interest: words
         pool_share: fields
         asked_circle: body
+        ask_later: body
         cover_offer: first_name face face_media words languages attested
         disclosure_out: body
         my_offer: words body
@@ -87,6 +89,7 @@ FATES = {
         statement_import: file_name
         statement_draft: file_name statement by_hand
         enquiry: name reach words consent body outward wish
+        introduction: phone why asking
     """,
     ACROSS: """
         open_request: body area
@@ -109,8 +112,11 @@ FATES = {
         node_choice: value
     """,
     "of two circles, or of a node: keys, agreements and how the wire is doing": """
-        invite: used_by
-        link: name phone log token secret words words_before our_proposal their_proposal agreement agreement_before
+        invite: used_by for_node
+        heard_circle: name place
+        introduction: name place invite
+        circle_bank: name sort_code account_number
+        link: name place phone log token secret words words_before our_proposal their_proposal agreement agreement_before
               narrowed node_id base_url moving_to
         link_wire: trouble
         link_alarm: detail evidence
@@ -139,6 +145,9 @@ FATES = {
         bank_account_change: how
         line: origin funds worker_id
         account: guard
+        settle_page: period hash evidence
+        settle_entry: request
+        circle_bank: how
         books_check: broken
         payout_batch: bank
         payout_payment: reference
@@ -151,7 +160,7 @@ FATES = {
         pattern: weekdays
         expense: shown
         money_question: stands part waits_for ended
-        cover_request: machine ended_reason
+        cover_request: machine ended_reason override_code
         my_offer: machine
         paper_series: name
         paper: series
@@ -210,6 +219,7 @@ STATES = {
     "letter_read": {"verdict": "applied"},
     "enquiry": {"state": "new"},
     "referral_in": {"state": "new"},
+    "introduction": {"role": "asked", "state": "yes"},
     "open_request": {"state": "open"},
 }
 JSON = {("open_request", "body"): '{"needs": {"own": "%s"}}'}
@@ -310,6 +320,7 @@ async def test_whoever_is_forgotten_leaves_only_what_the_law_asks_for_and_that_g
         await drafts({})
         assert ("bank_words.text" in (await left()).get(CLOCK, ())) is not gone
     await referrals.let_go({})
+    await introducing.tidy({})
     assert CLOCK not in await left()
 
 
