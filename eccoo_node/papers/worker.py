@@ -165,10 +165,7 @@ def _did(done: list[tuple[tuple[Booking, Step], list[Move]]], went: dict[int, vi
 
 
 # What the columns of the tables mean.
-COLUMNS = (
-    "Fees are what the visits cost. Less what was taken back and what went to the circle, the rest is yours. What you had "
-    "back for travel and expenses comes on top."
-)
+COLUMNS = "Of the fees, what was taken back and what went to the circle come off. The rest is yours, with travel and expenses."
 
 
 def _head(first: str, late: bool) -> list[str]:
@@ -258,7 +255,7 @@ def _by_month(earned: Earned) -> Block:
         rows = [_cells(part.payer, part.sums, late) for part in own]
         total = _cells("Together", sum((part.sums for part in own), Sums()), late) if len(own) > 1 else []
         tables.append(Table(days(month), _head("Who paid", late), rows, total))
-    return Block("By month and by who paid", [COLUMNS], tables=tables)
+    return Block("By month and by who paid", tables=tables)
 
 
 def _seal(earned: Earned) -> str:

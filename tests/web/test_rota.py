@@ -116,7 +116,7 @@ async def test_a_week_is_days_down_with_whoever_comes(walk: Walk) -> None:
     assert later.text == (
         "30 November to 6 December Your week The week before This week The week after "
         "No visits are planned this week. When one is, it stands here with who comes and when. "
-            "What this week costs Plan visits, and who comes every week Your team"
+        "What this week costs Plan visits, and who comes every week Your team"
     )
     assert "E Edith 9am to 11am 14 Heights Road, Pecket Well you are coming" in (await wren.get("/week")).text
     assert (await wren.get(f"/weeks/{walk.a.people['Edith']}")).heading == "Edith’s week"
