@@ -121,6 +121,8 @@ async def ring_at_home(act: Act, *, worker_id: str, kind: str) -> None:
         if visit.person_id not in first and not await workers.checks_hold(worker_id, [kind], visit.ends_at):
             first[visit.person_id] = visit
     for visit in first.values():
+        # Several checks may end at one moment: the second waits here, and finds that all have heard.
+        await rota.lock_visit(visit.id)
         if ringing := await _to_ring(worker_id, "papers_ended", visit=visit.id):
             await tell(ringing, visit.id, "papers_ended")
 
@@ -143,5 +145,6 @@ async def ring_their_circle(act: Act, *, link_id: str, ref: str) -> None:
         named = {one.get("attestation"): one["kind"] for one in (await queries.offer(row["id"])).seen}
         if named.get(ref) not in NEEDED_CHECKS:
             continue
+        await rota.lock_visit(row["visit_id"])
         if ringing := await _to_ring("", "papers_ended_coming", visit=row["visit_id"]):
             await tell(ringing, row["visit_id"], "papers_ended_coming")

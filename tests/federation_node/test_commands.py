@@ -30,7 +30,7 @@ def test_two_circles_link_pause_go_on_verify_and_end_from_a_shell(served: Nodes)
     until(lambda: ": paused by them" in said(b, "link", "list"))
     assert said(a, "link", "resume", link_id[:20]) == "The link with Todmorden circle goes on.\n"
     until(lambda: ": linked" in said(b, "link", "list"))
-    counts = "The links hold: 1 links, 1 agreements, {} letters in, {} letters out, 1 subjects.\n"
+    counts = "The links hold: 1 links, 1 agreements, {} letters in, {} letters out, 1 subjects, 0 statements.\n"
     assert [said(node, "federation", "verify") for node in (a, b)] == [counts.format(0, 2), counts.format(2, 0)]
     assert said(b, "link", "end", "Hebden circle", "--yes") == "The link with Hebden circle has ended.\n"
     until(lambda: ": ended" in said(a, "link", "list"))

@@ -30,12 +30,12 @@ FREES = {
     "identity.updated", "link.narrowed", "link.suspended", "link.resumed", "link.ended", "link.shown", "tombstone",
     "cover.declined", "cover.refused", "cover.rescinded", "cover.acknowledged", "cover.withdrawn", "cover.cancelled",
     "pool.changed", "attest.revoked", "erasure.requested", "erasure.completed", "erasure.partial", "referral.answered",
-    "referral.withdrawn",
+    "referral.withdrawn", "settle.agreed", "settle.disputed", "settle.paid", "settle.received",
 }  # fmt: skip
 # And one that outlives the link here.
 OUTLIVE = {
     "cover.committed", "disclosure.sent", "visit.claimed", "visit.confirmed", "visit.disputed", "visit.resolved",
-    "settle.statement", "settle.agreed", "settle.disputed", "settle.paid", "settle.received",
+    "settle.statement",
 }  # fmt: skip
 # What pages show of other circles: each says nothing of a link on which it may not cross.
 LISTS: dict[str, Callable[[str], Awaitable[Any]]] = {
@@ -138,17 +138,13 @@ async def something_of_theirs(link_id: str) -> None:
 
 async def taken_in(link_id: str) -> set[str]:
     """The types of which the inbox would let an event in."""
-    taken = set()
-    original = inbox.events.parse_event
+    taken, batch = set(), inbox.Batch(link_id, 0, {}, asks=True)
     for type_ in BODIES:
-        inbox.events.parse_event = lambda value, name=type_: SimpleNamespace(type=name, body=None)  # type: ignore
         try:
-            await inbox._check_policy(SimpleNamespace(id=type_), {}, link_id)  # type: ignore[arg-type]
+            await batch.check(SimpleNamespace(event=SimpleNamespace(type=type_, body=None)))  # type: ignore[arg-type]
             taken.add(type_)
         except ProtocolError:
             pass
-        finally:
-            inbox.events.parse_event = original
     return taken
 
 

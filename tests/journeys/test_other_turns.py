@@ -124,7 +124,7 @@ async def test_when_she_cannot_after_all_the_search_goes_on_and_she_forgets_the_
     await walk.reads("You are not expected on Thursday", "Thank you for saying so.")
     await story.knows_nobody(walk)
     await walk.be("Joan")
-    await walk.until("We’ve asked the circles around us about Thursday")
+    await walk.until_it_says("We’ve asked the circles around us about Thursday")
     assert "is coming to Edith on Thursday" not in await walk.text()
     await walk.speak_for("Edith")
     await walk.open(search)

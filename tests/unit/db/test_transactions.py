@@ -13,7 +13,8 @@ import asyncpg
 import pytest
 
 from eccoo_node.db import bound
-from eccoo_node.db.counting import counting_queries, engine_for
+from eccoo_node.db.counting import counting_queries
+from eccoo_node.db.engine import engine_for
 from eccoo_node.db.jobs import Job
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, insert, insert_once, locking, marks, sum_pence
 from eccoo_node.db.transaction import current, outside, write
