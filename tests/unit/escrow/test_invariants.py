@@ -324,7 +324,9 @@ class Play(Treasurer):
         call, other, answer = self.done[number % len(self.done)]
         before = await everything()
         if same:
-            assert await call() == answer
+            # What was set aside and is undone since is not said to be set aside.
+            undone = any(not line.entries for line in self.model.lines.values())
+            assert await call() in ((answer, False) if undone else (answer,))
         else:
             with pytest.raises(Refusal) as refused:
                 await other()

@@ -164,7 +164,8 @@ def test_the_year_says_what_to_do_next_on_each_day() -> None:
     december, january, february = date(2026, 12, 31), date(2027, 1, 1), date(2027, 2, 1)
     nobody = msgspec.structs.replace(start, operator=None)
     assert next_(nobody, december)[1] == "Write down the circle’s details"
-    assert next_(start, december) == ("One person has yet to tell us what HMRC needs.", "")
+    asks = "One person has yet to tell us what HMRC needs. They stand below; ask each of them."
+    assert next_(start, december) == (asks, "")
     assert next_(all_told, december)[0].startswith("Nothing to do now.")
     assert next_(start, january)[0].endswith("Ring them first, if there is time before 31 January 2027.")
     assert next_(all_told, january) == (

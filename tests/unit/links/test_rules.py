@@ -39,11 +39,13 @@ def test_only_what_was_agreed_crosses_and_each_way_by_itself() -> None:
 
 
 def test_nothing_crosses_before_words_and_agreement_while_paused_or_after_the_end() -> None:
-    for state in ("asked", "words", "agreeing", "ended", "a state of a later version"):
+    for state in ("asked", "words", "agreeing", "a state of a later version"):
         assert crosses(policy(state)) == set()
+    # What was agreed to be paid is paid, also after the end.
+    assert crosses(policy("ended")) == {("in", "settle")}
     assert crosses(policy(suspended=True)) == set()
     assert crosses(policy(agreed=None)) == set()
-    assert crosses(policy(expires_at="2026-11-23T09:00:00Z")) == set()
+    assert crosses(policy(expires_at="2026-11-23T09:00:00Z")) == {("in", "settle")}
 
 
 def test_why_not_is_told_apart() -> None:
