@@ -40,7 +40,7 @@ _ALARMS = {
     "restored_here": "Our node had forgotten letters that it sent. Was an old copy put back?",
     "restored_there": "Their node had forgotten letters of ours. We send them again.",
     "log_forked": "Their node showed another history of its keys than before.",
-    "moved": "They said that they have moved to another address.",
+    "moved": "They said that they have moved to another address. Ring them before you follow.",
     "bad_move": "They said that they have moved to an address that we may not call.",
     "move_denied": "A move was announced that they know nothing of. Somebody else may have their keys.",
     "not_them": "At the new address somebody else answered. We stayed with the old one.",

@@ -32,6 +32,11 @@ class Line:
     def disputed(self) -> bool:
         return bool(self.disputed_fee or self.disputed_travel)
 
+    @property
+    def given_back(self) -> bool:
+        """Whether nothing of it is set aside any more, and nothing of it went to anybody else."""
+        return self.closed and not (self.disputed or self.paid_fee or self.paid_travel)
+
     def untouched(self) -> bool:
         return not (self.closed or self.disputed or self.paid_fee or self.paid_travel)
 

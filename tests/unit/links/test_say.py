@@ -50,6 +50,7 @@ def test_a_code_without_words_is_still_a_sentence_and_can_be_looked_up() -> None
 def test_whatever_may_mean_that_someone_stands_between_says_to_ring_first() -> None:
     for code in ("wrong_node", "log_forked", "bad_reveal"):
         assert "Don’t go on before you have rung them." in say.trouble(code)
+    assert "Ring them" in say.alarm("moved")
 
 
 @pytest.mark.parametrize(
