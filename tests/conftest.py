@@ -9,6 +9,7 @@ import pytest_asyncio
 import structlog
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.support import memory
 from tests.support.browser import ARGUMENTS, Pages, find_chromium
 from tests.support.mail import Mailbox
 from tests.support.postgres import NoPostgres, PostgresServer, running_server
@@ -16,6 +17,7 @@ from tests.support.processes import NodeProcess
 from tests.support.proxy import FaultProxy
 from tests.support.required import leave_out
 
+memory.put_tests_there()
 pytest_plugins = ["tests.support.node", "tests.support.pair", "tests.support.heard"]
 
 

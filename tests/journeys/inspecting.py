@@ -52,6 +52,8 @@ class Inspector:
         self.found: dict[str, list[str]] = {}
         self.parts: dict[str, set[str]] = {}
         self.weighed: set[str] = set()
+        # What was seen in each look. How a part looks by night or on a desk is the same on every page.
+        self.seen: dict[tuple[bool, int], set[str]] = {}
 
     def is_new(self, url: str, html: str) -> bool:
         """Whether some part of it was on no page of this path."""
@@ -73,7 +75,12 @@ class Inspector:
     async def look_at(self, page: Page, heading: str) -> None:
         before = page.viewport_size
         wrong: list[str] = []
+        parts = read(await page.content())[0]
         for dark, width, everything in LOOKS:
+            seen = self.seen.setdefault((dark, width), set())
+            if not everything and parts <= seen:
+                continue
+            seen |= parts
             await page.emulate_media(color_scheme="dark" if dark else "light")
             await page.set_viewport_size({"width": width, "height": 640 if width < 1000 else 800})
             wrong += [

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from tests.support import memory
 from tests.support.ports import free_port, wait_for_port
 
 # fsync is off because nothing here outlives the session. What tests prove about durability they prove on SQLite.
@@ -101,8 +102,8 @@ def running_server() -> Iterator[PostgresServer]:
         finally:
             server.close()
         return
-    # In the system's temporary folder, because the unprivileged user must be able to walk there.
-    folder = Path(tempfile.mkdtemp(prefix="eccoo-pg-", dir="/tmp"))
+    # Not below a test's own folder, because the unprivileged user must be able to walk there.
+    folder = Path(tempfile.mkdtemp(prefix="eccoo-pg-", dir=memory.folder() or "/tmp"))
     try:
         with _own_server(folder, _find_binaries(folder)) as server:
             yield server
