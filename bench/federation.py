@@ -1,7 +1,7 @@
 """Between two nodes over loopback HTTP: how soon a request for cover shows on the other side, how fast letters are taken.
 
-Both nodes, with their jobs, and whoever asks share one process here, so that the figures are on the slow side; `bench.linked`, `bench.many`
-and `bench.draining` have more.
+Both nodes, with their jobs, and whoever asks share one process here, so that the figures are on the slow side; `bench.linked`, `bench.many`,
+`bench.neighbours` and `bench.draining` have more.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from bench import draining, linked, many
+from bench import draining, linked, many, neighbours
 from bench.figures import Figure, least, limit, rate
 from bench.linked import write_letters
 from eccoo_federation import events as wire
@@ -169,4 +169,4 @@ def measure() -> list[Figure]:
     """The figures of the wire."""
     with tempfile.TemporaryDirectory() as name:
         found = asyncio.run(_measure(Path(name)))
-    return found + linked.measure() + many.measure() + draining.measure()
+    return found + linked.measure() + many.measure() + neighbours.measure() + draining.measure()

@@ -98,11 +98,12 @@ async def write_letters(link_id: str, first: int, count: int) -> None:
 class Watch:
     """The other node's numbers, read from its own file: what stands there is committed and seen by every reader."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, link_id: str) -> None:
         self._file = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        self._link = link_id
 
     def applied(self) -> int:
-        return int(self._file.execute("SELECT seq_in FROM link_wire").fetchone()[0])
+        return int(self._file.execute("SELECT seq_in FROM link_wire WHERE link_id = ?", (self._link,)).fetchone()[0])
 
     async def until(self, number: int) -> float:
         """The moment at which it was there. Raises TimeoutError."""
@@ -165,7 +166,7 @@ async def measure_sending(folder: Path, *, paced: int = PACED, burst: int = BURS
         with pair.a.bound():
             loop = asyncio.create_task(jobs.loop(stop))
             with elsewhere(folder / "todmorden", pair.b.port):
-                watch = Watch(folder / "todmorden" / "node.sqlite")
+                watch = Watch(folder / "todmorden" / "node.sqlite", pair.link_id)
                 # One that is not counted, for all that is done once.
                 async with write():
                     await write_letters(pair.link_id, 0, 1)

@@ -50,6 +50,7 @@ class Circle(msgspec.Struct):
     link: str
     node_id: str
     transport_seed: str
+    object_seed: str
     applied: int = 0
 
 
@@ -82,8 +83,8 @@ async def add_links(node: PairNode, model: str, port: int, count: int) -> Simula
                 link_id,
             )
             await fetch("INSERT INTO link_key (link_id, kid) VALUES (?, ?)", link_id, made.transport_key.kid)
-        seed = base64.b64encode(made.transport_key.seed).decode()
-        circles.append(Circle(link_id, made.node_id, seed))
+        seeds = [base64.b64encode(key.seed).decode() for key in (made.transport_key, made.object_key)]
+        circles.append(Circle(link_id, made.node_id, *seeds))
     return Simulated(port, identity.dump_log(own.current().log).decode(), circles)
 
 
@@ -208,7 +209,7 @@ async def _asking(story: Story) -> str:
     return found.id
 
 
-async def _tables(folder: Path) -> None:
+async def tables(folder: Path) -> None:
     for name in ("hebden", "todmorden"):
         (folder / name).mkdir(parents=True)
         await build("", folder / name)
@@ -256,9 +257,9 @@ def _cpu_s(pid: int) -> float:
 
 
 async def _measure(folder: Path) -> list[Figure]:
-    await _tables(folder / "cover")
+    await tables(folder / "cover")
     took = await shown_at_all(folder / "cover")
-    await _tables(folder / "idle")
+    await tables(folder / "idle")
     cpu, mb = await idle(folder / "idle")
     return [
         limit("federation.cover_50", took, 2, "s"),

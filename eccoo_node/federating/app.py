@@ -208,7 +208,8 @@ async def _inbox(asked: Asked) -> Answer:
     peer = await prove(asked)
     values = events.read_batch(asked.body)
     await admit(peer, events=len(values))
-    answer = await inbox.receive(peer.link_id, identity.current().node_id, values)
+    async with wire.current().turns.turn(len(values)):
+        answer = await inbox.receive(peer.link_id, identity.current().node_id, values)
     return events.write_answer(answer)
 
 

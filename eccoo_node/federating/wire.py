@@ -17,6 +17,7 @@ from eccoo_federation.pace import retry_after
 from eccoo_federation.times import wire_time
 from eccoo_federation.transport import Headers, SignedRequest, Unchecked, check_response, header, sign_request
 from eccoo_node.db.transaction import outside
+from eccoo_node.federating.turns import Turns
 from eccoo_node.kernel import clock
 from eccoo_node.links import identity
 from eccoo_node.links.identity import Identity
@@ -46,6 +47,7 @@ class Wire:
     def __init__(self, us: Identity | Callable[[], Identity], client: GuardedClient) -> None:
         self._us: Callable[[], Identity] = (lambda: us) if isinstance(us, Identity) else us
         self.client = client
+        self.turns = Turns()
 
     @property
     def us(self) -> Identity:

@@ -49,7 +49,16 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a virtual environment that has our code from the wheel only."""
     home = tmp_path_factory.mktemp("clean") / "venv"
     _run(sys.executable, "-m", "venv", "--without-pip", str(home), cwd=home.parent)
-    install = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python"), "install", "--quiet"]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(home / "bin" / "python"),
+        "install",
+        "--quiet",
+        "--no-compile",
+    ]
     if everything_is_required():
         _run(*install, str(wheel), cwd=home.parent)
         return home
