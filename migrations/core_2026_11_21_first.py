@@ -52,7 +52,7 @@ STATEMENTS = {
   "act_id" VARCHAR(36) NOT NULL,
   "kind" VARCHAR(64) NOT NULL,
   "subject_kind" VARCHAR(32) NOT NULL,
-  "subject_id" VARCHAR(64) NOT NULL,
+  "subject_id" VARCHAR(80) NOT NULL,
   "payload" TEXT NOT NULL
 )""",
         """CREATE TABLE "person" (
@@ -283,7 +283,7 @@ STATEMENTS = {
         """CREATE TABLE "open_request" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "link_id" VARCHAR(36) NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "body" TEXT NOT NULL,
   "area" VARCHAR(8) NOT NULL,
   "starts_at" TIMESTAMPTZ NOT NULL,
@@ -389,7 +389,7 @@ STATEMENTS = {
   "state" VARCHAR(8) NOT NULL,
   "answer" VARCHAR(16) NOT NULL,
   "link_id" VARCHAR(36) NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "consent" TEXT NOT NULL,
   "consented_at" TIMESTAMPTZ,
   "body" TEXT NOT NULL,
@@ -626,7 +626,7 @@ STATEMENTS = {
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "link_id" VARCHAR(36) NOT NULL,
   "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "fields" TEXT NOT NULL,
   "consent_id" VARCHAR(36) NOT NULL,
   "from_at" TIMESTAMPTZ NOT NULL,
@@ -635,7 +635,7 @@ STATEMENTS = {
         """CREATE TABLE "attestation_out" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "link_id" VARCHAR(36) NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "check_id" VARCHAR(36) NOT NULL,
   "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "used_for" VARCHAR(36) NOT NULL,
@@ -810,7 +810,7 @@ STATEMENTS = {
         """CREATE TABLE "heard_circle" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "name" VARCHAR(120) NOT NULL,
   "place" VARCHAR(120) NOT NULL,
   "heard_at" TIMESTAMPTZ NOT NULL
@@ -821,7 +821,7 @@ STATEMENTS = {
   "number" VARCHAR(36) NOT NULL,
   "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "onward" VARCHAR(36) NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "name" VARCHAR(120) NOT NULL,
   "place" VARCHAR(120) NOT NULL,
   "phone" VARCHAR(40) NOT NULL,
@@ -1514,7 +1514,7 @@ STATEMENTS = {
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "request_id" VARCHAR(36) NOT NULL REFERENCES "cover_request" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "link_id" VARCHAR(36) NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "body" TEXT NOT NULL,
   "asked_at" TIMESTAMPTZ NOT NULL,
   "answer" VARCHAR(16) NOT NULL
@@ -1525,7 +1525,7 @@ STATEMENTS = {
   "link_id" VARCHAR(36) NOT NULL,
   "wave" INTEGER NOT NULL,
   "goes_at" TIMESTAMPTZ NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "body" TEXT NOT NULL
 )""",
         """CREATE TABLE "cover_offer" (
@@ -1537,7 +1537,7 @@ STATEMENTS = {
   "face_media" VARCHAR(16) NOT NULL,
   "face" TEXT NOT NULL,
   "words" TEXT NOT NULL,
-  "languages" VARCHAR(200) NOT NULL,
+  "languages" VARCHAR(320) NOT NULL,
   "rate_pence" INTEGER NOT NULL,
   "fee_pence" INTEGER NOT NULL,
   "travel_pence" INTEGER NOT NULL,
@@ -1556,7 +1556,7 @@ STATEMENTS = {
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "request_id" VARCHAR(36) NOT NULL REFERENCES "cover_request" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "link_id" VARCHAR(36) NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "n" INTEGER NOT NULL,
   "body" TEXT NOT NULL,
   "retain_until" TIMESTAMPTZ NOT NULL,
@@ -1900,7 +1900,7 @@ STATEMENTS = {
   "act_id" VARCHAR(36) NOT NULL,
   "kind" VARCHAR(64) NOT NULL,
   "subject_kind" VARCHAR(32) NOT NULL,
-  "subject_id" VARCHAR(64) NOT NULL,
+  "subject_id" VARCHAR(80) NOT NULL,
   "payload" TEXT NOT NULL
 )""",
         """CREATE TABLE "person" (
@@ -2131,7 +2131,7 @@ STATEMENTS = {
         """CREATE TABLE "open_request" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "link_id" VARCHAR(36) NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "body" TEXT NOT NULL,
   "area" VARCHAR(8) NOT NULL,
   "starts_at" TIMESTAMPTZ NOT NULL,
@@ -2237,7 +2237,7 @@ STATEMENTS = {
   "state" VARCHAR(8) NOT NULL,
   "answer" VARCHAR(16) NOT NULL,
   "link_id" VARCHAR(36) NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "consent" TEXT NOT NULL,
   "consented_at" TIMESTAMPTZ,
   "body" TEXT NOT NULL,
@@ -2474,7 +2474,7 @@ STATEMENTS = {
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "link_id" VARCHAR(36) NOT NULL,
   "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "fields" TEXT NOT NULL,
   "consent_id" VARCHAR(36) NOT NULL,
   "from_at" TIMESTAMPTZ NOT NULL,
@@ -2483,7 +2483,7 @@ STATEMENTS = {
         """CREATE TABLE "attestation_out" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "link_id" VARCHAR(36) NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "check_id" VARCHAR(36) NOT NULL,
   "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "used_for" VARCHAR(36) NOT NULL,
@@ -2658,7 +2658,7 @@ STATEMENTS = {
         """CREATE TABLE "heard_circle" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "name" VARCHAR(120) NOT NULL,
   "place" VARCHAR(120) NOT NULL,
   "heard_at" TIMESTAMPTZ NOT NULL
@@ -2669,7 +2669,7 @@ STATEMENTS = {
   "number" VARCHAR(36) NOT NULL,
   "link_id" VARCHAR(36) NOT NULL REFERENCES "link" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "onward" VARCHAR(36) NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "name" VARCHAR(120) NOT NULL,
   "place" VARCHAR(120) NOT NULL,
   "phone" VARCHAR(40) NOT NULL,
@@ -3362,7 +3362,7 @@ STATEMENTS = {
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "request_id" VARCHAR(36) NOT NULL REFERENCES "cover_request" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "link_id" VARCHAR(36) NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "body" TEXT NOT NULL,
   "asked_at" TIMESTAMPTZ NOT NULL,
   "answer" VARCHAR(16) NOT NULL
@@ -3373,7 +3373,7 @@ STATEMENTS = {
   "link_id" VARCHAR(36) NOT NULL,
   "wave" INTEGER NOT NULL,
   "goes_at" TIMESTAMPTZ NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "body" TEXT NOT NULL
 )""",
         """CREATE TABLE "cover_offer" (
@@ -3385,7 +3385,7 @@ STATEMENTS = {
   "face_media" VARCHAR(16) NOT NULL,
   "face" TEXT NOT NULL,
   "words" TEXT NOT NULL,
-  "languages" VARCHAR(200) NOT NULL,
+  "languages" VARCHAR(320) NOT NULL,
   "rate_pence" BIGINT NOT NULL,
   "fee_pence" BIGINT NOT NULL,
   "travel_pence" BIGINT NOT NULL,
@@ -3404,7 +3404,7 @@ STATEMENTS = {
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "request_id" VARCHAR(36) NOT NULL REFERENCES "cover_request" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "link_id" VARCHAR(36) NOT NULL,
-  "reference" VARCHAR(64) NOT NULL,
+  "reference" VARCHAR(80) NOT NULL,
   "n" INTEGER NOT NULL,
   "body" TEXT NOT NULL,
   "retain_until" TIMESTAMPTZ NOT NULL,

@@ -30,7 +30,12 @@ async def hear_disclosure(actor: Actor, letter: Letter) -> None:
 async def take_disclosure(act: Act, *, letter: Letter) -> None:
     """What the one who is coming may read is ready: fetch it. Only its salted hash has crossed so far."""
     act.allow(Thing("my_offer", link_id=letter.link_id))
-    await letters.pull(letter.link_id, f"disclosures/{letter.body['request']}/{letter.body['n']}")
+    ref, n = letter.body["request"], letter.body["n"]
+    opened = await queries.open_by_ref(letter.link_id, ref)
+    if opened is None or n not in {one.n for one in await queries.mine_for(opened.id)}:
+        # Whoever comes to nobody is told nothing, however often it is said.
+        raise ProtocolError("unknown_subject")
+    await letters.pull(letter.link_id, f"disclosures/{ref}/{n}")
 
 
 @letters.answers("disclosures", scopes=("honour",))

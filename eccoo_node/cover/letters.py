@@ -73,7 +73,7 @@ async def take_request(act: Act, *, letter: Letter) -> None:
         clock.now() - QUIET,
     )
     fits = await who_fits(found)
-    fresh = fits - {row[0] for row in lately}
+    fresh = fits - {row[0] for row in lately} - await queries.told_enough(letter.link_id)
     if not fits:
         # Whoever waits for us can ask others the sooner. The request stays open here, should somebody be free after all.
         nobody = bodies.CoverDeclined(request=body.request, reason="nobody")
@@ -160,7 +160,7 @@ async def take_for_asking(act: Act, *, letter: Letter) -> None:
     """What the offering circle says goes to the asking side's machine."""
     act.allow(Thing("cover_request", link_id=letter.link_id))
     asked = await queries.asked_by_ref(letter.link_id, letter.body["request"])
-    if asked is None:
+    if asked is None or await queries.is_anothers(letter.body.get("offer"), letter.link_id):
         raise ProtocolError("unknown_subject")
     request = await queries.lock_request(asked.request_id)
     state = await machine.step(act, request, wire.Incoming(letter.link_id, letter.read))

@@ -111,6 +111,8 @@ async def near_asks_to(worker_id: str) -> list[Near]:
 
 # The answer of a circle that can take no more requests for now.
 FULL = "too_many"
+# News of one circle's requests that somebody is sent in a day; what else it asks stands on their page.
+TOLD_A_DAY = 30
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -275,6 +277,21 @@ async def has_room(link_id: str, ref: str, most: int) -> bool:
         "SELECT reference FROM open_request WHERE link_id = ? AND state = 'open' AND ends_at > ?", link_id, clock.now()
     )
     return len(rows) < most or any(row[0] == ref for row in rows)
+
+
+async def is_anothers(offer_id: str | None, link_id: str) -> bool:
+    """Whether this offer came from somebody else than this circle."""
+    return bool(await fetch("SELECT 1 FROM cover_offer WHERE id = ? AND link_id <> ?", offer_id or "", link_id))
+
+
+async def told_enough(link_id: str) -> set[str]:
+    """Who was told of so many requests of this circle within a day that the next ones only stand on their page."""
+    rows = await fetch(
+        "SELECT t.person_id FROM told t JOIN open_request o ON o.id = t.about_id WHERE o.link_id = ? AND t.at > ? "
+        "AND t.news IN ('asked_away', 'asked_by_name') GROUP BY t.person_id HAVING COUNT(*) >= ?",
+        link_id, clock.now() - timedelta(days=1), TOLD_A_DAY,
+    )  # fmt: skip
+    return {row[0] for row in rows}
 
 
 async def open_requests(now: datetime) -> list[Open]:

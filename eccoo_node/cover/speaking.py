@@ -38,7 +38,7 @@ async def _check(code: str, link_id: str, ref: str, offer_id: str) -> str:
     circle, key = await links.circle(link_id), await links.words_key(link_id)
     if not spoken.heard(code, key, link_id, ref, offer_id, circle.node_id, clock.now()):
         raise Invalid(NOT_THEIRS, "other_words", field="code")
-    return jcs.digest({"tag": "circle-spoken-1", "offer": offer_id, "said": " ".join(code.lower().split())})
+    return jcs.digest({"tag": "circle-spoken-1", "offer": offer_id, "said": spoken.plain_words(code)})
 
 
 async def reference(request: Request, link_id: str) -> str:

@@ -28,6 +28,8 @@ from eccoo_node.kernel.errors import Broken, Conflict
 WRITE_WAIT_S = 20.0
 # PostgreSQL gave up on this transaction because of another; run again, it will most likely pass.
 DEADLOCKS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+# What was to be written does not fit into its column: the statement's own fault, and no second try helps.
+DATA_ERRORS = (sqlite3.DataError, asyncpg.DataError)
 # The database itself failed, whatever the statement was about.
 DATABASE_ERRORS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 

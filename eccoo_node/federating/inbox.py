@@ -16,7 +16,7 @@ from eccoo_federation.identity import LogState
 from eccoo_federation.inbox import InboxState, Seen, answer_duplicate, place
 from eccoo_federation.proofs import verify_object
 from eccoo_node.db import jobs
-from eccoo_node.db.engine import DATABASE_ERRORS, DEADLOCKS
+from eccoo_node.db.engine import DATA_ERRORS, DATABASE_ERRORS, DEADLOCKS
 from eccoo_node.db.rows import fetch, fetch_value, marks
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import refetch
@@ -32,6 +32,7 @@ from eccoo_node.record import events as happenings
 
 log = structlog.get_logger("inbox")
 RETRIES = 5
+MOST_REFUSED_BYTES = 8192
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -43,19 +44,21 @@ class Arrived(msgspec.Struct, frozen=True):
     digest: str
     event: Event | None
     unread: ProtocolError | None = None
+    # It waited here for its turn, and is answered under its number whatever the policy says by now.
+    kept: bool = False
 
 
 class Batch:
     """What is asked once for all events of one transaction, and kept up while they are settled."""
 
-    def __init__(self, link_id: str, seq_in: int, seen: dict[str, Seen], *, asks: bool) -> None:
-        self.link_id, self.seq_in, self.seen, self.asks = link_id, seq_in, seen, asks
+    def __init__(self, link_id: str, seq_in: int, seen: dict[str, Seen]) -> None:
+        self.link_id, self.seq_in, self.seen = link_id, seq_in, seen
         self._policy: Policy | None = None
         self._refusals: dict[str, ProtocolError | None] = {}
 
     async def check(self, one: Arrived) -> None:
         """Raises what the policy says. Asked anew once a word about the link itself may have changed it."""
-        if one.event is None or not self.asks:
+        if one.event is None:
             # Not readable: it will be refused under its number, which needs no scope.
             return
         self._policy = self._policy or await queries.policy(self.link_id)
@@ -109,6 +112,16 @@ def _read(value: dict[str, Any]) -> Arrived:
         return Arrived(envelope, value, text, digest, None, error)
 
 
+def _read_again(value: dict[str, Any], state: LogState) -> Arrived:
+    """One that waited here. Keys may have been called back since it came."""
+    one = msgspec.structs.replace(_read(value), kept=True)
+    try:
+        verify_object(value, state.resolve_fresh, by=state.node_id)
+    except ProtocolError as error:
+        return msgspec.structs.replace(one, event=None, unread=error)
+    return one
+
+
 def _check_origin(one: Arrived, link_id: str, us: str, state: LogState) -> None:
     envelope = one.envelope
     if (envelope.link, envelope.from_, envelope.to) != (link_id, state.node_id, us):
@@ -120,42 +133,42 @@ def _check_origin(one: Arrived, link_id: str, us: str, state: LogState) -> None:
         raise
 
 
-async def _take(link_id: str, batch: list[Arrived], *, asks: bool = True) -> list[Verdict]:
+async def _take(link_id: str, batch: list[Arrived]) -> list[Verdict]:
     """In order, in one transaction. Fewer verdicts than events when one lies too far ahead to be kept."""
     try:
-        return await _together(link_id, batch, asks=asks)
+        return await _together(link_id, batch)
     except DATABASE_ERRORS:
         if len(batch) == 1:
             raise
     # The database did not take all of it: no event is to wait for one behind it.
     verdicts: list[Verdict] = []
     for one in batch:
-        found = await _alone(link_id, one, asks=asks)
+        found = await _alone(link_id, one)
         if not found:
             break
         verdicts += found
     return verdicts
 
 
-async def _alone(link_id: str, one: Arrived, *, asks: bool) -> list[Verdict]:
+async def _alone(link_id: str, one: Arrived) -> list[Verdict]:
     for _ in range(RETRIES - 1):
         try:
-            return await _together(link_id, [one], asks=asks)
+            return await _together(link_id, [one])
         except DEADLOCKS:
             continue
-    return await _together(link_id, [one], asks=asks)
+    return await _together(link_id, [one])
 
 
-async def _together(link_id: str, batch: list[Arrived], *, asks: bool) -> list[Verdict]:
+async def _together(link_id: str, batch: list[Arrived]) -> list[Verdict]:
     """Raises ProtocolError about the first event that may not come in, once what came before it is committed."""
     verdicts: list[Verdict] = []
     refused: ProtocolError | None = None
     async with write():
         wire = await held.lock_wire(link_id)
-        hand = Batch(link_id, wire["seq_in"], await _seen(link_id, batch), asks=asks)
+        hand = Batch(link_id, wire["seq_in"], await _seen(link_id, batch))
         for one in batch:
             try:
-                await hand.check(one)
+                one = await _may_come(hand, one)
                 async with write():
                     verdict = await _place(hand, one)
             except ProtocolError as error:
@@ -173,6 +186,17 @@ async def _together(link_id: str, batch: list[Arrived], *, asks: bool) -> list[V
     if refused is not None:
         raise refused
     return verdicts
+
+
+async def _may_come(hand: Batch, one: Arrived) -> Arrived:
+    """Raises what the policy says of one that comes now. One that has waited here has its number, and is refused under it."""
+    try:
+        await hand.check(one)
+    except ProtocolError as refused:
+        if not one.kept:
+            raise
+        return msgspec.structs.replace(one, event=None, unread=refused)
+    return one
 
 
 async def _seen(link_id: str, batch: list[Arrived]) -> dict[str, Seen]:
@@ -280,6 +304,9 @@ async def _hand_over(link_id: str, one: Arrived, subject: Any) -> str:
             await handler(circle_actor(link_id), letter)
     except (ProtocolError, Refusal) as refused:
         return refused.code
+    except DATA_ERRORS:
+        # A word longer than any of ours: this letter alone, and whatever is behind it goes on.
+        return "bad_body"
     except DATABASE_ERRORS:
         # Nothing is known about the letter then; the other side sends it again.
         raise
@@ -301,8 +328,14 @@ async def _store(link_id: str, one: Arrived, verdict: str, code: str) -> None:
     )  # fmt: skip
     await fetch(
         "INSERT INTO letter_read (letter_id, verdict, code, bytes, read_at) VALUES (?, ?, ?, ?, ?)",
-        rows[0][0], verdict, code, one.text.decode(), None if verdict == "buffered" else now,
+        rows[0][0], verdict, code, _kept_text(one, verdict), None if verdict == "buffered" else now,
     )  # fmt: skip
+
+
+def _kept_text(one: Arrived, verdict: str) -> str:
+    """Its words, or nothing where it was not taken in and is longer than what we could have meant: its digest says which."""
+    refused = verdict in ("refused", "blocked")
+    return "" if refused and len(one.text) > MOST_REFUSED_BYTES else one.text.decode()
 
 
 async def _kept(link_id: str, after: int) -> list[Any]:
@@ -322,8 +355,8 @@ async def _take_kept(link_id: str) -> list[Verdict]:
         ready = [row[1] for place_, row in enumerate(rows, applied + 1) if row[0] == place_]
         if not ready:
             return verdicts
-        # What may come in was asked when they came.
-        found = await _take(link_id, [_read(msgspec.json.decode(text)) for text in ready], asks=False)
+        state = await queries.pinned(link_id)
+        found = await _take(link_id, [_read_again(msgspec.json.decode(text), state) for text in ready])
         verdicts += found
         if len(found) < len(ready):
             return verdicts

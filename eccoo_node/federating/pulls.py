@@ -22,6 +22,8 @@ _RNG = random.Random()  # noqa: S311 spreads calls, guards nothing
 # Nobody still waits for an answer about something this old.
 FOLLOW_FOR = timedelta(days=60)
 AT_ONCE = 20
+# Of one circle, at one time.
+MOST_GETS = 2
 # A circle with which nothing is going on is asked less often: a letter of theirs comes by itself, unless they can't call.
 IDLE_EVERY = timedelta(minutes=30)
 
@@ -181,13 +183,30 @@ async def fetch_events(payload: dict[str, Any]) -> datetime | None:
             response = await wire.call(peer.base_url, peer.state, "GET", f"/fed/v1/events/{before}")
             if response.body == b'{"events":[]}':
                 return None
-            answer = await inbox.receive(link_id, us, read_batch(response.body))
+            values = read_batch(response.body)
+            if not await _room_for(link_id, len(values)):
+                return clock.now() + timedelta(minutes=1)
+            async with wire.current().turns.turn(len(values)):
+                answer = await inbox.receive(link_id, us, values)
         except ProtocolError as refused:
             await _note(link_id, refused)
             return None
         if answer.applied == before:
             return None
     return clock.now()
+
+
+async def _room_for(link_id: str, letters_: int) -> bool:
+    """Counts what is fetched with what is brought: a minute allows as many letters of one circle, whichever way they come."""
+    minute = clock.now().replace(second=0, microsecond=0)
+    async with write():
+        rows = await fetch(
+            "INSERT INTO link_rate (link_id, minute, requests, events) VALUES (?, ?, 0, ?) ON CONFLICT (link_id, minute) "
+            "DO UPDATE SET events = link_rate.events + excluded.events WHERE link_rate.events + excluded.events <= ? "
+            "RETURNING events",
+            link_id, minute, letters_, limits.EVENTS_PER_MIN,
+        )  # fmt: skip
+    return bool(rows)
 
 
 async def _too_fast(link_id: str) -> bool:
@@ -204,6 +223,11 @@ async def get_one(payload: dict[str, Any]) -> datetime | None:
         return None
     if await may_pull(link_id, path.partition("/")[0]) is not None:
         return None
+    getting = wire.current().getting
+    if getting[link_id] >= MOST_GETS:
+        # One circle that answers slowly leaves the others their turns.
+        return clock.now() + timedelta(seconds=1)
+    getting[link_id] += 1
     try:
         response = await wire.call(peer.base_url, peer.state, "GET", f"/fed/v1/{path}")
     except ProtocolError as error:
@@ -218,6 +242,8 @@ async def get_one(payload: dict[str, Any]) -> datetime | None:
         if isinstance(asked := error.detail.get("retry_after"), int):
             return clock.now() + timedelta(seconds=min(max(1, asked), limits.RETRY_AFTER_CAP_S))
         raise
+    finally:
+        getting[link_id] -= 1
     reader, body = letters.reader_of(path.partition("/")[0]), response.json()
     if reader is not None and isinstance(body, dict):
         async with write():

@@ -1,5 +1,6 @@
 """Our end of the wire: who we are and the one client that dials out, bound beside the database."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -48,6 +49,8 @@ class Wire:
         self._us: Callable[[], Identity] = (lambda: us) if isinstance(us, Identity) else us
         self.client = client
         self.turns = Turns()
+        # How many things are being fetched from each linked circle just now.
+        self.getting: Counter[str] = Counter()
 
     @property
     def us(self) -> Identity:

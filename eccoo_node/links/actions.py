@@ -4,7 +4,7 @@ Narrowing and suspending are one side's own and count at once; widening needs bo
 """
 
 import hmac
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -28,6 +28,8 @@ from eccoo_node.record.door import Act, door
 
 SUBJECT = "link"
 INVITE_LASTS = limits.INVITE_LIFE
+# Of one kind on one link.
+ALARMS_A_DAY = 20
 
 
 @access.rule(
@@ -356,8 +358,11 @@ async def try_now(act: Act, link_id: str) -> None:
 
 
 async def alarm(link_id: str, code: str, detail: str = "", evidence: str = "") -> None:
-    """Keep what no honest node would have done, inside `write()`."""
+    """Keep what no honest node would have done, inside `write()`. What is done again and again fills nothing: the first
+    ones of a day say it."""
+    now = clock.now()
     await fetch(
-        "INSERT INTO link_alarm (link_id, code, detail, evidence, at) VALUES (?, ?, ?, ?, ?)",
-        link_id, code, detail, evidence, clock.now(),
+        "INSERT INTO link_alarm (link_id, code, detail, evidence, at) SELECT ?, ?, ?, ?, ? WHERE "
+        "(SELECT COUNT(*) FROM link_alarm WHERE link_id = ? AND code = ? AND at > ?) < ?",
+        link_id, code, detail, evidence, now, link_id, code, now - timedelta(days=1), ALARMS_A_DAY,
     )  # fmt: skip

@@ -167,8 +167,10 @@ async def hear_agreement(act: Act, link_id: str, message: AgreementMessage) -> d
     current = msgspec.json.decode(link["agreement"]) if link["agreement"] else None
     if (agreement.rev, agreement.prev) != ((current["rev"] + 1, jcs.digest(current)) if current else (1, None)):
         raise ProtocolError("bad_agreement", "The proposal does not follow the agreement in force.")
-    await fetch("UPDATE link SET their_proposal = ? WHERE id = ?", msgspec.json.encode(value).decode(), link_id)
-    await act.tell("link.proposed", SUBJECT, link_id)
+    theirs = msgspec.json.encode(value).decode()
+    if theirs != link["their_proposal"]:
+        await fetch("UPDATE link SET their_proposal = ? WHERE id = ?", theirs, link_id)
+        await act.tell("link.proposed", SUBJECT, link_id)
     ours = msgspec.json.decode(link["our_proposal"]) if link["our_proposal"] else None
     if ours and link["node_id"] < us.node_id and same_terms(ours, value):
         # Both admins pressed Agree to the same at once: one of the two papers is enough, and both pick the same one.
@@ -241,8 +243,11 @@ async def note_skew(link_id: str, offset_s: int) -> None:
     if row is None:
         return
     seen = as_time(row["clock_seen_at"])
-    if row["clock_offset_s"] == offset_s and seen is not None and (clock.now() - seen).total_seconds() < 60:
-        return
+    if seen is not None and row["clock_offset_s"] is not None:
+        since_s = (clock.now() - seen).total_seconds()
+        if offset_s + since_s <= row["clock_offset_s"] or (row["clock_offset_s"] == offset_s and since_s < 60):
+            # Not later by their clock than what came last: an old request of theirs that somebody says again.
+            return
     async with write():
         await fetch(
             "UPDATE link_wire SET clock_offset_s = ?, clock_seen_at = ? WHERE link_id = ?",

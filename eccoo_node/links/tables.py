@@ -152,7 +152,7 @@ class HeardCircle(Table, tablename="heard_circle"):
 
     id = serial()
     link_id = ref(Link)
-    reference = word(64)
+    reference = word(80)
     name = word(120)
     place = word(120)
     heard_at = moment()
@@ -170,7 +170,7 @@ class Introduction(Table, tablename="introduction"):
     number = word(36)
     link_id = ref(Link)
     onward = word(36)
-    reference = word(64)
+    reference = word(80)
     name = word(120)
     place = word(120)
     phone = word(40)

@@ -92,9 +92,15 @@ async def take_page(act: Act, *, after: str, body: dict[str, Any]) -> None:
         await _keep(link_id, one.only(fields), reading, verify=verify)
     if verify:
         await attesting.note(link_id, [ref for one in page.workers for ref in one.attestations], attesting.POOL)
-    read = int(
-        await fetch_value("SELECT COUNT(*) FROM pool_worker WHERE link_id = ? AND reading = ?", link_id, reading)
+    count = await fetch_one(
+        "SELECT COUNT(*), COUNT(CASE WHEN reading = ? THEN 1 END) FROM pool_worker WHERE link_id = ?", reading, link_id
     )
+    held, read = (int(count[0]), int(count[1])) if count else (0, 0)
+    if held > 2 * limits.POOL_WORKERS:
+        # Readings that never come to an end, each with new names.
+        await drop(link_id)
+        await _give_up(link_id, "too_many")
+        return
     await fetch(
         "UPDATE pool_link SET reading = ?, reading_revision = ?, reading_after = ?, trouble = '' WHERE link_id = ?",
         reading, page.revision, page.next or "", link_id,
@@ -175,7 +181,7 @@ async def keep_fresh(payload: dict[str, Any]) -> datetime | None:
 
     due = [one for one in may if (asked := since(one, "asked_at")) is None or asked <= now - READ_AGAIN]
     over = [
-        one for one in kept if one not in may or ((read := since(one, "read_at")) is not None and read < now - KEPT)
+        one for one in kept if one not in may or (since(one, "read_at") or since(one, "asked_at") or now) < now - KEPT
     ]
     proofs = await fetch_value("SELECT 1 FROM attestation_in WHERE state <> 'gone' LIMIT 1")
     if not (due or over or proofs):

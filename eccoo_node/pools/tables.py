@@ -15,7 +15,7 @@ class PoolShare(Table, tablename="pool_share"):
     id = key()
     link_id = word(36)
     person_id = ref(Person)
-    reference = word(64)
+    reference = word(80)
     # The fields they said yes to, as JSON; "seen" is for what was seen of their papers.
     fields = prose("[]")
     consent_id = word(36)
@@ -63,7 +63,7 @@ class AttestationOut(Table, tablename="attestation_out"):
 
     id = serial()
     link_id = word(36)
-    reference = word(64)
+    reference = word(80)
     check_id = word(36)
     person_id = ref(Person)
     used_for = word(36)

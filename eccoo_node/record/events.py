@@ -24,7 +24,8 @@ class Event(Table, tablename="event"):
     act_id = word(36)
     kind = word()
     subject_kind = word(32)
-    subject_id = word(64)
+    # A subject of another circle has a name of up to 80.
+    subject_id = word(80)
     payload = prose()
 
 

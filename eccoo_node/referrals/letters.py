@@ -78,7 +78,7 @@ async def _take_sent(link_id: str, sent: bodies.ReferralSent) -> None:
         await letters.send(link_id, body.TYPE, sent.referral, body.as_wire())
         await letters.finish(link_id, sent.referral)
         return
-    if await queries.count_open_of(link_id) >= rules.MOST_OPEN_OF_LINK:
+    if await queries.count_of(link_id) >= rules.MOST_OF_LINK:
         raise ProtocolError("too_many")
     row = ReferralIn(
         link_id=link_id, reference=sent.referral, area=sent.area, salted_hash=sent.salted_hash, received_at=now,

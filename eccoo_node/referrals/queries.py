@@ -1,13 +1,13 @@
 """Reads of who asks from outside."""
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
-from eccoo_node.kernel import access
+from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.links import queries as links
@@ -107,8 +107,14 @@ async def count_open() -> int:
     return int(await fetch_value("SELECT COUNT(*) FROM enquiry WHERE state <> 'closed'"))
 
 
-async def count_open_of(link_id: str) -> int:
-    return int(await fetch_value("SELECT COUNT(*) FROM referral_in WHERE link_id = ? AND state <> 'closed'", link_id))
+async def count_of(link_id: str) -> int:
+    """How many this circle has sent that wait for us, or came within a day, whatever became of them."""
+    return int(
+        await fetch_value(
+            "SELECT COUNT(*) FROM referral_in WHERE link_id = ? AND (state <> 'closed' OR received_at > ?)",
+            link_id, clock.now() - timedelta(days=1),
+        )
+    )  # fmt: skip
 
 
 async def enquiries(actor: Actor) -> tuple[list[Asked], list[Sent]]:

@@ -12,7 +12,8 @@ RETAIN = timedelta(days=30)
 FETCH_AGAIN = timedelta(days=1)
 ASKS_BY_CLIENT = 5
 MOST_OPEN = 200
-MOST_OPEN_OF_LINK = 50
+# Unanswered, or within a day.
+MOST_OF_LINK = 50
 MOST_AREAS = 200
 _OUTWARD = re.compile(r"[A-Z]{1,2}[0-9][0-9A-Z]?")
 

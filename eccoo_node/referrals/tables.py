@@ -26,7 +26,7 @@ class Enquiry(Table, tablename="enquiry"):
     state = word(8, default="new")
     answer = word(16)
     link_id = word(36)
-    reference = word(64)
+    reference = word(80)
     consent = prose()
     consented_at = moment(null=True)
     body = prose()

@@ -1,6 +1,10 @@
 """Word of linked circles, to whoever looks after this node, by the way they chose."""
 
+from datetime import timedelta
+
+from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
+from eccoo_node.kernel import clock
 from eccoo_node.members import queries as members
 from eccoo_node.record import events
 from eccoo_node.record.events import Happened
@@ -20,12 +24,17 @@ async def of_links(happened: Happened) -> None:
         return
     news = happened.payload.get("news") or HEARD[happened.kind]
     async with write():
-        to = {row.person_id for row in await members.wearing("admin")}
         link_id = happened.subject_id
+        lately = await fetch(
+            "SELECT person_id FROM told WHERE about_id = ? AND news = ? AND at > ?", link_id, news, clock.now() - AGAIN
+        )
+        to = {row.person_id for row in await members.wearing("admin")} - {row[0] for row in lately}
         path = f"/admin/links/{link_id}/health" if news in _UNWELL else f"/admin/links/{link_id}"
         if news.startswith("introduction_"):
             path = "/admin/links/introductions"
         await tell(to, None, news, about=link_id, path=path)
 
 
+# The same word of one circle is no news so soon; its page shows how it stands.
+AGAIN = timedelta(hours=1)
 _UNWELL = frozenset({"link_silent", "link_clock", "link_alarm"})

@@ -158,6 +158,9 @@ async def hear(act: Act, letter: Letter) -> None:
 async def _hear_statement(act: Act, letter: Letter, standing: Standing, page: SettleStatement) -> None:
     settling.check(standing.theirs, standing.ours, page, clock.today())
     circle = await links.circle(letter.link_id)
+    if page.final and circle.standing != "ended":
+        # The last one may always come, also while a link rests: so it must be the last.
+        raise ProtocolError("wrong_state", "This link has not ended.")
     # What is signed is the statement as it came, with members that we do not know.
     hash_ = settling.statement_hash(circle.id, circle.node_id, letter.body)
     cut = await between.last_entry()
@@ -179,7 +182,7 @@ async def _hear_statement(act: Act, letter: Letter, standing: Standing, page: Se
     standing = await queries.standing(circle.id)
     if standing.ours.count < standing.theirs.count:
         starts, ends = date.fromisoformat(page.starts_on), date.fromisoformat(page.ends_on)
-        final = page.final or circle.standing == "ended"
+        final = circle.standing == "ended"
         await _write(act, circle, standing, page.period, starts, ends, final=final, empty=True)
 
 

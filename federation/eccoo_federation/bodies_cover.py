@@ -25,9 +25,9 @@ class Needs(Shape, frozen=True, kw_only=True):
     two_people: bool = False
     hoist: bool = False
     stairs: bool = False
-    pets: tuple[Code, ...] = ()
+    pets: Annotated[tuple[Code, ...], Meta(max_length=10)] = ()
     smoke: bool = False
-    languages: tuple[Language, ...] = ()
+    languages: Annotated[tuple[Language, ...], Meta(max_length=10)] = ()
     gender: Literal["any", "woman", "man"] = "any"
     safety_review_on: Date | None = None
 
@@ -69,7 +69,7 @@ class CoverRequested(Body, frozen=True, kw_only=True):
     starts_at: Time
     ends_at: Time
     needs: Needs
-    skills: tuple[Code, ...] = ()
+    skills: Annotated[tuple[Code, ...], Meta(max_length=30)] = ()
     fee_pence: Pence
     travel: Travel = Travel()
     cancellation: Cancellation = Cancellation()
@@ -124,7 +124,7 @@ class CoverOffered(Body, frozen=True, kw_only=True):
     first_name: Name
     face: Face | None = None
     own_words: Text = ""
-    languages: tuple[Language, ...] = ()
+    languages: Annotated[tuple[Language, ...], Meta(max_length=10)] = ()
     rate_pence_per_hour: Pence
     fee_pence: Pence
     travel_pence: Pence = 0

@@ -30,7 +30,7 @@ CountFrom0 = Annotated[int, Meta(ge=0, le=MOST)]
 Text = Annotated[str, Meta(max_length=600)]
 Name = Annotated[str, Meta(min_length=1, max_length=60)]
 Url = Annotated[str, Meta(min_length=8, max_length=400)]
-Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")]
+Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z")]
 
 T = TypeVar("T", bound="Shape")
 

@@ -24,12 +24,17 @@ def spoken_words(words_hash: str, link: str, request: str, offer: str, by: str, 
 
 def heard(said: str, words_hash: str, link: str, request: str, offer: str, by: str, at: datetime) -> bool:
     """Whether these are words that ``by`` shows now, showed just before, or will show next."""
-    typed = " ".join("".join(c if c.isalpha() else " " for c in said.lower()).split())
+    typed = plain_words(said)
     now = int(at.timestamp()) // PERIOD_S
     return any(
         hmac.compare_digest(typed.encode(), " ".join(_words(words_hash, link, request, offer, by, period)).encode())
         for period in (now - 1, now, now + 1)
     )
+
+
+def plain_words(said: str) -> str:
+    """What was typed, however it was parted or capitalised."""
+    return " ".join("".join(c if c.isalpha() else " " for c in said.lower()).split())
 
 
 def _words(words_hash: str, link: str, request: str, offer: str, by: str, period: int) -> tuple[str, ...]:

@@ -139,7 +139,7 @@ async def test_what_is_nobodys_place_or_time_or_comes_in_a_flood_is_not_kept(
         assert (asked.state, asked.answer, asked.name, asked.fetched_at) == ("new", "not_ours", "Gwendolen Roe", None)
     assert await b.rows("SELECT COUNT(*) FROM referral_in") == [(0,)]
     # More than a circle can answer are refused, and nothing is fetched of them.
-    monkeypatch.setattr(rules, "MOST_OPEN_OF_LINK", 1)
+    monkeypatch.setattr(rules, "MOST_OF_LINK", 1)
     with b.bound():
         await actions.set_areas(COMMAND, text="OL14")
     for _ in range(2):
