@@ -208,8 +208,16 @@ async def _inbox(asked: Asked) -> Answer:
     peer = await prove(asked)
     values = events.read_batch(asked.body)
     await admit(peer, events=len(values))
+    await _requires_agreement(peer)
     answer = await inbox.receive(peer.link_id, identity.current().node_id, values)
     return events.write_answer(answer)
+
+
+async def _requires_agreement(peer: Peer) -> None:
+    """Before both admins have signed nothing is taken in or told: ``link`` is what always crosses afterwards."""
+    refused = await queries.may_cross(peer.link_id, "in", "link")
+    if refused is not None:
+        raise refused
 
 
 async def _ping(asked: Asked) -> Answer:
@@ -225,6 +233,7 @@ async def _events(asked: Asked, after: str) -> Answer:
     """The events of this link after a number, for a peer that we cannot reach or that has a hole in its row."""
     peer = await prove(asked)
     await admit(peer)
+    await _requires_agreement(peer)
     if not after.isdigit() or len(after) > 15:
         raise ProtocolError("not_found")
     found = await outbox.numbered_after(peer.link_id, int(after))
@@ -234,6 +243,7 @@ async def _events(asked: Asked, after: str) -> Answer:
 async def _pulled(asked: Asked, kind: str, rest: list[str]) -> Answer:
     peer = await prove(asked)
     await admit(peer)
+    await _requires_agreement(peer)
     answerer = letters.answerer_of(kind)
     if answerer is None:
         raise ProtocolError("not_found")
