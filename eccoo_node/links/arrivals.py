@@ -36,6 +36,8 @@ from eccoo_node.links.tables import Link, LinkKey, LinkWire
 from eccoo_node.record.door import Act, door
 
 TRIES = 5
+# Whoever got no answer asks again, ever less often, for as long as the invitation lives.
+ASKED_AGAIN = 100
 
 
 @access.rule("links.hear_words_again", "links.let_in", "links.hear_reveal", "links.hear_agreement", "links.hear")
@@ -47,19 +49,33 @@ def circle_actor(link_id: str) -> Actor:
     return Actor(via="federation", link_id=link_id)
 
 
-async def check_token(request: LinkRequest) -> None:
-    """Asked before anything is fetched: the token is ours, fresh, and unused or used by this very link.
+async def check_token(request: LinkRequest) -> LogState | None:
+    """Asked before anything is fetched: the token is ours, fresh, and unused; or used by this very link, which is where
+    it was. Then its pinned log is the answer, and nothing is fetched.
 
     Raises ``bad_invite``. Each asking counts, so that one token opens few connections.
     """
+    token, now = invites.token_hash(request.token), clock.now()
     async with write():
-        row = await fetch_one(
-            "UPDATE invite SET tries = tries + 1 WHERE token_hash = ? AND (used_by = ? OR (used_at IS NULL AND "
-            "expires_at > ? AND tries < ?)) AND for_node IN ('', ?) RETURNING id",
-            invites.token_hash(request.token), request.link, clock.now(), TRIES, request.node_id,
+        fresh = await fetch_one(
+            "UPDATE invite SET tries = tries + 1 WHERE token_hash = ? AND used_at IS NULL AND expires_at > ? "
+            "AND tries < ? AND for_node IN ('', ?) RETURNING id",
+            token, now, TRIES, request.node_id,
         )  # fmt: skip
+        if fresh is not None:
+            return None
+        again = await fetch_one(
+            "UPDATE invite SET tries = tries + 1 WHERE token_hash = ? AND used_by = ? AND expires_at > ? AND tries < ? "
+            "RETURNING id",
+            token, request.link, now, TRIES + ASKED_AGAIN,
+        )  # fmt: skip
+    row = again and await fetch_one(
+        "SELECT log FROM link WHERE id = ? AND we_invited AND state = 'asked' AND node_id = ? AND base_url = ?",
+        request.link, request.node_id, request.base_url,
+    )  # fmt: skip
     if row is None:
         raise ProtocolError("bad_invite")
+    return queries.read_log(row["log"])
 
 
 @door("links.let_in")
