@@ -114,11 +114,31 @@ async def let_in(act: Act, request: LinkRequest, log: Log, state: LogState, docu
 
 
 async def pin_keys(link_id: str, state: LogState) -> None:
-    """Note which transport keys may speak for this link."""
-    await fetch("DELETE FROM link_key WHERE link_id = ?", link_id)
-    for key in state.live_keys():
-        if key.use == "transport":
-            await insert(LinkKey(link_id=link_id, kid=key.kid))
+    """Note which transport keys may speak for this link, inside `write()`.
+
+    A key that is pinned for another circle stays that circle's: whoever lists it here has not shown that they hold it.
+    """
+    kids = {key.kid for key in state.live_keys() if key.use == "transport"}
+    pinned = {row[0] for row in await fetch("SELECT kid FROM link_key WHERE link_id = ?", link_id)}
+    for kid in sorted(pinned - kids):
+        await fetch("DELETE FROM link_key WHERE link_id = ? AND kid = ?", link_id, kid)
+    for kid in sorted(kids - pinned):
+        other = await fetch_one(
+            "SELECT l.id FROM link_key k JOIN link l ON l.id = k.link_id WHERE k.kid = ? AND l.node_id <> ? LIMIT 1",
+            kid, state.node_id,
+        )  # fmt: skip
+        if other is None:
+            await insert(LinkKey(link_id=link_id, kid=kid))
+        else:
+            await _claimed(link_id, kid)
+
+
+async def _claimed(link_id: str, kid: str) -> None:
+    said = await fetch_one(
+        "SELECT 1 FROM link_alarm WHERE link_id = ? AND code = 'key_of_another' AND detail = ?", link_id, kid
+    )
+    if said is None:
+        await alarm(link_id, "key_of_another", kid)
 
 
 async def compare(link: Any, their_nonce: str) -> None:

@@ -45,6 +45,7 @@ _ALARMS = {
     "move_denied": "A move was announced that they know nothing of. Somebody else may have their keys.",
     "not_them": "At the new address somebody else answered. We stayed with the old one.",
     "keys_replaced": "They have replaced all their keys.",
+    "key_of_another": "They showed a key that is another circle’s. It goes on counting for that circle alone.",
     "failed": "One of their letters could not be read here. It is kept for whoever mends the node.",
 }
 _STANDING = {
@@ -85,6 +86,11 @@ _LOUD = {
         "A move of {them} was announced that they know nothing of. The link is paused.",
         "Somebody else may have their keys. They should bring their keys back with the words of their sheet; then all "
         "others are void, and you can go on.",
+    ),
+    "key_of_another": (
+        "{them} showed a key that is another circle’s.",
+        "It goes on counting for that circle alone. An honest node does not do this. Ring them before you share anything "
+        "more with them.",
     ),
     "not_them": (
         "At the new address of {them} somebody else answers.",

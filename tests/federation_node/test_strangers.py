@@ -1,11 +1,19 @@
 """Circles that are not linked with us yet, or not any more: what they send opens nothing, and takes no other circle's place."""
 
+from datetime import timedelta
 from typing import Any
 
 from eccoo_federation import events, jcs
+from eccoo_federation.identity import add_keys, create_identity, dump_log, verify_log
+from eccoo_federation.times import wire_time
 from eccoo_node.app import WORKING
+from eccoo_node.db.rows import fetch, insert
+from eccoo_node.db.transaction import write
+from eccoo_node.links.arrivals import pin_keys
+from eccoo_node.links.tables import LinkKey
 from tests.federation_node.test_attacks import everything
-from tests.support.hostile import Answer, send, sign
+from tests.support.hostile import Answer, ping, send, sign
+from tests.support.more_links import more_links
 from tests.support.pair import Pair, PairNode
 
 # Everything that is registered is, as in a node that runs.
@@ -47,3 +55,28 @@ async def test_before_anything_is_agreed_nothing_is_taken_in_and_nothing_told(tw
     # A ping is answered: it tells two numbers, both of them 0.
     body = jcs.dump({"link": link_id, "sent": 0, "applied": 0})
     assert (await send(a.port, sign(b, "POST", f"{a.url}/fed/v1/ping", body))).status == 200
+
+
+async def test_a_key_of_one_circle_is_not_pinned_for_another(two_nodes: Pair) -> None:
+    link_id = await two_nodes.link()
+    a, b = two_nodes.both
+    [newcomer] = await more_links(two_nodes, "Halifax")
+    theirs, now = b.wire.us.transport_key, b.clock()
+    made = create_identity("https://halifax.example", "Halifax", now)
+    listed = [theirs.public(wire_time(now), wire_time(now + timedelta(days=9)))]
+    log = add_keys(made.log, listed, made.object_key, now)
+    with a.bound():
+        async with write():
+            await fetch(
+                "UPDATE link SET node_id = ?, log = ?, asked_at = ? WHERE id = ?",
+                made.node_id, dump_log(log).decode(), now + timedelta(hours=1), newcomer,
+            )  # fmt: skip
+            for _ in range(2):
+                await pin_keys(newcomer, verify_log(log))
+    assert await a.rows("SELECT kid FROM link_key WHERE link_id = ?", newcomer) == [(made.transport_key.kid,)]
+    assert await a.rows("SELECT link_id, code, detail FROM link_alarm") == [(newcomer, "key_of_another", theirs.kid)]
+    with a.bound():
+        async with write():
+            # Where it had been pinned all the same, whoever had it first is meant.
+            await insert(LinkKey(link_id=newcomer, kid=theirs.kid))
+    assert (await send(a.port, ping(b, a, link_id))).status == 200
