@@ -11,7 +11,7 @@ import structlog
 from eccoo_federation import events, jcs, limits, transport
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.handshake import AgreementMessage, Reveal, WordsAgain, read_link_request
-from eccoo_federation.identity import dump_log
+from eccoo_federation.identity import Log, LogState, dump_log
 from eccoo_federation.shapes import read
 from eccoo_federation.transport import SignedRequest
 from eccoo_node.federating import handshake, inbox, outbox, sender, wire
@@ -174,10 +174,10 @@ async def _links(asked: Asked) -> Answer:
     unchecked = transport.check_request(asked.method, asked.target, asked.headers, asked.body, clock.now())
     request = read_link_request(jcs.parse(asked.body))
     pinned = await arrivals.check_token(request)
-    if pinned is not None:
-        known, state, document = [], pinned, {}
-    else:
-        known, state, document = await handshake.look_up(request.base_url, request.node_id)
+    looked: tuple[Log, LogState, dict[str, Any]] = ([], pinned, {}) if pinned is not None else await handshake.look_up(
+        request.base_url, request.node_id
+    )
+    known, state, document = looked
     claimed = unchecked.verify(wire.transport_key(state, unchecked.kid))
     if request.log_head not in state.digests:
         raise ProtocolError("bad_log")
