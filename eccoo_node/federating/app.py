@@ -174,8 +174,8 @@ async def _links(asked: Asked) -> Answer:
     unchecked = transport.check_request(asked.method, asked.target, asked.headers, asked.body, clock.now())
     request = read_link_request(jcs.parse(asked.body))
     pinned = await arrivals.check_token(request)
-    looked: tuple[Log, LogState, dict[str, Any]] = ([], pinned, {}) if pinned is not None else await handshake.look_up(
-        request.base_url, request.node_id
+    looked: tuple[Log, LogState, dict[str, Any]] = (
+        ([], pinned, {}) if pinned is not None else await handshake.look_up(request.base_url, request.node_id)
     )
     known, state, document = looked
     claimed = unchecked.verify(wire.transport_key(state, unchecked.kid))

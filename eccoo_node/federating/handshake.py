@@ -18,7 +18,7 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import wire
 from eccoo_node.kernel import clock
-from eccoo_node.links import held, identity, letters, queries
+from eccoo_node.links import actions, held, identity, letters, queries
 from eccoo_node.links.arrivals import compare, pin_keys
 
 _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
@@ -187,7 +187,14 @@ async def carry(link_id: str) -> None:
         if not text:
             continue
         body = jcs.dump({"v": 1, "agreement": msgspec.json.decode(text)})
-        await wire.call(link["base_url"], state, "POST", f"/fed/v1/links/{link_id}/agreement", body)
+        try:
+            await wire.call(link["base_url"], state, "POST", f"/fed/v1/links/{link_id}/agreement", body)
+        except ProtocolError as refused:
+            if refused.code == "bad_agreement" and text == waiting and wire.OF_ANSWER not in refused.detail:
+                # They had suggested something else by then: what they signed before goes on.
+                async with write():
+                    await actions.go_back(link_id, waiting)
+            raise
     if waiting:
         async with write():
             await fetch("UPDATE link SET agreement_told = TRUE WHERE id = ? AND agreement = ?", link_id, waiting)

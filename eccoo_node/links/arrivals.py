@@ -28,7 +28,9 @@ from eccoo_node.links.actions import (
     make_room,
     mark_ended,
     put_in_force,
+    still_ours,
     take_back,
+    unsigned_digest,
 )
 from eccoo_node.links.letters import Letter, handles
 from eccoo_node.links.rules import same_terms
@@ -191,6 +193,7 @@ async def hear_agreement(act: Act, link_id: str, message: AgreementMessage) -> d
     proofs = value.get("proof")
     if isinstance(proofs, list) and len(proofs) == 2:
         conclude(link, value, now)
+        still_ours(link, value)
         await carrying.check(link, value)
         if _theirs_wins(link, value):
             await put_in_force(link, value, told=True)
@@ -229,15 +232,11 @@ def _theirs_wins(link: Any, value: dict[str, Any]) -> bool:
     ours = msgspec.json.decode(link["agreement"])
     if ours["rev"] != value["rev"]:
         return True
-    return _unsigned_digest(value) < _unsigned_digest(ours)
-
-
-def _unsigned_digest(value: dict[str, Any]) -> str:
-    return jcs.digest({name: member for name, member in value.items() if name != "proof"})
+    return unsigned_digest(value) < unsigned_digest(ours)
 
 
 def _heard(link_id: str, value: dict[str, Any], state: str) -> dict[str, Any]:
-    return {"v": 1, "link": link_id, "state": state, "agreement_hash": _unsigned_digest(value)}
+    return {"v": 1, "link": link_id, "state": state, "agreement_hash": unsigned_digest(value)}
 
 
 @door("links.hear")
@@ -248,6 +247,10 @@ async def _hear(act: Act, letter: Letter) -> None:
     now = clock.now()
     if letter.type == "link.narrowed":
         await take_back(link, {node: tuple(scopes) for node, scopes in letter.body["taken"].items()})
+        theirs = queries.read_agreement(link["their_proposal"])
+        if theirs is not None and theirs["agreed_at"] < letter.at:
+            # They would not take it any more.
+            await fetch("UPDATE link SET their_proposal = '' WHERE id = ?", link["id"])
     elif letter.type == "link.suspended":
         await fetch("UPDATE link SET suspended_by_them_at = ? WHERE id = ?", now, link["id"])
     elif letter.type == "link.resumed":

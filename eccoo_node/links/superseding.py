@@ -19,4 +19,4 @@ async def stands_in_for(act: Act, link_id: str, old_id: str) -> None:
         raise Conflict("What was agreed before can be carried over only when a link begins.", "wrong_state")
     if old_id not in {"", carrying.ALL_OF_IT} | {row["id"] for row in await carrying.before(link_id)}:
         raise NotFound("We know no such circle.", "unknown_link")
-    await fetch("UPDATE link SET instead_of = ?, our_proposal = '' WHERE id = ?", old_id, link_id)
+    await fetch("UPDATE link SET instead_of = ?, our_proposal = '', crossing = '' WHERE id = ?", old_id, link_id)
