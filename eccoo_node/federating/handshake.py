@@ -18,6 +18,7 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import wire
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.words import plain_line
 from eccoo_node.links import actions, held, identity, letters, queries
 from eccoo_node.links.arrivals import compare, pin_keys
 
@@ -57,7 +58,8 @@ async def shake_hands(link_id: str) -> str:
         async with write():
             await fetch(
                 "UPDATE link SET log = ?, name = ?, phone = ? WHERE id = ?",
-                dump_log(log).decode(), document["name"][:120], str(document.get("phone") or "")[:40], link_id,
+                dump_log(log).decode(), plain_line(document["name"])[:120],
+                plain_line(str(document.get("phone") or ""))[:40], link_id,
             )  # fmt: skip
             await pin_keys(link_id, state)
         link = await held.link(link_id)

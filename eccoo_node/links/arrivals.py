@@ -18,6 +18,7 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.words import plain_line
 from eccoo_node.links import carrying, held, identity, introducing, letters, queries
 from eccoo_node.links.actions import (
     SUBJECT,
@@ -104,7 +105,7 @@ async def let_in(act: Act, request: LinkRequest, log: Log, state: LogState, docu
     await insert(
         Link(
             id=request.link, state="asked", we_invited=True, node_id=request.node_id, base_url=request.base_url,
-            name=document["name"][:120], phone=str(document.get("phone") or "")[:40], log=dump_log(log).decode(),
+            name=plain_line(document["name"])[:120], phone=plain_line(str(document.get("phone") or ""))[:40], log=dump_log(log).decode(),
             our_nonce=nonce, our_commitment=commitment, our_head=us.state.head, their_commitment=request.commitment,
             their_head=request.log_head, secret=letters.new_secret(), asked_by=used["made_by"], asked_at=now,
         )

@@ -3,13 +3,17 @@
 from datetime import timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from eccoo_federation import events, jcs
 from eccoo_federation.identity import add_keys, create_identity, dump_log, verify_log
 from eccoo_federation.times import wire_time
 from eccoo_node.app import WORKING
 from eccoo_node.db.rows import fetch, insert
 from eccoo_node.db.transaction import write
-from eccoo_node.links.arrivals import pin_keys
+from eccoo_node.federating.wire import Wire
+from eccoo_node.links import identity, showing
+from eccoo_node.links.arrivals import circle_actor, pin_keys
 from eccoo_node.links.tables import LinkKey
 from tests.federation_node.test_attacks import everything
 from tests.support.hostile import Answer, ping, send, sign
@@ -55,6 +59,30 @@ async def test_before_anything_is_agreed_nothing_is_taken_in_and_nothing_told(tw
     # A ping is answered: it tells two numbers, both of them 0.
     body = jcs.dump({"link": link_id, "sent": 0, "applied": 0})
     assert (await send(a.port, sign(b, "POST", f"{a.url}/fed/v1/ping", body))).status == 200
+
+
+def renamed(node: PairNode, name: str, phone: str) -> None:
+    """What its document says from now on."""
+    with node.bound():
+        us = identity.current()
+    node.wire = Wire(replace(us, name=name, phone=phone), node.wire.client)
+
+
+async def test_what_a_circle_calls_itself_and_others_is_one_line_of_what_can_be_seen(two_nodes: Pair) -> None:
+    a, b = two_nodes.both
+    renamed(a, "Heb\u202eden\u200b\ncircle", "01422\u2066 900000")
+    renamed(b, "Tod\u202emorden\u200b\ncircle", "01706\u2066 900000")
+    link_id = await two_nodes.shake_hands()
+    assert await a.rows("SELECT name, phone FROM link") == [("Todmorden circle", "01706 900000")]
+    assert await b.rows("SELECT name, phone FROM link") == [("Hebden circle", "01422 900000")]
+    told = [
+        {"circle": "c1", "name": "Burn\u202eley\ncircle", "place": "Burn\u200bley"},
+        {"circle": "c2", "name": "\u202e\u200b", "place": ""},
+    ]
+    with a.bound():
+        async with write():
+            await showing.read_circles(circle_actor(link_id), "introductions/circles", {"v": 1, "circles": told})
+    assert await a.rows("SELECT name, place FROM heard_circle") == [("Burnley circle", "Burnley")]
 
 
 async def test_a_key_of_one_circle_is_not_pinned_for_another(two_nodes: Pair) -> None:
