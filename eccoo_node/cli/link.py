@@ -199,7 +199,7 @@ async def agree(node: Node, circle: str, yes: bool) -> None:
         click.echo("From before:")
         for line in say.carried(carried, page.called):
             click.echo(f"  {line}")
-        if not carried.said:
+        if not carried.said and (carried.we_lost or carried.old_name):
             click.echo(f"  If it is true: eccoo link before {page.circle.id} {carried.old_name or 'everything'!r}")
     if not yes:
         click.confirm("Do we agree to this?", abort=True)
