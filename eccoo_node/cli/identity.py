@@ -124,7 +124,7 @@ async def show_sheet(node: Node, check: bool) -> None:
             raise Invalid("These are not the words of this node’s sheet.", "bad_words")
         click.echo("These are the words of this node’s sheet.")
         return
-    found = sheet.waiting()
+    found = await actions.show_sheet(COMMAND)
     if found is None:
         click.echo(
             "The words were shown once and are not known here. `eccoo identity recover --new-sheet` makes new ones."

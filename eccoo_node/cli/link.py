@@ -12,7 +12,19 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.errors import Broken, Conflict, NotFound
 from eccoo_node.kernel.settings import LOOPBACK
-from eccoo_node.links import actions, ending, health, moves, queries, rules, say, say_health
+from eccoo_node.links import (
+    actions,
+    carrying,
+    ending,
+    health,
+    moves,
+    queries,
+    rules,
+    say,
+    say_health,
+    superseding,
+    words_again,
+)
 from eccoo_node.links.queries import Page
 
 RUNNING = "A node that is running sends it within a second; one that is not, when it starts."
@@ -141,11 +153,15 @@ async def accept(node: Node, invitation: str) -> None:
 @click.argument("circle")
 @click.option("--same", is_flag=True, help="They are the same on both screens.")
 @click.option("--different", is_flag=True, help="They are not: the link ends here.")
+@click.option("--again", is_flag=True, help="One of the two has moved: make new words within the link.")
 @on_node()
-async def words(node: Node, circle: str, same: bool, different: bool) -> None:
+async def words(node: Node, circle: str, same: bool, different: bool, again: bool) -> None:
     """Show the six words of a CIRCLE, or say whether they are the same on both screens."""
     page = await _find(circle)
-    if same == different:
+    if again:
+        await words_again.begin(COMMAND, page.circle.id)
+        click.echo(f"New words are made with {page.called}. {RUNNING} Then: eccoo link words {page.circle.id}")
+    elif same == different:
         _show_words(page)
     elif same:
         await actions.words_same(COMMAND, page.circle.id)
@@ -178,10 +194,41 @@ async def agree(node: Node, circle: str, yes: bool) -> None:
         click.echo(f"{title}:")
         for line in lines:
             click.echo(f"  {line}")
+    carried = await carrying.shown(page.circle.id)
+    if carried is not None:
+        click.echo("From before:")
+        for line in say.carried(carried, page.called):
+            click.echo(f"  {line}")
+        if not carried.said and (carried.we_lost or carried.old_name):
+            click.echo(f"  If it is true: eccoo link before {page.circle.id} {carried.old_name or 'everything'!r}")
     if not yes:
         click.confirm("Do we agree to this?", abort=True)
     await actions.agree(COMMAND, page.circle.id, seen=page.proposal)
     click.echo(RUNNING)
+
+
+@link.command()
+@click.argument("circle")
+@click.argument("old")
+@on_node()
+async def before(node: Node, circle: str, old: str) -> None:
+    """Say which link of before this CIRCLE stands in for, because they or we lost everything: the OLD circle's name or
+    id. "everything": one that we no longer know. "none" takes it back."""
+    page = await _find(circle)
+    if old in ("none", "everything"):
+        chosen = "" if old == "none" else carrying.ALL_OF_IT
+        told = "No link of before." if old == "none" else "We lost everything, and sign what their books say."
+    else:
+        asked, known = old.strip().lower(), await carrying.before(page.circle.id)
+        found = [
+            row for row in known if asked and (row["id"].startswith(asked) or row["name"].lower().startswith(asked))
+        ]
+        if len(found) != 1:
+            listed = "".join(f"\n  {row['id']}: {say.before(row)}" for row in found or known)
+            raise NotFound(f"Which link is meant? Give its id.{listed}", "unknown_link")
+        chosen, told = found[0]["id"], f"{page.called} stands in for: {say.before(found[0])}"
+    await superseding.stands_in_for(COMMAND, page.circle.id, chosen)
+    click.echo(f"{told}\nThen: eccoo link agree {page.circle.id}")
 
 
 @link.command()

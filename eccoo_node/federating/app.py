@@ -11,7 +11,7 @@ import structlog
 from eccoo_federation import events, jcs, limits, transport
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.handshake import AgreementMessage, Reveal, WordsAgain, read_link_request
-from eccoo_federation.identity import dump_log
+from eccoo_federation.identity import Log, LogState, dump_log
 from eccoo_federation.shapes import read
 from eccoo_federation.transport import SignedRequest
 from eccoo_node.federating import handshake, inbox, outbox, sender, wire
@@ -173,8 +173,11 @@ async def _links(asked: Asked) -> Answer:
     """A link request. The token is looked at before anything is fetched, the signature before anything is kept."""
     unchecked = transport.check_request(asked.method, asked.target, asked.headers, asked.body, clock.now())
     request = read_link_request(jcs.parse(asked.body))
-    await arrivals.check_token(request)
-    known, state, document = await handshake.look_up(request.base_url, request.node_id)
+    pinned = await arrivals.check_token(request)
+    looked: tuple[Log, LogState, dict[str, Any]] = (
+        ([], pinned, {}) if pinned is not None else await handshake.look_up(request.base_url, request.node_id)
+    )
+    known, state, document = looked
     claimed = unchecked.verify(wire.transport_key(state, unchecked.kid))
     if request.log_head not in state.digests:
         raise ProtocolError("bad_log")
@@ -208,9 +211,17 @@ async def _inbox(asked: Asked) -> Answer:
     peer = await prove(asked)
     values = events.read_batch(asked.body)
     await admit(peer, events=len(values))
+    await _requires_agreement(peer)
     async with wire.current().turns.turn(len(values)):
         answer = await inbox.receive(peer.link_id, identity.current().node_id, values)
     return events.write_answer(answer)
+
+
+async def _requires_agreement(peer: Peer) -> None:
+    """Before both admins have signed nothing is taken in or told: ``link`` is what always crosses afterwards."""
+    refused = await queries.may_cross(peer.link_id, "in", "link")
+    if refused is not None:
+        raise refused
 
 
 async def _ping(asked: Asked) -> Answer:
@@ -226,6 +237,7 @@ async def _events(asked: Asked, after: str) -> Answer:
     """The events of this link after a number, for a peer that we cannot reach or that has a hole in its row."""
     peer = await prove(asked)
     await admit(peer)
+    await _requires_agreement(peer)
     if not after.isdigit() or len(after) > 15:
         raise ProtocolError("not_found")
     found = await outbox.numbered_after(peer.link_id, int(after))
@@ -235,6 +247,7 @@ async def _events(asked: Asked, after: str) -> Answer:
 async def _pulled(asked: Asked, kind: str, rest: list[str]) -> Answer:
     peer = await prove(asked)
     await admit(peer)
+    await _requires_agreement(peer)
     answerer = letters.answerer_of(kind)
     if answerer is None:
         raise ProtocolError("not_found")

@@ -1,5 +1,6 @@
 """The handshake's calls: fetching who the other circle is, asking in, revealing, and carrying agreements across."""
 
+import asyncio
 import random
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,8 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import wire
 from eccoo_node.kernel import clock
-from eccoo_node.links import held, identity, letters, queries
+from eccoo_node.kernel.words import plain_line
+from eccoo_node.links import actions, held, identity, letters, queries
 from eccoo_node.links.arrivals import compare, pin_keys
 
 _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
@@ -35,7 +37,8 @@ async def look_up(base_url: str, node_id: str) -> tuple[Log, LogState, dict[str,
     """
     check_base_url(base_url, loopback_peers=wire.current().us.loopback_peers)
     log = parse_log(await wire.get_unsigned(f"{base_url}/.well-known/circle-node/log"))
-    state = verify_log(log)
+    # A long one takes a while to look at, and whoever shows it is a stranger still: pages go in between.
+    state = await asyncio.to_thread(verify_log, log)
     if state.node_id != node_id:
         raise ProtocolError("wrong_node")
     if state.base_url != base_url:
@@ -55,7 +58,8 @@ async def shake_hands(link_id: str) -> str:
         async with write():
             await fetch(
                 "UPDATE link SET log = ?, name = ?, phone = ? WHERE id = ?",
-                dump_log(log).decode(), document["name"][:120], str(document.get("phone") or "")[:40], link_id,
+                dump_log(log).decode(), plain_line(document["name"])[:120],
+                plain_line(str(document.get("phone") or ""))[:40], link_id,
             )  # fmt: skip
             await pin_keys(link_id, state)
         link = await held.link(link_id)
@@ -185,7 +189,14 @@ async def carry(link_id: str) -> None:
         if not text:
             continue
         body = jcs.dump({"v": 1, "agreement": msgspec.json.decode(text)})
-        await wire.call(link["base_url"], state, "POST", f"/fed/v1/links/{link_id}/agreement", body)
+        try:
+            await wire.call(link["base_url"], state, "POST", f"/fed/v1/links/{link_id}/agreement", body)
+        except ProtocolError as refused:
+            if refused.code == "bad_agreement" and text == waiting and wire.OF_ANSWER not in refused.detail:
+                # They had suggested something else by then: what they signed before goes on.
+                async with write():
+                    await actions.go_back(link_id, waiting)
+            raise
     if waiting:
         async with write():
             await fetch("UPDATE link SET agreement_told = TRUE WHERE id = ? AND agreement = ?", link_id, waiting)

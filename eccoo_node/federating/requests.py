@@ -58,12 +58,14 @@ async def prove(asked: Asked, *, link_id: str = "") -> Peer:
 
 
 async def _key(kid: str, link_id: str) -> tuple[str, bytes | None]:
-    """The link that has pinned this key (one that stands before one that has ended), and the key if it is good."""
+    """The link that has pinned this key, and the key if it is good. A key is the circle's for which it was pinned first;
+    of its links one that stands comes before one that has ended."""
     rows = await fetch(
-        "SELECT l.id, l.log FROM link_key k JOIN link l ON l.id = k.link_id WHERE k.kid = ? "
+        "SELECT l.id, l.log FROM link_key k JOIN link l ON l.id = k.link_id WHERE k.kid = ? AND l.node_id = "
+        "(SELECT o.node_id FROM link_key p JOIN link o ON o.id = p.link_id WHERE p.kid = ? ORDER BY p.id LIMIT 1) "
         "ORDER BY CASE l.state WHEN 'ended' THEN 1 ELSE 0 END, l.asked_at DESC LIMIT 5",
-        kid,
-    )
+        kid, kid,
+    )  # fmt: skip
     for row in rows:
         if link_id in ("", row["id"]):
             return row["id"], wire.transport_key(queries.read_log(row["log"]), kid)

@@ -22,3 +22,8 @@ def plain(text: str) -> str:
     unseen = {"Cc", "Cf", "Zl", "Zp"}
     # A line break, and the two joiners that some scripts are spelt with.
     return "".join(c for c in text if c in "\n\u200c\u200d" or unicodedata.category(c) not in unseen).strip()
+
+
+def plain_line(text: str) -> str:
+    """The same in one line: a name, a place, a number."""
+    return " ".join(plain(text).split())

@@ -24,6 +24,7 @@ from eccoo_node.kernel.errors import Broken, Conflict, Invalid
 from eccoo_node.kernel.paths import DataFolder
 from eccoo_node.kernel.settings import Settings, read_address
 from eccoo_node.keys import queries, rules
+from eccoo_node.keys import sheet as paper
 from eccoo_node.keys.rules import Fresh
 from eccoo_node.keys.tables import KeyChange
 from eccoo_node.links import identity, letters
@@ -32,7 +33,9 @@ from eccoo_node.record.door import Act, door
 SUBJECT = "identity"
 
 
-@access.rule("keys.see", "keys.renew", "keys.move", "keys.recover", "keys.sheet_kept", "keys.begin_anew")
+@access.rule(
+    "keys.see", "keys.renew", "keys.move", "keys.recover", "keys.show_sheet", "keys.sheet_kept", "keys.begin_anew"
+)
 def _admins(actor: Actor, thing: Thing) -> bool | str:
     wears_it = any(hat.role == "admin" and hat.kind == "circle" for hat in actor.hats)
     if actor.is_node() or (wears_it and not actor.acting_for):
@@ -104,6 +107,17 @@ async def recover(act: Act, words: str, *, new_sheet: bool = False, longer: Log 
     await fetch("UPDATE link SET our_proposal = '' WHERE our_proposal <> ''")
     await _write(act, "recover", log, [key for key, _ in made])
     return fresh
+
+
+@door("keys.show_sheet")
+async def show_sheet(act: Act) -> paper.Sheet | None:
+    """The words that still lie here, to be written down; None once they were. Whoever has them can speak for the circle,
+    so the others who look after the node hear of it."""
+    act.allow(Thing("identity"))
+    found = paper.waiting()
+    if found is not None:
+        await act.tell("identity.sheet_shown", SUBJECT, "sheet", by=act.actor.person_id)
+    return found
 
 
 @door("keys.sheet_kept")

@@ -82,11 +82,10 @@ class KeysController(Controller):
         """Whether a sheet waits to be printed, and what it is for."""
         return render(request, "keys/about_sheet.html", own=await queries.own(actor_of(request)))
 
-    @post(f"{HERE}/sheet", opt={"action": "keys.see"})
+    @post(f"{HERE}/sheet", opt={"action": "keys.show_sheet"})
     async def show_sheet(self, request: AnyRequest) -> Response[Any]:
         """The words that were put by when the node was made, to be printed."""
-        await queries.own(actor_of(request))
-        found = sheet.waiting()
+        found = await actions.show_sheet(actor_of(request))
         if found is None:
             return redirect(request, f"{HERE}/sheet")
         return render(request, "keys/sheet.html", sheet=found)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from eccoo_federation import handshake, invites, limits
+from eccoo_federation import handshake, invites, jcs, limits
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.identity import resolver
 from eccoo_federation.proofs import cosign_object
@@ -259,16 +259,48 @@ def fits(link: Any, agreement: handshake.Agreement) -> None:
 
 async def put_in_force(link: Any, signed: dict[str, Any], *, told: bool) -> None:
     """Both have signed: this is what the link allows from now on."""
-    before = link["agreement"]
+    before, narrowed, crossing = link["agreement"], link["narrowed"], link["our_proposal"]
     if before and msgspec.json.decode(before)["rev"] == signed["rev"]:
-        before = link["agreement_before"]
+        before, narrowed = link["agreement_before"], link["narrowed_before"]
+        crossing = crossing or link["crossing"]
     await fetch(
-        "UPDATE link SET agreement = ?, agreement_before = ?, agreement_told = ?, our_proposal = '', "
-        "their_proposal = '', narrowed = '{}', state = 'open', opened_at = COALESCE(opened_at, ?) WHERE id = ?",
-        msgspec.json.encode(signed).decode(), before, told, clock.now(), link["id"],
+        "UPDATE link SET agreement = ?, agreement_before = ?, agreement_told = ?, our_proposal = '', their_proposal = '', "
+        "crossing = ?, narrowed = '{}', narrowed_before = ?, state = 'open', opened_at = COALESCE(opened_at, ?) WHERE id = ?",
+        msgspec.json.encode(signed).decode(), before, told, crossing, narrowed, clock.now(), link["id"],
     )  # fmt: skip
     await carrying.carry_over(link["id"], signed)
     await letters.wake(link["id"])
+
+
+def still_ours(link: Any, signed: dict[str, Any]) -> None:
+    """Raises ``bad_agreement`` for one that both have signed and that we suggest no more: another took its place, or
+    something was taken back since."""
+    known = [msgspec.json.decode(link[name]) for name in ("our_proposal", "crossing", "agreement") if link[name]]
+    if unsigned_digest(signed) not in {unsigned_digest(one) for one in known}:
+        raise ProtocolError("bad_agreement", "This is suggested no more. Please read what is suggested now.")
+
+
+def unsigned_digest(value: dict[str, Any]) -> str:
+    return jcs.digest({name: member for name, member in value.items() if name != "proof"})
+
+
+async def go_back(link_id: str, text: str) -> None:
+    """They did not take what we had signed as second, inside `write()`: what was agreed before counts, narrowed as it was."""
+    link = await held.lock_link(link_id)
+    if link["agreement"] != text or link["agreement_told"] or link["state"] != "open" or link["carried_at"]:
+        return
+    before = link["agreement_before"]
+    taken: dict[str, set[str]] = {}
+    for name in ("narrowed_before", "narrowed"):
+        for node, scopes in msgspec.json.decode(link[name]).items():
+            taken.setdefault(node, set()).update(scopes)
+    await fetch(
+        "UPDATE link SET agreement = ?, agreement_before = '', agreement_told = ?, crossing = '', narrowed = ?, "
+        "our_proposal = CASE our_proposal WHEN '' THEN crossing ELSE our_proposal END, narrowed_before = '{}', state = ?, "
+        "opened_at = CASE WHEN ? THEN opened_at END WHERE id = ?",
+        before, bool(before), msgspec.json.encode({node: sorted(scopes) for node, scopes in taken.items()}).decode(),
+        "open" if before else "agreeing", bool(before), link_id,
+    )  # fmt: skip
 
 
 @door("links.narrow")
@@ -283,6 +315,8 @@ async def narrow(
         raise Conflict("There is no agreement to narrow.", "wrong_state")
     taken = {policy.us: we_no_longer, policy.them: they_no_longer}
     await take_back(link, {node: scopes for node, scopes in taken.items() if scopes})
+    # Whoever signs it from now on would undo this alone.
+    await fetch("UPDATE link SET our_proposal = '', crossing = '' WHERE id = ?", link_id)
     await letters.send(link_id, "link.narrowed", SUBJECT, {"taken": {n: list(s) for n, s in taken.items() if s}})
     await act.tell("link.narrowed", SUBJECT, link_id)
 

@@ -18,6 +18,7 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.words import plain_line
 from eccoo_node.links import carrying, held, identity, introducing, letters, queries
 from eccoo_node.links.actions import (
     SUBJECT,
@@ -28,7 +29,9 @@ from eccoo_node.links.actions import (
     make_room,
     mark_ended,
     put_in_force,
+    still_ours,
     take_back,
+    unsigned_digest,
 )
 from eccoo_node.links.letters import Letter, handles
 from eccoo_node.links.rules import same_terms
@@ -36,6 +39,8 @@ from eccoo_node.links.tables import Link, LinkKey, LinkWire
 from eccoo_node.record.door import Act, door
 
 TRIES = 5
+# Whoever got no answer asks again, ever less often, for as long as the invitation lives.
+ASKED_AGAIN = 100
 
 
 @access.rule("links.hear_words_again", "links.let_in", "links.hear_reveal", "links.hear_agreement", "links.hear")
@@ -47,19 +52,33 @@ def circle_actor(link_id: str) -> Actor:
     return Actor(via="federation", link_id=link_id)
 
 
-async def check_token(request: LinkRequest) -> None:
-    """Asked before anything is fetched: the token is ours, fresh, and unused or used by this very link.
+async def check_token(request: LinkRequest) -> LogState | None:
+    """Asked before anything is fetched: the token is ours, fresh, and unused; or used by this very link, which is where
+    it was. Then its pinned log is the answer, and nothing is fetched.
 
     Raises ``bad_invite``. Each asking counts, so that one token opens few connections.
     """
+    token, now = invites.token_hash(request.token), clock.now()
     async with write():
-        row = await fetch_one(
-            "UPDATE invite SET tries = tries + 1 WHERE token_hash = ? AND (used_by = ? OR (used_at IS NULL AND "
-            "expires_at > ? AND tries < ?)) AND for_node IN ('', ?) RETURNING id",
-            invites.token_hash(request.token), request.link, clock.now(), TRIES, request.node_id,
+        fresh = await fetch_one(
+            "UPDATE invite SET tries = tries + 1 WHERE token_hash = ? AND used_at IS NULL AND expires_at > ? "
+            "AND tries < ? AND for_node IN ('', ?) RETURNING id",
+            token, now, TRIES, request.node_id,
         )  # fmt: skip
+        if fresh is not None:
+            return None
+        again = await fetch_one(
+            "UPDATE invite SET tries = tries + 1 WHERE token_hash = ? AND used_by = ? AND expires_at > ? AND tries < ? "
+            "RETURNING id",
+            token, request.link, now, TRIES + ASKED_AGAIN,
+        )  # fmt: skip
+    row = again and await fetch_one(
+        "SELECT log FROM link WHERE id = ? AND we_invited AND state = 'asked' AND node_id = ? AND base_url = ?",
+        request.link, request.node_id, request.base_url,
+    )  # fmt: skip
     if row is None:
         raise ProtocolError("bad_invite")
+    return queries.read_log(row["log"])
 
 
 @door("links.let_in")
@@ -86,7 +105,7 @@ async def let_in(act: Act, request: LinkRequest, log: Log, state: LogState, docu
     await insert(
         Link(
             id=request.link, state="asked", we_invited=True, node_id=request.node_id, base_url=request.base_url,
-            name=document["name"][:120], phone=str(document.get("phone") or "")[:40], log=dump_log(log).decode(),
+            name=plain_line(document["name"])[:120], phone=plain_line(str(document.get("phone") or ""))[:40], log=dump_log(log).decode(),
             our_nonce=nonce, our_commitment=commitment, our_head=us.state.head, their_commitment=request.commitment,
             their_head=request.log_head, secret=letters.new_secret(), asked_by=used["made_by"], asked_at=now,
         )
@@ -98,11 +117,31 @@ async def let_in(act: Act, request: LinkRequest, log: Log, state: LogState, docu
 
 
 async def pin_keys(link_id: str, state: LogState) -> None:
-    """Note which transport keys may speak for this link."""
-    await fetch("DELETE FROM link_key WHERE link_id = ?", link_id)
-    for key in state.live_keys():
-        if key.use == "transport":
-            await insert(LinkKey(link_id=link_id, kid=key.kid))
+    """Note which transport keys may speak for this link, inside `write()`.
+
+    A key that is pinned for another circle stays that circle's: whoever lists it here has not shown that they hold it.
+    """
+    kids = {key.kid for key in state.live_keys() if key.use == "transport"}
+    pinned = {row[0] for row in await fetch("SELECT kid FROM link_key WHERE link_id = ?", link_id)}
+    for kid in sorted(pinned - kids):
+        await fetch("DELETE FROM link_key WHERE link_id = ? AND kid = ?", link_id, kid)
+    for kid in sorted(kids - pinned):
+        other = await fetch_one(
+            "SELECT l.id FROM link_key k JOIN link l ON l.id = k.link_id WHERE k.kid = ? AND l.node_id <> ? LIMIT 1",
+            kid, state.node_id,
+        )  # fmt: skip
+        if other is None:
+            await insert(LinkKey(link_id=link_id, kid=kid))
+        else:
+            await _claimed(link_id, kid)
+
+
+async def _claimed(link_id: str, kid: str) -> None:
+    said = await fetch_one(
+        "SELECT 1 FROM link_alarm WHERE link_id = ? AND code = 'key_of_another' AND detail = ?", link_id, kid
+    )
+    if said is None:
+        await alarm(link_id, "key_of_another", kid)
 
 
 async def compare(link: Any, their_nonce: str) -> None:
@@ -155,6 +194,7 @@ async def hear_agreement(act: Act, link_id: str, message: AgreementMessage) -> d
     proofs = value.get("proof")
     if isinstance(proofs, list) and len(proofs) == 2:
         conclude(link, value, now)
+        still_ours(link, value)
         await carrying.check(link, value)
         if _theirs_wins(link, value):
             await put_in_force(link, value, told=True)
@@ -195,15 +235,11 @@ def _theirs_wins(link: Any, value: dict[str, Any]) -> bool:
     ours = msgspec.json.decode(link["agreement"])
     if ours["rev"] != value["rev"]:
         return True
-    return _unsigned_digest(value) < _unsigned_digest(ours)
-
-
-def _unsigned_digest(value: dict[str, Any]) -> str:
-    return jcs.digest({name: member for name, member in value.items() if name != "proof"})
+    return unsigned_digest(value) < unsigned_digest(ours)
 
 
 def _heard(link_id: str, value: dict[str, Any], state: str) -> dict[str, Any]:
-    return {"v": 1, "link": link_id, "state": state, "agreement_hash": _unsigned_digest(value)}
+    return {"v": 1, "link": link_id, "state": state, "agreement_hash": unsigned_digest(value)}
 
 
 @door("links.hear")
@@ -214,6 +250,10 @@ async def _hear(act: Act, letter: Letter) -> None:
     now = clock.now()
     if letter.type == "link.narrowed":
         await take_back(link, {node: tuple(scopes) for node, scopes in letter.body["taken"].items()})
+        theirs = queries.read_agreement(link["their_proposal"])
+        if theirs is not None and theirs["agreed_at"] < letter.at:
+            # They would not take it any more.
+            await fetch("UPDATE link SET their_proposal = '' WHERE id = ?", link["id"])
     elif letter.type == "link.suspended":
         await fetch("UPDATE link SET suspended_by_them_at = ? WHERE id = ?", now, link["id"])
     elif letter.type == "link.resumed":

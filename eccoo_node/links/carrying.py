@@ -18,23 +18,36 @@ from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import held, identity
 from eccoo_node.record import events
 
+# In place of an old link: our admin said that we lost everything, our books and links too.
+ALL_OF_IT = "we-lost-everything"
+
 
 class Carried(msgspec.Struct, frozen=True):
-    """What is to be carried over, as an admin reads it. Sums are what the other circle owes us; None: nothing known."""
+    """What is to be carried over, as an admin reads it. Sums are what the other circle owes us; None: nothing known.
+
+    `old_stands`: the link that would end still stands. `said`: our own admin named just this link, and not the other
+    circle alone.
+    """
 
     we_lost: bool
     signed_pence: int
     book_pence: int | None
     old_name: str
+    old_stands: bool = False
+    said: bool = True
+
+    @property
+    def same_sum(self) -> bool:
+        return self.book_pence is None or self.book_pence == self.signed_pence
 
     @property
     def agrees(self) -> bool:
-        return self.book_pence is None or self.book_pence == self.signed_pence
+        return self.said and self.same_sum
 
 
 async def proposed(link: Any) -> Supersedes | None:
     """What our first proposal says about the link that this one stands in for, by our own books."""
-    if not link["instead_of"] or link["agreement"]:
+    if link["instead_of"] in ("", ALL_OF_IT) or link["agreement"]:
         return None
     old, us = await held.link(link["instead_of"]), identity.current().node_id
     owed = await books.balance_pence(old["id"])
@@ -44,7 +57,10 @@ async def proposed(link: Any) -> Supersedes | None:
 
 
 async def check(link: Any, value: dict[str, Any]) -> None:
-    """Raises ``bad_agreement`` unless what is to be carried over is what our own books say, where they know of it."""
+    """Raises ``bad_agreement`` unless our admin said which link this one stands in for, and our books say the sum.
+
+    Who lost everything, the books too, may sign the other's sum once our admin has said that it is so.
+    """
     found = value.get("supersedes")
     if not found:
         return
@@ -57,6 +73,9 @@ async def check(link: Any, value: dict[str, Any]) -> None:
     ):
         raise ProtocolError("bad_agreement", "What stood with that circle has been carried over already.")
     shown = await look(link, value)
+    if shown is not None and not shown.said:
+        # Any newcomer can write another circle's name: that it is the same one is for our admin to say.
+        raise ProtocolError("bad_agreement", "We have not said that this link stands in for that one.")
     if shown is not None and not shown.agrees:
         raise ProtocolError("bad_agreement", "The two books say different sums. Find the difference before you agree.")
 
@@ -69,8 +88,12 @@ async def look(link: Any, value: dict[str, Any] | None) -> Carried | None:
     we_lost = found["became"] != link["node_id"]
     signed = -found["balance_pence"] if we_lost else found["balance_pence"]
     old = await _old(link, found)
-    book = await books.balance_pence(old["id"]) if old is not None else None
-    return Carried(we_lost, signed, book, old["name"] if old is not None else "")
+    if old is None:
+        return Carried(we_lost, signed, None, "", said=we_lost and link["instead_of"] == ALL_OF_IT)
+    # Who we were in that agreement is our own knowledge; who they were is not.
+    said = we_lost or link["instead_of"] == old["id"]
+    book = await books.balance_pence(old["id"])
+    return Carried(we_lost, signed, book, old["name"], old["state"] != "ended", said)
 
 
 async def shown(link_id: str) -> Carried | None:
@@ -105,6 +128,10 @@ async def carry_over(link_id: str, value: dict[str, Any]) -> None:
             "UPDATE link SET superseded_by = ?, state = 'ended', ended_at = COALESCE(ended_at, ?) WHERE id = ?",
             link_id, now, old["id"],
         )  # fmt: skip
+        # Whoever has the lost keys says nothing more to us.
+        await fetch("DELETE FROM link_key WHERE link_id = ?", old["id"])
+        if old["state"] != "ended":
+            await events.tell(new_id(), "link.ended", "link", old["id"], by="us", superseded_by=link_id)
         await events.tell(new_id(), "link.superseded", "link", old["id"], by=link_id)
 
 
@@ -122,8 +149,8 @@ async def _old(link: Any, found: dict[str, Any]) -> Any | None:
     if found["became"] == link["node_id"]:
         return await fetch_one(
             "SELECT * FROM link WHERE node_id = ? AND id <> ? AND superseded_by = '' AND agreement <> '' "
-            "ORDER BY opened_at DESC LIMIT 1",
-            found["node_id"], link["id"],
+            "ORDER BY CASE WHEN id = ? THEN 0 ELSE 1 END, opened_at DESC LIMIT 1",
+            found["node_id"], link["id"], link["instead_of"],
         )  # fmt: skip
     rows = await fetch(
         "SELECT * FROM link WHERE node_id = ? AND id <> ? AND superseded_by = '' AND agreement <> '' "

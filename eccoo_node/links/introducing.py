@@ -22,6 +22,7 @@ from eccoo_node.kernel.access import NODE, Actor, Thing
 from eccoo_node.kernel.circle import circle
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
+from eccoo_node.kernel.words import plain, plain_line
 from eccoo_node.links import actions, identity, letters, queries, showing
 from eccoo_node.links.letters import Letter
 from eccoo_node.links.tables import Introduction, Invite
@@ -35,6 +36,8 @@ REMEMBERED = timedelta(days=30)
 # Askings of one circle that wait at one moment, and in all that one link brings in a month.
 WAITING, A_MONTH = 3, 10
 WHY = 300
+# Of a name nothing is left but signs that nobody sees.
+UNNAMED = "A circle without a name"
 
 
 @access.rule("links.tidy_introductions", "links.lapse_introduction")
@@ -156,7 +159,8 @@ async def _keep(act: Act, link_id: str, body: bodies.IntroducePassed) -> None:
     await insert(
         Introduction(
             id=new_id(), role="asked", number=body.introduction, link_id=link_id, reference=asking.node_id,
-            name=asking.name, place=asking.place, phone=asking.phone, why=asking.why,
+            name=plain_line(asking.name) or UNNAMED, place=plain_line(asking.place), phone=plain_line(asking.phone),
+            why=plain(asking.why),
             asking=msgspec.json.encode(body.asking).decode(), at=now, keep_until=now + ANSWER_WITHIN,
         )
     )  # fmt: skip

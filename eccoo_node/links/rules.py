@@ -16,7 +16,7 @@ Direction = Literal["in", "out"]
 
 BOTH_WAYS = ("cover.offer", "cover.request", "settle")
 # Alarms about who they are: an admin rings before anything else is believed.
-LOUD = ("keys_replaced", "log_forked", "move_denied", "not_them")
+LOUD = ("keys_replaced", "log_forked", "move_denied", "not_them", "key_of_another")
 CREDIT_LIMIT_PENCE = 50_000
 HALF_BPS = 5_000
 

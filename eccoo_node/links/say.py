@@ -1,6 +1,7 @@
 """How a link stands, in words that an admin reads without knowing the protocol. No rows, no network."""
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from eccoo_federation import limits
@@ -45,6 +46,7 @@ _ALARMS = {
     "move_denied": "A move was announced that they know nothing of. Somebody else may have their keys.",
     "not_them": "At the new address somebody else answered. We stayed with the old one.",
     "keys_replaced": "They have replaced all their keys.",
+    "key_of_another": "They showed a key that is another circle’s. It goes on counting for that circle alone.",
     "failed": "One of their letters could not be read here. It is kept for whoever mends the node.",
 }
 _STANDING = {
@@ -86,6 +88,11 @@ _LOUD = {
         "Somebody else may have their keys. They should bring their keys back with the words of their sheet; then all "
         "others are void, and you can go on.",
     ),
+    "key_of_another": (
+        "{them} showed a key that is another circle’s.",
+        "It goes on counting for that circle alone. An honest node does not do this. Ring them before you share anything "
+        "more with them.",
+    ),
     "not_them": (
         "At the new address of {them} somebody else answers.",
         "We stay with the old address, and nothing was sent to the new one. Ask them to say the address once more.",
@@ -101,18 +108,36 @@ def loud(code: str, them: str) -> tuple[str, str]:
 
 def carried(found: Carried, them: str) -> list[str]:
     """What is carried over from a link that was lost, as an admin reads it before pressing Agree."""
-    who = "We lost our keys, and are" if found.we_lost else f"{them} lost its keys, and is"
-    lines = [f"{who} linked anew. What is owed goes over to this link: {_owed(found.signed_pence, them)}."]
-    if found.book_pence is None:
-        lines.append("Our books know nothing of it. It is written down as the beginning.")
-    elif found.agrees:
-        lines.append("Our books say the same.")
+    before = found.old_name or "a circle that we do not know"
+    if found.said:
+        lost = "We lost our keys, and are" if found.we_lost else f"{them} lost its keys, and is"
+        lines = [f"{lost} linked anew." + ("" if found.we_lost else f" Before, it was {before}.")]
+    elif found.we_lost:
+        lines = [f"{them} says that we lost our keys and our books, and are linked anew."]
     else:
+        lines = [f"{them} says that it was {before}, and lost its keys."]
+    if found.old_stands:
+        lines.append(f"Our link with {found.old_name} still stands. It ends when we agree.")
+    lines.append(f"What is owed goes over to this link: {_owed(found.signed_pence, them)}.")
+    if not found.said:
         lines.append(
-            f"Our books say: {_owed(found.book_pence, them)}. The two must be the same. Ring them, find the difference, "
-            "and let the treasurer put it right before anyone agrees."
+            f"Nobody here has said so yet. Ring {found.old_name or them} on a number you had before, and ask if it is true."
+        )
+    elif found.book_pence is None:
+        lines.append("Our books know nothing of it. It is written down as the beginning.")
+    elif found.same_sum:
+        lines.append("Our books say the same.")
+    if not found.same_sum:
+        lines.append(
+            f"Our books say: {_owed(found.book_pence or 0, them)}. The two must be the same. Ring them, find the "
+            "difference, and let the treasurer put it right before anyone agrees."
         )
     return lines
+
+
+def before(row: Any) -> str:
+    """A link of before, as one is chosen: whose it is, where, and whether it still stands."""
+    return f"{row['name']}, {row['base_url']}, {'ended' if row['state'] == 'ended' else 'still stands'}"
 
 
 def _owed(pence: int, them: str) -> str:

@@ -11,6 +11,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.circle import circle
 from eccoo_node.kernel.errors import Conflict, NotFound
+from eccoo_node.kernel.words import plain_line
 from eccoo_node.links import letters, queries
 from eccoo_node.links.letters import Letter
 from eccoo_node.links.tables import HeardCircle
@@ -52,7 +53,7 @@ async def _take_shown(act: Act, *, letter: Letter) -> None:
     act.allow(Thing("link", letter.link_id, link_id=letter.link_id))
     body = letter.read
     if isinstance(body, bodies.LinkShown):
-        place = body.place if body.shown else ""
+        place = plain_line(body.place) if body.shown else ""
         await fetch("UPDATE link SET shown_here = ?, place = ? WHERE id = ?", body.shown, place, letter.link_id)
 
 
@@ -112,8 +113,11 @@ async def _keep_circles(act: Act, *, path: str, body: dict[str, Any]) -> None:
     shown = read(body, Circles).circles
     await fetch("DELETE FROM heard_circle WHERE link_id = ?", link_id)
     for one in {one.circle: one for one in shown}.values():
+        name = plain_line(one.name)
+        if not name:
+            continue
         await insert(
             HeardCircle(
-                link_id=link_id, reference=one.circle[:64], name=one.name, place=one.place, heard_at=clock.now()
+                link_id=link_id, reference=one.circle[:64], name=name, place=plain_line(one.place), heard_at=clock.now()
             )
         )  # fmt: skip

@@ -59,9 +59,13 @@ class Link(Table, tablename="link"):
     agreement = prose()
     agreement_before = prose()
     agreement_told = flag()
+    # Ours that still lay with them when the one in force was signed: it may be signed there at the same moment.
+    crossing = prose()
     agreed_by = word(36)
     # {"node id": ["scope", …]} taken back since, by either side, as JSON.
     narrowed = prose("{}")
+    # What had been taken back under the agreement before: it counts again if they don't take the new one.
+    narrowed_before = prose("{}")
     # Known to us alone: references to people are HMACs under it.
     secret = word(64)
     suspended_by_us_at = moment(null=True)

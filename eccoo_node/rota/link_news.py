@@ -1,4 +1,4 @@
-"""Word of linked circles, to whoever looks after this node, by the way they chose."""
+"""Word of linked circles and of our own keys, to whoever looks after this node, by the way they chose."""
 
 from datetime import timedelta
 
@@ -38,3 +38,12 @@ async def of_links(happened: Happened) -> None:
 # The same word of one circle is no news so soon; its page shows how it stands.
 AGAIN = timedelta(hours=1)
 _UNWELL = frozenset({"link_silent", "link_clock", "link_alarm"})
+
+
+@events.on("identity.sheet_shown")
+async def of_the_sheet(happened: Happened) -> None:
+    """The words that can make all our keys anew were on somebody's screen."""
+    by = happened.payload.get("by") or ""
+    async with write():
+        to = {row.person_id for row in await members.wearing("admin")} - {by}
+        await tell(to, None, "sheet_shown", about=by, path="/admin/identity")

@@ -57,6 +57,9 @@ async def owed(happened: Happened) -> None:
 
 @events.on("link.ended")
 async def ended(happened: Happened) -> None:
+    if happened.payload.get("superseded_by"):
+        # What is owed has gone over to the link that took its place.
+        return
     await actions.write_statement(NODE, happened.subject_id)
 
 

@@ -26,11 +26,12 @@ from .times import parse_time, wire_time
 from .words import six_words_of
 
 POOL_FIELDS = ("first_name", "skills", "languages", "areas", "rate", "hours")
-# What keeps people safe or frees them crosses a link whatever its state.
+# What keeps people safe or frees them crosses a link whatever its state, from the first agreement on.
 ALWAYS = frozenset({"link", "ping", "erasure", "release", "settle.final"})
 # What follows from a yes that both gave. It outlives the link and the agreement, but waits while a link is paused.
 HONOUR = "honour"
 OUTLIVES = frozenset({HONOUR, "settle"})
+NO_AGREEMENT = "There is no agreement in force between the two circles."
 PLAIN_SCOPES = frozenset({"cover.request", "cover.offer", "attest.read", "settle", "introduce"})
 
 Scope = Annotated[str, Meta(max_length=200)]
@@ -274,16 +275,20 @@ def refusal(
     requests, outbox sends, scheduled jobs, pool reads and rendered lists alike; a rule kept in one of them only is a
     leak.
     """
+    if agreement is None:
+        # Nothing was agreed yet: whoever may compare six words with us has sent us nothing, and reads nothing of ours.
+        code, told = ("link_ended", None) if link.status == "ended" else ("scope_denied", NO_AGREEMENT)
+        return ProtocolError(code, told)
     if scope in ALWAYS:
         return None
     if link.status == "suspended":
         return ProtocolError("link_suspended")
-    outlives = scope in OUTLIVES and agreement is not None
+    outlives = scope in OUTLIVES
     if link.status == "ended" and not outlives:
         return ProtocolError("link_ended")
-    lapsed = agreement is None or agreement.expires_at <= wire_time(now)
-    if agreement is None or link.status == "pending" or (lapsed and not outlives):
-        return ProtocolError("scope_denied", "There is no agreement in force between the two circles.")
+    lapsed = agreement.expires_at <= wire_time(now)
+    if link.status == "pending" or (lapsed and not outlives):
+        return ProtocolError("scope_denied", NO_AGREEMENT)
     if scope == HONOUR:
         return None
     actor = link.them if direction == "in" else link.us

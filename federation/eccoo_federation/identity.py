@@ -353,8 +353,11 @@ def _verify_root(entry: dict[str, Any], state: LogState | None, node_id: str) ->
 
 
 def _read_keys(entry: dict[str, Any]) -> tuple[PublicKey, ...]:
+    listed = entry.get("keys")
+    if isinstance(listed, list) and len(listed) > limits.ENTRY_KEYS:
+        raise ProtocolError("bad_log", "An entry of the key log holds too many keys.")
     try:
-        keys = msgspec.convert(entry.get("keys"), tuple[PublicKey, ...])
+        keys = msgspec.convert(listed, tuple[PublicKey, ...])
     except msgspec.ValidationError as error:
         raise ProtocolError("bad_log", "The key log holds a key that cannot be read.") from error
     for key in keys:
@@ -381,4 +384,6 @@ def _merge(known: tuple[PublicKey, ...], new: tuple[PublicKey, ...], *, revoke_a
         elif before != key:
             # Dates of a published key never change, and a revoked key never comes back.
             raise ProtocolError("bad_log", "The key log changes a key that it already holds.")
+    if len(merged) > limits.LOG_KEYS:
+        raise ProtocolError("bad_log", "The key log holds too many keys.")
     return tuple(merged)

@@ -15,6 +15,9 @@ BATCH_EVENTS = 50
 BATCH_BYTES = 192 * 1024
 BUFFERED_EVENTS = 64
 LOG_ENTRIES = 256
+# To look at one key takes milliseconds; five a year are made.
+LOG_KEYS = 256
+ENTRY_KEYS = 16
 # Visits of one circle that wait for an offer at one moment: many times what a circle of a town ever has.
 OPEN_REQUESTS = 200
 FACE_BYTES = 8 * 1024

@@ -186,6 +186,9 @@ def test_what_frees_and_what_ends_crosses_in_every_state(status: Any) -> None:
     always = ["link", "ping", "erasure", "release", "settle.final"]
     state = link(status=status)
     assert [verdict(way, scope, state) for way in ("in", "out") for scope in always] == ["yes"] * 10
+    # There is a yes of both first.
+    code = "link_ended" if status == "ended" else "scope_denied"
+    assert {verdict(way, scope, state, None) for way in ("in", "out") for scope in always} == {code}
 
 
 def test_a_suspended_ended_pending_or_expired_link_lets_nothing_else_through() -> None:

@@ -167,6 +167,16 @@ def test_forks_and_rollbacks_are_noticed() -> None:
     assert identity.extends(one, one) == identity.verify_log(one)
 
 
+def test_a_log_holds_so_many_keys_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = circle("a")
+    seventeen = [new_public(seed=bytes([at])) for at in range(1, limits.ENTRY_KEYS + 2)]
+    assert refused(identity.add_keys, a.log, seventeen, a.object_key, NOW) == "bad_log"
+    log = identity.add_keys(a.log, seventeen[:2], a.object_key, NOW)
+    monkeypatch.setattr(limits, "LOG_KEYS", 4)
+    assert len(identity.verify_log(log).keys) == 4
+    assert refused(identity.add_keys, log, seventeen[2:3], a.object_key, NOW) == "bad_log"
+
+
 def test_a_log_travels_as_canonical_lines() -> None:
     log = identity.move(circle("a").log, WORDS_A, "https://new.example", NOW)
     body = identity.dump_log(log)

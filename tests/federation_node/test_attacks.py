@@ -242,6 +242,31 @@ async def test_an_invitation_used_twice_at_once_makes_one_link(two_nodes: Pair) 
     assert (await everything(a))["link"] == 1
 
 
+async def test_a_used_invitation_is_answered_from_what_is_pinned_and_makes_no_call(
+    two_nodes: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = two_nodes.both
+    token = (await an_invite(a)).token
+    first = link_request(b, a, token)
+    url, asked = f"{a.url}/fed/v1/links", jcs.parse(first.body)
+    answer = await send(a.port, first)
+    dialled = Dialled(a, monkeypatch)
+
+    async def again(**changes: str) -> hostile.Answer:
+        return await send(a.port, sign(b, "POST", url, jcs.dump({**asked, **changes})))
+
+    # Whose answer was lost asks again; nobody else does, at whichever address.
+    assert (await again()).body == answer.body
+    assert (await again(base_url="http://127.0.0.1:9")).code == "bad_invite"
+    assert (await again(node_id=a.wire.us.node_id)).code == "bad_invite"
+    with a.bound():
+        await actions.end(COMMAND, asked["link"])
+    before = await everything(a)
+    found = {(await again(base_url=f"http://127.0.0.1:{9 + n % 5}")).code for n in range(50)}
+    assert (found, dialled.calls) == ({"bad_invite"}, [])
+    assert await everything(a) == before
+
+
 async def test_one_token_opens_only_a_few_connections(two_nodes: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has a token but not the keys they claim cannot make us call out for ever."""
     a, b = two_nodes.both

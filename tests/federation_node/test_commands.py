@@ -32,6 +32,11 @@ def test_two_circles_link_pause_go_on_verify_and_end_from_a_shell(served: Nodes)
     until(lambda: ": linked" in said(b, "link", "list"))
     counts = "The links hold: 1 links, 1 agreements, {} letters in, {} letters out, 1 subjects, 0 statements.\n"
     assert [said(node, "federation", "verify") for node in (a, b)] == [counts.format(0, 2), counts.format(2, 0)]
+    again = a.eccoo("link", "words", "todmorden", "--again")
+    assert (again.returncode, again.stderr) == (
+        1,
+        "Nobody has moved since you agreed. The words of then still count.\n",
+    )
     assert said(b, "link", "end", "Hebden circle", "--yes") == "The link with Hebden circle has ended.\n"
     until(lambda: ": ended" in said(a, "link", "list"))
     with sqlite3.connect(b.home / "node.sqlite") as raw:
@@ -45,6 +50,12 @@ def test_two_circles_link_pause_go_on_verify_and_end_from_a_shell(served: Nodes)
 def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
     node = make_node(tmp_path / "a", "Hebden circle")
     cases = {
+        (
+            "link",
+            "before",
+            "nobody",
+            "old",
+        ): "There is no linked circle called nobody. `eccoo link list` names those there are.\n",
         ("link", "accept", "circle-invite:1:abc"): "The invitation is damaged. Was all of it copied?\n",
         (
             "link",

@@ -91,7 +91,7 @@ async def three(tmp_path: Path) -> AsyncIterator[Three]:
 async def test_a_circle_is_introduced_and_the_middle_can_use_nothing(three: Three) -> None:
     assert await three.heard() == []
     await three.shown()
-    ours = await three.ask()
+    ours = await three.ask("We share\u202e a valley.\u200b")
     with three.z.bound():
         [asked] = (await introducing.listed())[0]
         told = (asked.name, asked.phone, asked.why, asked.by)

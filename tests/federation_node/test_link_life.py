@@ -98,6 +98,49 @@ async def test_two_proposals_that_cross_leave_one_agreement_and_other_terms_are_
     assert await a.rows("SELECT our_proposal, their_proposal FROM link") == [("", "")]
 
 
+async def test_what_was_taken_back_or_replaced_is_not_signed_into_force_by_the_other_side_alone(
+    two_nodes: Pair,
+) -> None:
+    a, b = two_nodes.both
+    link_id = await two_nodes.link()
+
+    async def rev_and_narrowed() -> list[tuple[int, bool]]:
+        rows = [await node.row("SELECT agreement, narrowed, agreement_told FROM link") for node in two_nodes.both]
+        return [(msgspec.json.decode(row[0])["rev"], "cover.request" in row[1]) for row in rows]
+
+    async def suggests(limit: int) -> None:
+        with a.bound():
+            await actions.propose(COMMAND, link_id, Terms(credit_limit_pence=limit))
+
+    async def signs() -> None:
+        with b.bound():
+            await actions.agree(COMMAND, link_id)
+
+    await suggests(10_000)
+    await a.settle()
+    with a.bound():
+        await actions.narrow(COMMAND, link_id, they_no_longer=("cover.request",))
+    # Their yes to what we no longer suggest: refused, and both go on with what was agreed before.
+    await signs()
+    assert await rev_and_narrowed() == [(1, True), (2, False)]
+    await b.settle()
+    await two_nodes.settle()
+    assert await rev_and_narrowed() == [(1, True), (1, True)]
+    await suggests(20_000)
+    await a.settle()
+    await suggests(30_000)
+    await signs()
+    await b.settle()
+    assert await rev_and_narrowed() == [(1, True), (1, True)]
+    await two_nodes.settle()
+    await signs()
+    await two_nodes.settle()
+    assert await rev_and_narrowed() == [(2, False), (2, False)]
+    with b.bound():
+        assert (await links.circle(link_id)).terms.credit_limit_pence == 30_000
+        assert await links.may_cross(link_id, "out", "cover.request") is None
+
+
 async def test_a_link_with_nothing_going_on_closes_on_both_sides(two_nodes: Pair) -> None:
     a, b = two_nodes.both
     link_id = await two_nodes.link()

@@ -11,10 +11,12 @@ from eccoo_node.federating.verify import verify
 from eccoo_node.kernel.access import COMMAND, NODE
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.keys import actions as own
-from eccoo_node.links import actions, carrying, queries
+from eccoo_node.links import actions, carrying, identity, queries, say
 from eccoo_node.links.superseding import stands_in_for
 from tests.support.escrow import open_books
+from tests.support.hostile import ping, send
 from tests.support.pair import Pair, PairNode
+from tests.support.story import Story
 
 BOTH = {"payer_add_bps": 0, "worker_deduct_bps": 1500, "home_share_bps": 5000}
 
@@ -120,10 +122,47 @@ async def test_who_lost_the_books_too_takes_on_what_the_other_says(two_nodes: Pa
     with b.bound():
         shown = await carrying.shown(new)
         assert shown is not None
-        assert (shown.signed_pence, shown.book_pence) == (5550, None)
+        assert (shown.signed_pence, shown.book_pence, shown.agrees) == (5550, None, False)
+        with pytest.raises(Conflict, match="have not said"):
+            await actions.agree(COMMAND, new)
+        await stands_in_for(COMMAND, new, carrying.ALL_OF_IT)
         await actions.agree(COMMAND, new)
     await two_nodes.settle()
     assert (await stands(a, new), await stands(b, new)) == ((0, 5550), (5550, 0))
     for node in two_nodes.both:
         with node.bound():
             await verify_books()
+
+
+async def test_a_newcomers_word_ends_no_link_and_what_our_admin_names_ends_with_its_keys(two_nodes: Pair) -> None:
+    story = await Story(two_nodes).begin()
+    old, (a, b) = two_nodes.link_id, two_nodes.both
+    await story.committed()
+    with b.bound():
+        lost = identity.current().transport_key
+    new = await linked_anew(two_nodes, old, say=(b,))
+    with b.bound():
+        await actions.propose(COMMAND, new)
+    await two_nodes.settle()
+    with a.bound():
+        shown = await carrying.shown(new)
+        assert shown is not None
+        assert (shown.old_name, shown.old_stands, shown.said, shown.agrees) == ("Todmorden circle", True, False, False)
+        assert "Todmorden circle still stands" in " ".join(say.carried(shown, "Halifax"))
+        with pytest.raises(Conflict, match="have not said"):
+            await actions.agree(COMMAND, new)
+        assert (await queries.circle(old)).standing == "open"
+    assert (await send(a.port, ping(b, a, old, key=lost))).status == 200
+    with a.bound():
+        await stands_in_for(COMMAND, new, old)
+        await actions.agree(COMMAND, new)
+        letters = await a.rows("SELECT id FROM letter_out WHERE link_id = ?", old)
+    await two_nodes.settle()
+    assert await a.rows("SELECT state, superseded_by FROM link WHERE id = ?", old) == [("ended", new)]
+    assert (await send(a.port, ping(b, a, old, key=lost))).status == 401
+    # What ends with a link has ended, the certain visit is kept, and nothing was sent where nobody has the keys.
+    told = [row[0] for row in await a.rows("SELECT kind FROM event WHERE subject_id = ? ORDER BY id", old)]
+    assert told[-2:] == ["link.ended", "link.superseded"]
+    assert await a.rows("SELECT id FROM letter_out WHERE link_id = ?", old) == letters
+    assert await a.rows("SELECT state FROM cover_request") == [("coming",)]
+    assert "link_ended" not in [row[0] for row in await a.rows("SELECT news FROM told")]

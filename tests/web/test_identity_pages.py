@@ -7,10 +7,12 @@ from html import unescape
 
 import pytest
 
+from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.hosting import beginning
 from eccoo_node.links import identity
 from eccoo_node.links.moves import alarm_once
+from tests.support import make
 from tests.support.pair import Pair
 from tests.support.ports import free_port
 from tests.web.admins import admins
@@ -56,12 +58,23 @@ async def test_an_admin_renews_writes_the_sheet_down_and_brings_keys_back(
     a = two_nodes.a
     link_id = await linked(two_nodes, ada, bronwen)
     beginning.keep_words(a.folder, a.words)
+    with a.bound():
+        async with write():
+            other = await make.person("Cy")
+            [(circle,)] = await fetch("SELECT id FROM community WHERE kind = 'circle'")
+            await make.hat(other, circle, "admin")
     await ada.get(HERE)
     assert "The recovery sheet has not been written down yet." in text_of(ada)
     await ada.get(f"{HERE}/sheet")
     await ada.send(f"{HERE}/sheet")
     assert re.findall(r"<li>([a-z]+)</li>", ada.page.text) == a.words.split()
     assert ada.page.headers["cache-control"] == "no-store"
+    # Who had them shown is written down, and whoever else looks after the node hears of it.
+    [(shown_to,)] = await a.rows("SELECT actor_id FROM audit WHERE action = 'keys.show_sheet'")
+    await a.settle()
+    told = await a.rows("SELECT person_id, about_id FROM told WHERE news = 'sheet_shown'")
+    assert (other, shown_to) in told
+    assert shown_to not in [person for person, _ in told]
     await write_down(ada, a.words.split())
     assert not (a.folder.keys / identity.WORDS_FILE).exists()
     await ada.get(HERE)

@@ -148,8 +148,9 @@ class LinksController(Controller):
         """Were we linked with them before, and did one of the two lose everything?"""
         _requires(request, link_id)
         page, known = await queries.page(link_id), await carrying.before(link_id)
-        options = [(row["id"], f"{row['name']}, {row['base_url']}") for row in known]
-        return render(request, "links/before.html", options=[*options, ("", "No")], **_facts(request, page))
+        options = [(row["id"], say.before(row)) for row in known]
+        options += [(carrying.ALL_OF_IT, "One that we no longer know: we lost everything"), ("", "None")]
+        return render(request, "links/before.html", options=options, **_facts(request, page))
 
     @post(f"{HERE}/{{link_id:str}}/before", opt={"action": "links.instead_of"})
     async def before(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -274,9 +275,9 @@ async def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
     found = await carrying.shown(page.circle.id)
     carried: dict[str, Any] = {
         "carried": say.carried(found, page.called) if found else [],
-        "same_sum": not found or found.agrees,
+        "may_agree": not found or found.agrees,
     }
-    known = [] if page.agreed_until else await carrying.before(page.circle.id)
+    before = [] if page.agreed_until or page.theirs else await carrying.before(page.circle.id)
     if page.theirs is None and page.ours is not None:
         return render(
             request,
@@ -291,7 +292,7 @@ async def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
         "links/agree.html",
         lines=rules.sentences(terms, page.called),
         seen=page.proposal,
-        known=bool(known),
+        known=bool(before or (found and not page.agreed_until)),
         **carried,
         **_facts(request, page),
     )

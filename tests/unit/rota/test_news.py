@@ -61,7 +61,7 @@ def test_every_code_that_is_told_has_a_sentence_and_no_sentence_is_left_over() -
     told_codes |= {f"settle_{what}" for what in ("agreed", "differs", "refused", "paid", "limit", "account")}
     # Told of linked circles (links.keeping.due, rota.link_news).
     told_codes |= {f"link_{what}" for what in ("ends_60", "ends_30", "ends_7", "lapsed", "silent", "clock", "alarm")}
-    told_codes |= set(link_news.HEARD.values())
+    told_codes |= {*link_news.HEARD.values(), "sheet_shown"}
     assert sorted(told_codes) == sorted(news.SENTENCES)
 
 
@@ -120,7 +120,7 @@ def test_each_leads_to_a_page_and_what_is_over_to_today() -> None:
         "/papers/x1", "/visits/v1/money", "/money/questions/x1", "/money/waits",
         "/money/where-to", "/money/details", "/money/details/x1", "/money/account-changes/x1", "/money/payouts/x1",
         "/money/tax-details", "/money/told-hmrc", "/money/circles/x1", "/money/circles/x1/account",
-        "/admin/links/x1", "/admin/links/x1/health", "/admin/links/introductions", "/enquiries",
+        "/admin/links/x1", "/admin/links/x1/health", "/admin/links/introductions", "/admin/identity", "/enquiries",
     }  # fmt: skip
 
 
