@@ -135,6 +135,12 @@ def _face(kept: tuple[str, str] | None) -> bodies.Face | None:
 async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
     """Feed one input to the machine of a locked offer and carry out what follows, in the same transaction."""
     state = msgspec.json.decode(mine.machine, type=wire.OffererState)
+    said = given.body if isinstance(given, wire.Incoming) else None
+    if isinstance(given, wire.Incoming) and isinstance(said, bodies.CoverAwarded | bodies.CoverCommitted):
+        ours = [
+            msgspec.json.decode(m.machine, type=wire.OffererState) for m in await queries.mine_for(mine.open_request_id)
+        ]
+        given = msgspec.structs.replace(given, another_goes=wire.another_goes(ours, mine.id))
     done = wire.step(state, given, now=clock.now())
     await set_mine(mine.id, machine=msgspec.json.encode(done.state).decode(), n=done.state.n)
     if done.state.agreed is not None or done.state.phase in {"withdrawn", "declined"}:
@@ -157,6 +163,8 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
                 # Whoever asked to be forgotten offers nothing any more.
                 if mine.body:
                     await letters.send(mine.link_id, "cover.offered", mine.ref, msgspec.json.decode(mine.body))
+            case wire.RingAlarm() if mine.unsure and done.state == state:
+                pass  # It has rung; what is said again, or pulled again, rings nobody twice.
             case wire.RingAlarm():
                 await set_mine(mine.id, unsure=True)
                 people = {mine.worker_id} | {f.person_id for f in await members.facilitators()}
@@ -165,7 +173,6 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
                 await _news(mine, effect.news)
             case _:
                 raise AssertionError(f"unknown effect {effect}")
-    said = given.body if isinstance(given, wire.Incoming) else None
     if isinstance(said, bodies.CoverCancelled) and (state.phase, after.phase) == ("committed", "ended"):
         return await _claim_late_cancellation(act, mine, said)
     if isinstance(said, bodies.CoverCommitted) and mine.state == "too_late":

@@ -343,6 +343,11 @@ async def lock_mine(offer_id: str) -> Mine:
     return await mine(offer_id)
 
 
+async def lock_open(open_request_id: str) -> None:
+    """All our offers to one request; before any of them is locked. What crosses for one may depend on the others."""
+    await fetch(f"SELECT id FROM open_request WHERE id = ?{locking()}", open_request_id)
+
+
 async def mine_for(open_request_id: str) -> list[Mine]:
     rows = await fetch(f"{_MINE} WHERE m.open_request_id = ? ORDER BY m.created_at, m.id", open_request_id)
     return [Mine(*row) for row in rows]

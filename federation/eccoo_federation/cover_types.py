@@ -217,11 +217,13 @@ class Incoming(msgspec.Struct, frozen=True):
     """A peer's event that passed every check of link, proof, scope and order. ``link`` is where it came in.
 
     ``terms_hash`` goes with ``cover.offered`` alone: the hash of the terms that awarding it would fix.
+    ``another_goes`` goes with ``cover.awarded`` and ``cover.committed``: what ``another_goes`` says of this circle's offers.
     """
 
     link: str
     body: Body
     terms_hash: str = ""
+    another_goes: int = 0
 
 
 class AddLink(msgspec.Struct, frozen=True):
