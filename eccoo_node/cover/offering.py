@@ -1,6 +1,7 @@
 """The doors of the side that offers: one of our workers comes to someone in another circle."""
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 
@@ -153,8 +154,10 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
     for effect in done.effects:
         match effect:
             case wire.LockWorker():
-                free = await _lock_worker(mine)
-                after = await step(act, await queries.mine(mine.id), wire.Availability(effect.n, free))
+                why = await _lock_worker(mine, sure=done.state.certificate is not None)
+                after = await step(
+                    act, await queries.mine(mine.id), wire.Availability(effect.n, not why, why or "not_free")
+                )
             case wire.ReleaseWorker():
                 await fetch("DELETE FROM worker_slot WHERE offer_id = ?", mine.id)
             case wire.BookVisit():
@@ -197,18 +200,21 @@ async def set_mine(offer_id: str, **values: object) -> None:
         await attesting.put_away(offer_id)
 
 
-async def _lock_worker(mine: Mine) -> bool:
-    """Take every quarter hour of the visit, or none. The unique pair decides between two circles at one moment."""
+async def _lock_worker(mine: Mine, *, sure: bool) -> Literal["", "not_free", "credit_limit"]:
+    """Take every quarter hour of the visit, or none and why. The unique pair decides between two circles at one moment.
+
+    Where it is sure, by a certificate that our node had forgotten, no sum that is owed stops it.
+    """
     await workers.lock_worker(mine.worker_id)
-    if await owing.past_limit(mine.link_id):
-        return False
+    if not sure and await owing.past_limit(mine.link_id):
+        return "credit_limit"
     if await rota.busy([mine.worker_id], mine.starts_at, mine.ends_at):
-        return False
+        return "not_free"
     for at in slots(mine.starts_at, mine.ends_at):
         if not await insert_once(WorkerSlot(worker_id=mine.worker_id, slot_at=at, offer_id=mine.id)):
             await fetch("DELETE FROM worker_slot WHERE offer_id = ?", mine.id)
-            return False
-    return True
+            return "not_free"
+    return ""
 
 
 _STATES = {

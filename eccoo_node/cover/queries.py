@@ -353,6 +353,12 @@ async def mine_for(open_request_id: str) -> list[Mine]:
     return [Mine(*row) for row in rows]
 
 
+async def mine_to_come(link_id: str) -> list[Mine]:
+    """Our offers to a circle that were chosen and are not in the books yet."""
+    rows = await fetch(f"{_MINE} WHERE m.link_id = ? AND m.state IN ('preparing', 'coming', 'said')", link_id)
+    return [Mine(*row) for row in rows]
+
+
 async def mine_of(worker_id: str, *states: str) -> list[Mine]:
     rows = await fetch(
         f"{_MINE} WHERE m.worker_id = ? AND m.state IN ({marks(states)}) ORDER BY o.starts_at", worker_id, *states

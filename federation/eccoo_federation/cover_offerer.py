@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from . import bodies as b
 from . import cover_types as t
 from . import jcs
+from .bodies_cover import RefusedBecause
 from .cover_terms import read_certificate
 from .cover_visits import claim_until
 from .errors import ProtocolError
@@ -127,7 +128,7 @@ def _availability(state: t.OffererState, given: t.Availability) -> t.OffererStep
             return _commit(state, state.certificate)
         return _withdraw(state, "not_said")
     if not given.free:
-        return _refuse(state, given.n, "not_free")
+        return _refuse(state, given.n, given.why)
     prepared = replace(state, phase="prepared")
     return t.OffererStep(prepared, (_emit(state, _confirmed_body(prepared)),), (t.Tell("prepared", given.n),))
 
@@ -211,7 +212,7 @@ def _withdraw(state: t.OffererState, reason: Literal["lapsed", "not_said"]) -> t
     return t.OffererStep(gone, (_emit(state, body),), effects)
 
 
-def _refuse(state: t.OffererState, n: int, reason: Literal["not_free", "other_terms", "lapsed"]) -> t.OffererStep:
+def _refuse(state: t.OffererState, n: int, reason: RefusedBecause) -> t.OffererStep:
     refused = replace(state, phase="offered", n=0, dead_n=max(state.dead_n, n), refused_n=n, spoken=False)
     effects = (t.ReleaseWorker(state.offer),) if state.phase in ("locking", "prepared") else ()
     return t.OffererStep(refused, (_emit(state, _refused_body(state, n, reason)),), effects)
@@ -327,9 +328,7 @@ def _confirmed_body(state: t.OffererState) -> b.CoverConfirmed:
     )
 
 
-def _refused_body(
-    state: t.OffererState, n: int, reason: Literal["not_free", "other_terms", "lapsed"]
-) -> b.CoverRefused:
+def _refused_body(state: t.OffererState, n: int, reason: RefusedBecause) -> b.CoverRefused:
     return b.CoverRefused(request=state.request, n=n, offer=state.offer, reason=reason)
 
 

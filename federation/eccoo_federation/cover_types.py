@@ -291,10 +291,11 @@ class Settled(msgspec.Struct, frozen=True):
 
 
 class Availability(msgspec.Struct, frozen=True):
-    """The outcome of ``LockWorker`` for award ``n``."""
+    """The outcome of ``LockWorker`` for award ``n``, and why not."""
 
     n: int
     free: bool
+    why: Literal["not_free", "credit_limit"] = "not_free"
 
 
 class Withdraw(msgspec.Struct, frozen=True):
