@@ -188,6 +188,8 @@ async def take_for_offering(act: Act, *, letter: Letter) -> None:
     """What the asking circle says about one of our offers goes to that offer's machine."""
     act.allow(Thing("my_offer", link_id=letter.link_id))
     opened = await queries.open_by_ref(letter.link_id, letter.body["request"])
+    if opened:
+        await queries.lock_open(opened.id)
     mine = await queries.mine_for(opened.id) if opened else []
     wanted = letter.body.get("offer") or letter.body.get("certificate", {}).get("offer")
     for one in mine:
@@ -284,6 +286,8 @@ async def take_state(act: Act, *, path: str, body: dict[str, Any]) -> None:
             await machine.step(act, await queries.request(asked.request_id), given)
         return
     opened = await queries.open_by_ref(act.actor.link_id, ref)
+    if opened:
+        await queries.lock_open(opened.id)
     for one in await queries.mine_for(opened.id) if opened else []:
         mine = await queries.lock_mine(one.id)
         local = msgspec.json.decode(mine.machine, type=wire.OffererState)

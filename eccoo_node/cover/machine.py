@@ -56,7 +56,10 @@ async def step(act: Act, request: Request, given: RequesterInput) -> wire.Reques
         if not (isinstance(given, wire.Resend) and await letters.refused_lately(*letter)):
             await letters.send(*letter)
     for effect in done.effects:
-        await _carry_out(act, await queries.request(request.id), done.state, effect)
+        now = await queries.request(request.id)
+        # What is said again, or pulled again, rings nobody twice.
+        if not (isinstance(effect, wire.RingAlarm) and now.unsure and done.state == state):
+            await _carry_out(act, now, done.state, effect)
     return done.state
 
 

@@ -1,6 +1,7 @@
 """The doors of the side that offers: one of our workers comes to someone in another circle."""
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 
@@ -135,6 +136,12 @@ def _face(kept: tuple[str, str] | None) -> bodies.Face | None:
 async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
     """Feed one input to the machine of a locked offer and carry out what follows, in the same transaction."""
     state = msgspec.json.decode(mine.machine, type=wire.OffererState)
+    said = given.body if isinstance(given, wire.Incoming) else None
+    if isinstance(given, wire.Incoming) and isinstance(said, bodies.CoverAwarded | bodies.CoverCommitted):
+        ours = [
+            msgspec.json.decode(m.machine, type=wire.OffererState) for m in await queries.mine_for(mine.open_request_id)
+        ]
+        given = msgspec.structs.replace(given, another_goes=wire.another_goes(ours, mine.id))
     done = wire.step(state, given, now=clock.now())
     await set_mine(mine.id, machine=msgspec.json.encode(done.state).decode(), n=done.state.n)
     if done.state.agreed is not None or done.state.phase in {"withdrawn", "declined"}:
@@ -147,8 +154,10 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
     for effect in done.effects:
         match effect:
             case wire.LockWorker():
-                free = await _lock_worker(mine)
-                after = await step(act, await queries.mine(mine.id), wire.Availability(effect.n, free))
+                why = await _lock_worker(mine, sure=done.state.certificate is not None)
+                after = await step(
+                    act, await queries.mine(mine.id), wire.Availability(effect.n, not why, why or "not_free")
+                )
             case wire.ReleaseWorker():
                 await fetch("DELETE FROM worker_slot WHERE offer_id = ?", mine.id)
             case wire.BookVisit():
@@ -157,6 +166,8 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
                 # Whoever asked to be forgotten offers nothing any more.
                 if mine.body:
                     await letters.send(mine.link_id, "cover.offered", mine.ref, msgspec.json.decode(mine.body))
+            case wire.RingAlarm() if mine.unsure and done.state == state:
+                pass  # It has rung; what is said again, or pulled again, rings nobody twice.
             case wire.RingAlarm():
                 await set_mine(mine.id, unsure=True)
                 people = {mine.worker_id} | {f.person_id for f in await members.facilitators()}
@@ -165,7 +176,6 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
                 await _news(mine, effect.news)
             case _:
                 raise AssertionError(f"unknown effect {effect}")
-    said = given.body if isinstance(given, wire.Incoming) else None
     if isinstance(said, bodies.CoverCancelled) and (state.phase, after.phase) == ("committed", "ended"):
         return await _claim_late_cancellation(act, mine, said)
     if isinstance(said, bodies.CoverCommitted) and mine.state == "too_late":
@@ -190,18 +200,21 @@ async def set_mine(offer_id: str, **values: object) -> None:
         await attesting.put_away(offer_id)
 
 
-async def _lock_worker(mine: Mine) -> bool:
-    """Take every quarter hour of the visit, or none. The unique pair decides between two circles at one moment."""
+async def _lock_worker(mine: Mine, *, sure: bool) -> Literal["", "not_free", "credit_limit"]:
+    """Take every quarter hour of the visit, or none and why. The unique pair decides between two circles at one moment.
+
+    Where it is sure, by a certificate that our node had forgotten, no sum that is owed stops it.
+    """
     await workers.lock_worker(mine.worker_id)
-    if await owing.past_limit(mine.link_id):
-        return False
+    if not sure and await owing.past_limit(mine.link_id):
+        return "credit_limit"
     if await rota.busy([mine.worker_id], mine.starts_at, mine.ends_at):
-        return False
+        return "not_free"
     for at in slots(mine.starts_at, mine.ends_at):
         if not await insert_once(WorkerSlot(worker_id=mine.worker_id, slot_at=at, offer_id=mine.id)):
             await fetch("DELETE FROM worker_slot WHERE offer_id = ?", mine.id)
-            return False
-    return True
+            return "not_free"
+    return ""
 
 
 _STATES = {

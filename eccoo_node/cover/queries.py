@@ -360,8 +360,19 @@ async def lock_mine(offer_id: str) -> Mine:
     return await mine(offer_id)
 
 
+async def lock_open(open_request_id: str) -> None:
+    """All our offers to one request; before any of them is locked. What crosses for one may depend on the others."""
+    await fetch(f"SELECT id FROM open_request WHERE id = ?{locking()}", open_request_id)
+
+
 async def mine_for(open_request_id: str) -> list[Mine]:
     rows = await fetch(f"{_MINE} WHERE m.open_request_id = ? ORDER BY m.created_at, m.id", open_request_id)
+    return [Mine(*row) for row in rows]
+
+
+async def mine_to_come(link_id: str) -> list[Mine]:
+    """Our offers to a circle that were chosen and are not in the books yet."""
+    rows = await fetch(f"{_MINE} WHERE m.link_id = ? AND m.state IN ('preparing', 'coming', 'said')", link_id)
     return [Mine(*row) for row in rows]
 
 

@@ -309,6 +309,20 @@ def _owed_entry(row: Any, found: Booking | None, given: Shares) -> OwedEntry:
     )
 
 
+async def aside_for(link_id: str) -> int:
+    """What we will owe a circle for visits of its workers whose money is still set aside, or in question."""
+    rows = await fetch(
+        f"{LINE} WHERE l.link_id = ? AND l.origin = 'held' AND s.released_fee_pence + s.released_travel_pence "
+        "+ s.returned_pence < l.fee_pence + l.travel_pence + l.contribution_pence",
+        link_id,
+    )
+    total = 0
+    for found in map(read_booking, rows):
+        whole = sharing.so_far(found.terms, State(found.terms.fee_pence, found.terms.travel_pence))
+        total += min(whole.due_pence, found.held_pence + found.disputed_pence)
+    return total
+
+
 async def owed_by_link() -> dict[str, tuple[int, int, int, int]]:
     """For each circle that owes or is owed: what we owe and for how many visits, what they owe and for how many.
 

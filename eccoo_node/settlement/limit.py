@@ -1,6 +1,6 @@
 """The most that two circles agreed to owe each other: past it new cover waits, and nothing else does."""
 
-from eccoo_node.cover.owing import past_limit
+from eccoo_node.cover import owing
 from eccoo_node.db.rows import fetch, insert_once
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
@@ -16,7 +16,7 @@ async def look(act: Act, link_id: str) -> None:
     act.allow(Thing("link", link_id, link_id=link_id))
     await insert_once(SettleAccount(link_id=link_id))
     told = (await queries.standing(link_id, lock=True)).limit_told_at is not None
-    reached = bool(await past_limit(link_id))
+    reached = await owing.reached(link_id)
     if reached == told:
         return
     now = clock.now() if reached else None

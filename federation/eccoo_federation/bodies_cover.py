@@ -168,13 +168,16 @@ class CoverConfirmed(Body, frozen=True, kw_only=True):
     worker_ref: Ref
 
 
+RefusedBecause = Literal["not_free", "credit_limit", "other_terms", "lapsed"]
+
+
 class CoverRefused(Body, frozen=True, kw_only=True):
     TYPE = "cover.refused"
     SCOPE = "release"
     request: Ref
     n: Count
     offer: Uuid
-    reason: Literal["not_free", "other_terms", "lapsed"] = "not_free"
+    reason: RefusedBecause = "not_free"
 
 
 class CoverRescinded(Body, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from typing import Any, overload
 
 from . import bodies as b
 from . import jcs
-from .cover_offerer import offerer_step
+from .cover_offerer import another_goes, offerer_step
 from .cover_requester import requester_step, what_holds
 from .cover_terms import Certificate, Terms, read_certificate, terms_hash, terms_of, verify_certificate
 from .cover_types import (
@@ -112,6 +112,7 @@ __all__ = [
     "Terms",
     "Tick",
     "Withdraw",
+    "another_goes",
     "lapsed",
     "offerer_document",
     "read_certificate",
@@ -319,6 +320,9 @@ def _for_requester(state: RequesterState, document: OffererDocument, theirs: _Of
         if pending and theirs.resolution is not None and theirs.resolution != state.resolution_theirs:
             return [Incoming(link, _resolved(request, theirs.n, theirs.resolution))]
         return again if theirs.agreed is None and (state.agreed or state.dispute) else []
+    if theirs.phase == "delivered" and award is None and theirs.certificate is not None:
+        # A visit on a certificate that we do not know any more: ours again, or people must speak.
+        return [] if lapsed(state, link, theirs.n) else [Adopt(link, theirs.certificate)]
     if theirs.phase == "committed":
         if award is not None and state.phase == "committed":
             if state.acknowledged:
@@ -327,13 +331,9 @@ def _for_requester(state: RequesterState, document: OffererDocument, theirs: _Of
             return [Incoming(link, b.CoverAcknowledged(request=request, n=theirs.n, certificate_hash=seen))]
         if state.phase != "ended" and theirs.certificate is not None and theirs.n > state.n:
             return [Adopt(link, theirs.certificate)]
-        if state.phase == "ended" and document.at >= state.starts_at:
-            # Calling it off came too late for a worker who has set out; nothing that is said again changes that.
-            return []
-        return again
-    if theirs.phase in ("offered", "locking", "prepared"):
-        return again
-    return []
+        # Calling it off came too late for a worker who has set out; nothing that is said again changes that.
+        return [] if state.phase == "ended" and document.at >= state.starts_at else again
+    return again if theirs.phase in ("offered", "locking", "prepared") else []
 
 
 def _for_claimant(state: OffererState, theirs: RequesterDocument) -> list[OffererInput]:

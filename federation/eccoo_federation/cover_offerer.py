@@ -6,6 +6,7 @@ offered → locking(n) → prepared(n) → committed(n) → delivered, and from 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from . import bodies as b
 from . import cover_types as t
 from . import jcs
+from .bodies_cover import RefusedBecause
 from .cover_terms import read_certificate
 from .cover_visits import claim_until
 from .errors import ProtocolError
@@ -51,11 +53,11 @@ def _incoming(state: t.OffererState, given: t.Incoming, now: str) -> t.OffererSt
         raise ProtocolError("unknown_subject")
     match given.body:
         case b.CoverAwarded() as body:
-            return _awarded(state, body)
+            return _awarded(state, body, given.another_goes)
         case b.CoverRescinded() as body:
             return _rescinded(state, body.n)
         case b.CoverCommitted() as body:
-            return _committed(state, body)
+            return _committed(state, body, given.another_goes)
         case b.CoverDeclined() as body:
             return _declined(state, body.offer)
         case b.CoverCancelled():
@@ -73,7 +75,17 @@ def _incoming(state: t.OffererState, given: t.Incoming, now: str) -> t.OffererSt
     raise ProtocolError("wrong_state", "The offering side does not take this kind of event.")
 
 
-def _awarded(state: t.OffererState, body: b.CoverAwarded) -> t.OffererStep:
+def another_goes(states: Sequence[t.OffererState], offer: str) -> int:
+    """The award for which another of our offers to the same request holds a certificate; 0 where none does.
+
+    An asker that keeps to the rules then makes no award and signs nothing for this one: of one circle no two workers set
+    out to one visit.
+    """
+    others = [state for state in states if state.offer != offer and state.phase in ("committed", "delivered")]
+    return max((state.n for state in others), default=0)
+
+
+def _awarded(state: t.OffererState, body: b.CoverAwarded, another: int) -> t.OffererStep:
     if body.offer != state.offer:
         raise ProtocolError("wrong_state", "The award names another offer.")
     if state.phase == "withdrawn" or (state.phase != "ended" and body.n == state.refused_n):
@@ -88,6 +100,12 @@ def _awarded(state: t.OffererState, body: b.CoverAwarded) -> t.OffererStep:
         # An honest asker awards nothing new while our certificate stands.
         alarm = t.RingAlarm("award_after_commit", body.n)
         return t.OffererStep(state, (_emit(state, _refused_body(state, body.n, "not_free")),), (alarm,))
+    if another:
+        step = _refuse(state, body.n, "not_free")
+        # An award from before that certificate may come late from anybody.
+        if body.n < another:
+            return step
+        return replace(step, effects=(*step.effects, t.RingAlarm("award_after_commit", body.n)))
     if body.terms_hash != state.terms_hash:
         return _refuse(state, body.n, "other_terms")
     if body.n < state.n:
@@ -110,7 +128,7 @@ def _availability(state: t.OffererState, given: t.Availability) -> t.OffererStep
             return _commit(state, state.certificate)
         return _withdraw(state, "not_said")
     if not given.free:
-        return _refuse(state, given.n, "not_free")
+        return _refuse(state, given.n, given.why)
     prepared = replace(state, phase="prepared")
     return t.OffererStep(prepared, (_emit(state, _confirmed_body(prepared)),), (t.Tell("prepared", given.n),))
 
@@ -125,7 +143,7 @@ def _rescinded(state: t.OffererState, n: int) -> t.OffererStep:
     return t.OffererStep(freed, effects=(t.ReleaseWorker(state.offer), t.Tell("rescinded", n)))
 
 
-def _committed(state: t.OffererState, body: b.CoverCommitted) -> t.OffererStep:
+def _committed(state: t.OffererState, body: b.CoverCommitted, another: int) -> t.OffererStep:
     certificate = read_certificate(
         body.certificate,
         request=state.request,
@@ -142,10 +160,12 @@ def _committed(state: t.OffererState, body: b.CoverCommitted) -> t.OffererStep:
         if body.n == state.n:
             return _what_holds(state)
         return t.OffererStep(state, effects=(t.RingAlarm("two_certificates", body.n),))
-    if state.phase == "declined" or body.n <= state.dead_n:
-        # A certificate for an award that we know to be dead binds nobody; say so, or the asker waits for a worker.
+    if another or state.phase == "declined" or body.n <= state.dead_n:
+        # A certificate for an award that we know to be dead, or beside another one of ours, binds nobody; say so, or the
+        # asker waits for a worker.
         step = _withdraw(replace(state, n=body.n), "not_said")
-        return replace(step, effects=(*step.effects, t.RingAlarm("dead_certificate", body.n)))
+        why = "two_certificates" if another else "dead_certificate"
+        return replace(step, effects=(*step.effects, t.RingAlarm(why, body.n)))
     if state.phase == "prepared":
         return _commit(replace(state, n=body.n), body.certificate)
     locking = replace(state, phase="locking", n=body.n, certificate=body.certificate)
@@ -192,7 +212,7 @@ def _withdraw(state: t.OffererState, reason: Literal["lapsed", "not_said"]) -> t
     return t.OffererStep(gone, (_emit(state, body),), effects)
 
 
-def _refuse(state: t.OffererState, n: int, reason: Literal["not_free", "other_terms", "lapsed"]) -> t.OffererStep:
+def _refuse(state: t.OffererState, n: int, reason: RefusedBecause) -> t.OffererStep:
     refused = replace(state, phase="offered", n=0, dead_n=max(state.dead_n, n), refused_n=n, spoken=False)
     effects = (t.ReleaseWorker(state.offer),) if state.phase in ("locking", "prepared") else ()
     return t.OffererStep(refused, (_emit(state, _refused_body(state, n, reason)),), effects)
@@ -308,9 +328,7 @@ def _confirmed_body(state: t.OffererState) -> b.CoverConfirmed:
     )
 
 
-def _refused_body(
-    state: t.OffererState, n: int, reason: Literal["not_free", "other_terms", "lapsed"]
-) -> b.CoverRefused:
+def _refused_body(state: t.OffererState, n: int, reason: RefusedBecause) -> b.CoverRefused:
     return b.CoverRefused(request=state.request, n=n, offer=state.offer, reason=reason)
 
 

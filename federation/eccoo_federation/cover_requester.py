@@ -96,7 +96,7 @@ def what_holds(state: t.RequesterState, link: str, offer: str, n: int = 0) -> tu
         assert state.certificate is not None
         body = b.CoverCommitted(request=asked.request, n=award.n, certificate=state.certificate)
         return (emit(state, link, body),)
-    if view is not None and view.status == "withdrawn":
+    if view is not None and view.status == "withdrawn" and not n:
         return ()
     if view is not None and view.status == "declined":
         return (emit(state, link, b.CoverDeclined(request=asked.request, offer=offer, reason="filled")),)

@@ -217,11 +217,13 @@ class Incoming(msgspec.Struct, frozen=True):
     """A peer's event that passed every check of link, proof, scope and order. ``link`` is where it came in.
 
     ``terms_hash`` goes with ``cover.offered`` alone: the hash of the terms that awarding it would fix.
+    ``another_goes`` goes with ``cover.awarded`` and ``cover.committed``: what ``another_goes`` says of this circle's offers.
     """
 
     link: str
     body: Body
     terms_hash: str = ""
+    another_goes: int = 0
 
 
 class AddLink(msgspec.Struct, frozen=True):
@@ -289,10 +291,11 @@ class Settled(msgspec.Struct, frozen=True):
 
 
 class Availability(msgspec.Struct, frozen=True):
-    """The outcome of ``LockWorker`` for award ``n``."""
+    """The outcome of ``LockWorker`` for award ``n``, and why not."""
 
     n: int
     free: bool
+    why: Literal["not_free", "credit_limit"] = "not_free"
 
 
 class Withdraw(msgspec.Struct, frozen=True):

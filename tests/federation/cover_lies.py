@@ -87,7 +87,7 @@ def of_the_asker(world: World, number: int, rng: random.Random) -> None:
     request, offer, n = f"ref-{number}", _offer(world, rng), _n(world, rng)
     forged = _certificate(world, number, offer, n) | {"proof": {"by": "liar"}}
     made: bodies.Body
-    match rng.randrange(9):
+    match rng.randrange(10):
         case 0:
             terms = rng.choice((jcs.digest(offer), jcs.digest("other")))
             made = bodies.CoverAwarded(
@@ -95,6 +95,8 @@ def of_the_asker(world: World, number: int, rng: random.Random) -> None:
             )
         case 1:
             made = bodies.CoverCommitted(request=request, n=n, certificate=rng.choice((forged, *world.signed)))
+        case 9:
+            made = bodies.CoverCommitted(request=request, n=n, certificate=_signed_for_two(world, number, n, rng))
         case 2:
             made = bodies.CoverRescinded(request=request, n=n, offer=offer)
         case 3:
@@ -119,3 +121,14 @@ def of_the_asker(world: World, number: int, rng: random.Random) -> None:
             world.apply_at_offerers(number, cover.requester_document(lie, link_name(number), now=world.now, sign=sign))
             return
     world.deliver(Message(link_name(number), False, made.TYPE, made.as_wire()))
+
+
+def _signed_for_two(world: World, number: int, n: int, rng: random.Random) -> dict[str, Any]:
+    """A certificate that really bears the asker's proof, for an offer of this circle that nobody need have chosen."""
+    theirs = [state for key, state in sorted(world.offers.items()) if key[0] == link_name(number)]
+    if not theirs:
+        return _certificate(world, number, uuid(999), n) | {"proof": {"by": "liar"}}
+    state = rng.choice(theirs)
+    made = sign(_certificate(world, number, state.offer, n) | {"worker_ref": state.worker_ref})
+    world.signed.append(made)
+    return made

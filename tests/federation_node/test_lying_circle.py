@@ -334,3 +334,28 @@ async def test_a_claim_in_a_pulled_state_is_looked_at_like_one_in_a_letter(story
         async with write():
             await read_state(circle_actor(story.pair.link_id), f"requests/{ref}", shown)
     assert (await story.visit_row()).state == "covered"
+
+
+async def test_a_circle_that_signs_for_two_of_ours_gets_one(story: Story) -> None:
+    await story.ask_far()
+    bea, cass = await story.offers(), await story.offers(story.cass)
+    link, ref = story.pair.link_id, await asked_as(story)
+    for n, offer in ((1, bea), (2, cass), (3, bea), (4, bea)):
+        state = msgspec.json.decode(
+            (await story.b.row("SELECT machine FROM my_offer WHERE id = ?", offer))[0], type=wire.OffererState
+        )
+        with story.a.bound():
+            async with write():
+                made = wire.Certificate(
+                    request=ref, n=n, offer=offer, link=link, from_=state.peer, to=state.us, terms_hash=state.terms_hash,
+                    worker_ref=offer, starts_at=state.starts_at, ends_at=state.ends_at, committed_at=state.go_no_go_at,
+                )  # fmt: skip
+                body = {"request": ref, "n": n, "certificate": letters.sign(made.as_wire())}
+                await letters.send(link, "cover.committed", ref, body)
+        await story.pair.settle()
+    assert await story.b.rows("SELECT id, state FROM my_offer ORDER BY created_at, id") == [
+        (bea, "coming"), (cass, "taken_back"),
+    ]  # fmt: skip
+    assert await story.b.rows("SELECT DISTINCT offer_id FROM worker_slot") == [(bea,)]
+    # One alarm for each of the two offers, and none for the same said twice.
+    assert (await story.news(story.b, story.tom)).count("not_sure_away") == 2

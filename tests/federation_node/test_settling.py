@@ -3,9 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
-from eccoo_node.cover import offering
+from eccoo_node.cover import offering, owing
+from eccoo_node.cover import queries as cover
 from eccoo_node.db.rows import fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import between
@@ -14,15 +16,17 @@ from eccoo_node.escrow.actions import owe_worker_from, release, set_aside, top_u
 from eccoo_node.escrow.lines import Across
 from eccoo_node.escrow.verify import verify as verify_books
 from eccoo_node.kernel.access import COMMAND, NODE
+from eccoo_node.kernel.errors import Conflict
 from eccoo_node.links import actions as linking
 from eccoo_node.links import letters
+from eccoo_node.links.rules import Terms
 from eccoo_node.rota import actions as rota
 from eccoo_node.settlement import queries
 from eccoo_node.settlement.checking import verify
 from eccoo_node.settlement.letters import state_all
 from tests.support import make
 from tests.support.pair import Pair, PairNode
-from tests.support.story import Story, actor
+from tests.support.story import NINE_TO_ELEVEN, Story, actor
 
 MONTH = timedelta(days=8)
 
@@ -124,29 +128,65 @@ async def test_from_visit_to_paid_and_a_link_that_ends(two_nodes: Pair, monkeypa
     assert await two_nodes.troubles() == []
 
 
+async def went_again(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bea of Todmorden was in Hebden a second time: £40, of which Hebden owes £37."""
+    link = story.pair.link_id
+    with story.b.bound():
+        await owe_worker_from(
+            NODE, link, "away:two", story.bea, 4000, 0, payer_add_bps=0, worker_deduct_bps=1500, home_share_bps=5000,
+            key="two",
+        )  # fmt: skip
+    with story.a.bound():
+        assert await set_aside(NODE, "visit:two", story.payer, story.edith, "far", 4000, 0, "two", across=Across(link))
+        await release(NODE, "visit:two", "went again")
+    real = queries.known_to_both
+
+    async def known(link_id: str) -> dict[str, tuple[str, int]]:
+        return {**await real(link_id), "away:two": ("two", 1), "visit:two": ("two", 1)}
+
+    monkeypatch.setattr(queries, "known_to_both", known)
+
+
 async def test_a_lie_waits_alone(two_nodes: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     story = await Story(two_nodes).begin()
     link = two_nodes.link_id
     await went_well(story)
-    # Todmorden's books say of one visit that is not in Hebden's, and of one a penny more than is.
-    real = queries.books
+    await went_again(story, monkeypatch)
+    ((ref,),) = await story.a.rows("SELECT reference FROM asked_circle")
+    # Todmorden says of a visit that is not in Hebden's books, and of one a penny more than is; a month later it says again
+    # one that was agreed. The rest is true.
+    real, more = queries.books, {("never", 1): 999, (ref, 1): 1}
 
     async def lying(link_id: str, up_to: int) -> queries.Books:
         found = await real(link_id, up_to)
         if two_nodes.b.wire.us.node_id == letters.identity.current().node_id:
-            found.ours[("never", 1)] = 999
+            for key, pence in more.items():
+                found.ours[key] = found.ours.get(key, 0) + pence
         return found
 
+    entries = (
+        "SELECT e.request, e.amount_pence, e.state, e.other_pence FROM settle_entry e "
+        "JOIN settle_page p ON p.id = e.page_id WHERE p.k = ? ORDER BY e.request"
+    )
     monkeypatch.setattr(queries, "books", lying)
     await stated(story)
-    assert (await opens(story.a, link), await opens(story.b, link)) == ((0, 6105), (6105, 0))
+    first = {("never", 999, "disputed", 0), (ref, 6106, "disputed", 6105), ("two", 3700, "agreed", None)}
+    assert (await opens(story.a, link), await opens(story.b, link)) == ((0, 3700), (3700, 0))
     for node, person in ((story.a, story.tess), (story.b, story.kit)):
-        rows = await node.rows("SELECT request, state, other_pence FROM settle_entry ORDER BY id")
-        assert [row[1:] for row in rows if row[0] == "never"] == [("disputed", 0)]
-        assert [row[1:] for row in rows if row[0] != "never"] == [("agreed", None)]
+        assert {tuple(row) for row in await node.rows(entries, 1)} == first
         assert {"settle_differs", "settle_agreed"} <= set(await story.news(node, person))
+    more = {("two", 1): 3700}
+    two_nodes.move(timedelta(days=31))
+    await stated(story)
+    second = {(ref, 6105, "agreed", None), ("two", 3700, "disputed", 0)}
+    for node in two_nodes.both:
+        assert {tuple(row) for row in await node.rows(entries, 2)} == second
+    assert (await opens(story.a, link), await opens(story.b, link)) == ((0, 9805), (9805, 0))
     monkeypatch.setattr(queries, "books", real)
+    # Whatever was stated, both books hold what both visits came to.
     await sound(story)
+    with story.a.bound():
+        assert (await money.owed(link)).we_owe_pence == 6105 + 3700
     # What comes again, too much, otherwise or out of turn changes nothing.
     with story.b.bound():
         page = (await queries.standing(link)).our_page
@@ -154,7 +194,7 @@ async def test_a_lie_waits_alone(two_nodes: Pair, monkeypatch: pytest.MonkeyPatc
         body: dict[str, Any] = {
             "period": page.period,
             "statement_hash": page.hash,
-            "amount_pence": 6105,
+            "amount_pence": 9805,
             "payment_ref": "ECCOO 1",
         }
     with story.a.bound():
@@ -164,12 +204,72 @@ async def test_a_lie_waits_alone(two_nodes: Pair, monkeypatch: pytest.MonkeyPatc
         async with write():
             await letters.send(
                 link, "settle.statement", "early",
-                {"period": "early", "starts_on": "2026-12-01", "ends_on": "2026-12-01", "opening_pence": 5,
+                {"period": "early", "starts_on": "2027-01-01", "ends_on": "2027-01-01", "opening_pence": 5,
                  "entries": [], "closing_pence": 5, "prev": (await queries.standing(link)).ours.head},
             )  # fmt: skip
     await two_nodes.settle()
-    assert await story.b.rows("SELECT amount_pence FROM settle_payment WHERE NOT ours") == [(6105,)]
+    assert await story.b.rows("SELECT amount_pence FROM settle_payment WHERE NOT ours") == [(9805,)]
     refused = await story.b.rows("SELECT code FROM letter_read WHERE verdict = 'refused' ORDER BY id")
     assert refused == [("wrong_amount",), ("wrong_amount",), ("wrong_amount",)]
-    assert (await opens(story.a, link), await opens(story.b, link)) == ((0, 6105), (6105, 0))
+    assert (await opens(story.a, link), await opens(story.b, link)) == ((0, 9805), (9805, 0))
     await sound(story)
+
+
+async def test_what_is_agreed_counts_towards_the_most_that_may_be_owed(
+    two_nodes: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = await Story(two_nodes).begin(terms=Terms(credit_limit_pence=6100))
+    asked = []
+    for days, worker in ((0, story.bea), (1, story.cass)):
+        if days:
+            with story.a.bound():
+                story.visit = await rota.plan_visit(
+                    await story.as_edith(), person_id=story.edith, worker_id=story.wren, what="Breakfast",
+                    starts_at=NINE_TO_ELEVEN[0] + timedelta(days), ends_at=NINE_TO_ELEVEN[1] + timedelta(days),
+                )  # fmt: skip
+        await story.ask_far()
+        with story.b.bound():
+            story.open = (await cover.open_requests(story.b.clock()))[-1].id
+        asked.append((story.visit, await story.offers(worker)))
+    (first, bea), (_, cass) = asked
+    assert await story.chooses(bea) == "done"
+    await two_nodes.settle()
+    # Nothing is in the books yet, and Bea's visit is worth £61.05: nobody more is offered, chosen or confirmed.
+    for node in two_nodes.both:
+        with node.bound():
+            assert (await money.owed_by_link()) == {}
+    with story.b.bound(), pytest.raises(Conflict) as refused:
+        await offering.offer(
+            await actor(story.bea), open_request_id=story.open, worker_id=story.bea, own_words="", rate_pence=3300,
+            words="My first name may be shown.",
+        )  # fmt: skip
+    assert refused.value.code == "credit_limit"
+    assert "Hebden circle will owe us £61.05" in str(refused.value)
+    with pytest.raises(Conflict) as refused:
+        await story.chooses(cass)
+    assert refused.value.code == "credit_limit"
+    assert "we will owe Todmorden circle £61.05" in str(refused.value)
+    with monkeypatch.context() as patched:
+        real = owing.past_limit
+
+        async def not_here(link_id: str) -> str:
+            return "" if letters.identity.current().node_id == two_nodes.a.wire.us.node_id else await real(link_id)
+
+        patched.setattr(owing, "past_limit", not_here)
+        assert await story.chooses(cass) == "done"
+        await two_nodes.settle()
+    sent = await story.b.rows("SELECT body FROM letter_out WHERE type = 'cover.refused'")
+    assert [msgspec.json.decode(row[0])["reason"] for row in sent] == ["credit_limit"]
+    # What is certain takes place, and is confirmed and booked, whatever is owed by then.
+    story.visit, story.offer = first, bea
+    two_nodes.move(timedelta(days=3, hours=4))
+    with story.b.bound():
+        await offering.say_how_it_went(await actor(story.bea), offer_id=bea, answer="as_planned")
+    await two_nodes.settle()
+    with story.a.bound():
+        await rota.answer_visit(await story.as_edith(), visit_id=first, answer="yes")
+    await two_nodes.settle()
+    await sound(story)
+    with story.a.bound():
+        assert (await money.owed(two_nodes.link_id)).we_owe_pence == 6105
+        assert (await owing.past_limit(two_nodes.link_id)).startswith("We owe Todmorden circle £61.05.")

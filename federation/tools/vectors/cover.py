@@ -260,6 +260,9 @@ def _at_asker() -> list[Case]:
         _pair("the cancelling was not heard", cancelled, prepared, "ended",
               _say("cover.cancelled", cancelled_at=wire_time(NOW), reason="not_said")),
         _pair("restored: its own certificate is taken back", _asker(_OFFER), travels, "committed"),
+        _pair("restored: its own certificate is taken back after the visit", _asker(_OFFER), went, "committed"),
+        _pair("restored there: the withdrawal was forgotten", _run(committed, _in("cover.withdrawn", offer=OFFER)), travels,
+              "open", _say("cover.rescinded", n=1, offer=OFFER)),
     ]  # fmt: skip
 
 
