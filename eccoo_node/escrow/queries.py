@@ -29,16 +29,38 @@ class Schedule(msgspec.Struct, frozen=True):
         return Terms(fee_pence, travel_pence, 0 if employed else self.payer_add_bps).total_pence
 
 
+class Schedules(msgspec.Struct, frozen=True):
+    """Every schedule that was ever decided, oldest first: from when each holds, and when it was written down."""
+
+    decided: tuple[tuple[datetime, datetime, Schedule], ...]
+
+    def at(self, moment: datetime) -> Schedule:
+        """The one that held then, of those that were known then; of what is older than all of them, the first.
+
+        Raises Conflict when the circle has not decided one.
+        """
+        held = [one for begins, written, one in self.decided if max(begins, written) <= moment]
+        if not held:
+            now = clock.now()
+            held = [one for begins, _, one in self.decided if begins <= now][:1]
+        if not held:
+            raise Conflict("This circle has not yet decided what it takes from each visit.", "no_schedule")
+        return held[-1]
+
+
+async def schedules() -> Schedules:
+    """What the circle takes of anything, by when it was agreed, in one statement."""
+    rows = await fetch(
+        "SELECT valid_from, recorded_at, id, payer_add_bps, worker_deduct_bps, cancelled_bears, vat_bps FROM schedule "
+        "ORDER BY valid_from, id"
+    )
+    decided = ((row[0], row[1], Schedule(row[2], row[3], row[4], bool(row[5]), row[6])) for row in rows)
+    return Schedules(tuple(decided))
+
+
 async def schedule_now() -> Schedule:
     """The schedule that holds at this moment. Raises Conflict when the circle has not decided one."""
-    row = await fetch_one(
-        "SELECT id, payer_add_bps, worker_deduct_bps, cancelled_bears, vat_bps FROM schedule "
-        "WHERE valid_from <= ? ORDER BY valid_from DESC, id DESC LIMIT 1",
-        clock.now(),
-    )
-    if row is None:
-        raise Conflict("This circle has not yet decided what it takes from each visit.", "no_schedule")
-    return Schedule(row[0], row[1], row[2], bool(row[3]), row[4])
+    return (await schedules()).at(clock.now())
 
 
 async def take_home(fee_pence: int) -> int:
