@@ -1,6 +1,8 @@
 """A visit keeps the share it was agreed at, whenever its money is set aside and whatever the circle decides meanwhile."""
 
 from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -8,6 +10,7 @@ from eccoo_node.agreements.actions import agree_terms
 from eccoo_node.cover import actions as cover
 from eccoo_node.cover import costs
 from eccoo_node.cover import queries as searches
+from eccoo_node.cover.queries import Offer
 from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import actions as escrow
 from eccoo_node.escrow import queries as books
@@ -16,6 +19,8 @@ from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict
+from eccoo_node.links import identity
+from eccoo_node.links.identity import Identity
 from eccoo_node.members import queries as members
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import weekly
@@ -94,8 +99,8 @@ async def test_what_is_planned_keeps_its_share_until_its_money_is_set_aside(node
     await verify()
 
 
-async def test_who_comes_instead_comes_at_the_share_that_stood_on_their_offer(node: Node) -> None:
-    circle = await begin(1000, 1500)
+async def covered_by_another(circle: Books, node: Node) -> tuple[str, Offer]:
+    """Robin comes instead of Wren: the circle takes one share at Wren's yes, another at Robin's, another at Ada's."""
     ada = await members.actor_for(circle.person)
     visit = await plan(circle, 8)
     await circle.top_up(10_000)
@@ -112,6 +117,13 @@ async def test_who_comes_instead_comes_at_the_share_that_stood_on_their_offer(no
     node.clock.set(MONDAY + timedelta(hours=4))
     await decide(circle, 2000, 2500)
     assert await cover.choose(ada, offer_id=offer.id, words="Yes, Robin") == "done"
+    return visit, offer
+
+
+async def test_who_comes_instead_comes_at_the_share_that_stood_on_their_offer(node: Node) -> None:
+    circle = await begin(1000, 1500)
+    with identity.identity_bound(lambda: cast("Identity", SimpleNamespace(node_id="hebden"))):
+        visit, offer = await covered_by_another(circle, node)
     assert [row[:3] for row in await aside()] == [(offer.total_pence, 500, 1000)]
     # What is agreed with whoever comes now is what the visit keeps, also once its money has come back.
     [agreed_at] = (await fetch("SELECT agreed_at FROM visit WHERE id = ?", visit))[0]
