@@ -1,12 +1,19 @@
 """What the circle takes, as it was decided over time."""
 
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 import msgspec
 
+from eccoo_node.agreements import hours
+from eccoo_node.agreements.hours import Hour, Reckon
 from eccoo_node.db.rows import as_time, fetch
+from eccoo_node.escrow import queries, sharing
+from eccoo_node.escrow.queries import Schedule
+from eccoo_node.escrow.sharing import State, Terms
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.errors import Conflict
 
 
 class Decided(msgspec.Struct, frozen=True):
@@ -36,3 +43,31 @@ async def schedules() -> list[Decided]:
         current = current or standing == "now"
         found.append(Decided(row[0], row[1], bool(row[2]), row[3], at, row[5], row[6], standing))
     return found
+
+
+def hour(held: Schedule, rate_pence: int, cancel_bps: int, employed: bool) -> Hour:
+    """An hour at this rate as the books would share it while this schedule holds; also of one called off late."""
+    terms = Terms(
+        rate_pence, 0, 0 if employed else held.payer_add_bps, 0 if employed else held.worker_deduct_bps,
+        cancelled_bears=held.cancelled_bears, employed=employed,
+    )  # fmt: skip
+    whole = sharing.shares(terms, rate_pence)
+    due = sharing.share_pence(rate_pence, cancel_bps)
+    late, _ = sharing.release(terms, State(), due, 0, free=not held.cancelled_bears)
+    return Hour(
+        rate_pence,
+        whole.contribution_pence,
+        whole.worker_pence,
+        due,
+        late.contribution_pence,
+        late.worker_pence,
+        employed,
+    )
+
+
+@hours.reckons
+async def _as_agreed_now() -> Reckon | None:
+    try:
+        return partial(hour, await queries.schedule_now())
+    except Conflict:
+        return None
