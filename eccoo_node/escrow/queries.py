@@ -24,9 +24,16 @@ class Schedule(msgspec.Struct, frozen=True):
     cancelled_bears: bool
     vat_bps: int
 
+    def terms(self, fee_pence: int, travel_pence: int = 0, *, employed: bool = False) -> Terms:
+        """What a visit of ours is agreed at."""
+        return Terms(
+            fee_pence, travel_pence, 0 if employed else self.payer_add_bps, 0 if employed else self.worker_deduct_bps,
+            cancelled_bears=self.cancelled_bears, vat_bps=self.vat_bps, employed=employed,
+        )  # fmt: skip
+
     def price(self, fee_pence: int, travel_pence: int, *, employed: bool = False) -> int:
         """What is set aside for a visit of ours: with what the payer adds on top."""
-        return Terms(fee_pence, travel_pence, 0 if employed else self.payer_add_bps).total_pence
+        return self.terms(fee_pence, travel_pence, employed=employed).total_pence
 
 
 class Schedules(msgspec.Struct, frozen=True):
@@ -61,17 +68,6 @@ async def schedules() -> Schedules:
 async def schedule_now() -> Schedule:
     """The schedule that holds at this moment. Raises Conflict when the circle has not decided one."""
     return (await schedules()).at(clock.now())
-
-
-async def take_home(fee_pence: int) -> int:
-    """What a worker of this circle keeps of a fee agreed now."""
-    schedule = await schedule_now()
-    return sharing.shares(Terms(fee_pence, worker_deduct_bps=schedule.worker_deduct_bps), fee_pence).worker_pence
-
-
-async def price(fee_pence: int, travel_pence: int = 0) -> int:
-    """What is set aside for a fee and travel agreed now: with what the payer adds on top."""
-    return (await schedule_now()).price(fee_pence, travel_pence)
 
 
 async def credit_pence(payer_id: str) -> int:

@@ -11,7 +11,6 @@ from eccoo_node.agreements.hours import Hour, Reckon
 from eccoo_node.db.rows import as_time, fetch
 from eccoo_node.escrow import queries, sharing
 from eccoo_node.escrow.queries import Schedule
-from eccoo_node.escrow.sharing import State, Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Conflict
 
@@ -47,22 +46,12 @@ async def schedules() -> list[Decided]:
 
 def hour(held: Schedule, rate_pence: int, cancel_bps: int, employed: bool) -> Hour:
     """An hour at this rate as the books would share it while this schedule holds; also of one called off late."""
-    terms = Terms(
-        rate_pence, 0, 0 if employed else held.payer_add_bps, 0 if employed else held.worker_deduct_bps,
-        cancelled_bears=held.cancelled_bears, employed=employed,
-    )  # fmt: skip
-    whole = sharing.shares(terms, rate_pence)
-    due = sharing.share_pence(rate_pence, cancel_bps)
-    late, _ = sharing.release(terms, State(), due, 0, free=not held.cancelled_bears)
+    terms = held.terms(rate_pence, employed=employed)
+    whole, late = sharing.shares(terms, rate_pence), sharing.called_off_late(terms, cancel_bps)
     return Hour(
-        rate_pence,
-        whole.contribution_pence,
-        whole.worker_pence,
-        due,
-        late.contribution_pence,
-        late.worker_pence,
-        employed,
-    )
+        rate_pence, whole.contribution_pence, whole.worker_pence, late.fee_pence, late.contribution_pence,
+        late.worker_pence, employed,
+    )  # fmt: skip
 
 
 @hours.reckons
