@@ -156,7 +156,7 @@ async def _weekly(folder: Path, visits: int) -> tuple[float, float]:
                 await insert(Visit(
                     team_id=team, person_id=person, worker_id=worker, payer_id=payer, starts_at=starts,
                     ends_at=starts + timedelta(hours=1), what="Getting up", address="1 Bank Street", rate_pence=2000,
-                    fee_pence=2000, cannot_be_missed=number % 4 == 0, created_at=WEDNESDAY,
+                    fee_pence=2000, cannot_be_missed=number % 4 == 0, agreed_at=WEDNESDAY,
                 ))  # fmt: skip
         with clock.clock_bound(lambda: WEDNESDAY + timedelta(days=1)):
             began, working = time.perf_counter(), time.process_time()

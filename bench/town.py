@@ -51,7 +51,7 @@ async def _seed(folder: DataFolder, us: str) -> tuple[str, str]:
                 row = Visit(
                     team_id=team, person_id=person, worker_id=workers[i % 4], starts_at=at,
                     ends_at=at + timedelta(hours=1), what="Getting up", address="1 Bank Street", rate_pence=2000,
-                    fee_pence=2000, created_at=clock.now(),
+                    fee_pence=2000, agreed_at=clock.now(),
                 )  # fmt: skip
                 await insert(row)
             request = await _search(str(row.id), person, us)

@@ -4,6 +4,7 @@ import hashlib
 
 import msgspec
 
+from eccoo_node.agreements.queries import TermsCard
 from eccoo_node.agreements.rules import MOST_MILES, MOST_TRAVEL_MINUTES, side_of
 from eccoo_node.agreements.tables import Consent, Terms
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert, locking
@@ -24,7 +25,7 @@ class Agreed(msgspec.Struct, frozen=True):
     in_force: bool
 
 
-class _Wanted(msgspec.Struct, frozen=True):
+class Wanted(msgspec.Struct, frozen=True):
     """Terms as one side says yes to them."""
 
     person_id: str
@@ -46,6 +47,19 @@ class _About(msgspec.Struct, frozen=True):
     scope: str
     subject_kind: str
     subject_id: str
+
+
+def check(wanted: Wanted | TermsCard) -> None:
+    """Raises Invalid for numbers that nobody can agree on."""
+    if not (0 <= wanted.rate_pence <= MAX_PENCE and 0 <= wanted.travel_pence <= MAX_PENCE):
+        raise Invalid("Write the rate in pounds and pence, such as 20 or 17.50.", "bad_rate", field="rate")
+    if not (0 <= wanted.travel_minutes <= MOST_TRAVEL_MINUTES and 0 <= wanted.miles <= MOST_MILES):
+        raise Invalid(
+            f"Travel is at most {MOST_TRAVEL_MINUTES} minutes and {MOST_MILES} miles for a visit.", "bad_travel",
+            field="travel_minutes" if not 0 <= wanted.travel_minutes <= MOST_TRAVEL_MINUTES else "miles",
+        )  # fmt: skip
+    if not (0 <= wanted.cancel_hours <= 14 * 24 and 0 <= wanted.cancel_bps <= 10_000):
+        raise Invalid("Notice is at most two weeks, and at most the whole fee.", "bad_notice", field="cancel_hours")
 
 
 @door("agreements.agree_terms")
@@ -71,15 +85,10 @@ async def agree_terms(
     thing = Thing("terms", "", person_id, worker_id=worker_id)
     act.allow(thing)
     side = side_of(act.actor, thing)
-    if not (0 <= rate_pence <= MAX_PENCE and 0 <= travel_pence <= MAX_PENCE):
-        raise Invalid("Write the rate in pounds and pence, such as 20 or 17.50.", "bad_rate", field="rate")
-    if not (0 <= travel_minutes <= MOST_TRAVEL_MINUTES and 0 <= miles <= MOST_MILES):
-        raise Invalid(
-            f"Travel is at most {MOST_TRAVEL_MINUTES} minutes and {MOST_MILES} miles for a visit.", "bad_travel",
-            field="travel_minutes" if not 0 <= travel_minutes <= MOST_TRAVEL_MINUTES else "miles",
-        )  # fmt: skip
-    if not (0 <= cancel_hours <= 14 * 24 and 0 <= cancel_bps <= 10_000):
-        raise Invalid("Notice is at most two weeks, and at most the whole fee.", "bad_notice", field="cancel_hours")
+    wanted = Wanted(
+        person_id, worker_id, payer_id or None, rate_pence, travel_pence, travel_minutes, miles, cancel_hours, cancel_bps
+    )  # fmt: skip
+    check(wanted)
     if len(await members.people([person_id, worker_id])) != 2:
         raise NotFound()
     payer = await members.payer(payer_id) if payer_id else None
@@ -87,9 +96,6 @@ async def agree_terms(
         raise NotFound()
     # Both sides may say yes at the same moment; the second must see the first one's row.
     await fetch(f"SELECT id FROM person WHERE id = ?{locking()}", person_id)
-    wanted = _Wanted(
-        person_id, worker_id, payer_id or None, rate_pence, travel_pence, travel_minutes, miles, cancel_hours, cancel_bps
-    )  # fmt: skip
     rows = await fetch(
         "SELECT id, payer_id, rate_pence, travel_pence, travel_minutes, miles, cancel_hours, cancel_bps, person_yes_at, "
         "worker_yes_at, from_at FROM terms WHERE person_id = ? AND worker_id = ? AND ended_at IS NULL",
@@ -103,7 +109,7 @@ async def agree_terms(
     return await _say_yes(act, side, same["id"] if same else "", wanted)
 
 
-async def _say_yes(act: Act, side: str, offer: str, wanted: _Wanted) -> Agreed:
+async def _say_yes(act: Act, side: str, offer: str, wanted: Wanted) -> Agreed:
     now, person_id, worker_id = clock.now(), wanted.person_id, wanted.worker_id
     pair = "person_id = ? AND worker_id = ? AND ended_at IS NULL"
     if offer:

@@ -1,12 +1,13 @@
 """What someone agreed with those who come to them, or to whom they come: to read, to offer, to say yes to and to end."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from eccoo_node.agreements import actions, queries, say
+from eccoo_node.agreements import actions, hours, queries, say
 from eccoo_node.agreements.queries import Pair, TermsCard
 from eccoo_node.agreements.rules import MILEAGE, side_of
 from eccoo_node.governance import queries as governance
@@ -15,6 +16,7 @@ from eccoo_node.kernel.errors import Invalid, NotFound
 from eccoo_node.kernel.money import parse_percent, parse_pounds, percent, pounds
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
+from eccoo_node.members.payers import Pays, employed_among, who_pays
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
@@ -42,11 +44,45 @@ class OfferForm(msgspec.Struct):
     travel: Annotated[str, msgspec.Meta(max_length=20)] = ""
     cancel_hours: int = 0
     cancel_percent: Annotated[str, msgspec.Meta(max_length=10)] = "0"
+    sure: str = ""
+    again: str = ""
+    shown: str = ""
     SAY: ClassVar[dict[str, str]] = {
         "who": "Choose with whom.", "rate": "Write the rate in pounds and pence, such as 20 or 17.50.",
         "travel_minutes": "Write the minutes as a number, such as 15.", "miles": "Write the miles as a number, such as 6.",
         "cancel_hours": "Write the hours as a number, such as 24.",
     }  # fmt: skip
+
+
+class Agree(msgspec.Struct):
+    """A yes to what was shown."""
+
+    shown: str = ""
+
+
+async def _shown(actor: Actor, cards: Sequence[TermsCard]) -> list[dict[str, Any]]:
+    """What each of these means for the reader's side, in pounds. A constant number of statements."""
+    subject = actor.acting_for or actor.person_id
+    people = await members.people(id_ for card in cards for id_ in (card.person_id, card.worker_id))
+    mileage, reckon = await governance.figure(MILEAGE), await hours.as_agreed_now()
+    employed, pays = await employed_among(card.worker_id for card in cards), await who_pays(c.person_id for c in cards)
+    found = []
+    for card in cards:
+        side = _side(actor, card)
+        who = people[card.person_id if side == "worker" else card.worker_id]
+        shown = {"who": who, "rows": say.lines(card, mileage), "comes_to": "", "late": "", "mark": ""}
+        if reckon:
+            hour = reckon(card.rate_pence, card.cancel_bps, card.worker_id in employed)
+            alone = _alone(pays.get(card.person_id, []), subject)
+            shown["comes_to"] = say.comes_to(hour, side, who.called, pays=alone)
+            shown["late"] = say.late_comes_to(hour, card, side, who.called, pays=alone)
+            shown["mark"] = hour.mark
+        found.append(shown)
+    return found
+
+
+def _alone(pays: Sequence[Pays], subject: str) -> bool:
+    return [one.payer_person_id for one in pays] == [subject]
 
 
 def _side_of(actor: Actor, pair: Pair) -> str:
@@ -89,6 +125,25 @@ async def _offering(request: AnyRequest, who: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _typed(form: OfferForm) -> dict[str, Any]:
+    return {"who": form.who, "typed": msgspec.to_builtins(form)}
+
+
+def _read(form: OfferForm, pair: Pair, payer_id: str) -> TermsCard:
+    """What is offered, before anybody has said yes to it. Raises Invalid."""
+    return TermsCard(
+        "", pair.person_id, pair.worker_id, payer_id, parse_pounds(form.rate, field="rate"),
+        parse_pounds(form.travel, field="travel") if form.travel else 0, form.travel_minutes, form.miles,
+        form.cancel_hours, parse_percent(form.cancel_percent or "0", field="cancel_percent"), None, None, None,
+    )  # fmt: skip
+
+
+def _numbers(card: TermsCard) -> dict[str, Any]:
+    """What both sides say yes to."""
+    found = msgspec.structs.asdict(card)
+    return {name: found[name] for name in found if name not in {"id", "person_yes_at", "worker_yes_at", "from_at"}}
+
+
 def written(pence: int) -> str:
     """A sum as somebody types it."""
     return pounds(pence).removeprefix("£").replace(",", "")
@@ -105,16 +160,12 @@ class TermsController(Controller):
         actor, session = actor_of(request), session_of(request)
         subject = actor.acting_for or actor.person_id
         cards = [card for card in await queries.terms_of(subject) if _side(actor, card)]
-        people = await members.people(id_ for card in cards for id_ in (card.person_id, card.worker_id))
-        mileage = await governance.figure(MILEAGE)
         found = [
             {
                 "id": card.id, "holds": card.from_at is not None, "waits": _waits(actor, card),
-                "rows": say.lines(card, mileage),
-                "again": f"{card.person_id}:{card.worker_id}",
-                "who": people[card.worker_id if card.person_id == subject else card.person_id],
+                "again": f"{card.person_id}:{card.worker_id}", **shown,
             }
-            for card in cards
+            for card, shown in zip(cards, await _shown(actor, cards), strict=True)
         ]  # fmt: skip
         found.sort(key=lambda one: (not one["waits"], one["holds"]))
         may_offer = bool(await _choices(actor))
@@ -129,21 +180,23 @@ class TermsController(Controller):
 
     @post("/agreed/new", opt={"action": "agreements.agree_terms"})
     async def offer(self, request: AnyRequest) -> Response[Any]:
-        """Yes to these numbers from one's own side. They hold once the other side has said yes to the very same."""
+        """What it comes to; then yes from one's own side. It holds once the other side has said yes to the very same."""
         actor = actor_of(request)
         try:
             form = read_form(request, OfferForm)
             pair = (await _choices(actor)).get(form.who)
             if pair is None:
                 raise Invalid("Choose with whom.", "nobody_chosen", field="who")
+            if form.again:
+                return render(request, "agreements/offer.html", **await _offering(request, form.who) | _typed(form))
             payer = await members.payer_for(pair.person_id)
-            agreed = await actions.agree_terms(
-                actor, person_id=pair.person_id, worker_id=pair.worker_id, payer_id=payer.id if payer else "",
-                rate_pence=parse_pounds(form.rate, field="rate"),
-                travel_pence=parse_pounds(form.travel, field="travel") if form.travel else 0,
-                travel_minutes=form.travel_minutes, miles=form.miles, cancel_hours=form.cancel_hours,
-                cancel_bps=parse_percent(form.cancel_percent or "0", field="cancel_percent"),
-            )  # fmt: skip
+            wanted = _read(form, pair, payer.id if payer else "")
+            actions.check(wanted)
+            [shown] = await _shown(actor, [wanted])
+            if not form.sure or form.shown != shown["mark"]:
+                about = session_of(request).acting_for_called
+                return render(request, "agreements/check.html", form=form, about=about, **shown)
+            agreed = await actions.agree_terms(actor, **_numbers(wanted))
         except (FormError, Invalid) as error:
             return form_error(request, "agreements/offer.html", error, **await _offering(request, ""))
         if agreed.in_force:
@@ -171,11 +224,12 @@ class TermsController(Controller):
         card = next((one for one in offered if one.id == terms_id and _waits(actor, one)), None)
         if card is None:
             raise NotFound("This offer has changed. Please look at it again.", "no_offer")
-        await actions.agree_terms(
-            actor, person_id=card.person_id, worker_id=card.worker_id, payer_id=card.payer_id,
-            rate_pence=card.rate_pence, travel_pence=card.travel_pence, travel_minutes=card.travel_minutes,
-            miles=card.miles, cancel_hours=card.cancel_hours, cancel_bps=card.cancel_bps,
-        )  # fmt: skip
+        [shown] = await _shown(actor, [card])
+        if read_form(request, Agree).shown != shown["mark"]:
+            return redirect(
+                request, "/agreed", "What goes to the circle has changed. Please read it again before you say yes."
+            )
+        await actions.agree_terms(actor, **_numbers(card))
         return redirect(request, "/agreed", "It is agreed. It holds for every visit planned from now on.")
 
 

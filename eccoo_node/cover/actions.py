@@ -217,7 +217,7 @@ async def choose(act: Act, *, offer_id: str, words: str) -> Outcome:
         )  # fmt: skip
     aside = await aside_pence(visit)
     # What waits for the run of its week is agreed already, at the price it was planned at.
-    agreed = aside or await money.price(visit.fee_pence, visit.travel_pence)
+    agreed = aside or (await money.schedules()).at(visit.agreed_at).price(visit.fee_pence, visit.travel_pence)
     dearer = offer.total_pence > agreed and not act.actor.speaks_as(thing.payer_id, "money")
     if dearer or await more_is_needed(visit.person_id, offer.total_pence, aside):
         await set_request(request.id, state="wants_payer", chosen_offer=offer.id)
@@ -283,6 +283,7 @@ async def _take(act: Act, request: Request, visit: Visit, offer: Offer) -> None:
     await rota.set_fields(
         visit.id, state="planned", worker_id=offer.worker_id, rate_pence=offer.rate_pence,
         fee_pence=offer.fee_pence, travel_pence=offer.travel_pence, travel_minutes=0, miles=0,
+        agreed_at=offer.received_at,
     )  # fmt: skip
     await _close(act, request, "filled", keep=offer.id)
     around = await team_around(visit.person_id, visit.team_id, visit_worker=offer.worker_id)

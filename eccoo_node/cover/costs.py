@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from eccoo_node.escrow import queries as escrow
-from eccoo_node.escrow.queries import LineState, Schedule
+from eccoo_node.escrow.queries import LineState, Schedules
 from eccoo_node.expenses import queries as expenses
 from eccoo_node.expenses.queries import Expense
 from eccoo_node.kernel import access, clock
@@ -138,7 +138,7 @@ async def costs_of(actor: Actor, thing: Thing, mondays: Sequence[date]) -> Costs
     lines = await escrow.lines(*{visit.line or f"visit:{visit.id}" for visit in visits}) if visits else {}
     employed = await employed_among(visit.worker_id or "" for visit in visits)
     ahead = {monday: await _ahead(monday, now) for monday in mondays}
-    schedule = await _schedule()
+    taken = await escrow.schedules()
     sees = access.may(actor, "rota.see_visit", Thing("week", person_id, person_id, thing.community_id))
     bought = [
         one
@@ -149,7 +149,7 @@ async def costs_of(actor: Actor, thing: Thing, mondays: Sequence[date]) -> Costs
     for monday, (first, last) in zip(mondays, bounds, strict=True):
         theirs = [
             _visit(
-                visit, lines.get(visit.line or f"visit:{visit.id}"), schedule, ahead[monday], now,
+                visit, lines.get(visit.line or f"visit:{visit.id}"), taken, ahead[monday], now,
                 employed=visit.worker_id in employed, sees=sees or actor.person_id == visit.worker_id,
             )
             for visit in visits if first <= visit.starts_at < last
@@ -165,15 +165,8 @@ async def _ahead(monday: date, now: datetime) -> datetime | None:
     return await weekly.runs_at(monday)
 
 
-async def _schedule() -> Schedule | None:
-    try:
-        return await escrow.schedule_now()
-    except Conflict:
-        return None
-
-
 def _visit(
-    visit: Visit, line: LineState | None, schedule: Schedule | None, ahead: datetime | None, now: datetime,
+    visit: Visit, line: LineState | None, taken: Schedules, ahead: datetime | None, now: datetime,
     *, employed: bool, sees: bool,
 ) -> Cost:  # fmt: skip
     title = say.when(visit)
@@ -183,8 +176,7 @@ def _visit(
         return Cost(title, who if visit.who else "", path, 0, ("over", "called off"), at=visit.starts_at)
     pence = spent_pence(line) if line is not None else 0
     if line is None and visit.paid and not visit.cover_circle:
-        pence = visit.fee_pence + visit.travel_pence
-        pence = schedule.price(visit.fee_pence, visit.travel_pence, employed=employed) if schedule else pence
+        pence = _price(visit, taken, employed=employed)
     aside = line.set_aside_pence + line.disputed_pence if line else 0
     waits = say.waits_for_money(visit)
     return Cost(
@@ -198,6 +190,14 @@ def _visit(
         visit.travel_pence,
         visit.starts_at,
     )
+
+
+def _price(visit: Visit, taken: Schedules, *, employed: bool) -> int:
+    """What is to be set aside for it, at the share that it was agreed at."""
+    try:
+        return taken.at(visit.agreed_at).price(visit.fee_pence, visit.travel_pence, employed=employed)
+    except Conflict:
+        return visit.fee_pence + visit.travel_pence
 
 
 def spent_pence(line: LineState) -> int:

@@ -103,6 +103,8 @@ class AskCard(msgspec.Struct, frozen=True):
     what: str
     starts_at: datetime
     ends_at: datetime
+    cancel_hours: int
+    cancel_bps: int
 
     @property
     def thing(self) -> Thing:
@@ -110,7 +112,7 @@ class AskCard(msgspec.Struct, frozen=True):
 
 
 _ASK_CARD = """SELECT n.id, r.id, r.visit_id, n.worker_id, n.answer, CASE WHEN r.state = 'ended' THEN 0 ELSE 1 END,
- p.id, p.called, p.outward, v.what, v.starts_at, v.ends_at
+ p.id, p.called, p.outward, v.what, v.starts_at, v.ends_at, v.cancel_hours, v.cancel_bps
  FROM near_ask n JOIN cover_request r ON r.id = n.request_id JOIN visit v ON v.id = r.visit_id
  JOIN person p ON p.id = r.person_id"""
 

@@ -111,21 +111,26 @@ async def _carry_out(act: Act, request: Request, state: wire.RequesterState, eff
 async def hold_for(visit_id: str, offer: Offer, line: str) -> bool:
     """Move the money of a visit onto a line for this offer, at its price; False when credit is short."""
     visit = await rota_queries.visit(visit_id)
+    # Whoever says yes is shown the price at the shares that held when this was offered.
     across = None
     if offer.link_id:
         across = Across(offer.link_id, offer.home_share_bps, offer.payer_add_bps, offer.worker_deduct_bps)
-    return await _move(visit, line, offer.worker_id or "", offer.fee_pence, offer.travel_pence, across)
+    return await _move(
+        visit, line, offer.worker_id or "", offer.fee_pence, offer.travel_pence, across, offer.received_at
+    )
 
 
-async def _move(visit: Visit, line: str, worker_id: str, fee: int, travel: int, across: Across | None) -> bool:
+async def _move(
+    visit: Visit, line: str, worker_id: str, fee: int, travel: int, across: Across | None, agreed_at: datetime
+) -> bool:
     key = f"move:{line}"
     if visit.line:
         held = await escrow.move_line(
             NODE, visit.line, line, worker_id, fee, travel, key, across=across,
-            employed=await paying.is_employed(worker_id, across),
+            employed=await paying.is_employed(worker_id, across), agreed_at=agreed_at,
         )  # fmt: skip
     else:
-        held = await paying.set_aside_for(visit.person_id, line, worker_id, fee, travel, key, across)
+        held = await paying.set_aside_for(visit.person_id, line, worker_id, fee, travel, key, across, agreed_at)
     if held:
         await rota.set_fields(visit.id, line=line)
     return held
@@ -154,7 +159,7 @@ async def _give_money_back(request: Request, state: wire.RequesterState, n: int)
         await rota.set_fields(visit.id, line="")
         return
     line = _line(request, state, n, "back")
-    if not await _move(visit, line, visit.worker_id or "", visit.fee_pence, visit.travel_pence, None):
+    if not await _move(visit, line, visit.worker_id or "", visit.fee_pence, visit.travel_pence, None, visit.agreed_at):
         await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
         await rota.set_fields(visit.id, line="")
 

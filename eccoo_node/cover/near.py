@@ -16,6 +16,7 @@ from eccoo_node.kernel.errors import Conflict
 from eccoo_node.kernel.money import price_pence
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
+from eccoo_node.members.payers import employed_among
 from eccoo_node.members.workers import workers_free
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota.queries import Visit
@@ -73,7 +74,7 @@ async def offer_from_home(request: Request, visit: Visit, worker_id: str) -> Non
     card = await workers.worker(worker_id)
     if card is None:
         raise Conflict("They do not give support any more.", "not_a_worker")
-    schedule = await money.schedule_now()
+    schedule, employed = await money.schedule_now(), worker_id in await employed_among([worker_id])
     fee = price_pence(card.rate_pence, clock.minutes_between(visit.starts_at, visit.ends_at))
     seen = [
         {"kind": c.kind, "seen_on": c.seen_at.date().isoformat()}
@@ -83,7 +84,7 @@ async def offer_from_home(request: Request, visit: Visit, worker_id: str) -> Non
         CoverOffer(
             request_id=request.id, worker_id=worker_id, first_name=card.called, words=card.words,
             languages=card.languages, rate_pence=card.rate_pence, fee_pence=fee, travel_pence=card.travel_pence,
-            attested=msgspec.json.encode(seen).decode(), worker_deduct_bps=schedule.worker_deduct_bps,
-            payer_add_bps=schedule.payer_add_bps, hold_until=visit.starts_at, received_at=clock.now(),
+            attested=msgspec.json.encode(seen).decode(), worker_deduct_bps=0 if employed else schedule.worker_deduct_bps,
+            payer_add_bps=0 if employed else schedule.payer_add_bps, hold_until=visit.starts_at, received_at=clock.now(),
         )
     )  # fmt: skip

@@ -11,6 +11,7 @@ import msgspec
 
 from eccoo_federation.bodies import CoverRequested
 from eccoo_federation.times import parse_time
+from eccoo_node.escrow.sharing import Shares
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.money import percent, pounds
 from eccoo_node.members.cards import FACTS, CareCodes
@@ -99,6 +100,46 @@ def cost(called: str, total_pence: int, aside_pence: int, day: str) -> str:
     if more < 0:
         return f"{costs} That is {pounds(-more)} less than the {pounds(aside_pence)} set aside for {day}."
     return f"{costs} That is what is set aside for {day}."
+
+
+def goes(called: str, given: Shares, circles: str = "the circle", of: str = "of it") -> str:
+    """Where the price of a visit goes, for whoever pays it: "£57 of it goes to Bea and £12 to the two circles."."""
+    if given.employer_pence:
+        return f"All {of} goes to the circle, which pays {called} a wage."
+    worker, rest = given.worker_pence + given.travel_pence, given.commission_pence + given.contribution_pence
+    return (
+        f"{pounds(worker)} {of} goes to {called} and {pounds(rest)} to {circles}."
+        if rest
+        else f"All {of} goes to {called}."
+    )
+
+
+def late_costs(called: str, given: Shares, hours: int, circles: str = "the circle") -> str:
+    """The same of what is due when it is called off late; empty where nothing is."""
+    if not given.fee_pence:
+        return ""
+    rest = given.commission_pence + given.contribution_pence
+    due = f"Called off less than {hours} hours before, {pounds(given.fee_pence + given.contribution_pence)} is due"
+    if given.employer_pence or not rest:
+        return f"{due}, all of it to {'the circle' if given.employer_pence else called}."
+    return f"{due}: {pounds(given.worker_pence)} to {called} and {pounds(rest)} to {circles}."
+
+
+def yours(given: Shares, late: Shares, hours: int, circles: str = "the circle") -> str:
+    """What a worker has of a visit and where the rest goes, and what they have where it is called off late."""
+    if given.employer_pence:
+        return "You have your wage from the circle, and what is paid goes to the circle."
+    said = [f"You take home {pounds(given.worker_pence)}"]
+    said += [f"and {pounds(given.travel_pence)} for travel"] if given.travel_pence else []
+    words = f"{', '.join(said)}."
+    rest = [f"{pounds(given.commission_pence)} goes to {circles}"] if given.commission_pence else []
+    if given.contribution_pence:
+        them = circles if not rest else "it" if circles == "the circle" else "them"
+        rest.append(f"whoever pays adds {pounds(given.contribution_pence)} for {them}")
+    words += f" {say.first(', and '.join(rest))}." if rest else ""
+    if late.fee_pence:
+        words += f" Called off less than {hours} hours before, you have {pounds(late.worker_pence)}."
+    return words
 
 
 def needs(codes: CareCodes) -> list[tuple[str, str]]:

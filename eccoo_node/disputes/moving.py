@@ -98,14 +98,16 @@ async def _pay_more(one: Question, fee: int, travel: int, key: str) -> None:
     line = await books.booking(one.line, lock=True)
     more = f"visit:{one.visit_id}:more:{one.id[-8:]}"
     gave = await books.funds_given(line)
+    [agreed_at] = (await fetch("SELECT agreed_at FROM visit WHERE id = ?", one.visit_id))[0]
     new = New(
-        more, line.payer_id, line.person_id, line.worker_id, fee, travel, None, line.terms.employed, gave[0].arrears
-    )
-    total = lines.terms_by(await books.schedule_now(), new).total_pence
+        more, line.payer_id, line.person_id, line.worker_id, fee, travel, None, line.terms.employed, gave[0].arrears,
+        agreed_at=agreed_at,
+    )  # fmt: skip
+    total = (await lines.terms_of(new))[0].total_pence
     new = lines.shared_as_before(new, gave, total)
     if not await escrow.set_aside(
         NODE, more, new.payer_id, new.person_id, new.worker_id, fee, travel, key, employed=new.employed,
-        arrears=new.arrears, funds=new.funds,
+        arrears=new.arrears, funds=new.funds, agreed_at=agreed_at,
     ):  # fmt: skip
         raise Conflict("There is not enough paid in for this yet.", "not_enough")
     await escrow.release(NODE, more, f"release:{more}")

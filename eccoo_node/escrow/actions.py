@@ -101,8 +101,10 @@ async def set_aside(
     employed: bool = False,
     arrears: bool = False,
     funds: Sequence[Fund] = (),
+    agreed_at: datetime | None = None,
 ) -> bool:
-    """Set money aside for one booking under its reference (2000 / 2100) and freeze its rates.
+    """Set money aside for one booking under its reference (2000 / 2100) and freeze its rates: those that held when it
+    was agreed, which is now unless `agreed_at` says when.
 
     `travel_pence` is mileage and tickets, or shopping up to a ceiling, which bear no commission; travel time is part of
     the fee. `employed`: the circle pays its worker a wage, so all of it is the circle's. `arrears`: the payer pays
@@ -111,13 +113,25 @@ async def set_aside(
     changed, and the booking is not paid for.
     """
     act.allow(Thing("line", line, person_id, worker_id=worker_id, payer_id=payer_id))
-    new = New(line, payer_id, person_id, worker_id, fee_pence, travel_pence, across, employed, arrears, tuple(funds))
+    new = New(
+        line,
+        payer_id,
+        person_id,
+        worker_id,
+        fee_pence,
+        travel_pence,
+        across,
+        employed,
+        arrears,
+        tuple(funds),
+        agreed_at,
+    )
     new.check()
     new = lines.of_one_fund(new)
     credits_ = await lines.credits_of(new)
     if await ledger.already("set_aside", key, new.body):
         return not (await queries.booking(line)).given_back
-    terms, schedule_id = await lines.terms_now(new)
+    terms, schedule_id = await lines.terms_of(new)
     if not lines.affordable(new.out_of(terms.total_pence), credits_):
         return False
     await _set_aside(act, new, key, terms, schedule_id)
@@ -165,16 +179,19 @@ async def move_line(
     *,
     across: Across | None = None,
     employed: bool = False,
+    agreed_at: datetime | None = None,
 ) -> bool:
     """Cover at its own rate: back to the payer and set aside for the cover worker, in one act.
 
-    Where several paid for it, each bears the new price by their part of the old one. False when a credit does not
-    stretch to it: nothing has changed, and the payer is asked first.
+    At the shares that held when the cover was agreed, as in `set_aside`. Where several paid for it, each bears the new
+    price by their part of the old one. False when a credit does not stretch to it: nothing has changed, and the payer
+    is asked first.
     """
     found = await lines.own(act, old_line)
     asked = New(
-        new_line, found.payer_id, found.person_id, worker_id, fee_pence, travel_pence, across, employed, found.arrears
-    )
+        new_line, found.payer_id, found.person_id, worker_id, fee_pence, travel_pence, across, employed, found.arrears,
+        agreed_at=agreed_at,
+    )  # fmt: skip
     asked.check()
     body = {**asked.body, "instead_of": old_line}
     left = (
@@ -190,7 +207,7 @@ async def move_line(
         return not (await queries.booking(new_line)).given_back
     if not found.untouched:
         raise Conflict("Some of this has already been let go, or is in question.", "line_touched")
-    terms, schedule_id = await lines.terms_now(asked)
+    terms, schedule_id = await lines.terms_of(asked)
     new = lines.shared_as_before(asked, left, terms.total_pence)
     if not lines.affordable(new.out_of(terms.total_pence), credits_):
         return False

@@ -10,6 +10,7 @@ from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import New, Opening
 from eccoo_node.escrow.rules import Leg
 from eccoo_node.escrow.sharing import State
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.record import events
@@ -47,13 +48,14 @@ async def set_aside_many(act: Act, asked: Sequence[Asked]) -> Aside:
     wanted = [Asked(lines.of_one_fund(one.new), one.key) for one in asked]
     credits_ = await _credits(wanted)
     before, gone = await _before(wanted)
-    schedule = await queries.schedule_now()
+    schedules, now = await queries.schedules(), clock.now()
     done: dict[str, int] = {}
     short: dict[str, int] = {}
     opening: list[Opening] = []
     fresh: list[Asked] = []
     for one in wanted:
-        new, terms = one.new, lines.terms_by(schedule, one.new)
+        new, held = one.new, schedules.at(one.new.agreed_at or now)
+        terms = lines.terms_by(held, new)
         if one.key in before:
             if before[one.key] != ledger.body_hash("set_aside", new.body):
                 raise Conflict("This was already used for something else. Nothing has changed.", "key_reused")
@@ -68,7 +70,7 @@ async def set_aside_many(act: Act, asked: Sequence[Asked]) -> Aside:
                 credits_[fund.payer_id] -= fund.amount_pence
         before[one.key] = ledger.body_hash("set_aside", new.body)
         done[new.reference] = terms.total_pence
-        opening.append(Opening(new, "held", terms, schedule.id, State(), funds))
+        opening.append(Opening(new, "held", terms, held.id, State(), funds))
         fresh.append(one)
     await _write(act, opening, fresh)
     await events.tell_many(

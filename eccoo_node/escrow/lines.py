@@ -1,6 +1,7 @@
 """What the doors of a line share: opening it, locking it, letting go of it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ class New(msgspec.Struct, frozen=True):
     """What is asked of a new line; all of it is the body of the key it is asked with.
 
     `funds`, where several pay for it, say how much each gives of all that is set aside; `payer_id` is the first of them.
+    `agreed_at`: when it was agreed, at the shares that held then; None for what is agreed now.
     """
 
     reference: str
@@ -43,10 +45,13 @@ class New(msgspec.Struct, frozen=True):
     employed: bool = False
     arrears: bool = False
     funds: tuple[Fund, ...] = ()
+    agreed_at: datetime | None = None
 
     @property
     def body(self) -> dict[str, Any]:
-        return dict(msgspec.to_builtins(self))
+        body = dict(msgspec.to_builtins(self))
+        body["agreed_at"] = self.agreed_at.astimezone(UTC).isoformat() if self.agreed_at else ""
+        return body
 
     def check(self) -> None:
         """Raises Invalid for a sum that nobody can set aside."""
@@ -74,22 +79,22 @@ class New(msgspec.Struct, frozen=True):
         return self.funds
 
 
-async def terms_now(new: New) -> tuple[Terms, int]:
-    """The terms that a booking made now freezes, and the schedule they come from."""
-    now = await queries.schedule_now()
-    return terms_by(now, new), now.id
+async def terms_of(new: New) -> tuple[Terms, int]:
+    """The terms that a booking freezes: by the schedule that held when it was agreed. With the schedule they come from."""
+    held = (await queries.schedules()).at(new.agreed_at or clock.now())
+    return terms_by(held, new), held.id
 
 
-def terms_by(now: Schedule, new: New) -> Terms:
-    """The terms that a booking freezes while this schedule holds."""
+def terms_by(held: Schedule, new: New) -> Terms:
+    """The terms that a booking freezes by this schedule."""
     across = new.across
-    add = across.payer_add_bps if across and across.payer_add_bps is not None else now.payer_add_bps
-    deduct = across.worker_deduct_bps if across and across.worker_deduct_bps is not None else now.worker_deduct_bps
+    add = across.payer_add_bps if across and across.payer_add_bps is not None else held.payer_add_bps
+    deduct = across.worker_deduct_bps if across and across.worker_deduct_bps is not None else held.worker_deduct_bps
     if new.employed:
         add = deduct = 0
     return Terms(
         new.fee_pence, new.travel_pence, add, deduct, across is not None, across.home_share_bps if across else 0,
-        now.cancelled_bears, vat_bps=now.vat_bps, employed=new.employed,
+        held.cancelled_bears, vat_bps=held.vat_bps, employed=new.employed,
     )  # fmt: skip
 
 

@@ -24,32 +24,50 @@ class Schedule(msgspec.Struct, frozen=True):
     cancelled_bears: bool
     vat_bps: int
 
+    def terms(self, fee_pence: int, travel_pence: int = 0, *, employed: bool = False) -> Terms:
+        """What a visit of ours is agreed at."""
+        return Terms(
+            fee_pence, travel_pence, 0 if employed else self.payer_add_bps, 0 if employed else self.worker_deduct_bps,
+            cancelled_bears=self.cancelled_bears, vat_bps=self.vat_bps, employed=employed,
+        )  # fmt: skip
+
     def price(self, fee_pence: int, travel_pence: int, *, employed: bool = False) -> int:
         """What is set aside for a visit of ours: with what the payer adds on top."""
-        return Terms(fee_pence, travel_pence, 0 if employed else self.payer_add_bps).total_pence
+        return self.terms(fee_pence, travel_pence, employed=employed).total_pence
+
+
+class Schedules(msgspec.Struct, frozen=True):
+    """Every schedule that was ever decided, oldest first: from when each holds, and when it was written down."""
+
+    decided: tuple[tuple[datetime, datetime, Schedule], ...]
+
+    def at(self, moment: datetime) -> Schedule:
+        """The one that held then, of those that were known then; of what is older than all of them, the first.
+
+        Raises Conflict when the circle has not decided one.
+        """
+        held = [one for begins, written, one in self.decided if max(begins, written) <= moment]
+        if not held:
+            now = clock.now()
+            held = [one for begins, _, one in self.decided if begins <= now][:1]
+        if not held:
+            raise Conflict("This circle has not yet decided what it takes from each visit.", "no_schedule")
+        return held[-1]
+
+
+async def schedules() -> Schedules:
+    """What the circle takes of anything, by when it was agreed, in one statement."""
+    rows = await fetch(
+        "SELECT valid_from, recorded_at, id, payer_add_bps, worker_deduct_bps, cancelled_bears, vat_bps FROM schedule "
+        "ORDER BY valid_from, id"
+    )
+    decided = ((row[0], row[1], Schedule(row[2], row[3], row[4], bool(row[5]), row[6])) for row in rows)
+    return Schedules(tuple(decided))
 
 
 async def schedule_now() -> Schedule:
     """The schedule that holds at this moment. Raises Conflict when the circle has not decided one."""
-    row = await fetch_one(
-        "SELECT id, payer_add_bps, worker_deduct_bps, cancelled_bears, vat_bps FROM schedule "
-        "WHERE valid_from <= ? ORDER BY valid_from DESC, id DESC LIMIT 1",
-        clock.now(),
-    )
-    if row is None:
-        raise Conflict("This circle has not yet decided what it takes from each visit.", "no_schedule")
-    return Schedule(row[0], row[1], row[2], bool(row[3]), row[4])
-
-
-async def take_home(fee_pence: int) -> int:
-    """What a worker of this circle keeps of a fee agreed now."""
-    schedule = await schedule_now()
-    return sharing.shares(Terms(fee_pence, worker_deduct_bps=schedule.worker_deduct_bps), fee_pence).worker_pence
-
-
-async def price(fee_pence: int, travel_pence: int = 0) -> int:
-    """What is set aside for a fee and travel agreed now: with what the payer adds on top."""
-    return (await schedule_now()).price(fee_pence, travel_pence)
+    return (await schedules()).at(clock.now())
 
 
 async def credit_pence(payer_id: str) -> int:

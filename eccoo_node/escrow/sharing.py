@@ -223,6 +223,12 @@ def _let_go(terms: Terms, state: State, lying_pence: int, fee: int, travel: int,
     )
 
 
+def called_off_late(terms: Terms, share_bps: int) -> Shares:
+    """The shares of what is due of a visit that is called off too late."""
+    due = share_pence(terms.fee_pence, share_bps)
+    return release(terms, State(), due, 0, free=not terms.cancelled_bears)[0]
+
+
 def set_apart(
     terms: Terms, state: State, fee_pence: int, travel_pence: int, *, due_pence: int | None = None
 ) -> tuple[int, State]:

@@ -41,6 +41,7 @@ class ToPay(msgspec.Struct, frozen=True):
     travel_pence: int
     state: str
     unpaid_at: datetime | None
+    agreed_at: datetime
     cannot_be_missed: bool = False
 
     @property
@@ -50,7 +51,7 @@ class ToPay(msgspec.Struct, frozen=True):
 
 COLUMNS = (
     "id, person_id, COALESCE(worker_id, ''), COALESCE(payer_id, ''), starts_at, fee_pence, travel_pence, state, unpaid_at, "
-    "cannot_be_missed"
+    "agreed_at, cannot_be_missed"
 )
 
 
@@ -65,7 +66,10 @@ class Paid(msgspec.Struct, frozen=True):
 
 
 def booking(new: New, pays: Sequence[Pays], schedule: Schedule) -> New:
-    """The same line, out of the money of whoever pays: of one, or of several by the part of each."""
+    """The same line, out of the money of whoever pays: of one, or of several by the part of each.
+
+    `schedule`: the one that held when it was agreed.
+    """
     first = pays[0]
     if len(pays) == 1:
         return msgspec.structs.replace(new, payer_id=first.id, arrears=first.arrears)
@@ -77,7 +81,7 @@ def booking(new: New, pays: Sequence[Pays], schedule: Schedule) -> New:
 def _line(visit: ToPay, employed: Collection[str]) -> New:
     return New(
         visit.reference, visit.payer_id, visit.person_id, visit.worker_id, visit.fee_pence, visit.travel_pence, None,
-        visit.worker_id in employed,
+        visit.worker_id in employed, agreed_at=visit.agreed_at,
     )  # fmt: skip
 
 
@@ -132,9 +136,12 @@ async def _pay(visits: Sequence[ToPay]) -> tuple[list[ToPay], int]:
     if not visits:
         return [], 0
     pays = await who_pays(visit.person_id for visit in visits)
-    employed, schedule = await employed_among(visit.worker_id for visit in visits), await books.schedule_now()
+    employed, taken = await employed_among(visit.worker_id for visit in visits), await books.schedules()
     asked = [
-        Asked(booking(_line(visit, employed), pays[visit.person_id], schedule), f"set_aside:{visit.reference}")
+        Asked(
+            booking(_line(visit, employed), pays[visit.person_id], taken.at(visit.agreed_at)),
+            f"set_aside:{visit.reference}",
+        )
         for visit in visits
         if pays.get(visit.person_id) and visit.fee_pence + visit.travel_pence
     ]
@@ -165,17 +172,19 @@ async def _set_aside(asked: Sequence[Asked]) -> Aside:
 
 
 async def set_aside_for(
-    person_id: str, line: str, worker_id: str, fee_pence: int, travel_pence: int, key: str, across: Across | None
-) -> bool:
+    person_id: str, line: str, worker_id: str, fee_pence: int, travel_pence: int, key: str, across: Across | None,
+    agreed_at: datetime,
+) -> bool:  # fmt: skip
     """Set money aside for whoever covers a visit that has none yet; False when a credit is short."""
     pays = (await who_pays([person_id])).get(person_id)
     if not pays:
         return False
-    new = New(line, "", person_id, worker_id, fee_pence, travel_pence, across, await is_employed(worker_id, across))
-    new = booking(new, pays, await books.schedule_now())
+    employed = await is_employed(worker_id, across)
+    new = New(line, "", person_id, worker_id, fee_pence, travel_pence, across, employed, agreed_at=agreed_at)
+    new = booking(new, pays, (await books.schedules()).at(agreed_at))
     return await escrow.set_aside(
         NODE, line, new.payer_id, person_id, worker_id, fee_pence, travel_pence, key, across=across,
-        employed=new.employed, arrears=new.arrears, funds=new.funds,
+        employed=new.employed, arrears=new.arrears, funds=new.funds, agreed_at=agreed_at,
     )  # fmt: skip
 
 
@@ -222,10 +231,11 @@ async def missing_for(visits: Sequence[ToPay]) -> dict[str, Short]:
     if not visits:
         return {}
     pays = await who_pays(visit.person_id for visit in visits)
-    employed, schedule = await employed_among(visit.worker_id for visit in visits), await books.schedule_now()
+    employed, taken = await employed_among(visit.worker_id for visit in visits), await books.schedules()
     needed: dict[str, int] = {}
     for visit in visits:
         if them := pays.get(visit.person_id):
+            schedule = taken.at(visit.agreed_at)
             new = booking(_line(visit, employed), them, schedule)
             for fund in new.out_of(lines.terms_by(schedule, new).total_pence):
                 if not fund.arrears:

@@ -118,7 +118,7 @@ async def make_visit(
         cannot_be_missed=cannot_be_missed, rate_pence=priced.rate_pence,
         fee_pence=priced.fee(clock.minutes_between(starts_at, ends_at)), travel_pence=priced.travel,
         travel_minutes=priced.travel_minutes, miles=priced.miles, mileage_pence=priced.mileage_pence,
-        cancel_hours=priced.cancel_hours, cancel_bps=priced.cancel_bps, trial=trial, pattern_id=pattern_id, pattern_day=pattern_day, created_at=clock.now(),
+        cancel_hours=priced.cancel_hours, cancel_bps=priced.cancel_bps, trial=trial, pattern_id=pattern_id, pattern_day=pattern_day, agreed_at=clock.now(),
     )  # fmt: skip
     await insert(row)
     visit_id = str(row.id)
@@ -141,7 +141,7 @@ async def _pay_ahead(visit: VisitRow) -> None:
     are told. Raises Conflict for a trial, which is paid ahead or not agreed."""
     one = ToPay(
         visit.id, visit.person_id, visit.worker_id, visit.payer_id or "", visit.starts_at, visit.fee_pence,
-        visit.travel_pence, visit.state, None, visit.cannot_be_missed,
+        visit.travel_pence, visit.state, None, visit.agreed_at, visit.cannot_be_missed,
     )  # fmt: skip
     done = await paying.pay([one])
     if done.paid:

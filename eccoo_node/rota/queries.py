@@ -43,6 +43,7 @@ class Visit(msgspec.Struct, frozen=True):
     worker_called: str | None
     standing: str
     unpaid_at: datetime | None
+    agreed_at: datetime
     pattern_id: str | None = None
 
     @property
@@ -73,7 +74,7 @@ class Visit(msgspec.Struct, frozen=True):
 _COLUMNS = """v.id, v.team_id, v.person_id, v.worker_id, v.payer_id, v.starts_at, v.ends_at, v.what, v.address,
  v.cannot_be_missed, v.state, v.rate_pence, v.fee_pence, v.travel_pence, v.travel_minutes,
  v.miles, v.mileage_pence, v.cancel_hours, v.cancel_bps, v.line,
- v.cover_name, v.cover_circle, v.settles_at, p.called, w.called, p.standing, v.unpaid_at, v.pattern_id"""
+ v.cover_name, v.cover_circle, v.settles_at, p.called, w.called, p.standing, v.unpaid_at, v.agreed_at, v.pattern_id"""
 _FROM = "FROM visit v JOIN person p ON p.id = v.person_id LEFT JOIN person w ON w.id = v.worker_id"
 
 

@@ -70,7 +70,8 @@ class Visit(Table, tablename="visit"):
     # The standing week it is of, and for which of its days it was made; empty for one that was moved from there.
     pattern_id = ref(Pattern, null=True)
     pattern_day = day()
-    created_at = moment()
+    # When it was agreed, with whoever comes: the circle takes the share that held then, whenever its money is set aside.
+    agreed_at = moment()
 
 
 class Absence(Table, tablename="absence"):

@@ -107,7 +107,7 @@ async def olena_offers(walk: Walk, shown: list[str]) -> None:
     await walk.press("See what is asked")
     await walk.reads(
         "Someone in HX7 needs a worker", shown[1].removeprefix("When "), *shown[2:], "You would take home £51 of the £60.",
-        "At your own £33 an hour it comes to £66: you take home £56.10.",
+        "At your own £33 an hour it comes to £66. You take home £56.10. £9.90 goes to the two circles.",
         "You get the name and the address only if they choose you. You’ll hear by noon.", act="Offer to come",
     )  # fmt: skip
     await knows_nobody(walk)
@@ -152,6 +152,7 @@ async def joan_chooses_olena(walk: Walk) -> None:
         "Olena", "Todmorden circle", f"“{WORDS}”", "Todmorden circle saw Olena’s DBS certificate, insurance papers and "
         f"papers that allow work here on {walk.seen_on(-17)}.",
         "Olena costs £66. That is £6 more than the £60 set aside for Thursday.",
+        "£56.10 of it goes to Olena and £9.90 to the two circles.",
         "Olena will then get Edith’s name, Edith’s address and what they need to know.", "Speaks English and Ukrainian",
         act="Yes, ask Olena to come",
     )  # fmt: skip

@@ -124,8 +124,8 @@ async def test_a_worker_of_ours_says_yes_and_is_chosen(walk: Walk) -> None:
     assert (home.heading, home.acts) == ("Can you come to Edith on Thursday at 9am?", ["Answer"])
     page = await robin.get(f"/visits/{walk.a.visits['Thursday']}")
     assert page.text == (
-        "Thursday 26 November, 9am to 11am Can you come to Edith? HX7. Getting up and breakfast. At your rate it comes to £40: "
-        "you take home £34. Yes, I can come Not this time A no is shown to nobody. "
+        "Thursday 26 November, 9am to 11am Can you come to Edith? HX7. Getting up and breakfast. At your rate it comes to £40. "
+        "You take home £34. £6 goes to the circle. Called off less than 24 hours before, you have £17. Yes, I can come Not this time A no is shown to nobody. "
         "What is there A hoist Skill Moving and handling Language English"
     )
     done = await robin.press(page, "Yes, I can come")
@@ -206,7 +206,9 @@ async def test_the_other_side_reads_codes_pay_and_what_they_would_take_home(walk
     assert page.text == (
         "All that is asked Hebden circle Someone in HX7 needs a worker Thursday 26 November, 9am to 11am "
         "You would take home £51 of the £60. Offer to come What is there A hoist Skill Moving and handling Language English "
-        "Fee £60 If called off Half of the fee, less than 24 hours before At your own £30 an hour it comes to £60: you take home £51. "
+        "Fee £60 If called off Half of the fee, less than 24 hours before At your own £30 an hour it comes to £60. "
+        "You take home £51. £9 goes to the two circles. "
+        "Called off less than 24 hours before, you have £25.50. "
         "You get the name and the address only if they choose you. You’ll hear by 10am."
     )
     form = await bea.get(f"{told.opened}/offer")
@@ -252,6 +254,8 @@ async def test_offers_are_shown_oldest_first_and_one_in_full(walk: Walk) -> None
         "Todmorden circle saw Bea’s DBS certificate, insurance papers and papers that allow work here on 23 November. "
         "That is what they saw on that day. It is not the paper itself: ask Bea to show it to you. "
         "Bea costs £66. That is £6 more than the £60 set aside for Thursday. "
+        "£56.10 of it goes to Bea and £9.90 to the two circles. "
+        "Called off less than 24 hours before, £33 is due: £28.05 to Bea and £4.95 to the two circles. "
         "Bea will then get Edith’s name, Edith’s address and what they need to know. Yes, ask Bea to come "
         "Speaks English Rate £33 an hour Papers good DBS certificate until 23 November 2027, "
         "insurance papers until 23 November 2027, papers that allow work here until 23 November 2027 "

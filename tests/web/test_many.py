@@ -54,7 +54,7 @@ async def more_visits(walk: Walk, worker: str, count: int, state: str = "planned
             await insert(
                 Visit(
                     team_id=row[0][0], person_id=walk.a.people["Edith"], worker_id=walk.a.people[worker], starts_at=starts,
-                    ends_at=starts + timedelta(hours=1), what="Company", state=state, created_at=clock.now(),
+                    ends_at=starts + timedelta(hours=1), what="Company", state=state, agreed_at=clock.now(),
                 )
             )  # fmt: skip
 

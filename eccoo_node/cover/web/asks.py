@@ -10,11 +10,13 @@ from eccoo_node.cover import actions, lists
 from eccoo_node.cover import say as words
 from eccoo_node.cover.lists import AskCard
 from eccoo_node.escrow import queries as escrow
+from eccoo_node.escrow import sharing
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.kernel.money import price_pence
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
+from eccoo_node.members.payers import employed_among
 from eccoo_node.rota import say
 from eccoo_node.rota.web import around, reader_of, show
 from eccoo_node.web.ask import AnyRequest
@@ -52,11 +54,14 @@ class AskController(Controller):
         now, work = clock.now(), await workers.worker(card.worker_id)
         codes = await members.care_facts(card.person_id)
         fee = price_pence(work.rate_pence if work else 0, clock.minutes_between(card.starts_at, card.ends_at))
+        travel, employed = work.travel_pence if work else 0, card.worker_id in await employed_among([card.worker_id])
+        terms = (await escrow.schedule_now()).terms(fee, travel, employed=employed)
+        late = sharing.called_off_late(terms, card.cancel_bps)
         return {
             "ask": card, "open": card.live and card.answer == "" and card.starts_at > now,
             "when": clock.say_when(card.starts_at, card.ends_at, clock.zone()), "day": say.of_day(card.starts_at, now),
-            "needs": words.needs(codes), "fee": fee, "take_home": await escrow.take_home(fee),
-            "travel": work.travel_pence if work else 0,
+            "needs": words.needs(codes), "fee": fee,
+            "yours": words.yours(sharing.shares(terms, fee, travel), late, card.cancel_hours),
         }  # fmt: skip
 
     @post("/asks/{ask_id:str}", opt={"action": "cover.answer_near"})

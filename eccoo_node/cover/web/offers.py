@@ -12,14 +12,16 @@ from eccoo_node.cover import seen as papers
 from eccoo_node.cover.queries import Offer, Request
 from eccoo_node.cover.web.search import circle_of, differs, face_of, seen_by
 from eccoo_node.escrow import queries as escrow
+from eccoo_node.escrow import sharing
+from eccoo_node.escrow.sharing import Terms
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Forbidden, NotFound
 from eccoo_node.kernel.money import pounds
 from eccoo_node.members import queries as members
 from eccoo_node.pools import say as near_words
+from eccoo_node.rota import paying, say
 from eccoo_node.rota import queries as rota
-from eccoo_node.rota import say
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.web import reader_of, show
 from eccoo_node.web.ask import AnyRequest
@@ -43,6 +45,24 @@ def unseen(shown: papers.Papers, circle: str) -> str:
     if shown.gone:
         return f"Something that {circle} had seen of their papers does not hold any more."
     return f"We could not ask {circle} about all of their papers just now." if shown.unsure else ""
+
+
+async def _goes(visit: Visit, offer: Offer) -> str:
+    """Where the price of an offer goes, and what is due where it is called off late."""
+    home = not offer.link_id
+    terms = Terms(
+        offer.fee_pence, offer.travel_pence, offer.payer_add_bps, offer.worker_deduct_bps, not home, offer.home_share_bps,
+        # Between two circles what is due for a visit called off late is claimed like any other, and bears the shares.
+        not home or (await escrow.schedules()).at(offer.received_at).cancelled_bears,
+        employed=home and await paying.is_employed(offer.worker_id or ""),
+    )  # fmt: skip
+    whole, circles = (
+        sharing.shares(terms, offer.fee_pence, offer.travel_pence),
+        "the circle" if home else "the two circles",
+    )
+    late = sharing.called_off_late(terms, visit.cancel_bps)
+    late_words = words.late_costs(offer.first_name, late, visit.cancel_hours, circles)
+    return f"{words.goes(offer.first_name, whole, circles)} {late_words}".strip()
 
 
 class OfferController(Controller):
@@ -77,13 +97,13 @@ class OfferController(Controller):
         if offer.worker_id in {m.person_id for m in await members.team_members(visit.team_id)}:
             gets = f"{offer.first_name} is in {whose} team already."
         day = say.of_day(visit.starts_at, now)
-        cost = words.cost(offer.first_name, offer.total_pence, aside, day)
+        cost, goes = words.cost(offer.first_name, offer.total_pence, aside, day), await _goes(visit, offer)
         return {
             "search": found, "visit": visit, "offer": offer, "circle_named": circle.called, "who": face_of(offer, people),
             "languages": words.languages(offer.languages), "seen": words.seen(shown.seen, circle.called, offer.first_name, now),
             "until": near_words.until(shown.seen, now), "caveat": near_words.caveat(offer.first_name), "not_seen": unseen(shown, circle.called),
-            "cost": cost, "gets": gets, "travel": pounds(offer.travel_pence) if offer.travel_pence else "",
-            "said": f"Yes, ask {offer.first_name} of {circle.called} to come on {say.when(visit)}. {cost} {gets}",
+            "cost": cost, "goes": goes, "gets": gets, "travel": pounds(offer.travel_pence) if offer.travel_pence else "",
+            "said": f"Yes, ask {offer.first_name} of {circle.called} to come on {say.when(visit)}. {cost} {goes} {gets}",
         }  # fmt: skip
 
     @post("/cover/{request_id:str}/offers/{offer_id:str}", opt={"action": "cover.choose"})
@@ -114,11 +134,12 @@ class OfferController(Controller):
         credit = await escrow.credit_pence(visit.payer_id) if visit.payer_id else 0
         more = offer.total_pence - aside
         cost = words.cost(offer.first_name, offer.total_pence, aside, say.of_day(visit.starts_at, now))
+        goes = await _goes(visit, offer)
         return {
-            "search": found, "visit": visit, "offer": offer, "cost": cost, "more": pounds(max(more, 0)),
+            "search": found, "visit": visit, "offer": offer, "cost": cost, "goes": goes, "more": pounds(max(more, 0)),
             "short": pounds(more - credit) if more > credit else "", "credit": pounds(credit),
             "may_pay": access.may(actor, "cover.pay_more", thing), "waits": found.state == "wants_payer" and found.chosen_offer == offer.id,
-            "said": f"Yes, pay for {offer.first_name} on {say.when(visit)}. {cost}",
+            "said": f"Yes, pay for {offer.first_name} on {say.when(visit)}. {cost} {goes}",
         }  # fmt: skip
 
     @post("/cover/offers/{offer_id:str}", opt={"action": "cover.pay_more"})

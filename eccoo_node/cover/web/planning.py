@@ -9,8 +9,11 @@ from litestar.params import FromPath
 
 from eccoo_node.agreements import queries as agreements
 from eccoo_node.cover import lists
+from eccoo_node.cover import say as words
 from eccoo_node.cover.web.planning_forms import WHO, End, Move, Once, Weekly
 from eccoo_node.escrow import queries as escrow
+from eccoo_node.escrow import sharing
+from eccoo_node.escrow.sharing import Shares
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.days import is_bank_holiday
@@ -136,7 +139,7 @@ class PlanController(Controller):
             )  # fmt: skip
             standing.check(wanted, clock.today())
             slot = wanted.slot(form.day, clock.zone())
-            if not form.sure:
+            if not form.sure or form.shown != (await _price(actor, wanted)).shown:
                 rows = [("When", clock.say_when(slot.starts_at, slot.ends_at, clock.zone()))]
                 return await self._check(request, wanted, who, rows, [slot], context)
             visit_id = await patterns.arrange_visit(
@@ -197,7 +200,7 @@ class PlanController(Controller):
                 form.last, form.cannot_be_missed, form.not_on_holidays,
             )  # fmt: skip
             standing.check(wanted, clock.today())
-            if not form.sure:
+            if not form.sure or form.shown != (await _price(actor, wanted)).shown:
                 return await self._check_weekly(request, wanted, who, context, old)
             if old is None:
                 await patterns.plan_weekly(actor, wanted=wanted)
@@ -233,20 +236,19 @@ class PlanController(Controller):
         context: dict[str, Any], *, changes: str = "", late: str = "",
     ) -> Response[Any]:  # fmt: skip
         """What will be, in words, before the yes."""
-        thing = await patterns.thing_for(wanted.person_id, wanted.worker_id)
-        priced = await planning.agreed(wanted.person_id, wanted.worker_id)
-        price = ""
-        if priced.rate_pence and access.may(actor_of(request), "rota.see_money", thing):
-            employed = wanted.worker_id in await employed_among([wanted.worker_id])
-            pence = (await escrow.schedule_now()).price(priced.fee(wanted.minutes), priced.travel, employed=employed)
-            price = f"Each visit costs {pounds(pence)}"
-            price += f", so a week costs {pounds(pence * len(wanted.weekdays))}." if context["weekly"] else "."
+        price = await _price(actor_of(request), wanted)
+        costs, goes = "", ""
+        if given := price.given:
+            costs = f"Each visit costs {pounds(price.pence)}"
+            costs += f", so a week costs {pounds(price.pence * len(wanted.weekdays))}." if context["weekly"] else "."
+            goes = words.goes(who, given, of="of each" if context["weekly"] else "of it")
         off = [day for day in wanted_days(wanted) if is_bank_holiday(day)]
         rows = [("Who", who), *rows, ("What for", wanted.what)]
         return await show(
-            request, _CHECK, wanted.person_id, **context, rows=rows, price=price, changes=changes, late=late, worker=who,
+            request, _CHECK, wanted.person_id, **context, rows=rows, price=costs, goes=goes, changes=changes, late=late, worker=who,
             missed=wanted.cannot_be_missed, holidays=say.names(said_day(day) for day in off),
-            left_out=wanted.not_on_holidays, busy=await lists.busy_on(wanted.worker_id, wanted.person_id, slots), fields=_fields(wanted, context["weekly"]),
+            left_out=wanted.not_on_holidays, busy=await lists.busy_on(wanted.worker_id, wanted.person_id, slots),
+            fields=[*_fields(wanted, context["weekly"]), ("shown", price.shown)],
         )  # fmt: skip
 
     @get("/weekly/{pattern_id:str}/end", opt={"action": "rota.end_weekly"})
@@ -343,6 +345,28 @@ def _late(visits: list[Visit]) -> str:
         return ""
     share = pounds(sum(one.fee_pence * one.cancel_bps // 10_000 for one in owed))
     return f"{count(len(owed)).capitalize()} of them {'is' if len(owed) == 1 else 'are'} so soon that {share} is due, as agreed."
+
+
+class _Price(msgspec.Struct, frozen=True):
+    """What one visit costs and who has what of it; nothing for whoever has no say in its money."""
+
+    pence: int = 0
+    given: Shares | None = None
+
+    @property
+    def shown(self) -> str:
+        """Goes with the yes, to tell whether it is to this."""
+        return f"{self.pence}-{self.given.worker_pence}" if self.given else ""
+
+
+async def _price(actor: Actor, wanted: Wanted) -> _Price:
+    thing = await patterns.thing_for(wanted.person_id, wanted.worker_id)
+    priced = await planning.agreed(wanted.person_id, wanted.worker_id)
+    if not priced.rate_pence or not access.may(actor, "rota.see_money", thing):
+        return _Price()
+    employed = wanted.worker_id in await employed_among([wanted.worker_id])
+    terms = (await escrow.schedule_now()).terms(priced.fee(wanted.minutes), priced.travel, employed=employed)
+    return _Price(terms.total_pence, sharing.shares(terms, terms.fee_pence, terms.travel_pence))
 
 
 def _fields(wanted: Wanted, weekly: bool) -> list[tuple[str, str]]:

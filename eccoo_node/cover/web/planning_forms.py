@@ -9,7 +9,7 @@ WHO = "Choose who comes."
 
 
 class Once(msgspec.Struct):
-    """One visit. `sure` is set once what it means was read; `again` goes back to the form."""
+    """One visit. `sure` is set once what it means was read, at the price `shown`; `again` goes back to the form."""
 
     worker: str
     day: date
@@ -19,6 +19,7 @@ class Once(msgspec.Struct):
     cannot_be_missed: bool = False
     sure: bool = False
     again: bool = False
+    shown: str = ""
     SAY: ClassVar[dict[str, str]] = {"worker": WHO, "what": "Say in a few words what the visit is for."}
 
 
@@ -36,6 +37,7 @@ class Weekly(msgspec.Struct):
     not_on_holidays: bool = False
     sure: bool = False
     again: bool = False
+    shown: str = ""
     SAY: ClassVar[dict[str, str]] = {
         "worker": WHO, "days": "Tick at least one day.", "what": "Say in a few words what the visit is for.",
     }  # fmt: skip

@@ -12,10 +12,13 @@ from eccoo_node.cover import say as words
 from eccoo_node.cover.queries import Open
 from eccoo_node.cover.shown import stored
 from eccoo_node.escrow import queries as escrow
+from eccoo_node.escrow import sharing
+from eccoo_node.escrow.sharing import Terms
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.errors import Invalid, NotFound
 from eccoo_node.kernel.money import parse_pounds, pounds, price_pence
 from eccoo_node.links import queries as links
+from eccoo_node.links.queries import KnownCircle
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
 from eccoo_node.members.cards import WorkerCard
@@ -41,6 +44,12 @@ def typed_rate(pence: int) -> str:
 def asked_by_name(opened: Open, mine: set[tuple[str, str]]) -> bool:
     """Whether somebody there asks for this very worker, who is known there by these names."""
     return any((opened.link_id, ref) in mine for ref in stored(opened.body, CoverRequested).invited)
+
+
+async def _terms(circle: KnownCircle, asked: CoverRequested, fee_pence: int, travel_pence: int = 0) -> Terms:
+    """What a visit there would be agreed at: at whose shares the two circles have agreed."""
+    held = asked.schedule if circle.schedule == "asking" else await escrow.schedule_now()
+    return Terms(fee_pence, travel_pence, held.payer_add_bps, held.worker_deduct_bps, True, circle.home_share_bps)
 
 
 class RequestController(Controller):
@@ -96,7 +105,8 @@ class RequestController(Controller):
         question = words.question(stored(found.body, CoverRequested), now)
         circle, card = await links.circle(found.link_id), await workers.worker(reader.id)
         by = question.reply_by if question.reply_by > now else found.go_no_go_at
-        home = await escrow.take_home(question.fee_pence)
+        asked = stored(found.body, CoverRequested)
+        given = sharing.shares(await _terms(circle, asked, question.fee_pence), question.fee_pence)
         mine_are = await pools.names_of(reader.id)
         helps, mine = access.may(actor_of(request), "cover.say_nobody", found.thing), await queries.mine_for(found.id)
         return {
@@ -106,17 +116,22 @@ class RequestController(Controller):
             "helps": helps,
             "ours": [(m.called, f"/coming/{m.id}/by-phone") for m in mine if helps and speaking.may_speak(m)],
             "may_say_nobody": helps and not any(m.state in {"offered", "preparing", "coming"} for m in mine),
-            "money": f"You would take home {pounds(home)} of the {pounds(question.fee_pence)}.", **await self._own(found, card),
+            "money": f"You would take home {pounds(given.worker_pence)} of the {pounds(question.fee_pence)}.",
+            **await self._own(found, circle, asked, card),
         }  # fmt: skip
 
-    async def _own(self, found: Open, card: WorkerCard | None) -> dict[str, Any]:
+    async def _own(
+        self, found: Open, circle: KnownCircle, asked: CoverRequested, card: WorkerCard | None
+    ) -> dict[str, Any]:
         if card is None:
             return {"own": "", "gives": ""}
         fee = price_pence(card.rate_pence, clock.minutes_between(found.starts_at, found.ends_at))
-        travel = f", and {pounds(card.travel_pence)} for travel" if card.travel_pence else ""
-        home = pounds(await escrow.take_home(fee))
-        own = f"At your own {pounds(card.rate_pence)} an hour it comes to {pounds(fee)}: you take home {home}{travel}."
-        return {"own": own}
+        terms = await _terms(circle, asked, fee, card.travel_pence)
+        late = sharing.called_off_late(terms, asked.cancellation.pay_bps)
+        yours = words.yours(
+            sharing.shares(terms, fee, card.travel_pence), late, asked.cancellation.notice_hours, "the two circles"
+        )
+        return {"own": f"At your own {pounds(card.rate_pence)} an hour it comes to {pounds(fee)}. {yours}"}
 
     @post("/requests/{open_id:str}/nobody", opt={"action": "cover.say_nobody"})
     async def nobody(self, request: AnyRequest, open_id: FromPath[str]) -> Response[Any]:

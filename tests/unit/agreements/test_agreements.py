@@ -4,9 +4,12 @@ import hashlib
 
 import pytest
 
-from eccoo_node.agreements import actions, queries
+from eccoo_node.agreements import actions, queries, say
 from eccoo_node.agreements.actions import Agreed
+from eccoo_node.agreements.queries import TermsCard
 from eccoo_node.db.rows import fetch
+from eccoo_node.escrow.queries import Schedule
+from eccoo_node.escrow.schedules import hour
 from eccoo_node.kernel.errors import Forbidden, Invalid, NotFound
 from eccoo_node.members import queries as members
 from tests.support import make
@@ -134,3 +137,46 @@ async def test_both_who_say_yes_at_the_same_moment_agree_once(node: Node) -> Non
     assert held is not None
     assert {agreed.id for agreed in done} == {held.id}
     assert len(await fetch("SELECT id FROM terms")) == 1
+
+
+def said(add: int, deduct: int, *, bears: bool = True, employed: bool = False, rate: int = 2000) -> list[str]:
+    """What an hour comes to, and one called off late with half of it due: as whoever pays reads it, then the worker."""
+    card = TermsCard("", "ada", "wren", "", rate, 0, 0, 0, 24, 5000, None, None, None)
+    found = hour(Schedule(1, add, deduct, bears, 0), rate, 5000, employed)
+    late = "Called off less than 24 hours before, "
+    return [
+        words.removeprefix(late)
+        for side, other in (("person", "Ruth"), ("worker", "Ada"))
+        for words in (
+            say.comes_to(found, side, other, pays=True),
+            say.late_comes_to(found, card, side, other, pays=True),
+        )
+    ]
+
+
+def test_each_side_reads_in_pounds_what_an_hour_comes_to_and_where_it_goes() -> None:
+    assert said(750, 1750) == [
+        "You pay £21.50 an hour in all: £16.50 to Ruth and £5 to the circle.",
+        "you pay £10.75 for each hour: £8.25 to Ruth and £2.50 to the circle.",
+        "You have £16.50 of each hour. £3.50 goes to the circle, and whoever pays adds £1.50 for it.",
+        "you have £8.25 for each hour. £1.75 goes to the circle, and whoever pays adds £0.75 for it.",
+    ]
+    # A share is rounded down to the penny, and the circle may take nothing of what is called off.
+    assert said(0, 1500, rate=1835, bears=False) == [
+        "You pay £18.35 an hour in all: £15.60 to Ruth and £2.75 to the circle.",
+        "you pay £9.17 for each hour: all of it to Ruth. The circle takes nothing of that.",
+        "You have £15.60 of each hour. £2.75 goes to the circle.",
+        "you have £9.17 for each hour. The circle takes nothing of that.",
+    ]
+    assert said(1000, 0)[2:] == [
+        "You have £20 of each hour. Whoever pays adds £2 for the circle.",
+        "you have £10 for each hour. Whoever pays adds £1 for the circle.",
+    ]
+    assert said(0, 0) == [
+        "You pay £20 an hour in all: all of it to Ruth.", "you pay £10 for each hour: all of it to Ruth.",
+        "You have the whole £20 of each hour. The circle takes nothing.", "you have £10 for each hour.",
+    ]  # fmt: skip
+    assert said(750, 1750, employed=True)[::2] == [
+        "You pay £20 an hour in all, to the circle. It pays Ruth a wage.",
+        "You have your wage from the circle. What is paid for your visits is the circle’s.",
+    ]

@@ -8,7 +8,7 @@ import pytest
 
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
-from eccoo_node.escrow import actions, chart, corrections, ledger, queries
+from eccoo_node.escrow import actions, chart, corrections, ledger, queries, sharing
 from eccoo_node.escrow.actions import Across
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.rules import Leg
@@ -142,7 +142,8 @@ async def test_a_share_changes_with_a_recorded_decision_and_for_new_bookings_onl
     second = await actions.release(NODE, "visit:2", "went 2", part_pence=500)
     assert (first.worker_pence, first.commission_pence, first.contribution_pence) == (425, 75, 0)
     assert (second.worker_pence, second.commission_pence, second.contribution_pence) == (463, 37, 87)
-    assert (await queries.take_home(1000), await queries.price(1000, 30)) == (925, 1205)
+    terms = (await queries.schedule_now()).terms(1000, 30)
+    assert (sharing.shares(terms, 1000).worker_pence, terms.total_pence) == (925, 1205)
     await verify()
 
 

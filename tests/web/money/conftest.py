@@ -38,7 +38,7 @@ class Circle(msgspec.Struct, frozen=True):
         row = Visit(
             team_id=self.team, person_id=books.person, worker_id=books.worker, payer_id=books.payer, starts_at=starts,
             ends_at=starts + timedelta(hours=2), what="help to wash and dress", state="planned", fee_pence=fee_pence,
-            rate_pence=fee_pence // 2, travel_pence=travel_pence, created_at=clock.now(),
+            rate_pence=fee_pence // 2, travel_pence=travel_pence, agreed_at=clock.now(),
         )  # fmt: skip
         line = f"visit:{row.id}"
         row.line = line

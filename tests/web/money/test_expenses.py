@@ -261,16 +261,17 @@ async def test_both_read_the_way_and_the_miles_before_they_say_yes(circle: Circl
         "Called off late 50% of the fee, less than 24 hours before"
     )
     page = await wren.get("/agreed")
-    assert f"Ada waits for Ada {words}" in text(page)
+    assert f"Ada waits for Ada You have £17 of each hour. £3 goes to the circle. {words}" in text(page)
     assert acts(page) == []
     page = await ada.get("/agreed")
-    assert f"Wren waits for your yes {words}" in text(page)
+    pays = "You pay £20 an hour in all: £17 to Wren and £3 to the circle."
+    assert f"Wren waits for your yes {pays} {words}" in text(page)
     assert acts(page) == ["Yes, I agree"]
     hidden = ada.hidden(f"/agreed/{offer.id}")
     await other.get("/agreed")
     assert "£" not in text(other.page)
     assert (await ada.post(f"/agreed/{offer.id}", hidden)).status_code == 303
-    assert f"Wren you both said yes {words}" in text(await ada.follow())
+    assert f"Wren you both said yes {pays} {words}" in text(await ada.follow())
     await wren.get("/agreed")
     assert (await ada.post(f"/agreed/{offer.id}", hidden | {"again": "1"})).status_code == 404
 

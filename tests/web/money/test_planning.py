@@ -38,11 +38,16 @@ async def test_a_standing_week_is_planned_changed_and_called_off(
     assert 'value="Breakfast"' in wrong.text
     page = text(await ada.send(f"{base}/weekly", typed))
     assert "Days Mondays and Thursdays Hours 9am to 10am From Monday 14 December" in page
-    assert "Each visit costs £20, so a week costs £40." in page
+    assert "Each visit costs £20, so a week costs £40. £17 of each goes to Wren and £3 to the circle." in page
     assert "Monday 28 December: a bank holiday. Wren comes then too." in page
     assert "Cannot be missed." in page
     assert 'value="Breakfast"' in (await ada.send(f"{base}/weekly", typed | {"again": "yes"})).text
-    await ada.send(f"{base}/weekly", typed | {"sure": "yes"})
+    await ada.send(f"{base}/weekly", typed)
+    # The yes is to the price that was read; at another it is read again.
+    assert ada.hidden(f"{base}/weekly")["shown"] == "2000-1700"
+    page = text(await ada.send(f"{base}/weekly", {"sure": "yes", "shown": "1900-1700"}))
+    assert "Each visit costs £20" in page
+    await ada.send(f"{base}/weekly", {"sure": "yes", "days": typed["days"]})
     assert ada.page.headers["location"] == "/week?from=2026-12-14"
     assert "It is planned, and Wren is told." in text(await ada.follow())
     assert "Visits to Ada are planned for every week, the first on Monday 14 December at 9am." in text(

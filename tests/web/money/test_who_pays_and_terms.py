@@ -1,10 +1,13 @@
 """Terms are offered, met and ended on a page; who pays, when, and who has a wage are changed where one looks for it."""
 
+from datetime import timedelta
 from html import unescape
 
 from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.escrow import actions as escrow
 from eccoo_node.members.payers import who_pays
 from tests.support import make
+from tests.support.node import Node
 from tests.web.money.conftest import Circle, SignIn
 from tests.web.money.test_money_pages import text
 
@@ -14,7 +17,7 @@ TERMS = {
 
 
 async def test_a_worker_offers_terms_the_person_says_yes_and_either_ends_them(
-    circle: Circle, browser_of: SignIn
+    circle: Circle, browser_of: SignIn, node: Node
 ) -> None:
     books = circle.books
     await make.hat(books.worker, circle.team, "worker")
@@ -30,12 +33,30 @@ async def test_a_worker_offers_terms_the_person_says_yes_and_either_ends_them(
     assert 'value="15"' in page.text
     page = await wren.send("/agreed/new", TERMS | {"who": who, "cancel_percent": "over 9"})
     assert (page.status_code, 'value="over 9"' in page.text) == (422, True)
-    sent = await wren.send("/agreed/new", TERMS | {"who": who, "cancel_percent": "33.35"})
+    page = await wren.send("/agreed/new", TERMS | {"who": who, "cancel_percent": "33.35"})
+    # Nothing is offered before it was read what it comes to; and what was typed is kept for whoever goes back.
+    assert "You have £17 of each hour. £3 goes to the circle." in text(page)
+    assert "Called off less than 24 hours before, you have £5.67 for each hour. £1 goes to the circle." in text(page)
+    assert await fetch_value("SELECT COUNT(*) FROM terms") == 0
+    page = await wren.send("/agreed/new", {"again": "yes"})
+    assert ('value="33.35"' in page.text, 'value="15"' in page.text) == (True, True)
+    await wren.send("/agreed/new", TERMS | {"who": who, "cancel_percent": "33.35"})
+    sent = await wren.send("/agreed/new", {"sure": "yes"})
     assert sent.headers["location"].endswith("/agreed")
     page = await ada.get("/agreed")
     assert "15 minutes at the same rate: £5 a visit" in unescape(page.text)
     assert "33.35% of the fee" in unescape(page.text)
+    assert "You pay £20 an hour in all: £17 to Wren and £3 to the circle." in text(page)
     terms = str(await fetch_value("SELECT id FROM terms"))
+    # A yes is to what was shown: where the circle has come to take something else, it is read again first.
+    node.clock.set(node.clock() + timedelta(hours=1))
+    await escrow.set_schedule(books.treasurer, 1000, 1500, decision_id=await make.decision(), cancelled_bears=False)
+    await ada.send(f"/agreed/{terms}")
+    assert await fetch_value("SELECT from_at FROM terms WHERE id = ?", terms) is None
+    page = await ada.follow()
+    assert "What goes to the circle has changed." in text(page)
+    assert "You pay £22 an hour in all: £17 to Wren and £5 to the circle." in text(page)
+    assert "you pay £6.67 for each hour: all of it to Wren. The circle takes nothing of that." in text(page)
     await ada.send(f"/agreed/{terms}")
     assert await fetch_value("SELECT from_at FROM terms WHERE id = ?", terms)
     # The page to suggest something else has what holds in it.
