@@ -82,8 +82,8 @@ def payer(one: PayerLine) -> str:
 
 def left_behind(one: PayerLine) -> str:
     """What a treasurer reads of somebody who no longer pays and has something left."""
-    out_of = fund(one.fund)
-    whose = f"It was paid in for {one.person_called}’s support{f', out of: {out_of}' if out_of else ''}"
+    out_of = fund(one.fund) or "their own money"
+    whose = f"It was paid in for {one.person_called}’s support, out of: {out_of}"
     more = f" {pounds(one.set_aside_pence)} more is still set aside for visits." if one.set_aside_pence else ""
     return f"{whose}. It goes back to where it came from.{more}"
 
@@ -96,8 +96,8 @@ def goes_back(one: PayerLine) -> str:
         else ""
     )
     return (
-        f"{one.payer_called} no longer pays and has {pounds(one.credit_pence)} left here. It goes back to where it came from: "
-        f"the treasurer is told, and sends it.{more}"
+        f"{pounds(one.credit_pence)} that {one.payer_called} paid in is left over. It goes back to where it came from: the "
+        f"treasurer is told, and sends it.{more}"
     )
 
 

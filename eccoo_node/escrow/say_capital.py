@@ -20,7 +20,7 @@ def holding(one: Holding, *, yours: bool) -> list[str]:
     """What somebody has in shares, for themselves or for the treasurer."""
     has, sent, take = ("You have", "you sent", "you take") if yours else (f"{one.called} has", "they sent", "they take")
     them = "you" if yours else "them"
-    said = [f"{has} {pounds(one.shares_pence) if one.shares_pence else 'nothing'} in shares of the circle."]
+    said = [f"{has} {pounds(one.shares_pence)} in shares of the circle."] if one.shares_pence else []
     if one.applied_pence:
         said.append(
             f"{pounds(one.applied_pence)} that {sent} for shares waits to be allotted. Until then it is kept apart and can "
@@ -28,7 +28,7 @@ def holding(one: Holding, *, yours: bool) -> list[str]:
         )
     if one.leaving_pence:
         said.append(f"{pounds(one.leaving_pence)} that {take} out is on its way to {them}.")
-    return said
+    return said or [f"{has} no shares in the circle now."]
 
 
 def step(one: Step) -> tuple[str, str]:

@@ -234,8 +234,14 @@ class WritingController(Controller):
 
     @get("/money/write/{kind:str}", opt={"action": "money.see_books"})
     async def about(self, request: AnyRequest, kind: FromPath[str]) -> Response[Any]:
-        chosen = request.query_params.get("circle") or request.query_params.get("payer", "")
-        return render(request, "money/writing.html", **await _facts(request, kind), key=new_id(), chosen=chosen)
+        chosen = str(request.query_params.get("circle") or request.query_params.get("payer") or "")
+        facts = await _facts(request, kind)
+        # Whoever has something left has all of it back.
+        has = await queries.credit_pence(chosen) if kind == "refund" and chosen in dict(facts["payers"]) else 0
+        amount = pounds(has).removeprefix("£") if has else ""
+        return render(
+            request, "money/writing.html", **facts | {"chosen": chosen, "amount": amount}, key=new_id()
+        )  # fmt: skip
 
     @post("/money/write/{kind:str}", opt={"action": "money.see_books"})
     async def write(self, request: AnyRequest, kind: FromPath[str]) -> Response[Any]:
@@ -265,6 +271,8 @@ async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "kind": kind,
+        "chosen": "",
+        "amount": "",
         "payers": [("", "Choose"), *words.items()],
         "members": [("", "Choose"), *members.items()],
         "circles": [
