@@ -9,8 +9,8 @@ import msgspec
 
 from eccoo_node.banking.lines import Line
 from eccoo_node.banking.rules import CLIENT, OPERATING, RING_FENCED
-from eccoo_node.db.rows import fetch, fetch_value
-from eccoo_node.escrow import bank_lines, between, chart, ledger, telling, treasury
+from eccoo_node.db.rows import fetch_value
+from eccoo_node.escrow import bank_lines, between, capital, chart, ledger, telling, treasury
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
@@ -24,8 +24,8 @@ CAME = {
     RING_FENCED: ("grant", "applied", "charge_back", "elsewhere"),
 }
 LEFT = {
-    CLIENT: ("charge", "paid_circle", "own_cost"),
-    OPERATING: ("charge", "gift_back"),
+    CLIENT: ("charge", "paid_circle", "vat", "own_cost"),
+    OPERATING: ("charge", "vat", "gift_back"),
     RING_FENCED: ("charge", "share_back", "fund_spent"),
 }
 
@@ -107,6 +107,9 @@ async def may_have_left(actor: Actor, line: Line) -> list[Choice]:
         ]
     back = "" if line.code == OPERATING else "Move as much here from the circle’s own account."
     found.append(Choice("charge", "A charge of the bank", f"The circle bears it. {back}".strip()))
+    vat = -await ledger.balance(chart.VAT)
+    if line.code != RING_FENCED and vat >= amount:
+        found.append(Choice("vat", "VAT, paid to HMRC", f"The circle owes {pounds(vat)} of it. {back}".strip()))
     if line.code == CLIENT:
         found.append(
             Choice("own_cost", "Something the circle paid for itself", f"These books keep nothing of that. {back}")
@@ -124,12 +127,7 @@ async def card_pence() -> int:
 async def members_called(actor: Actor) -> dict[str, str]:
     """The circle's members by name, for whom a share may be. Raises Forbidden."""
     access.requires(actor, "banking.see_lines", Thing("bank_line"))
-    rows = await fetch(
-        "SELECT DISTINCT p.id, p.called FROM person p JOIN hat h ON h.person_id = p.id "
-        "JOIN community c ON c.id = h.community_id WHERE c.kind = 'circle' AND h.role = 'member' AND h.ended_at IS NULL "
-        "AND p.standing <> 'died' ORDER BY p.called, p.id"
-    )
-    return {row[0]: row[1] for row in rows}
+    return await capital.members_called()
 
 
 # ---------------------------------------------------------------- writing it
@@ -170,6 +168,8 @@ async def write_left(actor: Actor, line: Line, what: str, of: str) -> int | None
         return await bank_lines.share_back(actor, of, amount, key, effective_at=at)
     if what == "fund_spent":
         return await bank_lines.fund_spent(actor, of, amount, key, effective_at=at)
+    if what == "vat":
+        return await bank_lines.vat_paid(actor, line.code, amount, key, effective_at=at)
     if what == "gift_back":
         return await bank_lines.gift_back(actor, amount, key, effective_at=at)
     return None

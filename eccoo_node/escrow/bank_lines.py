@@ -87,6 +87,18 @@ async def fund_spent(act: Act, fund: str, amount_pence: int, key: str, *, effect
     return await _enter(act, "fund_spent", key, amount_pence, legs, effective_at, fund=fund)
 
 
+@door("money.vat_paid")
+async def vat_paid(act: Act, code: str, amount_pence: int, key: str, *, effective_at: datetime | None = None) -> int:
+    """The VAT in what the circle took went to HMRC (2400 / 1010). Off the account in which it looks after others' money
+    it is made good at once (2400 / 1000, 1000 / 1010)."""
+    act.allow(Thing("books"))
+    bank = _bank(code)
+    legs = [Leg(chart.VAT, bank, amount_pence)]
+    if bank != chart.OPERATING:
+        legs.append(Leg(bank, chart.OPERATING, amount_pence))
+    return await _enter(act, "vat_paid", key, amount_pence, legs, effective_at, code=code)
+
+
 @door("money.gift_back")
 async def gift_back(act: Act, amount_pence: int, key: str, *, effective_at: datetime | None = None) -> int:
     """A gift or a grant for nothing in particular went back to whoever gave it (4200 / 1010)."""

@@ -58,7 +58,7 @@ CHART: dict[str, Kind] = {
         Kind("2210", "Worker expenses payable", "liability", "credit", holder="worker", claim=True, short=_WORKER),
         Kind("2290", "Payouts in transit", "liability", "credit", holder="worker", claim=True),
         Kind("2300", "Due to a circle", "liability", "credit", holder="link", claim=True, short=_OWED),
-        Kind("2400", "VAT output", "liability", "credit"),
+        Kind("2400", "VAT output", "liability", "credit", short="Not that much VAT is owed."),
         Kind("2500", "Refunds in transit", "liability", "credit", holder="payer", claim=True, short=_REFUND),
         Kind("2600", "Share withdrawals payable", "liability", "credit", holder="member", short=_SHARES),
         Kind("2610", "Share applications", "liability", "credit", holder="member", short=_SHARES),

@@ -104,7 +104,7 @@ _CAN_BE_UNDONE = (
     "top_up", "set_aside", "returned", "released", "cancelled", "owed", "received", "matched", "sent_back", "bounced",
     "paid_owing", "refunded", "refund_left", "goodwill", "swept", "donated", "own", "interest", "by_card", "card_paid",
     "finders_fee", "written_off", "bank_charge", "bank_charge_back",
-    "put_in", "share_back", "fund_spent", "gift_back", "applied", "allotted", "withdrawn", "share_paid",
+    "put_in", "share_back", "fund_spent", "gift_back", "vat_paid", "applied", "allotted", "withdrawn", "share_paid",
 )  # fmt: skip
 
 

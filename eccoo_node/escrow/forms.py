@@ -31,8 +31,33 @@ class WritingForm(msgspec.Struct):
     receipt: str = ""
     refund: str = ""
     circle: str = ""
+    member: str = ""
     fee: Annotated[str, msgspec.Meta(max_length=20)] = ""
     purpose: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    because: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    SAY: ClassVar[dict[str, str]] = {"amount": "Write a sum, such as 100 or 17.50."}
+
+
+class AllotForm(msgspec.Struct):
+    """How much of what a member sent becomes shares, and the decision that rests on. `key` is the page's own."""
+
+    amount: Annotated[str, msgspec.Meta(max_length=20)]
+    key: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
+    decision: str = ""
+    SAY: ClassVar[dict[str, str]] = {"amount": "Write a sum, such as 100 or 17.50."}
+
+
+class TakeOutForm(AllotForm):
+    """How much of their shares a member takes out, by which decision, and why."""
+
+    because: Annotated[str, msgspec.Meta(max_length=500)] = ""
+
+
+class LetGoForm(msgspec.Struct):
+    """How much of what somebody owes the circle bears, and who agreed to that. `key` is the page's own."""
+
+    amount: Annotated[str, msgspec.Meta(max_length=20)]
+    key: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
     because: Annotated[str, msgspec.Meta(max_length=500)] = ""
     SAY: ClassVar[dict[str, str]] = {"amount": "Write a sum, such as 100 or 17.50."}
 

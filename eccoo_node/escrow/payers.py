@@ -1,11 +1,15 @@
-"""What the circle has decided about one payer, and what several payers have here."""
+"""What the circle has decided about one payer, what several payers have here, and what those who left still have."""
 
 from collections.abc import Iterable
 
 from eccoo_node.db.rows import fetch, marks
+from eccoo_node.escrow import say
+from eccoo_node.escrow.statements import PayerLine
 from eccoo_node.governance import queries as governance
-from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel import access
+from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
+from eccoo_node.members.payers import tells_left
 from eccoo_node.record.door import Act, door
 
 
@@ -58,3 +62,37 @@ async def credited_by(entry_id: int) -> list[str]:
         entry_id,
     )
     return [row[0] for row in rows]
+
+
+class Left(PayerLine, frozen=True):
+    """Somebody who no longer pays and has credit here still. It is theirs."""
+
+    person_id: str
+    payer_person_id: str
+
+
+async def left_behind(person_id: str = "") -> list[Left]:
+    """Everybody who no longer pays (of one person's support, where that is named) and has something left, by name."""
+    rows = await fetch(
+        "SELECT y.id, p.called, q.called, y.fund, -c.balance_pence, "
+        "CAST(COALESCE((SELECT SUM(-h.balance_pence) FROM line l JOIN account h ON h.code = '2100' "
+        "AND h.holder = CAST(l.id AS VARCHAR) AND h.awaiting = '' WHERE l.payer_id = y.id AND h.balance_pence <> 0), 0) "
+        "AS BIGINT), y.person_id, y.payer_person_id FROM account c JOIN payer y ON y.id = c.holder "
+        "JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id "
+        "WHERE c.code = '2000' AND c.awaiting = '' AND c.balance_pence < 0 AND y.ended_at IS NOT NULL "
+        "AND (? = '' OR y.person_id = ?) ORDER BY q.called, p.called, y.id",
+        person_id, person_id,
+    )  # fmt: skip
+    return [Left(*tuple(row)) for row in rows]
+
+
+@tells_left
+async def _what_becomes_of_it(actor: Actor, person_id: str) -> list[str]:
+    """As whoever has a say in the money of that person reads it."""
+    return [
+        say.goes_back(one)
+        for one in await left_behind(person_id)
+        if access.may(
+            actor, "money.see_payer", Thing("payer", one.payer_id, one.person_id, payer_id=one.payer_person_id)
+        )
+    ]

@@ -21,6 +21,14 @@ FRONT_LIMIT = figures.declare(
     )
 )  # fmt: skip
 
+SHARES_OUT = figures.declare(
+    Figure(
+        name="shares_out", kind="whether", first=1, least=0, most=1, two_people=True,
+        title="Whether members may take their shares out",
+        words="Each time rests on a decision of its own that the circle can bear it. While this is no, nobody takes any out.",
+    )
+)  # fmt: skip
+
 PUBLIC_FUNDS = frozenset({"council", "local_authority", "direct_payment", "nhs"})
 
 
@@ -54,9 +62,8 @@ def keeps_books(actor: Actor) -> bool:
     "money.gateway_top_up",
     "money.gateway_paid",
     "money.share_applied",
-    "money.share_allotted",
-    "money.share_withdrawn",
     "money.share_paid",
+    "money.vat_paid",
     "money.circle_paid",
     "money.paid_circle",
     "money.front",
@@ -72,9 +79,19 @@ def _sets_off(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node() or keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
 
-@access.rule("money.match", "money.refund", "money.goodwill", "money.finders_fee", "money.write_off", "money.reverse")
+@access.rule(
+    "money.match",
+    "money.refund",
+    "money.goodwill",
+    "money.finders_fee",
+    "money.write_off",
+    "money.write_off_payer",
+    "money.share_allotted",
+    "money.share_withdrawn",
+    "money.reverse",
+)
 def _another_treasurer(actor: Actor, thing: Thing) -> bool | str:
-    """`thing.parties`: whoever pays and whose support it pays for, or the worker, and who speaks for them about money.
+    """`thing.parties`: whoever pays and whose support it pays for, the worker or the member, and who speaks for them about money.
     Nobody decides on their own money."""
     if not keeps_books(actor):
         return "Only the circle’s treasurer can write this in the books."
@@ -90,7 +107,7 @@ def _adds_up(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or admin or "Only the circle’s treasurer or an admin can ask for this."
 
 
-@access.rule("money.see_books", "money.trace", "money.trace_line", "money.trace_payer")
+@access.rule("money.see_books", "money.trace", "money.trace_line", "money.trace_payer", "money.trace_shares")
 def _reads_books(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can look into the books."
 
@@ -109,6 +126,11 @@ def _takes_books(actor: Actor, thing: Thing) -> bool | str:
 def _reads_of_payer(actor: Actor, thing: Thing) -> bool | str:
     """Whoever pays, whose support it pays for, and whoever speaks for either about money."""
     return any(actor.speaks_as(person_id, "money") for person_id in (thing.person_id, thing.payer_id))
+
+
+@access.rule("money.see_shares")
+def _reads_own_shares(actor: Actor, thing: Thing) -> bool | str:
+    return actor.speaks_as(thing.person_id, "money")
 
 
 @access.rule("money.set_schedule")

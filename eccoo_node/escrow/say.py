@@ -80,6 +80,27 @@ def payer(one: PayerLine) -> str:
     return f"{one.called} ({out_of})" if out_of else one.called
 
 
+def left_behind(one: PayerLine) -> str:
+    """What a treasurer reads of somebody who no longer pays and has something left."""
+    out_of = fund(one.fund) or "their own money"
+    whose = f"It was paid in for {one.person_called}’s support, out of: {out_of}"
+    more = f" {pounds(one.set_aside_pence)} more is still set aside for visits." if one.set_aside_pence else ""
+    return f"{whose}. It goes back to where it came from.{more}"
+
+
+def goes_back(one: PayerLine) -> str:
+    """The same for whoever ended it."""
+    more = (
+        f" {pounds(one.set_aside_pence)} more stays set aside for visits that were agreed."
+        if one.set_aside_pence
+        else ""
+    )
+    return (
+        f"{pounds(one.credit_pence)} that {one.payer_called} paid in is left over. It goes back to where it came from: the "
+        f"treasurer is told, and sends it.{more}"
+    )
+
+
 def payer_called(one: PayerStatement) -> str:
     """ "Ada", or "Ada, paid by Fern"."""
     if one.person_called == one.payer_called:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from eccoo_node.escrow import ledger
+from eccoo_node.escrow import capital, ledger, payers, say
 from eccoo_node.escrow.chart import OPERATING
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.money import pounds
@@ -17,6 +17,8 @@ class Task(msgspec.Struct, frozen=True):
     path: str
     words: str = ""
     button: str = "See what to do"
+    # It can wait: it stands after the rest.
+    later: bool = False
 
 
 Tasks = Callable[[Actor], Awaitable[list[Task]]]
@@ -30,8 +32,9 @@ def tasks(function: Tasks) -> Tasks:
 
 
 async def for_treasurer(actor: Actor) -> list[Task]:
-    """Everything that waits, in the order in which the domains were built."""
-    return [task for function in _TASKS for task in await function(actor)]
+    """Everything that waits, in the order in which the domains were built; last what can wait."""
+    found = [task for function in _TASKS for task in await function(actor)]
+    return sorted(found, key=lambda task: task.later)
 
 
 @tasks
@@ -41,3 +44,27 @@ async def _own_account(actor: Actor) -> list[Task]:
         return []
     words = "More has been put up than is written down as its own. Write down what it had, or what has come in since."
     return [Task(f"The circle’s own account stands at {pounds(there)}", "/money/write/own", words, "Write it down")]
+
+
+@tasks
+async def _left_behind(actor: Actor) -> list[Task]:
+    """What whoever pays no longer has here still, each: it is theirs."""
+    return [
+        Task(
+            f"{one.payer_called} no longer pays here and has {pounds(one.credit_pence)} left",
+            f"/money/write/refund?payer={one.payer_id}", say.left_behind(one), "Send it back", later=True,
+        )
+        for one in await payers.left_behind()
+    ]  # fmt: skip
+
+
+@tasks
+async def _shares_applied(actor: Actor) -> list[Task]:
+    return [
+        Task(
+            f"{one.called} has sent {pounds(one.applied_pence)} for shares", f"/money/shares-of-members/{one.member_id}",
+            "It is kept apart until they are allotted, or it goes back.", "See what was sent", later=True,
+        )
+        for one in await capital.holdings(actor)
+        if one.applied_pence
+    ]  # fmt: skip

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from eccoo_node.db.rows import fetch, fetch_one, marks
-from eccoo_node.escrow import chart, ledger
+from eccoo_node.escrow import capital, chart, ledger
 from eccoo_node.escrow.ledger import Draft
-from eccoo_node.escrow.rules import Leg, is_public
+from eccoo_node.escrow.rules import SHARES_OUT, Leg, is_public
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
@@ -311,16 +311,6 @@ async def finders_fee(act: Act, payer_id: str, amount_pence: int, key: str, *, a
     return await _enter(act, "finders_fee", key, body, Leg(source, chart.FINDERS_FEES, amount_pence))
 
 
-@door("money.write_off")
-async def write_off(act: Act, worker_id: str, amount_pence: int, key: str, *, because: str) -> int:
-    """What a worker was to give back, and the circle bears instead (5100 / 1300)."""
-    act.allow(Thing("worker", worker_id, worker_id=worker_id, parties=await concerned([worker_id])))
-    _check(amount_pence)
-    _reason(act, because, "Say who agreed to this, and why.")
-    body = {"worker": worker_id, "amount": amount_pence}
-    return await _enter(act, "written_off", key, body, Leg(chart.GOODWILL, chart.worker_owes(worker_id), amount_pence))
-
-
 # ---------------------------------------------------------------- shares in the co-op
 
 
@@ -334,11 +324,14 @@ async def share_applied(act: Act, member_id: str, amount_pence: int, key: str) -
 
 
 @door("money.share_allotted")
-async def share_allotted(act: Act, member_id: str, amount_pence: int, key: str) -> int:
-    """Shares are allotted (2610 / 3000, with 1010 / 1020). Nobody may hold more than £100,000 (care-rules.md C3.22)."""
-    act.allow(Thing("member", member_id, person_id=member_id))
+async def share_allotted(act: Act, member_id: str, amount_pence: int, key: str, *, decision_id: str) -> int:
+    """Shares are allotted (2610 / 3000, with 1010 / 1020), as the circle decided and somebody else wrote down. Nobody
+    may hold more than £100,000 (care-rules.md C3.22)."""
+    await _of_member(act, member_id)
     _check(amount_pence)
-    body = {"member": member_id, "amount": amount_pence}
+    await governance.requires_decision(decision_id, not_by=act.actor.person_id)
+    act.allow(Thing("decision", decision_id))
+    body = {"member": member_id, "amount": amount_pence, "decision": decision_id}
     entry = await _enter(
         act, "allotted", key, body,
         Leg(chart.applied(member_id), chart.shares(member_id), amount_pence),
@@ -351,16 +344,42 @@ async def share_allotted(act: Act, member_id: str, amount_pence: int, key: str) 
 
 
 @door("money.share_withdrawn")
-async def share_withdrawn(act: Act, member_id: str, amount_pence: int, key: str, *, decision_id: str) -> int:
-    """The board lets a member take shares out (3000 / 2600). It rests on its decision that the co-op can bear it,
-    which somebody else wrote down."""
-    act.allow(Thing("member", member_id, person_id=member_id))
+async def share_withdrawn(
+    act: Act, member_id: str, amount_pence: int, key: str, *, decision_id: str, because: str
+) -> int:
+    """The board lets a member take shares out (3000 / 2600). It rests on its decision of the last twelve months that
+    the co-op can bear it, which somebody else wrote down (care-rules.md C3.22).
+
+    Raises Conflict while the circle has suspended it, and beyond what the circle's own money would cover.
+    """
+    await _of_member(act, member_id)
     _check(amount_pence)
-    await governance.requires_decision(decision_id, not_by=act.actor.person_id)
+    _reason(act, because, "Say why they take it out, and how they asked.")
+    await governance.requires_decision(
+        decision_id, not_by=act.actor.person_id, figure=SHARES_OUT.name, named=True, since=capital.oldest_decision()
+    )
+    act.allow(Thing("decision", decision_id))
     body = {"member": member_id, "amount": amount_pence, "decision": decision_id}
+    # Two that each take out what is there must see one another: both wait here for the circle's own account.
+    await ledger.balance(chart.OPERATING, lock=True)
+    if before := await ledger.already("withdrawn", key, body):
+        return before
+    if not await governance.figure(SHARES_OUT):
+        raise Conflict("The circle has decided that nobody takes shares out for now.", "shares_suspended")
+    free = await capital.own_pence()
+    if amount_pence > free:
+        raise Conflict(
+            f"The circle’s own money would not cover this. There is {pounds(max(free, 0))} of it, once all that it owes "
+            "for shares and VAT is paid.", "own_short",
+        )  # fmt: skip
     return await _enter(
         act, "withdrawn", key, body, Leg(chart.shares(member_id), chart.leaving(member_id), amount_pence)
     )
+
+
+async def _of_member(act: Act, member_id: str) -> None:
+    """Ask for a member's shares. Nobody decides as a treasurer on their own."""
+    act.allow(Thing("member", member_id, person_id=member_id, parties=await concerned([member_id])))
 
 
 @door("money.share_paid")

@@ -1,10 +1,11 @@
 """Reads of who pays for whose support, and of whom the circle pays a wage: many people at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
 from eccoo_node.db.rows import fetch, marks
+from eccoo_node.kernel.access import Actor
 
 
 class Pays(msgspec.Struct, frozen=True):
@@ -70,3 +71,19 @@ async def employed_among(worker_ids: Iterable[str]) -> frozenset[str]:
         f"SELECT person_id FROM worker WHERE employed = TRUE AND person_id IN ({marks(wanted)})", *wanted
     )
     return frozenset(row[0] for row in rows)
+
+
+# What becomes of the money of those who no longer pay for somebody, in sentences for this reader.
+TellsLeft = Callable[[Actor, str], Awaitable[list[str]]]
+_TELLS_LEFT: list[TellsLeft] = []
+
+
+def tells_left(function: TellsLeft) -> TellsLeft:
+    """Register what knows of money that was left; nothing here knows of any."""
+    _TELLS_LEFT.append(function)
+    return function
+
+
+async def what_is_left(actor: Actor, person_id: str) -> list[str]:
+    """What whoever ended it reads, until it has gone back."""
+    return [sentence for function in _TELLS_LEFT for sentence in await function(actor, person_id)]

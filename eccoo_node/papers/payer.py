@@ -131,6 +131,7 @@ _PLAIN = {
     "bounced": "A payment of yours did not go through",
     "finders_fee": "Finder’s fee",
     "paid_owing": "You paid what you owed",
+    "written_off": "The circle let this go, so you don’t owe it any more",
 }
 
 

@@ -3,8 +3,12 @@
 import msgspec
 
 from eccoo_node.db.rows import fetch
-from eccoo_node.escrow import actions, queries
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow import actions, chart, ledger, queries, treasury
+from eccoo_node.escrow.ledger import Draft
+from eccoo_node.escrow.rules import Leg
 from eccoo_node.kernel.access import NODE, Actor, Hat
+from eccoo_node.record.door import Act
 from tests.support import make
 
 Posting = tuple[str, str, str, int]
@@ -36,6 +40,23 @@ async def open_books(payer_add_bps: int = 0, worker_deduct_bps: int = 1500, **mo
     await make.hat(keeper, circle, "treasurer")
     treasurer = Actor(person_id=keeper, hats=(Hat("treasurer", circle, "circle"),))
     return Books(await make.payer(person), person, await make.worker("Wren"), await make.worker("Robin"), treasurer)
+
+
+async def paid_out(books: Books, pence: int) -> None:
+    """As a payout will, once the bank has sent it."""
+    async with write():
+        act = Act(books.treasurer, "test", "act")
+        legs = [Leg(chart.worker(books.worker), chart.BANK, pence)]
+        await ledger.post(act, Draft(kind="paid", key="paid", body={}), legs)
+
+
+async def shares_out(books: Books, pence: int) -> int:
+    """The person has bought shares and takes them all out; the entry of that."""
+    by, member = books.treasurer, books.person
+    await treasury.share_applied(by, member, pence, "applied")
+    await treasury.share_allotted(by, member, pence, "allotted", decision_id=await make.decision())
+    decided = await make.decision(about="shares_out")
+    return await treasury.share_withdrawn(by, member, pence, "out", decision_id=decided, because="She moves away.")
 
 
 async def entries(books: Books) -> list[tuple[str, list[Posting]]]:

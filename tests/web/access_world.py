@@ -26,9 +26,11 @@ from eccoo_node.demo import web as demo
 from eccoo_node.demo.cast import HEBDEN, PEOPLE
 from eccoo_node.demo.place import Made, Place
 from eccoo_node.demo.seeding import Seeded
-from eccoo_node.escrow import treasury
+from eccoo_node.escrow import chart, ledger, treasury
 from eccoo_node.escrow.actions import release, set_aside, top_up
+from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import Across
+from eccoo_node.escrow.rules import Leg
 from eccoo_node.escrow.treasury import finders_fee
 from eccoo_node.expenses import actions as expenses
 from eccoo_node.federating.app import FederationApp
@@ -47,6 +49,7 @@ from eccoo_node.payouts import giving
 from eccoo_node.payouts.changing import set_account as set_ours
 from eccoo_node.payouts.ours import waiting as account_changes
 from eccoo_node.pools.tables import PoolWorker
+from eccoo_node.record.door import Act
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import patterns
 from eccoo_node.rota.standing import Wanted
@@ -447,6 +450,13 @@ class World:
                 await payouts.file_batch(tess, things["batch_id"][name])
         things["bank_file"] = {"the batch’s list": "csv"}
         things["payment_id"] = {"a payment": await fetch_value("SELECT id FROM payout_payment WHERE state = 'sent'")}
+        # Mia has sent money for shares, and Wren is to give something back.
+        await treasury.share_applied(tess, self.people["Mia"], 2500, "applied")
+        async with write():
+            owing = [Leg(chart.worker_owes(self.people["Wren"]), chart.OPERATING, 77)]
+            await ledger.post(Act(tess, "test", "act"), Draft(kind="owes", key="owes", body={}), owing)
+        things["member_id"] = {"Mia": self.people["Mia"]}
+        things["worker_id"] = {"Wren": self.people["Wren"]}
 
     async def _bought(self) -> None:
         """Something was bought for each, and waits for an answer; and someone offers Edith terms."""

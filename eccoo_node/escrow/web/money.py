@@ -6,7 +6,7 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import actions, chart, queries, rules, say, statements, tasks, telling
+from eccoo_node.escrow import actions, capital, chart, queries, rules, say, say_capital, statements, tasks, telling
 from eccoo_node.escrow.forms import TopUpForm
 from eccoo_node.escrow.queries import OwedEntry
 from eccoo_node.escrow.statements import BetweenCircles, Overview, PayerLine
@@ -88,6 +88,17 @@ def _came_from(entries: list[OwedEntry], told: dict[str, Told], them: str) -> di
     }  # fmt: skip
 
 
+async def _own_shares(actor: Actor) -> dict[str, Any] | None:
+    """What the reader has in shares, and what became of it; None where there is nothing to say."""
+    found = await capital.own(actor)
+    if found is None:
+        return None
+    return {
+        "sentences": say_capital.holding(found.holding, yours=not actor.acting_for),
+        "steps": [say_capital.step(one) for one in found.steps],
+    }
+
+
 class MoneyController(Controller):
     """Each page asks for the one thing it shows; what a reader may not see is not read."""
 
@@ -125,7 +136,7 @@ class MoneyController(Controller):
             own_words=own_words(actor, subject),
             changes_payers=access.may(actor, "members.share_payers", Thing("payer", "", subject)) and (bool(payers) or bool(actor.acting_for)),
             tasks=[msgspec.structs.asdict(one) for one in await tasks.for_treasurer(actor)] if rules.keeps_books(actor) else [],
-            standing=await standing(actor) if rules.keeps_books(actor) else None,
+            standing=await standing(actor) if rules.keeps_books(actor) else None, shares=await _own_shares(actor),
         )  # fmt: skip
 
     @get("/money/circles/{link_id:str}/where", opt={"action": "money.trace"})
@@ -190,9 +201,9 @@ async def _between(actor: Actor, link_id: str) -> BetweenCircles:
 
 
 def _has_money(session: SessionActor) -> bool:
-    """Whoever pays or is paid. A page without anything on it would only be in the way of the others."""
+    """Whoever pays, is paid or may have shares. A page without anything on it would only be in the way of the others."""
     actor = session.actor
-    return bool(actor.acting_for) or actor.wears("treasurer", "worker", "owner", "family")
+    return bool(actor.acting_for) or actor.wears("treasurer", "worker", "owner", "family", "member")
 
 
 NAV = [NavItem("/money", "Money", _has_money, order=40)]

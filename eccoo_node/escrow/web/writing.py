@@ -7,7 +7,7 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import between, queries, say, statements, treasury
+from eccoo_node.escrow import bank_lines, between, capital, queries, say, statements, treasury
 from eccoo_node.escrow.forms import WritingForm
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
@@ -23,7 +23,7 @@ Do = Callable[[Actor, WritingForm, int, str], Awaitable[object]]
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One thing that happens. `asks`: payer, receipt, refund, circle, fee, purpose, because. `because` is what that field is called.
+    """One thing that happens. `asks`: payer, member, receipt, refund, circle, fee, purpose, because. `because` is what that field is called.
 
     `when` tells someone who has never done it when it is used.
     """
@@ -139,6 +139,22 @@ KINDS: dict[str, Kind] = {
         ("purpose",),
         lambda by, form, pence, key: treasury.donation(by, pence, key, fund=form.purpose),
     ),
+    "shares": Kind(
+        IN,
+        "Somebody who is to become a shareholder has paid for it.",
+        "A member sent money for shares",
+        "It is kept apart until the shares are allotted, and may go back.",
+        ("member",),
+        lambda by, form, pence, key: treasury.share_applied(by, form.member, pence, key),
+    ),
+    "vat": Kind(
+        OUT,
+        "The statement of the circle’s own account shows a payment to HMRC for VAT.",
+        "VAT was paid to HMRC",
+        "What was within the circle’s part of each visit. It left the circle’s own account.",
+        (),
+        lambda by, form, pence, key: bank_lines.vat_paid(by, "1010", pence, key),
+    ),
     "interest": Kind(
         IN,
         "The statement has a line that says interest.",
@@ -218,8 +234,14 @@ class WritingController(Controller):
 
     @get("/money/write/{kind:str}", opt={"action": "money.see_books"})
     async def about(self, request: AnyRequest, kind: FromPath[str]) -> Response[Any]:
-        chosen = request.query_params.get("circle", "")
-        return render(request, "money/writing.html", **await _facts(request, kind), key=new_id(), chosen=chosen)
+        chosen = str(request.query_params.get("circle") or request.query_params.get("payer") or "")
+        facts = await _facts(request, kind)
+        # Whoever has something left has all of it back.
+        has = await queries.credit_pence(chosen) if kind == "refund" and chosen in dict(facts["payers"]) else 0
+        amount = pounds(has).removeprefix("£") if has else ""
+        return render(
+            request, "money/writing.html", **facts | {"chosen": chosen, "amount": amount}, key=new_id()
+        )  # fmt: skip
 
     @post("/money/write/{kind:str}", opt={"action": "money.see_books"})
     async def write(self, request: AnyRequest, kind: FromPath[str]) -> Response[Any]:
@@ -245,10 +267,14 @@ async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
     waiting = await queries.waiting_on("2090" if "receipt" in kind.asks else "2500") if kind.asks else {}
     circles = await statements.between_circles() if "circle" in kind.asks else []
     words = {one.payer_id: say.payer(one) for one in payers}
+    members = await capital.members_called() if "member" in kind.asks else {}
     return {
         "name": name,
         "kind": kind,
+        "chosen": "",
+        "amount": "",
         "payers": [("", "Choose"), *words.items()],
+        "members": [("", "Choose"), *members.items()],
         "circles": [
             ("", "Choose"),
             *((one.link_id, f"{one.name}: {'; '.join(say.owed(one))}") for one in circles),
@@ -268,6 +294,7 @@ async def _known(facts: dict[str, Any], form: WritingForm) -> None:
     """Raises Invalid where something was not chosen from what is there."""
     for field, sentence in (
         ("payer", "Choose whose money it is."),
+        ("member", "Choose which member."),
         ("receipt", "Choose which money it was."),
         ("refund", "Choose which refund it was."),
         ("circle", "Choose which circle."),

@@ -75,7 +75,8 @@ class PayingController(Controller):
     async def index(self, request: AnyRequest) -> Response[Any]:
         """Who pays now, and what part each."""
         facts = await _facts(request)
-        return render(request, "members/who_pays.html", **facts)
+        left = await payers.what_is_left(actor_of(request), facts["subject"])
+        return render(request, "members/who_pays.html", **facts, left=left)
 
     @get("/who-pays/change", opt={"action": "members.share_payers"})
     async def about_changing(self, request: AnyRequest) -> Response[Any]:

@@ -13,7 +13,7 @@ from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow import treasury
-from eccoo_node.escrow.actions import Across, owe_worker_from, release
+from eccoo_node.escrow.actions import Across, owe_worker_from, release, set_schedule
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Actor, Hat
@@ -333,6 +333,10 @@ async def test_every_line_has_its_place_in_both_directions(node: Node, code: str
         # Both circles owe each other, and the card company has something.
         await treasury.gateway_top_up(tess, bank.books.payer, 5_000, "card")
         await owes_each_other(bank.books)
+    # £1 of what the circle takes for this visit is VAT.
+    await set_schedule(tess, 0, 1500, decision_id=await make.decision(), vat_bps=2000)
+    await bank.books.set_aside("visit:2", 4_000)
+    await release(NODE, "visit:2", "went too")
     first = await trial()
     came = {
         "grant": (2_000, {"purpose": "hoists"}), "applied": (1_500, {"of": worker}), "charge_back": (700, {}),
@@ -349,8 +353,8 @@ async def test_every_line_has_its_place_in_both_directions(node: Node, code: str
         for _ in range(2):
             await arriving.explain(tess, whose, what, **more)
     left = {
-        "1000": {"charge": (500, ""), "paid_circle": (1_000, link), "own_cost": (77, "")},
-        "1010": {"charge": (500, ""), "gift_back": (400, "")},
+        "1000": {"charge": (500, ""), "paid_circle": (1_000, link), "vat": (100, ""), "own_cost": (77, "")},
+        "1010": {"charge": (500, ""), "vat": (100, ""), "gift_back": (400, "")},
         "1020": {"charge": (500, ""), "share_back": (600, worker), "fund_spent": (250, "hoists")},
     }[code]
     await bank.imports([line("2026-11-20", -pence, what) for what, (pence, _) in left.items()], code=code)
@@ -366,10 +370,10 @@ async def test_every_line_has_its_place_in_both_directions(node: Node, code: str
     # they came on: the treasurer moves them at the bank.
     assert moved == {
         "1000": {
-            "1000": 3_000 + 5_000 + 300 - 1_000, "1010": 700 - 300 - 170 - 500, "1020": 3_500, "1050": -5_000,
-            "1200": -3_000, "2300": 1_000, "2610": -1_500, "3200": -2_000, "5200": 170 + 500 - 700,
+            "1000": 3_000 + 5_000 + 300 - 1_000, "1010": 700 - 300 - 170 - 500 - 100, "1020": 3_500, "1050": -5_000,
+            "1200": -3_000, "2300": 1_000, "2400": 100, "2610": -1_500, "3200": -2_000, "5200": 170 + 500 - 700,
         },
-        "1010": {"1010": 700 - 500 - 400, "1020": 3_500, "2610": -1_500, "3200": -2_000, "4200": 400, "5200": -200},
+        "1010": {"1010": 700 - 500 - 400 - 100, "1020": 3_500, "2400": 100, "2610": -1_500, "3200": -2_000, "4200": 400, "5200": -200},
         "1020": {"1010": 200, "1020": 3_500 - 600 - 250, "2610": -900, "3200": -1_750, "5200": -200},
     }[code]  # fmt: skip
     assert await kept.waiting_lines(tess) == []

@@ -14,8 +14,8 @@ from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.payouts import actions as payouts
 from eccoo_node.payouts.queries import InTransit
-from tests.support import make
 from tests.support.banking import Bank, open_bank
+from tests.support.escrow import shares_out
 from tests.support.node import Node
 from tests.support.payouts import TODAY, Circle, hatted, payments, trial
 from tests.support.statements import line
@@ -150,9 +150,7 @@ async def test_a_refund_and_shares_in_a_batch_are_written_once(node: Node) -> No
     await circle.details(books.person, name="Ada")
     await books.top_up(10_000)
     await treasury.refund(by, books.payer, 4000, "refund")
-    await treasury.share_applied(by, books.person, 2500, "applied")
-    await treasury.share_allotted(by, books.person, 2500, "allotted")
-    await treasury.share_withdrawn(by, books.person, 2500, "out", decision_id=await make.decision())
+    await shares_out(books, 2500)
     refunds, shares = await circle.sent(), await circle.sent("b2", bank="1010")
     (reference,) = [row[0] for row in await fetch("SELECT reference FROM payout_payment WHERE batch_id = ?", shares)]
     before = await trial()

@@ -7,18 +7,15 @@ import pytest
 from eccoo_node.db import bound
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
-from eccoo_node.escrow import actions, chart, corrections, ledger, queries, treasury
+from eccoo_node.escrow import actions, corrections, queries, treasury
 from eccoo_node.escrow.actions import Across
 from eccoo_node.escrow.clawback import claw_back, owe_back
-from eccoo_node.escrow.ledger import Draft
-from eccoo_node.escrow.rules import Leg
 from eccoo_node.escrow.sharing import Fund
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Broken, Conflict, Forbidden, Invalid, Refusal
-from eccoo_node.record.door import Act
 from tests.support import make
-from tests.support.escrow import Books, entries, open_books
+from tests.support.escrow import Books, entries, open_books, paid_out
 from tests.support.node import Node
 
 
@@ -332,7 +329,7 @@ async def test_taking_back_leaves_what_was_earned_since(node: Node) -> None:
         await books.set_aside(f"visit:{number}", 10_000)
         await actions.release(NODE, f"visit:{number}", f"went {number}")
         if number == 1:
-            await _paid_out(books, 8500)
+            await paid_out(books, 8500)
     await claw_back(NODE, "visit:1", "back", fee_pence=10_000, because="Both agreed")
     balances = await queries.trial_balance()
     assert (balances["2200"], balances["1300"], balances["2110"]) == (-8500, 8500, -10_000)
@@ -400,11 +397,3 @@ async def _triggers(table: str) -> list[str]:
 
 async def _last() -> int:
     return int(await fetch_value("SELECT MAX(id) FROM entry"))
-
-
-async def _paid_out(books: Books, pence: int) -> None:
-    """As a payout will, once the bank has sent it."""
-    async with write():
-        act = Act(books.treasurer, "test", "act")
-        legs = [Leg(chart.worker(books.worker), chart.BANK, pence)]
-        await ledger.post(act, Draft(kind="paid", key="paid", body={}), legs)

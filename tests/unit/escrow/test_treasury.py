@@ -9,13 +9,14 @@ import pytest
 
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
-from eccoo_node.escrow import actions, bank_lines, corrections, payers, queries, treasury
+from eccoo_node.escrow import actions, bank_lines, capital, clawback, corrections, owing, payers, queries, treasury
+from eccoo_node.escrow.rules import SHARES_OUT
 from eccoo_node.escrow.verify import verify
-from eccoo_node.governance.actions import record_decision
-from eccoo_node.kernel.access import NODE, Actor, Hat
+from eccoo_node.governance.actions import decide_figure, record_decision
+from eccoo_node.kernel.access import COMMAND, NODE, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from tests.support import make
-from tests.support.escrow import Books, entries, open_books
+from tests.support.escrow import Books, entries, open_books, paid_out
 from tests.support.node import Node
 
 Do = Callable[[Books], Awaitable[int]]
@@ -63,13 +64,43 @@ async def _applied(books: Books) -> int:
 
 async def _allotted(books: Books) -> int:
     await _applied(books)
-    return await treasury.share_allotted(books.treasurer, books.person, 5000, "allot")
+    decision = await make.decision()
+    return await treasury.share_allotted(books.treasurer, books.person, 5000, "allot", decision_id=decision)
+
+
+async def _out(books: Books, key: str = "leave") -> int:
+    """£20 of it is taken out, by a decision about that."""
+    row = await fetch_value("SELECT id FROM decision WHERE about = 'shares_out'")
+    decision = str(row) if row else await make.decision(about="shares_out")
+    return await treasury.share_withdrawn(
+        books.treasurer, books.person, 2000, key, decision_id=decision, because="She moves away."
+    )
+
+
+async def _allot(books: Books) -> int:
+    row = await fetch_value("SELECT id FROM decision WHERE words = 'Ada is one of us.'")
+    decision = str(row) if row else await make.decision("Ada is one of us.")
+    return await treasury.share_allotted(books.treasurer, books.person, 5000, "k", decision_id=decision)
+
+
+async def _owes_back(books: Books) -> int:
+    """£51 was paid out for a visit that was not as it was said; the worker owes it."""
+    await _earned(books)
+    await paid_out(books, 5100)
+    await clawback.claw_back(NODE, "visit:1", "back", fee_pence=6000, because="Both agreed.")
+    return 0
+
+
+async def _vat(books: Books) -> int:
+    """£7.50 and £1.50 VAT of a visit's £60."""
+    await actions.set_schedule(books.treasurer, 0, 1500, decision_id=await make.decision(), vat_bps=2000)
+    await _earned(books)
+    return 0
 
 
 async def _leaving(books: Books) -> int:
     await _allotted(books)
-    decision = await make.decision()
-    return await treasury.share_withdrawn(books.treasurer, books.person, 2000, "leave", decision_id=decision)
+    return await _out(books)
 
 
 async def _refunding(books: Books) -> int:
@@ -165,8 +196,29 @@ ROWS: dict[str, tuple[Do, Do, list[tuple[str, str, str, int]]]] = {
     "shares applied for": (_nothing, _applied, posted(("1020", "", 5000), ("2610", "person", -5000))),
     "shares allotted": (
         _applied,
-        lambda b: treasury.share_allotted(b.treasurer, b.person, 5000, "k"),
+        _allot,
         posted(("1010", "", 5000), ("1020", "", -5000), ("2610", "person", 5000), ("3000", "person", -5000)),
+    ),
+    "shares taken out": (
+        _allotted, lambda b: _out(b, "k"), posted(("2600", "person", -2000), ("3000", "person", 2000)),
+    ),
+    "a worker’s debt let go": (
+        _owes_back,
+        lambda b: owing.write_off(b.treasurer, b.worker, 5100, "k", because="The meeting agreed."),
+        posted(("1300", "worker", -5100), ("5100", "", 5100)),
+    ),
+    "a payer’s debt let go": (
+        _owing,
+        lambda b: owing.write_off_payer(b.treasurer, b.payer, 7000, "k", because="The meeting agreed."),
+        posted(("1100", "payer", -7000), ("5100", "", 7000)),
+    ),
+    "VAT goes to HMRC": (
+        _vat, lambda b: bank_lines.vat_paid(b.treasurer, "1010", 150, "k"), posted(("1010", "", -150), ("2400", "", 150)),
+    ),
+    "VAT out of the wrong account": (
+        _vat,
+        lambda b: bank_lines.vat_paid(b.treasurer, "1000", 150, "k"),
+        posted(("1000", "", 150), ("1000", "", -150), ("1010", "", -150), ("2400", "", 150)),
     ),
     "shares paid back": (
         _leaving,
@@ -218,10 +270,12 @@ DOORS: dict[str, Callable[[Actor, Books], Awaitable[int]]] = {
     "gateway_top_up": lambda by, b: treasury.gateway_top_up(by, b.payer, 5, "x"),
     "gateway_paid": lambda by, b: treasury.gateway_paid(by, 5, 1, "x"),
     "finders_fee": lambda by, b: treasury.finders_fee(by, b.payer, 5, "x"),
-    "write_off": lambda by, b: treasury.write_off(by, b.worker, 5, "x", because="So"),
+    "write_off": lambda by, b: owing.write_off(by, b.worker, 5, "x", because="So"),
+    "write_off_payer": lambda by, b: owing.write_off_payer(by, b.payer, 5, "x", because="So"),
+    "vat_paid": lambda by, b: bank_lines.vat_paid(by, "1010", 5, "x"),
     "share_applied": lambda by, b: treasury.share_applied(by, b.person, 5, "x"),
-    "share_allotted": lambda by, b: treasury.share_allotted(by, b.person, 5, "x"),
-    "share_withdrawn": lambda by, b: treasury.share_withdrawn(by, b.person, 5, "x", decision_id="d"),
+    "share_allotted": lambda by, b: treasury.share_allotted(by, b.person, 5, "x", decision_id="d"),
+    "share_withdrawn": lambda by, b: treasury.share_withdrawn(by, b.person, 5, "x", decision_id="d", because="So"),
     "share_paid": lambda by, b: treasury.share_paid(by, b.person, 5, "x"),
 }
 
@@ -243,8 +297,13 @@ async def test_nobody_decides_on_their_own_money(node: Node) -> None:
     books = await open_books()
     by = books.treasurer
     pays, supported = await make.payer(books.person, by.person_id), await make.payer(by.person_id, books.person)
-    own = [msgspec.structs.replace(books, payer=payer, worker=by.person_id) for payer in (pays, supported)]
-    for door in ("match", "refund", "goodwill", "finders_fee", "write_off"):
+    own = [
+        msgspec.structs.replace(books, payer=payer, worker=by.person_id, person=by.person_id)
+        for payer in (pays, supported)
+    ]
+    for door in (
+        "match", "refund", "goodwill", "finders_fee", "write_off", "write_off_payer", "share_allotted", "share_withdrawn",
+    ):  # fmt: skip
         for one in own:
             with pytest.raises(Forbidden, match="Another treasurer"):
                 await DOORS[door](by, one)
@@ -275,9 +334,11 @@ async def test_a_sum_that_is_none_is_refused_at_every_door(node: Node, amount: A
         treasury.sweep(by, amount, "x"), treasury.donation(by, amount, "x"), treasury.interest(by, amount, "x"),
         treasury.gateway_top_up(by, b.payer, amount, "x"), treasury.gateway_paid(by, amount, 0, "x"),
         treasury.gateway_paid(by, 100, amount if amount != 0 else -1, "x"), treasury.finders_fee(by, b.payer, amount, "x"),
-        treasury.write_off(by, b.worker, amount, "x", because="So"), treasury.share_applied(by, b.person, amount, "x"),
-        treasury.share_allotted(by, b.person, amount, "x"), treasury.share_paid(by, b.person, amount, "x"),
-        treasury.share_withdrawn(by, b.person, amount, "x", decision_id="d"),
+        owing.write_off(by, b.worker, amount, "x", because="So"),
+        owing.write_off_payer(by, b.payer, amount, "x", because="So"), treasury.share_applied(by, b.person, amount, "x"),
+        treasury.share_allotted(by, b.person, amount, "x", decision_id="d"), treasury.share_paid(by, b.person, amount, "x"),
+        treasury.share_withdrawn(by, b.person, amount, "x", decision_id="d", because="So"),
+        bank_lines.vat_paid(by, "1010", amount, "x"),
     ):  # fmt: skip
         assert await refused(asking, Invalid) == "bad_amount"
     assert await fetch("SELECT id FROM entry") == []
@@ -288,6 +349,7 @@ async def test_nobody_is_given_more_than_is_there(node: Node) -> None:
     books = await open_books()
     await _earned(books)
     by, payer, person = books.treasurer, books.payer, books.person
+    decision = await make.decision()
     for asking, code in (
         (treasury.match(by, "r1", payer, 1, "a"), "short_2090"),
         (treasury.send_back(by, "r1", 1, "b", because="So"), "short_2090"),
@@ -296,8 +358,10 @@ async def test_nobody_is_given_more_than_is_there(node: Node) -> None:
         (treasury.paid_owing(by, payer, 1, "e"), "short_1100"),
         (treasury.sweep(by, 901, "f"), "cash_short"),
         (treasury.finders_fee(by, payer, 4001, "g", agreed="Yes"), "short_2000"),
-        (treasury.write_off(by, books.worker, 1, "h", because="So"), "short_1300"),
-        (treasury.share_allotted(by, person, 1, "i"), "short_1020"),
+        (owing.write_off(by, books.worker, 1, "h", because="So"), "short_1300"),
+        (owing.write_off_payer(by, payer, 1, "k", because="So"), "short_1100"),
+        (bank_lines.vat_paid(by, "1010", 1, "l"), "short_2400"),
+        (treasury.share_allotted(by, person, 1, "i", decision_id=decision), "short_1020"),
         (treasury.share_paid(by, person, 1, "j"), "short_2600"),
     ):
         assert await refused(asking) == code
@@ -338,11 +402,10 @@ async def test_who_lets_shares_out_or_a_payer_pay_later_acts_on_a_decision_that_
         by, words="Biscuits on Thursdays.", decided_by="Us", decided_on=today, review_on=today + timedelta(days=30)
     )
     for doing in (
-        treasury.share_withdrawn(by, books.person, 2000, "leave", decision_id=own),
+        treasury.share_allotted(by, books.person, 1, "allot", decision_id=own),
         payers.pays_after(by, books.payer, True, decision_id=own),
     ):
         assert await refused(doing, Invalid) == "own_decision"
-    await treasury.share_withdrawn(by, books.person, 2000, "leave", decision_id=await make.decision())
     await payers.pays_after(by, books.payer, True, decision_id=await make.decision())
 
 
@@ -351,15 +414,76 @@ async def test_nobody_holds_more_shares_than_the_law_allows(node: Node) -> None:
     by, person = books.treasurer, books.person
     for number in (1, 2):
         await treasury.share_applied(by, person, 6_000_000, f"apply {number}")
-    await treasury.share_allotted(by, person, 6_000_000, "allot 1")
-    assert await refused(treasury.share_allotted(by, person, 6_000_000, "allot 2")) == "too_many_shares"
-    await treasury.share_allotted(by, person, 4_000_000, "allot 3")
     decided = await make.decision()
-    assert await refused(treasury.share_withdrawn(by, person, 1, "w", decision_id="none"), Invalid) == "no_decision"
-    assert (
-        await refused(treasury.share_withdrawn(by, person, 10_000_001, "w", decision_id=decided), Invalid)
-        == "bad_amount"
-    )
+    await treasury.share_allotted(by, person, 6_000_000, "allot 1", decision_id=decided)
+    again = treasury.share_allotted(by, person, 6_000_000, "allot 2", decision_id=decided)
+    assert await refused(again) == "too_many_shares"
+    await treasury.share_allotted(by, person, 4_000_000, "allot 3", decision_id=decided)
+
+
+async def test_shares_are_taken_out_by_a_decision_about_that_which_the_circles_own_money_covers(node: Node) -> None:
+    """care-rules.md C3.22: a decision of the last twelve months, somebody else's hand, a reason, money, no suspension."""
+    books = await open_books()
+    by, person, today = books.treasurer, books.person, node.clock().date()
+    await _allotted(books)
+
+    async def out(decision: str, pence: int = 2000, key: str = "leave", because: str = "She moves.") -> int:
+        return await treasury.share_withdrawn(by, person, pence, key, decision_id=decision, because=because)
+
+    async def decided(of: Actor, days_ago: int) -> str:
+        on = today - timedelta(days=days_ago)
+        words = "We can pay what we owe for twelve months, and £20 is left over."
+        return await record_decision(
+            of,
+            words=words,
+            decided_by="The board",
+            decided_on=on,
+            review_on=on + timedelta(days=30),
+            about="shares_out",
+        )
+
+    good = await decided(COMMAND, 365)
+    for decision, code in (
+        ("none", "no_decision"), (await make.decision(), "other_figure"), (await decided(COMMAND, 366), "old_decision"),
+        (await decided(by, 0), "own_decision"),
+    ):  # fmt: skip
+        assert await refused(out(decision), Invalid) == code
+    assert await refused(out(good, because=" "), Invalid) == "no_reason"
+    # Their own £50 lies in the circle's own account; £35 of it went on something else.
+    await bank_lines.bank_charge(by, "1010", 3500, "spent")
+    assert (await refused(out(good)), await capital.own_pence()) == ("own_short", 1500)
+    # What is looked after for others does not make up for it.
+    await books.top_up(10_000)
+    assert await refused(out(good)) == "own_short"
+    await treasury.own_money(by, 600, "own", because="Reserves")
+    await decide_figure(NODE, SHARES_OUT, 0, decision_id=good)
+    assert await refused(out(good)) == "shares_suspended"
+    await decide_figure(NODE, SHARES_OUT, 1, decision_id=good)
+    assert await out(good)
+    # The rest is owed to the first already; asked again, the first is the same entry.
+    assert await refused(out(good, 200, "more")) == "own_short"
+    assert await out(good) == await fetch_value("SELECT MAX(id) FROM entry")
+    assert await fetch_value("SELECT COUNT(*) FROM audit WHERE action = 'money.share_withdrawn' AND thing_id = ?", good)
+    await verify()
+
+
+async def test_what_is_set_aside_for_whoever_pays_after_is_not_let_go(node: Node) -> None:
+    """Else they would have as credit what they never paid, once the visit is called off."""
+    books = await open_books()
+    by = books.treasurer
+    await payers.pays_after(by, books.payer, True, decision_id=await make.decision())
+    await treasury.own_money(by, 20_000, "own", because="Reserves")
+    await books.set_aside("visit:1", 6000, arrears=True)
+    await books.set_aside("visit:2", 5000, arrears=True)
+    await actions.release(NODE, "visit:1", "went")
+    [one] = await owing.owing(by)
+    assert (one.called, one.amount_pence, one.most_pence, one.since) == ("Ada", 11_000, 6000, node.clock())
+    asking = owing.write_off_payer(by, books.payer, 6001, "more", because="So")
+    assert await refused(asking) == "still_set_aside"
+    await owing.write_off_payer(by, books.payer, 6000, "k", because="They are gone.")
+    await actions.return_line(NODE, "visit:2", "off")
+    assert (await owing.owing(by), await queries.credit_pence(books.payer)) == ([], 0)
+    await verify()
 
 
 async def test_a_payer_or_a_reason_that_is_not_there_is_refused(node: Node) -> None:
@@ -373,6 +497,7 @@ async def test_a_payer_or_a_reason_that_is_not_there_is_refused(node: Node) -> N
         assert await refused(asking, NotFound) == "no_payer"
     for asking in (
         treasury.goodwill(by, books.payer, 5, "x", because=" "), treasury.send_back(by, "r", 5, "x", because=""),
-        treasury.write_off(by, books.worker, 5, "x", because=""),
+        owing.write_off(by, books.worker, 5, "x", because=""),
+        owing.write_off_payer(by, books.payer, 5, "x", because=" "),
     ):  # fmt: skip
         assert await refused(asking, Invalid) == "no_reason"

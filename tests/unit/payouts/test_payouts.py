@@ -25,6 +25,7 @@ from eccoo_node.payouts import actions, changing, details, giving, ours, queries
 from eccoo_node.payouts.files import FORMS
 from eccoo_node.payouts.rules import PAYOUT_ALONE
 from tests.support import make
+from tests.support.escrow import shares_out
 from tests.support.node import Node
 from tests.support.payouts import TODAY, Circle, hatted, is_ready, open_circle, payments, trial
 
@@ -86,9 +87,7 @@ async def test_a_refund_and_a_share_leave_from_where_they_stood(node: Node) -> N
     await treasury.refund(by, council, 500, "back to the council")
     await treasury.receive_unmatched(by, "r1", 700, "unknown")
     await treasury.send_back(by, "r1", 700, "nobody's", because="Nobody here")
-    await treasury.share_applied(by, books.person, 2500, "applied")
-    await treasury.share_allotted(by, books.person, 2500, "allotted")
-    await treasury.share_withdrawn(by, books.person, 2500, "out", decision_id=await make.decision())
+    await shares_out(books, 2500)
     # What is nobody's here, and public money, go back by hand to where they came from.
     assert sorted(await is_ready()) == [("", 700, "nobody"), ("Ada", 500, "public"), ("Ada", 4000, "")]
     assert await is_ready("1010") == [("Ada", 2500, "")]
@@ -118,9 +117,7 @@ async def test_what_the_bank_was_asked_to_send_back_is_undone_and_sent_by_nobody
     await books.top_up(10_000)
     first = await treasury.refund(by, books.payer, 6000, "r1")
     sent = await circle.sent()
-    await treasury.share_applied(by, books.person, 2500, "applied")
-    await treasury.share_allotted(by, books.person, 2500, "allotted")
-    share = await treasury.share_withdrawn(by, books.person, 2500, "out", decision_id=await make.decision())
+    share = await shares_out(books, 2500)
     await circle.sent("b2", bank="1010")
     for n, entry in enumerate((first, share)):
         with pytest.raises(Conflict, match="is on its way in a batch"):

@@ -29,6 +29,8 @@ EXPECTED = {
     "swept": {"1000": -2500, "1010": 2500},
     "own": {"1010": 2500, "3100": -2500},
     "gift": {"1010": 2500, "4200": -2500},
+    "shares": {"1020": 2500, "2610": -2500},
+    "vat": {"1010": -2500, "2400": 2500},
     "interest": {"1010": 2500, "4200": -2500},
     "card": {"1050": 2500, "2000": -2500},
     "card-sent": {"1050": -2500, "1000": 2500, "1010": -50, "5200": 50},
@@ -62,8 +64,19 @@ async def _before(circle: Circle) -> str:
         home_share_bps=5000,
         key="claim",
     )
+    await make.hat(books.person, await make.circle(), "member")
+    await _vat(circle)
     await decide_figure(NODE, FRONT_LIMIT, 2500, decision_id=await make.decision())
     return link
+
+
+async def _vat(circle: Circle) -> None:
+    """£30 of VAT is in what the circle takes of a visit."""
+    books, by = circle.books, circle.books.treasurer
+    await actions.set_schedule(by, 0, 5000, decision_id=await make.decision(), vat_bps=2000)
+    await books.top_up(36_000)
+    await actions.release(NODE, await circle.visit(fee_pence=36_000), "went for VAT")
+    await actions.set_schedule(by, 0, 1500, decision_id=await make.decision())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -78,6 +91,7 @@ async def test_each_thing_is_written_once_however_often_it_is_sent(
     filled = {
         "amount": "25", "payer": circle.books.payer, "receipt": "r1", "refund": circle.books.payer, "fee": "0.50",
         "because": "As agreed on 20 November", "purpose": "", "circle": link,
+        "member": circle.books.person,
     }  # fmt: skip
     asked = {"amount", "because", *KINDS[kind].asks}
     sent = await tess.send(f"/money/write/{kind}", {name: value for name, value in filled.items() if name in asked})
@@ -102,9 +116,10 @@ async def test_a_sum_or_a_choice_that_is_none_is_said_at_its_place_and_kept(
     assert 'value="a lot"' in page.text
     assert ("Because of Ada" in page.text) == ("because" in KINDS[kind].asks)
     page = await tess.send(
-        f"/money/write/{kind}", {"amount": "5", "payer": "nobody", "receipt": "r9", "refund": "r9", "circle": "c9"}
+        f"/money/write/{kind}",
+        {"amount": "5", "payer": "nobody", "receipt": "r9", "refund": "r9", "circle": "c9", "member": "m9"},
     )
-    if {"payer", "receipt", "refund", "circle"} & set(KINDS[kind].asks):
+    if {"payer", "receipt", "refund", "circle", "member"} & set(KINDS[kind].asks):
         assert (page.status_code, "Choose w" in unescape(page.text)) == (422, True)
         assert await fetch("SELECT id FROM entry") == []
 
