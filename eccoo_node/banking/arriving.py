@@ -176,18 +176,19 @@ async def came_back(act: Act, line: Line, payment_id: str, *, by_hand: bool) -> 
 # ---------------------------------------------------------------- what was written of a line is undone
 
 
+async def _lines_of(entry_id: int) -> list[tuple[int, str]]:
+    """The lines that an entry was written of, with what they were."""
+    rows = await fetch("SELECT line_id, what FROM bank_line_end WHERE entry_id = ? ORDER BY line_id", entry_id)
+    return [(int(row[0]), row[1]) for row in rows]
+
+
 class _BankLines:
     """A line of the bank of which an entry was written waits again once that entry is undone."""
 
-    @staticmethod
-    async def _lines_of(entry_id: int) -> list[tuple[int, str]]:
-        """The lines that an entry was written of, with what they were."""
-        rows = await fetch("SELECT line_id, what FROM bank_line_end WHERE entry_id = ? ORDER BY line_id", entry_id)
-        return [(int(row[0]), row[1]) for row in rows]
+    path = "/money/inbox"
 
-    @staticmethod
-    async def says(entry_id: int) -> str:
-        found = [await lines.find(line_id) for line_id, _ in await _BankLines._lines_of(entry_id)]
+    async def says(self, entry_id: int) -> str:
+        found = [await lines.find(line_id) for line_id, _ in await _lines_of(entry_id)]
         if not found:
             return ""
         days = ", ".join(f"{say_date(line.on)}, {pounds(abs(line.amount_pence))}" for line in found)
@@ -196,22 +197,20 @@ class _BankLines:
             "say there what it was."
         )
 
-    @staticmethod
-    async def take(entry_id: int) -> bool:
-        found = await _BankLines._lines_of(entry_id)
-        for line_id, what in found:
+    async def refuses(self, entry_id: int) -> str:
+        if any(what == "received" for _, what in await _lines_of(entry_id)):
+            return "This money is in the bank, and nobody’s yet. Say whose it is at “Whose money is this?”."
+        return ""
+
+    async def take(self, entry_id: int) -> bool:
+        found = await _lines_of(entry_id)
+        for line_id, _ in found:
             await lines.locked(line_id)
-            if what == "received":
-                raise Conflict(
-                    "This money is in the bank, and nobody’s yet. Say whose it is at “Whose money is this?”.",
-                    "in_the_bank",
-                )
         return bool(found)
 
-    @staticmethod
-    async def open_again(act: Act, entry_id: int) -> None:
+    async def open_again(self, act: Act, entry_id: int) -> None:
         """Money that is in the account where we look after others' is there still, and nobody's until it is said anew."""
-        for line_id, _ in await _BankLines._lines_of(entry_id):
+        for line_id, _ in await _lines_of(entry_id):
             line = await lines.find(line_id)
             if line.code == CLIENT and line.amount_pence > 0 and not await lines.ends(line_id):
                 await receive(act, line, again=True)

@@ -124,7 +124,8 @@ async def reverse(act: Act, entry_id: int, key: str, *, because: str, told_anew:
         return before
     if not because.strip():
         raise Invalid("Say why this is undone.", "no_reason", field="because")
-    if refused := await undoing.refusal(entry_id, row["kind"], row["reference"] or "", found):
+    reference = row["reference"] or ""
+    if refused := await undoing.refusal(entry_id, row["kind"], reference, found, told_anew=told_anew):
         raise refused
     draft = Draft(
         kind="reversed",

@@ -51,6 +51,14 @@ class TopUpForm(msgspec.Struct):
     }
 
 
+class UndoForm(msgspec.Struct):
+    """Why something that was written was a mistake. `key` is the page's own."""
+
+    because: Annotated[str, msgspec.Meta(max_length=500)]
+    key: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
+    SAY: ClassVar[dict[str, str]] = {"because": "Say why this is undone, in at most 500 letters."}
+
+
 class ExportForm(msgspec.Struct):
     """In which form, and of which days, the books are taken elsewhere."""
 

@@ -14,14 +14,18 @@ from eccoo_node.record.door import Act
 
 
 class Source(Protocol):
-    """Something outside the books that entries come from."""
+    """Something outside the books that entries come from. `path`: where it is said anew what it was."""
+
+    path: str
 
     async def says(self, entry_id: int) -> str:
         """What this entry came from and what becomes of that when it is undone; empty where it came from elsewhere."""
 
+    async def refuses(self, entry_id: int) -> str:
+        """Why an entry that came from it may not be undone; empty where it may."""
+
     async def take(self, entry_id: int) -> bool:
-        """Lock what it came from, before any account is; whether it came from here. Raises Conflict where it may not
-        be undone."""
+        """Lock what it came from, before any account is; whether it came from here."""
 
     async def open_again(self, act: Act, entry_id: int) -> None:
         """The entry is undone: what it came from is to be said anew."""
@@ -37,13 +41,21 @@ def source(one: Source) -> Source:
 
 
 async def take(entry_id: int) -> list[Source]:
-    """What an entry came from, locked. Raises Conflict where it may not be undone."""
+    """What an entry came from, locked."""
     return [one for one in _SOURCES if await one.take(entry_id)]
 
 
 async def says(entry_id: int) -> list[str]:
     """What an entry came from, in words."""
     return [words for one in _SOURCES if (words := await one.says(entry_id))]
+
+
+async def then(entry_id: int) -> str:
+    """Where it is said anew what it was, once it is undone; empty for what came from nowhere else."""
+    for one in _SOURCES:
+        if await one.says(entry_id):
+            return one.path
+    return ""
 
 
 # An entry of these kinds can be undone by its mirror. A dispute is ended by resolving it instead.
@@ -55,12 +67,17 @@ CAN_BE_UNDONE = (
 )  # fmt: skip
 
 
-async def refusal(entry_id: int, kind: str, reference: str, found: Booking | None) -> Conflict | None:
+async def refusal(
+    entry_id: int, kind: str, reference: str, found: Booking | None, *, told_anew: bool = False
+) -> Conflict | None:
     """Why an entry of this kind, of this line, can't be undone now; None where nothing but its accounts may refuse."""
     if await fetch_value("SELECT COUNT(*) FROM entry WHERE reverses_id = ?", entry_id):
         return Conflict("This entry has already been undone.", "already_reversed")
     if kind not in CAN_BE_UNDONE:
         return Conflict("An entry of this kind can’t be undone.", "not_reversible")
+    for one in () if told_anew else _SOURCES:
+        if sentence := await one.refuses(entry_id):
+            return Conflict(sentence, "not_here")
     if found and found.disputed_pence:
         return Conflict("Part of this is in question. Settle that first.", "disputed")
     if found and await _newest_standing(found.id) != entry_id:

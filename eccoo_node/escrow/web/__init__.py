@@ -1,6 +1,7 @@
 """The pages of money: one controller for each subject."""
 
 from eccoo_node.escrow.web.books import BooksController
+from eccoo_node.escrow.web.entries import EntriesController
 from eccoo_node.escrow.web.export import ExportController
 from eccoo_node.escrow.web.money import NAV, MoneyController
 from eccoo_node.escrow.web.shares import SharesController
@@ -9,7 +10,7 @@ from eccoo_node.escrow.web.weeks import WeeksController
 from eccoo_node.escrow.web.writing import WritingController
 
 CONTROLLERS = [
-    BooksController, ExportController, MoneyController, SharesController, TracingController, WeeksController,
+    BooksController, EntriesController, ExportController, MoneyController, SharesController, TracingController, WeeksController,
     WritingController,
 ]  # fmt: skip
 
