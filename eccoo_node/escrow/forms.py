@@ -28,6 +28,7 @@ class WritingForm(msgspec.Struct):
     amount: Annotated[str, msgspec.Meta(max_length=20)]
     key: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
     payer: str = ""
+    owing: str = ""
     receipt: str = ""
     refund: str = ""
     circle: str = ""

@@ -23,7 +23,7 @@ Do = Callable[[Actor, WritingForm, int, str], Awaitable[object]]
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One thing that happens. `asks`: payer, receipt, refund, circle, fee, purpose, because. `because` is what that field is called.
+    """One thing that happens. `asks`: payer, owing, receipt, refund, circle, fee, purpose, because. `because` is what that field is called.
 
     `when` tells someone who has never done it when it is used.
     """
@@ -102,8 +102,8 @@ KINDS: dict[str, Kind] = {
         "Somebody who owed the circle has paid into its own account.",
         "Someone paid what they owed us",
         "It came into the circle’s own account.",
-        ("payer",),
-        lambda by, form, pence, key: treasury.paid_owing(by, form.payer, pence, key),
+        ("owing",),
+        lambda by, form, pence, key: treasury.paid_owing(by, form.owing, pence, key),
     ),
     "goodwill": Kind(
         RIGHT,
@@ -241,7 +241,7 @@ async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
     kind = KINDS.get(name)
     if kind is None:
         raise NotFound("There is no such page.", "no_page")
-    payers = await statements.payers(actor) if "payer" in kind.asks or "refund" in kind.asks else []
+    payers = await statements.payers(actor) if {"payer", "refund", "owing"} & set(kind.asks) else []
     waiting = await queries.waiting_on("2090" if "receipt" in kind.asks else "2500") if kind.asks else {}
     circles = await statements.between_circles() if "circle" in kind.asks else []
     words = {one.payer_id: say.payer(one) for one in payers}
@@ -249,6 +249,10 @@ async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
         "name": name,
         "kind": kind,
         "payers": [("", "Choose"), *words.items()],
+        "owings": [
+            ("", "Choose"),
+            *((one.payer_id, f"{say.payer(one)}: {pounds(one.owed_pence)}") for one in payers if one.owed_pence),
+        ],
         "circles": [
             ("", "Choose"),
             *((one.link_id, f"{one.name}: {'; '.join(say.owed(one))}") for one in circles),
@@ -268,6 +272,7 @@ async def _known(facts: dict[str, Any], form: WritingForm) -> None:
     """Raises Invalid where something was not chosen from what is there."""
     for field, sentence in (
         ("payer", "Choose whose money it is."),
+        ("owing", "Choose who paid what they owed."),
         ("receipt", "Choose which money it was."),
         ("refund", "Choose which refund it was."),
         ("circle", "Choose which circle."),

@@ -76,7 +76,7 @@ async def test_each_thing_is_written_once_however_often_it_is_sent(
     form = await tess.get(f"/money/write/{kind}")
     assert KINDS[kind].title in text(form)
     filled = {
-        "amount": "25", "payer": circle.books.payer, "receipt": "r1", "refund": circle.books.payer, "fee": "0.50",
+        "amount": "25", "payer": circle.books.payer, "owing": circle.books.payer, "receipt": "r1", "refund": circle.books.payer, "fee": "0.50",
         "because": "As agreed on 20 November", "purpose": "", "circle": link,
     }  # fmt: skip
     asked = {"amount", "because", *KINDS[kind].asks}
@@ -102,9 +102,10 @@ async def test_a_sum_or_a_choice_that_is_none_is_said_at_its_place_and_kept(
     assert 'value="a lot"' in page.text
     assert ("Because of Ada" in page.text) == ("because" in KINDS[kind].asks)
     page = await tess.send(
-        f"/money/write/{kind}", {"amount": "5", "payer": "nobody", "receipt": "r9", "refund": "r9", "circle": "c9"}
+        f"/money/write/{kind}",
+        {"amount": "5", "payer": "nobody", "owing": "nobody", "receipt": "r9", "refund": "r9", "circle": "c9"},
     )
-    if {"payer", "receipt", "refund", "circle"} & set(KINDS[kind].asks):
+    if {"payer", "owing", "receipt", "refund", "circle"} & set(KINDS[kind].asks):
         assert (page.status_code, "Choose w" in unescape(page.text)) == (422, True)
         assert await fetch("SELECT id FROM entry") == []
 
