@@ -33,13 +33,14 @@ class Posted(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One entry. `by`: who wrote it, empty where it followed by itself. `undoes`, `undone_by`: other entries."""
+    """One entry. `payer_id`: who pays for its line. `by`: who wrote it, empty where it followed by itself. `undoes`, `undone_by`: other entries."""
 
     id: int
     at: datetime
     effective_at: datetime
     kind: str
     reference: str
+    payer_id: str
     undoes: int | None
     undone_by: int | None
     by: str
@@ -90,7 +91,7 @@ class Whose(msgspec.Struct, frozen=True):
 
 
 _ENTRY = (
-    "SELECT e.id, e.at, e.effective_at, e.kind, e.act_id, COALESCE(l.reference, '') AS reference, e.reverses_id, r.id AS undone_by "
+    "SELECT e.id, e.at, e.effective_at, e.kind, e.act_id, COALESCE(l.reference, '') AS reference, COALESCE(l.payer_id, '') AS payer_id, e.reverses_id, r.id AS undone_by "
     "FROM entry e LEFT JOIN line l ON l.id = e.line_id LEFT JOIN entry r ON r.reverses_id = e.id"
 )
 _HELD_BY = (
@@ -197,10 +198,10 @@ async def _read(rows: Sequence[Any]) -> list[Entry]:
     now = clock.now()
     return [
         Entry(
-            id_, as_time(at) or now, as_time(effective) or now, kind, reference, undoes, undone, by.get(act_id, ""),
+            id_, as_time(at) or now, as_time(effective) or now, kind, reference, payer_id, undoes, undone, by.get(act_id, ""),
             moved[id_],
         )
-        for id_, at, effective, kind, act_id, reference, undoes, undone in map(tuple, rows)
+        for id_, at, effective, kind, act_id, reference, payer_id, undoes, undone in map(tuple, rows)
     ]  # fmt: skip
 
 
@@ -220,7 +221,7 @@ async def _names(actor: Actor, found: Sequence[Entry]) -> Names:
     """What everyone in these entries is called, in as many statements for one as for many."""
     posted = [one for entry in found for one in entry.postings]
     holders = {one.holder for one in posted if CHART[one.code].holder in {"payer", "worker", "member"}}
-    people = await called(holders)
+    people = await called(holders | {entry.payer_id for entry in found})
     links = {one.holder for one in posted if CHART[one.code].holder == "link"} | {one.awaiting for one in posted}
     circles = await telling.circles(sorted(links - {""}))
     told = await telling.tell(actor, sorted({entry.reference for entry in found} - {""}))

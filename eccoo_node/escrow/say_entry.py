@@ -193,15 +193,16 @@ def title(entry: Entry) -> str:
 
 
 def people(entry: Entry, names: Names) -> list[str]:
-    """Whose money it is."""
+    """Whose money it is: first who has it, then who pays for what it is for."""
     kept_for = ("payer", "worker", "member", "link", "fund")
-    return list(dict.fromkeys(_name(one, names) for one in entry.postings if CHART[one.code].holder in kept_for))
+    found = dict.fromkeys(_name(one, names) for one in entry.postings if CHART[one.code].holder in kept_for)
+    return list(found | dict.fromkeys([names.people[entry.payer_id]] if entry.payer_id in names.people else []))
 
 
 def whose(entry: Entry, names: Names) -> str:
     """Whose money it is, and for which visit: "Ada. Thursday 26 November, 9am to 11am (Wren)"."""
     found = people(entry, names)
-    said = [", ".join(found)] if found else []
+    said = ["; ".join(found)] if found else []
     if told := names.told.get(entry.reference):
         said.append(visit(told))
     return ". ".join(said)

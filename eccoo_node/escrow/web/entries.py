@@ -82,11 +82,11 @@ def _facts(whole: Whole) -> dict[str, Any]:
         "title": say_entry.title(entry),
         "whose": say_entry.whose(entry, names),
         "facts": [
-            ("Whose", ", ".join(say_entry.people(entry, names))),
+            ("Whose", "; ".join(say_entry.people(entry, names))),
             ("For", say.visit(told) if told else ""),
             ("Counts from", counts if counts != written else ""),
             ("Written", f"{written}, by {entry.by}" if entry.by else f"{written}, by itself"),
-            ("Why", whole.because),
+            ("The bank says" if entry.kind == "top_up" else "Why", whole.because),
         ],
         "rows": say_entry.rows(entry, names),
         "back": say_entry.rows(entry, names, undone=True),

@@ -140,6 +140,6 @@ def test_an_entry_is_told_from_where_to_where(
 ) -> None:
     now = clock.now()
     sides = [Posted(code, "a" if CHART[code].holder else "", "", pence) for code, pence in posted]
-    entry = Entry(1, now, now, "top_up", "", None, None, "", sides)
+    entry = Entry(1, now, now, "top_up", "", "", None, None, "", sides)
     names = Names({"a": "Ada"}, {}, {})
     assert say_entry.rows(entry, names) == [[source, to, pounds(pence)] for source, to, pence in expected]
