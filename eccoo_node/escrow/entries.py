@@ -91,7 +91,8 @@ class Whose(msgspec.Struct, frozen=True):
 
 
 _ENTRY = (
-    "SELECT e.id, e.at, e.effective_at, e.kind, e.act_id, COALESCE(l.reference, '') AS reference, COALESCE(l.payer_id, '') AS payer_id, e.reverses_id, r.id AS undone_by "
+    "SELECT e.id, e.at, e.effective_at, e.kind, e.act_id, COALESCE(l.reference, '') AS reference, "
+    "COALESCE(l.payer_id, '') AS payer_id, e.reverses_id, r.id AS undone_by "
     "FROM entry e LEFT JOIN line l ON l.id = e.line_id LEFT JOIN entry r ON r.reverses_id = e.id"
 )
 _HELD_BY = (

@@ -93,6 +93,8 @@ async def test_what_is_owed_and_what_is_on_its_way_back_is_told_to_the_payer_and
         "Choose",
         "Ada: £10",
     ]
+    page = await tess.send("/money/write/paid-owing", {"amount": "5", "owing": fern})
+    assert (page.status_code, "Choose who paid what they owed." in page.text) == (422, True)
     await treasury.paid_owing(by, books.payer, 1_000, "paid too")
     assert "Nobody owes the circle anything" in text(await tess.get("/money/write/paid-owing"))
 
