@@ -189,8 +189,11 @@ class _Standing(NamedTuple):
 
 
 def _payer_statement(row: Any, there: _Standing, coming: list[Row], past: list[Row], more: bool) -> PayerStatement:
-    *who, after = tuple(row)
-    return PayerStatement(*who, there.credit, coming, past, more, there.owed, there.returning, bool(after))
+    id_, person, payer_person, called, payer_called, fund, after = tuple(row)
+    return PayerStatement(
+        id_, person, payer_person, called, payer_called, fund, there.credit, coming, past, more,
+        there.owed, there.returning, bool(after),
+    )  # fmt: skip
 
 
 async def _standing_of(ids: Sequence[str]) -> dict[str, _Standing]:
