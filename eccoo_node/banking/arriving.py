@@ -8,12 +8,14 @@ from eccoo_node.banking import leaving, lines, others, sent
 from eccoo_node.banking.lines import End, Line
 from eccoo_node.banking.rules import CLIENT
 from eccoo_node.banking.tables import KnownSender
-from eccoo_node.db.rows import fetch_value, insert
+from eccoo_node.db.rows import fetch, fetch_value, insert
 from eccoo_node.escrow import actions as escrow
-from eccoo_node.escrow import chart, corrections, ledger, treasury
+from eccoo_node.escrow import chart, corrections, ledger, treasury, undoing
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.kernel.money import pounds
+from eccoo_node.members.say import say_date
 from eccoo_node.payouts import actions as payouts
 from eccoo_node.record.door import Act, door
 
@@ -118,27 +120,34 @@ async def _take_back(act: Act, line: Line, ended: list[End]) -> None:
     if len(ended) != 1 or not received or received[0].entry_id is None:
         raise Conflict("Somebody has already said whose this is, or whose a part of it is.", "line_ended")
     await corrections.reverse(
-        act.actor, received[0].entry_id, f"{line.key}:known", because="It is known what this money was."
+        act.actor,
+        received[0].entry_id,
+        f"{line.key}:known",
+        because="It is known what this money was.",
+        told_anew=True,
     )
 
 
 async def _write(act: Act, line: Line, what: str, payer_id: str, purpose: str) -> int | None:
-    actor, amount, key = act.actor, line.amount_pence, f"{line.key}:{what}"
+    actor, amount, key, at = act.actor, line.amount_pence, f"{line.key}:{what}", line.noon
     if what == "owing":
-        return await treasury.paid_owing(actor, payer_id, amount, key)
+        return await treasury.paid_owing(actor, payer_id, amount, key, effective_at=at)
     if what == "gift":
-        return await treasury.donation(actor, amount, key, fund=purpose)
+        return await treasury.donation(actor, amount, key, fund=purpose, effective_at=at)
     if what == "interest":
-        return await treasury.interest(actor, amount, key)
+        return await treasury.interest(actor, amount, key, effective_at=at)
     if what not in {"own", "by_hand", "other"}:
         raise Invalid("Choose what it was.", "no_choice", field="what")
     return None
 
 
-async def receive(act: Act, line: Line) -> None:
-    """Money in the account where we look after others', and nobody knows whose it is (1000 / 2090)."""
+async def receive(act: Act, line: Line, *, again: bool = False) -> None:
+    """Money in the account where we look after others', and nobody knows whose it is (1000 / 2090).
+
+    `again`: what was written of it has just been undone, and so as of today.
+    """
     entry = await treasury.receive_unmatched(
-        act.actor, line.receipt, line.amount_pence, line.key, effective_at=line.noon
+        act.actor, line.receipt, line.amount_pence, line.key, effective_at=None if again else line.noon
     )
     await lines.end(act, line.id, End("received", line.amount_pence, "", entry), by_hand=False)
 
@@ -162,3 +171,49 @@ async def came_back(act: Act, line: Line, payment_id: str, *, by_hand: bool) -> 
             act.actor, payment_id, on=line.on, key=f"{line.key}:{sent.BACK}", because="The bank sent it back."
         )
     await lines.end(act, line.id, End(sent.BACK, line.amount_pence, payment_id), by_hand=by_hand)
+
+
+# ---------------------------------------------------------------- what was written of a line is undone
+
+
+async def _lines_of(entry_id: int) -> list[tuple[int, str]]:
+    """The lines that an entry was written of, with what they were."""
+    rows = await fetch("SELECT line_id, what FROM bank_line_end WHERE entry_id = ? ORDER BY line_id", entry_id)
+    return [(int(row[0]), row[1]) for row in rows]
+
+
+class _BankLines:
+    """A line of the bank of which an entry was written waits again once that entry is undone."""
+
+    path = "/money/inbox"
+
+    async def says(self, entry_id: int) -> str:
+        found = [await lines.find(line_id) for line_id, _ in await _lines_of(entry_id)]
+        if not found:
+            return ""
+        days = ", ".join(f"{say_date(line.on)}, {pounds(abs(line.amount_pence))}" for line in found)
+        return (
+            f"It came from the bank’s statement: {days}. That line then waits under “Whose money is this?” again, and you "
+            "say there what it was."
+        )
+
+    async def refuses(self, entry_id: int) -> str:
+        if any(what == "received" for _, what in await _lines_of(entry_id)):
+            return "This money is in the bank, and nobody’s yet. Say whose it is at “Whose money is this?”."
+        return ""
+
+    async def take(self, entry_id: int) -> bool:
+        found = await _lines_of(entry_id)
+        for line_id, _ in found:
+            await lines.locked(line_id)
+        return bool(found)
+
+    async def open_again(self, act: Act, entry_id: int) -> None:
+        """Money that is in the account where we look after others' is there still, and nobody's until it is said anew."""
+        for line_id, _ in await _lines_of(entry_id):
+            line = await lines.find(line_id)
+            if line.code == CLIENT and line.amount_pence > 0 and not await lines.ends(line_id):
+                await receive(act, line, again=True)
+
+
+undoing.source(_BankLines())

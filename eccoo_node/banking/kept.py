@@ -75,9 +75,11 @@ class Open(msgspec.Struct, frozen=True):
 
 
 _OPEN = (
-    "SELECT l.id, l.code, l.mark, l.on_day, l.amount_pence, COALESCE(w.text, '') AS words, l.sender_mark, COALESCE(("
+    "SELECT l.id, l.code, l.mark, l.on_day, l.amount_pence, COALESCE(w.text, '') AS words, l.sender_mark, "
+    f"{lines.UNDONE} AS undone, COALESCE(("
     "SELECT -a.balance_pence FROM account a WHERE a.code = '2090' AND a.holder = 'bank:' || CAST(l.id AS VARCHAR) "
-    "AND a.awaiting = ''), 0) AS lying, (SELECT COUNT(*) FROM bank_line_end x WHERE x.line_id = l.id) AS ended "
+    "AND a.awaiting = ''), 0) AS lying, "
+    f"(SELECT COUNT(*) FROM bank_line_end x WHERE x.line_id = l.id AND {lines.STANDS}) AS ended "
     "FROM bank_line l LEFT JOIN bank_words w ON w.line_id = l.id WHERE l.amount_pence <> 0 {more}"
 )
 _WAITS = "(lying > 0 OR ended = 0)"
@@ -121,7 +123,7 @@ async def _open(more: str, most: int, *params: object, skip: int = 0) -> list[Op
         *params,
         skip,
     )
-    return [Open(lines.from_row(tuple(row)[:7]), int(row[7]) or row[4]) for row in rows]
+    return [Open(lines.from_row(tuple(row)[:8]), int(row[8]) or row[4]) for row in rows]
 
 
 async def payers_of_sender(sender_mark: str) -> list[str]:
@@ -130,7 +132,7 @@ async def payers_of_sender(sender_mark: str) -> list[str]:
         return []
     rows = await fetch(
         "SELECT x.about FROM bank_line l JOIN bank_line_end x ON x.line_id = l.id WHERE l.sender_mark = ? "
-        "AND x.what IN ('top_up', 'matched') ORDER BY x.id DESC LIMIT 50",
+        f"AND x.what IN ('top_up', 'matched') AND {lines.STANDS} ORDER BY x.id DESC LIMIT 50",
         sender_mark,
     )
     return list(dict.fromkeys(row[0] for row in rows))
@@ -165,7 +167,8 @@ async def standings(actor: Actor) -> list[Standing]:
         row[0]: int(row[1])
         for row in await fetch(
             "SELECT l.code, CAST(SUM(l.amount_pence) AS BIGINT) FROM bank_line l "
-            "WHERE NOT EXISTS (SELECT 1 FROM bank_line_end x WHERE x.line_id = l.id) GROUP BY l.code"
+            "WHERE NOT EXISTS (SELECT 1 FROM bank_line_end x "
+            f"WHERE x.line_id = l.id AND {lines.STANDS}) GROUP BY l.code"
         )
     }
     books = await escrow.trial_balance()

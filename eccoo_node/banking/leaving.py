@@ -121,9 +121,9 @@ def options(
 async def once_sent(line: Line, payer_named: str) -> list[str]:
     """Payers whose line of this very sum came in before, by the same sender or with the reference named here."""
     rows = await fetch(
-        "SELECT DISTINCT e.about, l.sender_mark FROM bank_line l JOIN bank_line_end e ON e.line_id = l.id "
-        "WHERE l.code = ? AND l.amount_pence = ? AND e.what IN ('top_up', 'matched') AND l.on_day <= ? "
-        "AND (l.sender_mark = ? OR e.about = ?)",
+        "SELECT DISTINCT x.about, l.sender_mark FROM bank_line l JOIN bank_line_end x ON x.line_id = l.id "
+        "WHERE l.code = ? AND l.amount_pence = ? AND x.what IN ('top_up', 'matched') AND l.on_day <= ? "
+        f"AND {lines.STANDS} AND (l.sender_mark = ? OR x.about = ?)",
         line.code, -line.amount_pence, line.on.isoformat(), line.sender_mark, payer_named,
     )  # fmt: skip
     return list(dict.fromkeys(row[0] for row in rows if row[0] == payer_named or row[1]))
@@ -199,5 +199,5 @@ async def _write(act: Act, line: Line, what: str, of: str) -> int | None:
     if what == "bounced":
         return await treasury.bounce(actor, of, amount, key, effective_at=at)
     if what == "share_paid":
-        return await treasury.share_paid(actor, of, amount, key)
+        return await treasury.share_paid(actor, of, amount, key, effective_at=at)
     return None

@@ -21,6 +21,8 @@ class Line(msgspec.Struct, frozen=True):
     amount_pence: int
     text: str
     sender_mark: str = ""
+    # How often something that was written of it has been undone since.
+    undone: int = 0
 
     @property
     def receipt(self) -> str:
@@ -29,8 +31,8 @@ class Line(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """The idempotency key of the one entry that a whole line makes."""
-        return f"bank:{self.mark}"
+        """The idempotency key of the one entry that a whole line makes; another one once that was undone."""
+        return f"bank:{self.mark}:{self.undone}" if self.undone else f"bank:{self.mark}"
 
     @property
     def noon(self) -> datetime:
@@ -61,15 +63,18 @@ def noon(on: date) -> datetime:
     return datetime.combine(on, time(12), tzinfo=clock.zone())
 
 
+# Whether an end of a line (x) still stands: what it wrote in the books may have been undone.
+STANDS = "NOT EXISTS (SELECT 1 FROM entry mirror WHERE mirror.reverses_id = x.entry_id)"
+UNDONE = f"(SELECT COUNT(*) FROM bank_line_end x WHERE x.line_id = l.id AND NOT {STANDS})"
 COLUMNS = (
-    "SELECT l.id, l.code, l.mark, l.on_day, l.amount_pence, COALESCE(w.text, '') AS text, l.sender_mark "
-    "FROM bank_line l LEFT JOIN bank_words w ON w.line_id = l.id"
+    "SELECT l.id, l.code, l.mark, l.on_day, l.amount_pence, COALESCE(w.text, '') AS text, l.sender_mark, "
+    f"{UNDONE} AS undone FROM bank_line l LEFT JOIN bank_words w ON w.line_id = l.id"
 )
 
 
-def from_row(row: tuple[int, str, str, str, int, str, str]) -> Line:
-    id_, code, mark, on, amount, text, sender = row
-    return Line(id_, code, mark, date.fromisoformat(on), amount, text, sender)
+def from_row(row: tuple[int, str, str, str, int, str, str, int]) -> Line:
+    id_, code, mark, on, amount, text, sender, undone = row
+    return Line(id_, code, mark, date.fromisoformat(on), amount, text, sender, undone)
 
 
 async def find(line_id: int) -> Line:
@@ -87,9 +92,11 @@ async def locked(line_id: int) -> Line:
 
 
 async def ends(line_id: int) -> list[End]:
-    """What became of it so far, in order."""
+    """What became of it so far, in order, as far as it was not undone."""
     rows = await fetch(
-        "SELECT what, amount_pence, about, entry_id FROM bank_line_end WHERE line_id = ? ORDER BY id", line_id
+        "SELECT x.what, x.amount_pence, x.about, x.entry_id FROM bank_line_end x "
+        f"WHERE x.line_id = ? AND {STANDS} ORDER BY x.id",
+        line_id,
     )
     return [End(*tuple(row)) for row in rows]
 

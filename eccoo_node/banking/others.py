@@ -138,16 +138,16 @@ async def write_came(actor: Actor, line: Line, what: str, of: str, purpose: str,
     _allowed(CAME, line, what)
     amount, key, at = line.amount_pence, f"{line.key}:{what}", line.noon
     if what == "grant":
-        return await treasury.donation(actor, amount, key, fund=purpose.strip())
+        return await treasury.donation(actor, amount, key, fund=purpose.strip(), effective_at=at)
     if what == "applied":
         if of not in await members_called(actor):
             raise Invalid("Choose who applies for shares.", "no_member", field="member")
-        return await treasury.share_applied(actor, of, amount, key)
+        return await treasury.share_applied(actor, of, amount, key, effective_at=at)
     if what == "circle_paid":
-        await between.circle_paid(actor, of, amount, key)
+        await between.circle_paid(actor, of, amount, key, effective_at=at)
         return await _between(of, key)
     if what == "card_sent":
-        return await treasury.gateway_paid(actor, amount + fee_pence, fee_pence, key)
+        return await treasury.gateway_paid(actor, amount + fee_pence, fee_pence, key, effective_at=at)
     if what == "charge_back":
         return await bank_lines.bank_charge_back(actor, line.code, amount, key, effective_at=at)
     if what == "put_in":
@@ -162,7 +162,7 @@ async def write_left(actor: Actor, line: Line, what: str, of: str) -> int | None
     if what == "charge":
         return await bank_lines.bank_charge(actor, line.code, amount, key, effective_at=at)
     if what == "paid_circle":
-        await between.paid_circle(actor, of, amount, key)
+        await between.paid_circle(actor, of, amount, key, effective_at=at)
         return await _between(of, key)
     if what == "share_back":
         return await bank_lines.share_back(actor, of, amount, key, effective_at=at)

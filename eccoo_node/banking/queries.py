@@ -6,7 +6,7 @@ from datetime import date
 
 import msgspec
 
-from eccoo_node.banking import leaving
+from eccoo_node.banking import leaving, lines
 from eccoo_node.banking.planning import ByHand, Known, Seen
 from eccoo_node.banking.statements.model import Statement
 from eccoo_node.banking.statements.profiles import FORMATS, PROFILES, Profile
@@ -166,13 +166,18 @@ async def _senders() -> dict[tuple[str, int], str]:
     """
     names = await _names()
     found: dict[str, set[str]] = {}
-    for mark, payer_id in await fetch("SELECT sender_mark, payer_id FROM known_sender ORDER BY id"):
+    # What was said of a sender lasts as long as something that was written by it.
+    for mark, payer_id in await fetch(
+        "SELECT k.sender_mark, k.payer_id FROM known_sender k WHERE EXISTS (SELECT 1 FROM bank_line l "
+        "JOIN bank_line_end x ON x.line_id = l.id WHERE l.sender_mark = k.sender_mark AND x.about = k.payer_id "
+        f"AND x.what IN ('top_up', 'matched') AND {lines.STANDS}) ORDER BY k.id"
+    ):
         found.setdefault(mark, set()).add(payer_id)
     rows = await fetch(
         "SELECT DISTINCT l.sender_mark, l.amount_pence, x.about FROM known_sender k "
         "JOIN bank_line l ON l.sender_mark = k.sender_mark AND l.sender_mark <> '' "
         "JOIN bank_line_end x ON x.line_id = l.id AND x.about = k.payer_id AND x.amount_pence = l.amount_pence "
-        "WHERE x.what IN ('top_up', 'matched')"
+        f"WHERE x.what IN ('top_up', 'matched') AND {lines.STANDS}"
     )
     shared = {name for name, count in Counter(name for own in names.values() for name in own).items() if count > 1}
     return {

@@ -109,26 +109,32 @@ async def set_off(act: Act, link_id: str, amount_pence: int, key: str) -> None:
 
 
 @door("money.circle_paid")
-async def circle_paid(act: Act, link_id: str, amount_pence: int, key: str) -> None:
-    """A linked circle's money has reached our bank (1000 / 1200 X), and our workers' part of it is ready for them."""
+async def circle_paid(
+    act: Act, link_id: str, amount_pence: int, key: str, *, effective_at: datetime | None = None
+) -> None:
+    """A linked circle's money has reached our bank (1000 / 1200 X), and our workers' part of it is ready for them.
+
+    `effective_at`: the bank's own day. What follows from it for our workers is of the day on which we know."""
     await _begin(act, link_id, amount_pence)
     body, key = {"link": link_id, "amount": amount_pence}, entry_key(link_id, key)
     if await ledger.already("circle_paid", key, body):
         return
-    draft = Draft(kind="circle_paid", key=key, body=body)
+    draft = Draft(kind="circle_paid", key=key, body=body, effective_at=effective_at)
     await ledger.post(act, draft, [Leg(chart.BANK, chart.due_from(link_id), amount_pence)])
     await came(act, link_id, amount_pence, key)
     await act.tell("money.circle_paid", "link", link_id, amount_pence=amount_pence)
 
 
 @door("money.paid_circle")
-async def paid_circle(act: Act, link_id: str, amount_pence: int, key: str) -> None:
+async def paid_circle(
+    act: Act, link_id: str, amount_pence: int, key: str, *, effective_at: datetime | None = None
+) -> None:
     """Our bank has sent a linked circle what we owed it (2300 X / 1000)."""
     await _begin(act, link_id, amount_pence)
     body, key = {"link": link_id, "amount": amount_pence}, entry_key(link_id, key)
     if await ledger.already("paid_circle", key, body):
         return
-    draft = Draft(kind="paid_circle", key=key, body=body)
+    draft = Draft(kind="paid_circle", key=key, body=body, effective_at=effective_at)
     await ledger.post(act, draft, [Leg(chart.due_to(link_id), chart.BANK, amount_pence)])
     await act.tell("money.paid_circle", "link", link_id, amount_pence=amount_pence)
 

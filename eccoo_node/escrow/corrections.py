@@ -5,8 +5,8 @@ Nothing is ever changed or taken out: each of these is a new entry that names wh
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_one, fetch_value
-from eccoo_node.escrow import chart, ledger, lines, queries, sharing, telling, treasury
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
+from eccoo_node.escrow import chart, ledger, lines, queries, sharing, treasury, undoing
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.queries import Booking
 from eccoo_node.escrow.rules import Leg
@@ -99,54 +99,34 @@ async def _was_cancelled(line_id: int) -> bool:
     return found is not None
 
 
-# An entry of these kinds can be undone by its mirror. A dispute is ended by resolving it instead.
-_CAN_BE_UNDONE = (
-    "top_up", "set_aside", "returned", "released", "cancelled", "owed", "received", "matched", "sent_back", "bounced",
-    "paid_owing", "refunded", "refund_left", "goodwill", "swept", "donated", "own", "interest", "by_card", "card_paid",
-    "finders_fee", "written_off", "bank_charge", "bank_charge_back",
-    "put_in", "share_back", "fund_spent", "gift_back", "vat_paid", "applied", "allotted", "withdrawn", "share_paid",
-)  # fmt: skip
-
-
 @door("money.reverse")
-async def reverse(act: Act, entry_id: int, key: str, *, because: str) -> int:
+async def reverse(act: Act, entry_id: int, key: str, *, because: str, told_anew: bool = False) -> int:
     """Undo an entry that should not have been, by a new one that mirrors it at its frozen rates; the new entry.
 
     Refused when the money has moved on, for what is set aside for something that is still to come, and for any but the
-    newest entry of a line, since commission is reckoned on the whole let go so far.
+    newest entry of a line, since commission is reckoned on the whole let go so far. Where it came from (a line of the
+    bank) it is open again at once; `told_anew`: whoever keeps that says in the same act what it was, so it is undone as
+    of its own day and stays closed.
     """
-    holders = await fetch(
-        "SELECT DISTINCT a.holder FROM posting p JOIN account a ON a.id = p.account_id "
-        "WHERE p.entry_id = ? AND a.code NOT IN ('2100', '2110', '1200', '2300') AND a.holder <> ''",
-        entry_id,
-    )
-    parties = await treasury.concerned([row[0] for row in holders]) if holders else frozenset()
-    act.allow(Thing("entry", str(entry_id), parties=parties))
+    act.allow(Thing("entry", str(entry_id), parties=await undoing.parties(entry_id)))
     act.because(because)
     row = await fetch_one(
-        "SELECT e.kind, e.line_id, e.fee_pence, e.travel_pence, e.free_fee_pence, l.reference FROM entry e "
-        "LEFT JOIN line l ON l.id = e.line_id WHERE e.id = ?",
+        "SELECT e.kind, e.line_id, e.fee_pence, e.travel_pence, e.free_fee_pence, e.effective_at, l.reference "
+        "FROM entry e LEFT JOIN line l ON l.id = e.line_id WHERE e.id = ?",
         entry_id,
     )
     if row is None:
         raise NotFound("There is no such entry.", "no_entry")
+    sources = [] if told_anew else await undoing.take(entry_id)
     found = await queries.booking(row["reference"], lock=True) if row["line_id"] else None
     body = {"entry": entry_id}
     if before := await ledger.already("reversed", key, body):
         return before
     if not because.strip():
         raise Invalid("Say why this is undone.", "no_reason", field="because")
-    if row["kind"] not in _CAN_BE_UNDONE:
-        raise Conflict("An entry of this kind can’t be undone.", "not_reversible")
-    if found and found.disputed_pence:
-        raise Conflict("Part of this is in question. Settle that first.", "disputed")
-    if found and await _newest_standing(found.id) != entry_id:
-        raise Conflict("Undo what came later first.", "not_newest")
-    if row["kind"] == "set_aside" and await telling.needed(row["reference"]):
-        raise Conflict(
-            "Something that is not settled yet counts on this money. It goes back by itself once that is called off.",
-            "still_needed",
-        )
+    reference = row["reference"] or ""
+    if refused := await undoing.refusal(entry_id, row["kind"], reference, found, told_anew=told_anew):
+        raise refused
     draft = Draft(
         kind="reversed",
         key=key,
@@ -157,6 +137,7 @@ async def reverse(act: Act, entry_id: int, key: str, *, because: str) -> int:
         travel_pence=-row["travel_pence"],
         free_fee_pence=-row["free_fee_pence"],
         reverses_id=entry_id,
+        effective_at=as_time(row["effective_at"]) if told_anew else None,
     )
     posted = await ledger.mirror(act, draft, entry_id)
     # What the bank was asked to send back is the payer's or the member's again only when it has come back.
@@ -168,18 +149,10 @@ async def reverse(act: Act, entry_id: int, key: str, *, because: str) -> int:
         await treasury.refuse_on_its_way(chart.Account(code, holder))
     if found:
         await lines.keep(found, await _state_from_entries(found))
+    for source in sources:
+        await source.open_again(act, entry_id)
     await act.tell("money.reversed", "entry", str(entry_id), entry=posted.entry_id)
     return posted.entry_id
-
-
-async def _newest_standing(line_id: int) -> int | None:
-    """The newest entry of a line that is neither undone nor the undoing of another."""
-    value = await fetch_value(
-        "SELECT MAX(e.id) FROM entry e WHERE e.line_id = ? AND e.reverses_id IS NULL "
-        "AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.reverses_id = e.id)",
-        line_id,
-    )
-    return int(value) if value else None
 
 
 async def _state_from_entries(found: Booking) -> State:

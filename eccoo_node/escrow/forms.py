@@ -28,6 +28,7 @@ class WritingForm(msgspec.Struct):
     amount: Annotated[str, msgspec.Meta(max_length=20)]
     key: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
     payer: str = ""
+    owing: str = ""
     receipt: str = ""
     refund: str = ""
     circle: str = ""
@@ -74,6 +75,14 @@ class TopUpForm(msgspec.Struct):
         "amount": "Write how much came in, such as 100 or 17.50.",
         "note": "Please make this shorter: at most 140 letters.",
     }
+
+
+class UndoForm(msgspec.Struct):
+    """Why something that was written was a mistake. `key` is the page's own."""
+
+    because: Annotated[str, msgspec.Meta(max_length=500)]
+    key: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
+    SAY: ClassVar[dict[str, str]] = {"because": "Say why this is undone, in at most 500 letters."}
 
 
 class ExportForm(msgspec.Struct):

@@ -107,7 +107,10 @@ def _adds_up(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or admin or "Only the circle’s treasurer or an admin can ask for this."
 
 
-@access.rule("money.see_books", "money.trace", "money.trace_line", "money.trace_payer", "money.trace_shares")
+@access.rule(
+    "money.see_books", "money.trace", "money.trace_line", "money.trace_payer", "money.trace_shares", "money.trace_entry",
+    "money.look_through",
+)  # fmt: skip
 def _reads_books(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can look into the books."
 

@@ -144,7 +144,19 @@ def payer_sentences(one: PayerStatement, *, yours: bool) -> list[str]:
         said.append(f"{pounds(one.credit_pence)} {also}is there and not set aside for anything.")
     else:
         said.append("Nothing more is there to set aside." if also else "Nothing is paid in at present.")
+    if one.returning_pence:
+        to = "you" if yours and one.payer_person_id == one.person_id else one.payer_called
+        said.append(f"{pounds(one.returning_pence)} is on its way back to {to}.")
+    if one.owed_pence:
+        ahead = ", which pays ahead for visits" if one.pays_after else ""
+        said.append(f"{pounds(one.owed_pence)} is still to be paid to the circle{ahead}.")
     return said
+
+
+def stands(one: PayerLine) -> str:
+    """ "£60 set aside, £40 not", and what is still to be paid."""
+    owed = f", {pounds(one.owed_pence)} still to be paid" if one.owed_pence else ""
+    return f"{pounds(one.set_aside_pence)} set aside, {pounds(one.credit_pence)} not{owed}"
 
 
 def worker_sentences(one: WorkerStatement) -> list[str]:

@@ -1,6 +1,7 @@
 """What the money pages read: a payer's, a worker's, the treasurer's. Each is a constant number of statements."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -45,6 +46,10 @@ class PayerStatement(msgspec.Struct, frozen=True):
     past: list[Row]
     # There are older ones than these.
     more: bool = False
+    # What they are still to pay to the circle, what is on its way back to them, and whether they pay after each visit.
+    owed_pence: int = 0
+    returning_pence: int = 0
+    pays_after: bool = False
 
 
 class WorkerStatement(msgspec.Struct, frozen=True):
@@ -83,6 +88,7 @@ class PayerLine(msgspec.Struct, frozen=True):
     fund: str
     credit_pence: int
     set_aside_pence: int
+    owed_pence: int = 0
 
     @property
     def called(self) -> str:
@@ -144,7 +150,8 @@ def _when(row: Row) -> float:
 
 
 _PAYER = (
-    "SELECT y.id, y.person_id, y.payer_person_id, p.called AS person_called, q.called AS payer_called, y.fund FROM payer y "
+    "SELECT y.id, y.person_id, y.payer_person_id, p.called AS person_called, q.called AS payer_called, y.fund, y.arrears "
+    "FROM payer y "
     "JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id"
 )
 
@@ -157,13 +164,7 @@ async def payer_statements(actor: Actor) -> list[PayerStatement]:
     )
     allowed = [row for row in payers if access.may(actor, "money.see_payer", _thing(row))]
     ids = [row["id"] for row in allowed]
-    credit = {
-        row[0]: -row[1]
-        for row in await fetch(
-            f"SELECT holder, balance_pence FROM account WHERE code = '2000' AND holder IN ({marks(ids)})",
-            *ids,
-        )
-    }
+    there = await _standing_of(ids)
     by_payer: dict[str, list[Row]] = {}
     most = SHOWN * max(1, len(ids))
     lines = await queries.newest_of_payers(ids, most)
@@ -174,13 +175,38 @@ async def payer_statements(actor: Actor) -> list[PayerStatement]:
     found = []
     for payer in allowed:
         coming, past = _split(by_payer.get(payer["id"], []))
-        id_, person, payer_person, called, payer_called, fund = tuple(payer)
-        found.append(
-            PayerStatement(
-                id_, person, payer_person, called, payer_called, fund, credit.get(id_, 0), coming, past, full
-            )
-        )
+        id_ = payer["id"]
+        found.append(_payer_statement(payer, there[id_], coming, past, full))
     return found
+
+
+class _Standing(NamedTuple):
+    """What a payer has here that is not set aside, what they owe, and what is on its way back to them."""
+
+    credit: int
+    owed: int
+    returning: int
+
+
+def _payer_statement(row: Any, there: _Standing, coming: list[Row], past: list[Row], more: bool) -> PayerStatement:
+    id_, person, payer_person, called, payer_called, fund, after = tuple(row)
+    return PayerStatement(
+        id_, person, payer_person, called, payer_called, fund, there.credit, coming, past, more,
+        there.owed, there.returning, bool(after),
+    )  # fmt: skip
+
+
+async def _standing_of(ids: Sequence[str]) -> dict[str, _Standing]:
+    rows = await fetch(
+        "SELECT holder, code, balance_pence FROM account WHERE code IN ('1100', '2000', '2500') AND awaiting = '' "
+        f"AND holder IN ({marks(ids)})",
+        *ids,
+    )
+    pence = {(row[0], row[1]): int(row[2]) for row in rows}
+    return {
+        id_: _Standing(-pence.get((id_, "2000"), 0), pence.get((id_, "1100"), 0), -pence.get((id_, "2500"), 0))
+        for id_ in ids
+    }
 
 
 async def _parts(actor: Actor, lines: Sequence[tuple[str, Booking, int | None]]) -> list[tuple[str, Row]]:
@@ -223,10 +249,8 @@ async def of_payer(actor: Actor, payer_id: str, skip: int = 0) -> PayerStatement
         raise NotFound("There is no such payer.", "no_payer")
     lines = await queries.newest_of_payers([payer_id], SHOWN + 1, skip)
     coming, past = _split([one for _, one in await _parts(actor, lines[:SHOWN])])
-    id_, person, payer_person, called, payer_called, fund = tuple(row)
-    credit = await queries.credit_pence(id_)
-    more = len(lines) > SHOWN
-    return PayerStatement(id_, person, payer_person, called, payer_called, fund, credit, coming, past, more)
+    there = (await _standing_of([payer_id]))[payer_id]
+    return _payer_statement(row, there, coming, past, len(lines) > SHOWN)
 
 
 def _thing(row: object) -> Thing:
@@ -302,8 +326,9 @@ async def payers(actor: Actor) -> list[PayerLine]:
         "SELECT y.id, p.called, q.called, y.fund, -COALESCE(c.balance_pence, 0), "
         "CAST(COALESCE((SELECT SUM(-h.balance_pence) FROM line l JOIN account h ON h.code = '2100' "
         "AND h.holder = CAST(l.id AS VARCHAR) AND h.awaiting = '' WHERE l.payer_id = y.id AND h.balance_pence <> 0), 0) "
-        "AS BIGINT) FROM payer y JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id "
+        "AS BIGINT), COALESCE(o.balance_pence, 0) FROM payer y JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id "
         "LEFT JOIN account c ON c.code = '2000' AND c.holder = y.id AND c.awaiting = '' "
-        "WHERE y.ended_at IS NULL OR c.balance_pence <> 0 ORDER BY p.called, q.called, y.id"
+        "LEFT JOIN account o ON o.code = '1100' AND o.holder = y.id AND o.awaiting = '' "
+        "WHERE y.ended_at IS NULL OR c.balance_pence <> 0 OR o.balance_pence <> 0 ORDER BY p.called, q.called, y.id"
     )
     return [PayerLine(*tuple(row)) for row in rows]

@@ -161,12 +161,15 @@ async def bounce(act: Act, payer_id: str, amount_pence: int, key: str, *, effect
 
 
 @door("money.paid_owing")
-async def paid_owing(act: Act, payer_id: str, amount_pence: int, key: str) -> int:
+async def paid_owing(
+    act: Act, payer_id: str, amount_pence: int, key: str, *, effective_at: datetime | None = None
+) -> int:
     """A payer has paid what they owed us into the circle's own account, which had stood in for it (1010 / 1100)."""
     act.allow(Thing("payer", payer_id, payer_id=payer_id))
     _check(amount_pence)
     body = {"payer": payer_id, "amount": amount_pence}
-    return await _enter(act, "paid_owing", key, body, Leg(chart.OPERATING, chart.receivable(payer_id), amount_pence))
+    leg = Leg(chart.OPERATING, chart.receivable(payer_id), amount_pence)
+    return await _enter(act, "paid_owing", key, body, leg, effective_at=effective_at)
 
 
 # ---------------------------------------------------------------- back to whoever paid
@@ -242,7 +245,9 @@ async def own_money(act: Act, amount_pence: int, key: str, *, because: str) -> i
 
 
 @door("money.donation")
-async def donation(act: Act, amount_pence: int, key: str, *, fund: str = "") -> int:
+async def donation(
+    act: Act, amount_pence: int, key: str, *, fund: str = "", effective_at: datetime | None = None
+) -> int:
     """A gift (1010 / 4200); one for a purpose is kept apart for it (1020 / 3200), named by `fund`."""
     act.allow(Thing("books"))
     _check(amount_pence)
@@ -252,17 +257,18 @@ async def donation(act: Act, amount_pence: int, key: str, *, fund: str = "") -> 
         if fund
         else Leg(chart.OPERATING, chart.DONATIONS, amount_pence)
     )
-    return await _enter(act, "donated", key, body, leg)
+    return await _enter(act, "donated", key, body, leg, effective_at=effective_at)
 
 
 @door("money.interest")
-async def interest(act: Act, amount_pence: int, key: str) -> int:
+async def interest(act: Act, amount_pence: int, key: str, *, effective_at: datetime | None = None) -> int:
     """The bank paid interest on what we look after; it is the circle's, and moved at once (1000 / 4200, 1010 / 1000)."""
     act.allow(Thing("books"))
     _check(amount_pence)
     return await _enter(
         act, "interest", key, {"amount": amount_pence},
         Leg(chart.BANK, chart.DONATIONS, amount_pence), Leg(chart.OPERATING, chart.BANK, amount_pence),
+        effective_at=effective_at,
     )  # fmt: skip
 
 
@@ -277,7 +283,9 @@ async def gateway_top_up(act: Act, payer_id: str, amount_pence: int, key: str) -
 
 
 @door("money.gateway_paid")
-async def gateway_paid(act: Act, amount_pence: int, fee_pence: int, key: str) -> int:
+async def gateway_paid(
+    act: Act, amount_pence: int, fee_pence: int, key: str, *, effective_at: datetime | None = None
+) -> int:
     """The gateway has sent on what it held, less its fee, which the circle bears (1000, 5200 / 1050; 1000 / 1010)."""
     act.allow(Thing("books"))
     _check(amount_pence)
@@ -287,7 +295,7 @@ async def gateway_paid(act: Act, amount_pence: int, fee_pence: int, key: str) ->
     return await _enter(
         act, "card_paid", key, body,
         Leg(chart.BANK, chart.GATEWAY, amount_pence - fee_pence), Leg(chart.FEES, chart.GATEWAY, fee_pence),
-        Leg(chart.BANK, chart.OPERATING, fee_pence),
+        Leg(chart.BANK, chart.OPERATING, fee_pence), effective_at=effective_at,
     )  # fmt: skip
 
 
@@ -315,12 +323,15 @@ async def finders_fee(act: Act, payer_id: str, amount_pence: int, key: str, *, a
 
 
 @door("money.share_applied")
-async def share_applied(act: Act, member_id: str, amount_pence: int, key: str) -> int:
+async def share_applied(
+    act: Act, member_id: str, amount_pence: int, key: str, *, effective_at: datetime | None = None
+) -> int:
     """Someone sends money for shares; it lies apart until they are allotted, and may go back (1020 / 2610)."""
     act.allow(Thing("member", member_id, person_id=member_id))
     _check(amount_pence)
     body = {"member": member_id, "amount": amount_pence}
-    return await _enter(act, "applied", key, body, Leg(chart.RING_FENCED, chart.applied(member_id), amount_pence))
+    leg = Leg(chart.RING_FENCED, chart.applied(member_id), amount_pence)
+    return await _enter(act, "applied", key, body, leg, effective_at=effective_at)
 
 
 @door("money.share_allotted")
@@ -383,11 +394,14 @@ async def _of_member(act: Act, member_id: str) -> None:
 
 
 @door("money.share_paid")
-async def share_paid(act: Act, member_id: str, amount_pence: int, key: str) -> int:
+async def share_paid(
+    act: Act, member_id: str, amount_pence: int, key: str, *, effective_at: datetime | None = None
+) -> int:
     """The bank has sent a member their shares back (2600 / 1010)."""
     act.allow(Thing("member", member_id, person_id=member_id))
     _check(amount_pence)
     body = {"member": member_id, "amount": amount_pence}
-    entry = await _enter(act, "share_paid", key, body, Leg(chart.leaving(member_id), chart.OPERATING, amount_pence))
+    leg = Leg(chart.leaving(member_id), chart.OPERATING, amount_pence)
+    entry = await _enter(act, "share_paid", key, body, leg, effective_at=effective_at)
     await refuse_on_its_way(chart.leaving(member_id))
     return entry

@@ -64,6 +64,7 @@ class AuditChain(Table, tablename="audit_chain"):
 
 extras.append_only("audit")
 extras.append_only("audit_chain")
+extras.index("audit", "act_id")
 extras.unique("audit_chain", "audit_id")
 extras.unique("audit_text", "audit_id")
 extras.one_of("audit", "outcome", ("done", "refused"))

@@ -510,6 +510,7 @@ class World:
         await write_statement(tess, drafts[0])
         self.things["draft_id"], self.things["code"] = {"a file": drafts[1]}, {"our account": "1000"}
         self.things["line_id"] = {"a payment": str(await fetch_value("SELECT id FROM bank_line"))}
+        self.things["entry_id"] = {"money that came in": str(await fetch_value("SELECT MIN(id) FROM entry"))}
         self.things["payer_id"] = {
             f"{called}’s payer": await fetch_value("SELECT id FROM payer WHERE person_id = ?", self.people[called])
             for called in ("Edith", "Harold")

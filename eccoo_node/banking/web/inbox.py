@@ -99,7 +99,7 @@ async def _say_what(actor: Actor, facts: dict[str, Any], form: WhatForm) -> None
     else:
         payer = form.who if form.what == "owing" else ""
         what, _, payment = form.what.partition(":")
-        if form.what == "owing" and payer not in facts["payer_ids"]:
+        if form.what == "owing" and payer not in dict(facts["owing"][1:]):
             raise Invalid("Choose who owed it.", "no_payer", field="who")
         of = form.member if what == "applied" else "" if what == sent.BACK else payment
         if what == "applied" and of not in dict(facts["members"][1:]):
@@ -125,13 +125,20 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
     if not line_id.isascii() or not line_id.isdigit() or len(line_id) > 15:
         raise NotFound("There is no such line.", "no_line")
     found = await kept.waiting_line(actor, int(line_id))
-    payers = {one.payer_id: say_payer(one) for one in await escrow.payers(actor)}
+    lines = await escrow.payers(actor)
+    payers = {one.payer_id: say_payer(one) for one in lines}
+    # Nobody pays more than they owe: what is beyond that is another payment.
+    owing = {
+        one.payer_id: f"{say_payer(one)}: {pounds(one.owed_pence)}"
+        for one in lines
+        if one.owed_pence >= max(1, found.line.amount_pence)
+    }
     before = [one for one in await kept.payers_of_sender(found.line.sender_mark) if one in payers]
     rest = [one for one in payers if one not in before]
     came = found.line.amount_pence > 0
     whole = found.left_pence == found.line.amount_pence
     back = sent.may_have_come_back(leaving.moved(found.line), await sent.payments(actor)) if came and whole else []
-    choices = await _arrived(found, whole, back) if came else await _left(actor, found, payers)
+    choices = await _arrived(found, whole, back, bool(owing)) if came else await _left(actor, found, payers)
     return {
         "found": found,
         "title": say.open_title(found),
@@ -141,6 +148,7 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
         "payer_ids": set(payers),
         "called": payers,
         "payers": [("", "Choose"), *((one, payers[one]) for one in [*before, *rest])],
+        "owing": [("", "Choose"), *owing.items()],
         "before": [payers[one] for one in before],
         "likely": before[0] if before else "",
         "amount": f"{found.left_pence // 100}.{found.left_pence % 100:02}",
@@ -160,15 +168,16 @@ def _asks(offered: list[str]) -> set[str]:
     return {more[one] for one in offered if one in more}
 
 
-async def _arrived(found: Open, whole: bool, back: list[sent.Offer]) -> list[tuple[str, str, str]]:
+async def _arrived(found: Open, whole: bool, back: list[sent.Offer], owing: bool) -> list[tuple[str, str, str]]:
     ours = [(f"{one.what}:{one.of}", one.words, one.hint) for one in back]
     if not whole:
         # What of it is a payer's can't be all of it something else.
         return [*ours, _BACK]
     more = [one.option for one in await others.may_have_come(found.line)]
+    owed = [_OWING] if owing else []
     if found.line.code != rules.CLIENT:
-        return [*ours, _OWING, _GIFT, *more, _INTEREST, _OWN, _BY_HAND, _OTHER]
-    return [*ours, _BACK, _GIFT, *more, _INTEREST, _OWING, _OWN, _BY_HAND]
+        return [*ours, *owed, _GIFT, *more, _INTEREST, _OWN, _BY_HAND, _OTHER]
+    return [*ours, _BACK, _GIFT, *more, _INTEREST, *owed, _OWN, _BY_HAND]
 
 
 async def _left(actor: Actor, found: Open, payers: dict[str, str]) -> list[tuple[str, str, str]]:

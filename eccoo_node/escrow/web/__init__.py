@@ -2,6 +2,7 @@
 
 from eccoo_node.escrow.web.books import BooksController
 from eccoo_node.escrow.web.capital import CapitalController
+from eccoo_node.escrow.web.entries import EntriesController
 from eccoo_node.escrow.web.export import ExportController
 from eccoo_node.escrow.web.money import NAV, MoneyController
 from eccoo_node.escrow.web.owing import OwingController
@@ -11,8 +12,8 @@ from eccoo_node.escrow.web.weeks import WeeksController
 from eccoo_node.escrow.web.writing import WritingController
 
 CONTROLLERS = [
-    BooksController, CapitalController, ExportController, MoneyController, OwingController, SharesController,
-    TracingController, WeeksController, WritingController,
+    BooksController, CapitalController, EntriesController, ExportController, MoneyController, OwingController,
+    SharesController, TracingController, WeeksController, WritingController,
 ]  # fmt: skip
 
 __all__ = ["CONTROLLERS", "NAV"]

@@ -57,7 +57,7 @@ def _books(found: Overview) -> dict[str, Any]:
             {
                 "path": f"/money/payers/{one.payer_id}",
                 "title": say.payer(one),
-                "words": f"{pounds(one.set_aside_pence)} set aside, {pounds(one.credit_pence)} not",
+                "words": say.stands(one),
             }
             for one in found.payers
         ],

@@ -23,7 +23,7 @@ Do = Callable[[Actor, WritingForm, int, str], Awaitable[object]]
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One thing that happens. `asks`: payer, member, receipt, refund, circle, fee, purpose, because. `because` is what that field is called.
+    """One thing that happens. `asks`: payer, owing, member, receipt, refund, circle, fee, purpose, because. `because` is what that field is called.
 
     `when` tells someone who has never done it when it is used.
     """
@@ -102,8 +102,8 @@ KINDS: dict[str, Kind] = {
         "Somebody who owed the circle has paid into its own account.",
         "Someone paid what they owed us",
         "It came into the circle’s own account.",
-        ("payer",),
-        lambda by, form, pence, key: treasury.paid_owing(by, form.payer, pence, key),
+        ("owing",),
+        lambda by, form, pence, key: treasury.paid_owing(by, form.owing, pence, key),
     ),
     "goodwill": Kind(
         RIGHT,
@@ -263,7 +263,7 @@ async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
     kind = KINDS.get(name)
     if kind is None:
         raise NotFound("There is no such page.", "no_page")
-    payers = await statements.payers(actor) if "payer" in kind.asks or "refund" in kind.asks else []
+    payers = await statements.payers(actor) if {"payer", "refund", "owing"} & set(kind.asks) else []
     waiting = await queries.waiting_on("2090" if "receipt" in kind.asks else "2500") if kind.asks else {}
     circles = await statements.between_circles() if "circle" in kind.asks else []
     words = {one.payer_id: say.payer(one) for one in payers}
@@ -275,6 +275,10 @@ async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
         "amount": "",
         "payers": [("", "Choose"), *words.items()],
         "members": [("", "Choose"), *members.items()],
+        "owings": [
+            ("", "Choose"),
+            *((one.payer_id, f"{say.payer(one)}: {pounds(one.owed_pence)}") for one in payers if one.owed_pence),
+        ],
         "circles": [
             ("", "Choose"),
             *((one.link_id, f"{one.name}: {'; '.join(say.owed(one))}") for one in circles),
@@ -295,6 +299,7 @@ async def _known(facts: dict[str, Any], form: WritingForm) -> None:
     for field, sentence in (
         ("payer", "Choose whose money it is."),
         ("member", "Choose which member."),
+        ("owing", "Choose who paid what they owed."),
         ("receipt", "Choose which money it was."),
         ("refund", "Choose which refund it was."),
         ("circle", "Choose which circle."),

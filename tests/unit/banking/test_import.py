@@ -39,6 +39,15 @@ async def balances(*codes: str) -> list[int]:
     return [found.get(code, 0) for code in codes]
 
 
+async def all_of_the_banks_day(*days: str) -> None:
+    """What was said of a whole line stands in the books on the bank's day, and so does undoing that it was nobody's."""
+    found = await fetch(
+        "SELECT e.effective_at FROM entry e JOIN bank_line_end x ON x.entry_id IN (e.id, e.reverses_id) "
+        "WHERE x.what <> 'matched'"
+    )
+    assert {str(row[0])[:10] for row in found} == set(days)
+
+
 async def test_a_statement_goes_to_its_payers_and_the_rest_is_nobodys(node: Node) -> None:
     bank = await open_bank()
     reference = await bank.reference()
@@ -317,6 +326,7 @@ async def test_what_no_payer_sent_for_visits_is_written_as_what_it_was(node: Nod
     assert await balances("1100", "2090") == [0, 0]
     moved = [now - then for now, then in zip(await balances("1000", "1010", "1020"), first, strict=True)]
     assert moved == {"1000": [66, 3_030, 0], "1010": [0, 3_030, 0], "1020": [0, 1_030, 2_000]}[code]
+    await all_of_the_banks_day("2026-11-02")
     await verify()
 
 
@@ -377,6 +387,7 @@ async def test_every_line_has_its_place_in_both_directions(node: Node, code: str
         "1020": {"1010": 200, "1020": 3_500 - 600 - 250, "2610": -900, "3200": -1_750, "5200": -200},
     }[code]  # fmt: skip
     assert await kept.waiting_lines(tess) == []
+    await all_of_the_banks_day("2026-11-02", "2026-11-20")
     # What is said of a line is for its account and its direction, and more than is there never leaves.
     await bank.imports([line("2026-11-21", -90_000, "?"), line("2026-11-21", 9, "?")], code=code)
     for what, of in (("grant", ""), ("put_in", ""), ("gift_back" if code != "1010" else "fund_spent", "")):

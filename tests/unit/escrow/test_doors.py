@@ -265,7 +265,7 @@ async def test_fees_are_given_back_once(node: Node) -> None:
     entry = await queries.last_entry("visit:1")
     assert entry is not None
     undone = await corrections.reverse(books.treasurer, entry, "undo", because="Wrong visit")
-    assert await refused(corrections.reverse(books.treasurer, entry, "undo 2", because="Again")) == "not_newest"
+    assert await refused(corrections.reverse(books.treasurer, entry, "undo 2", because="Again")) == "already_reversed"
     assert await refused(corrections.reverse(books.treasurer, undone, "redo", because="Back")) == "not_reversible"
     assert await queries.trial_balance() == {"1000": 1000, "2000": 0, "2100": -1000, "2200": 0, "4000": 0}
 

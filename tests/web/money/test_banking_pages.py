@@ -11,6 +11,7 @@ from eccoo_node.banking import actions, importing, kept, queries
 from eccoo_node.banking.statements.model import StatementLine
 from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import queries as escrow
+from eccoo_node.escrow import treasury
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel import clock
 from tests.support import make
@@ -269,6 +270,9 @@ async def test_a_treasurer_says_whose_money_it_is(circle: Circle, browser_of: Si
     assert "Say why it goes back." in main_text(tess.page)
     await tess.get(both)
     await tess.send(f"{both}/what", {"what": "send_back", "because": "They sent too much."})
+    await tess.get(gift)
+    assert "Choose what it was." in main_text(await tess.send(f"{gift}/what", {"what": "owing", "who": other}))
+    await treasury.finders_fee(circle.books.treasurer, other, 300, "owes")
     await tess.get(gift)
     assert "Choose who owed it." in main_text(await tess.send(f"{gift}/what", {"what": "owing"}))
     await tess.get(gift)

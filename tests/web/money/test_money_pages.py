@@ -8,7 +8,7 @@ import pytest
 
 from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
-from eccoo_node.escrow import actions, corrections, queries, treasury
+from eccoo_node.escrow import actions, corrections, payers, queries, treasury
 from eccoo_node.escrow.actions import Across
 from eccoo_node.escrow.schedules import schedules
 from eccoo_node.escrow.verify import verify
@@ -66,6 +66,37 @@ async def test_who_pays_for_someone_else_reads_whose_it_is(circle: Circle, brows
     reader = await browser_of(fern)
     said = text(await reader.get("/money"))
     assert "What is paid for Ada Nothing is paid in at present." in said
+
+
+async def test_what_is_owed_and_what_is_on_its_way_back_is_told_to_the_payer_and_the_treasurer(
+    circle: Circle, browser_of: SignIn
+) -> None:
+    books, by = circle.books, circle.books.treasurer
+    fern = await make.payer(circle.books.person, await make.person("Fern"))
+    await treasury.own_money(by, 10_000, "own", because="Reserves")
+    await books.top_up(3_000)
+    await treasury.bounce(by, books.payer, 4_000, "bounced")
+    await books.top_up(5_000)
+    await treasury.refund(by, books.payer, 1_200, "refund")
+    await treasury.finders_fee(by, fern, 700, "leaves")
+    await payers.pays_after(by, fern, True, decision_id=await make.decision())
+    ada, tess = await browser_of(books.person), await browser_of(by.person_id)
+    said = text(await ada.get("/money"))
+    assert "£38 is there and not set aside for anything. £12 is on its way back to you. £10 is still to be paid" in said
+    assert "£7 is still to be paid to the circle, which pays ahead for visits." in said
+    said = text(await tess.get(f"/money/payers/{books.payer}"))
+    assert "£12 is on its way back to Ada. £10 is still to be paid to the circle." in said
+    assert "Ada £0 set aside, £38 not, £10 still to be paid" in text(await tess.get("/money"))
+    # Who owes nothing is not offered.
+    await treasury.paid_owing(by, fern, 700, "paid")
+    assert re.findall(r"<option[^>]*>([^<]*)", (await tess.get("/money/write/paid-owing")).text) == [
+        "Choose",
+        "Ada: £10",
+    ]
+    page = await tess.send("/money/write/paid-owing", {"amount": "5", "owing": fern})
+    assert (page.status_code, "Choose who paid what they owed." in page.text) == (422, True)
+    await treasury.paid_owing(by, books.payer, 1_000, "paid too")
+    assert "Nobody owes the circle anything" in text(await tess.get("/money/write/paid-owing"))
 
 
 async def test_a_disputed_part_is_told_neutrally(circle: Circle, browser_of: SignIn) -> None:
