@@ -72,7 +72,15 @@ def _sets_off(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node() or keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
 
-@access.rule("money.match", "money.refund", "money.goodwill", "money.finders_fee", "money.write_off", "money.reverse")
+@access.rule(
+    "money.match",
+    "money.refund",
+    "money.goodwill",
+    "money.finders_fee",
+    "money.write_off",
+    "money.reverse",
+    "money.bear_for_circle",
+)
 def _another_treasurer(actor: Actor, thing: Thing) -> bool | str:
     """`thing.parties`: whoever pays and whose support it pays for, or the worker, and who speaks for them about money.
     Nobody decides on their own money."""

@@ -70,6 +70,7 @@ SENTENCES = {
     "money_goes_on": "The money for the visit{to} {day} does not wait any more.",
     "sum_written": "The other circle has written down a sum for the visit{to} {day}. Please look whether it is yours too.",
     "sum_settled": "Both circles have come to one sum for the visit{to} {day}. It is settled.",
+    "put_right": "The two circles have put the money for the visit{to} {day} right. What was too much is back.",
     "pause_ends": "A sum that waits is to be looked at again. It is about the visit{to} {day}.",
     # looking for someone else
     "asked": "Can you come{to} {day}?",
@@ -153,6 +154,7 @@ SENTENCES = {
     "differs_away": "Part of the money for {there} {day} is in question. The two circles talk about it.",
     "differs_ring_away": "What one of ours said about {there} {day} is in question. Please ring that circle.",
     "sum_written_away": "The other circle has written down a sum for {there} {day}. Please look whether it is yours too.",
+    "put_right_away": "The two circles have put the money for {there} {day} right. Please look at what you have of it.",
     "released_away": "The visit in {there} {day} is settled, and the money is yours.",
 }
 # Where each leads; the visit's own page where nothing is said here.
@@ -218,6 +220,7 @@ _PATHS = {
     "let_go_away": "/coming/{about}",
     "released_away": "/coming/{about}",
     "differs_away": "/coming/{about}",
+    "put_right_away": "/coming/{about}",
     "differs_ring_away": "/coming/{about}/between",
     "sum_written_away": "/coming/{about}/between",
 }
