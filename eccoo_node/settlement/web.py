@@ -307,6 +307,7 @@ async def _line(actor: Actor, link_id: str, line_id: int) -> dict[str, Any]:
 
 
 async def _right(actor: Actor, link_id: str, line_id: int) -> dict[str, Any]:
+    access.requires(actor, "settlement.see", Thing("link", link_id, link_id=link_id))
     one, line = await righting.found(link_id, line_id)
     access.requires(actor, "settlement.put_right", await righting.thing_of(link_id, line))
     circle, was = await links.circle(link_id), righting.stood(line)
