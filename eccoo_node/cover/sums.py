@@ -107,15 +107,18 @@ async def step_aside(act: Act, subject_id: str, words: str) -> None:
 # ---------------------------------------------------------------- what is still open
 
 
-_OPEN = (
-    "EXISTS (SELECT 1 FROM sum_step s WHERE s.subject_id = {} AND s.kind = 'differs') "
-    "AND NOT EXISTS (SELECT 1 FROM sum_step s WHERE s.subject_id = {} AND s.kind = 'agreed')"
-)
+async def unsettled() -> list[str]:
+    """Our searches, and our workers' offers, of which the two circles have not come to one sum. One statement."""
+    rows = await fetch(
+        "SELECT DISTINCT s.subject_id FROM sum_step s WHERE s.kind = 'differs' AND NOT EXISTS "
+        "(SELECT 1 FROM sum_step t WHERE t.subject_id = s.subject_id AND t.kind = 'agreed') LIMIT 100"
+    )
+    return [row[0] for row in rows]
 
 
-async def open_here(person_id: str) -> list[Visit]:
-    """Visits here of which the two circles have not come to one sum, for a facilitator without a part in them."""
-    rows = await fetch(f"SELECT r.visit_id FROM cover_request r WHERE {_OPEN.format('r.id', 'r.id')} LIMIT 50")
+async def open_here(person_id: str, subjects: list[str]) -> list[Visit]:
+    """The visits here among them, for a facilitator without a part in them."""
+    rows = await fetch(f"SELECT visit_id FROM cover_request WHERE id IN ({marks(subjects)})", *subjects)
     ids = [row[0] for row in rows]
     if not ids:
         return []
@@ -133,9 +136,9 @@ async def open_here(person_id: str) -> list[Visit]:
     return [one for one in found if one.id not in aside and person_id not in with_part.get(one.line, frozenset())]
 
 
-async def open_away(person_id: str) -> list[Mine]:
-    """The same of visits that our own workers made to someone elsewhere."""
-    rows = await fetch(f"{MINE} WHERE m.worker_id <> ? AND {_OPEN.format('m.id', 'm.id')} LIMIT 50", person_id)
+async def open_away(person_id: str, subjects: list[str]) -> list[Mine]:
+    """The visits among them that our own workers made to someone elsewhere."""
+    rows = await fetch(f"{MINE} WHERE m.worker_id <> ? AND m.id IN ({marks(subjects)})", person_id, *subjects)
     found = [Mine(*row) for row in rows]
     if not found:
         return []

@@ -240,7 +240,9 @@ async def for_facilitator(actor: Actor, reader: Reader, now: datetime) -> Desk:
     # What the list of gaps says already is not said twice.
     open_ = [n for n in told if n.news in news_of.TO_DO and not (n.news == "not_sure" and n.visit_id in unsure)]
     away = await _away(open_)
-    here, elsewhere = await sums.open_here(reader.id), await sums.open_away(reader.id)
+    differing = await sums.unsettled()
+    here = await sums.open_here(reader.id, differing) if differing else []
+    elsewhere = await sums.open_away(reader.id, differing) if differing else []
     differ = {one.id for one in here}
     to_do = [
         (f"What both circles came to for {one.person_called} {say.on_day(one.starts_at, now)} is not written down yet.",
