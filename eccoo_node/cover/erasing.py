@@ -146,6 +146,11 @@ async def forget_person(person_id: str, still: frozenset[str]) -> None:
         person_id,
     )
     await fetch("UPDATE my_offer SET words = '', body = '' WHERE worker_id = ?", person_id)
+    await fetch(
+        "UPDATE sum_step SET words = '' WHERE words <> '' AND (by_id = ? OR subject_id IN (SELECT id FROM cover_request "
+        "WHERE person_id = ?) OR subject_id IN (SELECT id FROM my_offer WHERE worker_id = ?))",
+        person_id, person_id, person_id,
+    )  # fmt: skip
     for row in await fetch(
         "SELECT o.id, o.link_id, o.event_id, o.state FROM letter_out o JOIN my_offer m ON m.link_id = o.link_id "
         "JOIN open_request r ON r.id = m.open_request_id AND r.reference = o.subject "

@@ -13,7 +13,7 @@ from eccoo_federation import cover as wire
 from eccoo_federation.cover_types import RequesterInput
 from eccoo_federation.events import disclosure_hash
 from eccoo_federation.times import parse_time, wire_time
-from eccoo_node.cover import queries
+from eccoo_node.cover import queries, sums
 from eccoo_node.cover.claiming import check_claim
 from eccoo_node.cover.queries import Offer, Request
 from eccoo_node.cover.shown import disclosure
@@ -51,6 +51,7 @@ async def step(act: Act, request: Request, given: RequesterInput) -> wire.Reques
         for asked in done.state.asked:
             await letters.finish(asked.link, asked.request)
     await set_request(request.id, machine=msgspec.json.encode(done.state).decode())
+    await sums.heard_here(act, request, state, done.state)
     for emit in done.emit:
         letter = emit.link, emit.type, emit.body["request"], emit.body
         if not (isinstance(given, wire.Resend) and await letters.refused_lately(*letter)):

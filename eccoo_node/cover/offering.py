@@ -10,7 +10,7 @@ from eccoo_federation import cover as wire
 from eccoo_federation.cover_types import OffererInput
 from eccoo_federation.times import parse_time, wire_time
 from eccoo_node.agreements.actions import give_consent
-from eccoo_node.cover import owing, queries
+from eccoo_node.cover import owing, queries, sums
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.near import who_fits
 from eccoo_node.cover.queries import Mine, Open
@@ -144,6 +144,7 @@ async def step(act: Act, mine: Mine, given: OffererInput) -> wire.OffererState:
         given = msgspec.structs.replace(given, another_goes=wire.another_goes(ours, mine.id))
     done = wire.step(state, given, now=clock.now())
     await set_mine(mine.id, machine=msgspec.json.encode(done.state).decode(), n=done.state.n)
+    await sums.heard_away(act, mine, given, state, done.state)
     if done.state.agreed is not None or done.state.phase in {"withdrawn", "declined"}:
         await finish(mine)
     for emit in done.emit:

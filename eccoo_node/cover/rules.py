@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from eccoo_federation import limits
+from eccoo_node.disputes.rules import deals_with_money
 from eccoo_node.kernel.access import Actor, Thing, rule
 from eccoo_node.rota.rules import local, sees_choices
 
@@ -110,16 +111,48 @@ def _pay_more(actor: Actor, thing: Thing) -> bool | str:
     return actor.speaks_as(thing.payer_id, "money")
 
 
-@rule("cover.override", "cover.resolve", "cover.take_after_all")
+@rule("cover.override", "cover.take_after_all")
 def _override(actor: Actor, thing: Thing) -> bool | str:
     """A facilitator, and never one who is paid in the team it is about."""
     return bool(thing.person_id) and actor.wears("facilitator") and actor.person_id not in thing.paid_workers
 
 
+A_PART = "You have a part in this, so someone else writes it down."
+
+
+def _writes_sum(actor: Actor, thing: Thing) -> bool | str:
+    if not actor.wears("facilitator") or actor.acting_for:
+        return "A facilitator of each circle writes this down."
+    return actor.person_id not in thing.parties | thing.paid_workers | {thing.worker_id} or A_PART
+
+
+@rule("cover.resolve")
+def _resolve(actor: Actor, thing: Thing) -> bool | str:
+    """A facilitator who has no part in it: is not paid in the team, nor pays, cares for or speaks for anybody in it, nor
+    has said so."""
+    return bool(thing.person_id) and _writes_sum(actor, thing)
+
+
 @rule("cover.resolve_away")
 def _resolve_away(actor: Actor, thing: Thing) -> bool | str:
-    """A facilitator, and never about their own pay."""
-    return bool(thing.worker_id) and actor.wears("facilitator") and actor.person_id != thing.worker_id
+    """A facilitator, and never about their own pay or that of someone they speak for."""
+    return bool(thing.worker_id) and _writes_sum(actor, thing)
+
+
+@rule("cover.step_aside", "cover.step_aside_away")
+def _step_aside(actor: Actor, thing: Thing) -> bool | str:
+    return bool(thing.id) and actor.wears("facilitator") and not actor.acting_for
+
+
+@rule("cover.see_sum")
+def _see_sum(actor: Actor, thing: Thing) -> bool | str:
+    """What the two circles wrote of a visit: the person, whoever pays, who speaks for one about money, who writes it."""
+    return deals_with_money(actor, thing) or _writes_sum(actor, thing)
+
+
+@rule("cover.see_sum_away")
+def _see_sum_away(actor: Actor, thing: Thing) -> bool | str:
+    return _self_or_written_down(actor, thing.worker_id) or _resolve_away(actor, thing)
 
 
 @rule("cover.spoken_away")

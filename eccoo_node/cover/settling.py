@@ -8,12 +8,13 @@ import msgspec
 
 from eccoo_federation import claims
 from eccoo_federation import cover as wire
-from eccoo_node.cover import machine, offering, queries
+from eccoo_node.cover import machine, offering, queries, sums
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.cover.queries import Request
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.kernel.money import pounds
 from eccoo_node.links import letters
 from eccoo_node.members import queries as members
 from eccoo_node.record import events
@@ -60,29 +61,71 @@ def _claim(request: Request) -> tuple[wire.Claimed | None, bool]:
 
 
 @door("cover.resolve")
-async def resolve(act: Act, *, request_id: str, fee_pence: int, travel_pence: int) -> None:
-    """The asking circle writes down what both came to. Raises Invalid for more than was claimed."""
+async def resolve(act: Act, *, request_id: str, fee_pence: int, travel_pence: int, words: str = "") -> None:
+    """The asking circle writes down what both came to. Once the other has written the same, the money moves.
+
+    Raises Invalid for more than was claimed. What is agreed already is not written again.
+    """
     request = await queries.lock_request(request_id)
-    act.allow(await rota.thing_of(await rota.visit(request.visit_id)))
-    claim, _ = _claim(request)
-    offer = await queries.offer(request.chosen_offer)
-    if claim is None:
+    act.allow(await sums.thing_here(await rota.visit(request.visit_id), request.id))
+    state = msgspec.json.decode(request.machine, type=wire.RequesterState)
+    if state.claim is None or state.dispute is None:
         raise Conflict("Nothing is in question here.", "no_dispute")
-    if not (0 <= fee_pence <= claim.fee_pence and 0 <= travel_pence <= claim.travel_pence):
-        raise Invalid("Write a sum up to what was claimed.", "bad_amount", field="fee")
-    due = claims.due_pence(fee_pence, travel_pence, offer.worker_deduct_bps, offer.payer_add_bps, offer.home_share_bps)
-    await machine.step(act, request, wire.ResolveVisit(fee_pence, travel_pence, due))
+    offer = await queries.offer(request.chosen_offer)
+    sums_ = _whole(offer, state.claim, fee_pence, travel_pence)
+    if _written(state.agreed, sums_):
+        return
+    act.because(words)
+    await machine.step(act, request, sums_)
 
 
 @door("cover.resolve_away")
-async def resolve_away(act: Act, *, offer_id: str, fee_pence: int, travel_pence: int) -> None:
+async def resolve_away(act: Act, *, offer_id: str, fee_pence: int, travel_pence: int, words: str = "") -> None:
     """The worker's circle writes down what both came to."""
     mine = await queries.lock_mine(offer_id)
+    act.allow(await sums.thing_away(mine))
+    state = msgspec.json.decode(mine.machine, type=wire.OffererState)
+    if state.claim is None or not state.disputed:
+        raise Conflict("Nothing is in question here.", "no_dispute")
+    sums_ = _whole(mine, state.claim, fee_pence, travel_pence)
+    if _written(state.agreed, sums_):
+        return
+    act.because(words)
+    await offering.step(act, mine, sums_)
+
+
+def _whole(terms: queries.Offer | queries.Mine, claim: wire.Claimed, fee: int, travel: int) -> wire.ResolveVisit:
+    """Sums for the whole visit, with the debt that follows from them. Raises Invalid for more than was claimed."""
+    for field, part, most in (("fee", fee, claim.fee_pence), ("travel", travel, claim.travel_pence)):
+        if type(part) is not int or not 0 <= part <= most:
+            raise Invalid(f"Write a sum from £0 to {pounds(most)}.", "bad_amount", field=field)
+    due = claims.due_pence(fee, travel, terms.worker_deduct_bps, terms.payer_add_bps, terms.home_share_bps)
+    return wire.ResolveVisit(fee, travel, due)
+
+
+def _written(agreed: wire.Claimed | None, given: wire.ResolveVisit) -> bool:
+    """Whether just this is agreed already. Raises Conflict where something else is."""
+    if agreed is None:
+        return False
+    if (agreed.fee_pence, agreed.travel_pence) != (given.fee_pence, given.travel_pence):
+        raise Conflict("Both circles have agreed on a sum since. Please look at the page again.", "agreed")
+    return True
+
+
+@door("cover.step_aside")
+async def step_aside(act: Act, *, request_id: str, words: str) -> None:
+    """A facilitator says that they have a part in this: from then on they write nothing about it."""
+    request = await queries.lock_request(request_id)
+    act.allow(Thing("cover_request", request.id, request.person_id))
+    await sums.step_aside(act, request.id, words)
+
+
+@door("cover.step_aside_away")
+async def step_aside_away(act: Act, *, offer_id: str, words: str) -> None:
+    """The same about a visit that one of our workers made elsewhere."""
+    mine = await queries.lock_mine(offer_id)
     act.allow(mine.thing)
-    if not (0 <= fee_pence <= mine.fee_pence and 0 <= travel_pence <= mine.travel_pence):
-        raise Invalid("Write a sum up to what was agreed.", "bad_amount", field="fee")
-    due = claims.due_pence(fee_pence, travel_pence, mine.worker_deduct_bps, mine.payer_add_bps, mine.home_share_bps)
-    await offering.step(act, mine, wire.ResolveVisit(fee_pence, travel_pence, due))
+    await sums.step_aside(act, mine.id, words)
 
 
 @events.on("letter.refused", "letter.not_taken")

@@ -12,6 +12,8 @@ from eccoo_node.rota.tables import Visit
 REQUEST_STATES = ("asking", "wants_payer", "telling", "coming", "ended")
 OFFER_STATES = ("live", "chosen", "taken_back", "closed")
 # too_late: what the worker said reached the other circle after its fortnight, and people settle it.
+# differs: the person says otherwise. aside: somebody of ours has a part in it, and leaves it to others.
+SUM_STEPS = ("differs", "ours", "theirs", "agreed", "aside")
 MINE_STATES = ("offered", "preparing", "coming", "said", "too_late", "settled", "taken_back", "closed")
 
 
@@ -173,7 +175,22 @@ class WorkerSlot(Table, tablename="worker_slot"):
     offer_id = ref(MyOffer)
 
 
-TABLES = [CoverRequest, NearAsk, AskedCircle, AskLater, CoverOffer, DisclosureOut, OpenRequest, MyOffer, WorkerSlot]
+class SumStep(Table, tablename="sum_step"):
+    """One step of two circles on their way to one sum for a visit. `subject_id` is our search, or our worker's offer."""
+
+    id = serial()
+    subject_id = word(36)
+    kind = word(8)
+    by_id = word(36)
+    fee_pence = pence()
+    travel_pence = pence()
+    words = prose()
+    at = moment()
+
+
+TABLES = [
+    CoverRequest, NearAsk, AskedCircle, AskLater, CoverOffer, DisclosureOut, OpenRequest, MyOffer, WorkerSlot, SumStep,
+]  # fmt: skip
 
 extras.one_of("cover_request", "state", REQUEST_STATES)
 extras.one_of("cover_offer", "state", OFFER_STATES)
@@ -195,3 +212,7 @@ extras.index("my_offer", "worker_id", "state")
 extras.index("cover_offer", "request_id")
 extras.index("near_ask", "worker_id", where="answer = ''")
 extras.index("worker_slot", "offer_id")
+extras.one_of("sum_step", "kind", SUM_STEPS)
+extras.append_only("sum_step", but=("words",))
+extras.index("sum_step", "subject_id")
+extras.unique("sum_step", "subject_id", "by_id", where="kind = 'aside'")

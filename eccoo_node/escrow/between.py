@@ -14,6 +14,7 @@ from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import draft_for
 from eccoo_node.escrow.rules import Leg
+from eccoo_node.escrow.treasury import concerned
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
@@ -158,6 +159,46 @@ async def front(act: Act, link_id: str, amount_pence: int, key: str) -> None:
     if await _free(act, link_id, amount_pence, key) < amount_pence:
         raise Conflict("Our workers do not wait for that much from this circle.", "not_waiting")
     await act.tell("money.fronted", "link", link_id, amount_pence=amount_pence)
+
+
+@door("money.bear_for_circle")
+async def bear_for_circle(act: Act, link_id: str, line: str, amount_pence: int, key: str, *, because: str) -> None:
+    """What a circle owes us for a visit and will not pay, our circle bears (5100 / 1200 X, with 1000 / 1010).
+
+    From then on it is as if that circle had paid so much: first what was put up for it comes back, then our workers have
+    their part. Raises Invalid for more than is owed for this visit.
+    """
+    found = await queries.booking(line, lock=True)
+    act.allow(
+        Thing("line", line, worker_id=found.worker_id, link_id=link_id, parties=await concerned([found.worker_id]))
+    )
+    act.because(because)
+    body, key = {"link": link_id, "line": line, "amount": amount_pence}, entry_key(link_id, key)
+    if await ledger.already("borne", key, body):
+        return
+    if found.origin != "due" or found.link_id != link_id:
+        raise Conflict("The money for this visit lies here. It is put right instead.", "not_theirs")
+    if not because.strip():
+        raise Invalid("Say who agreed to this, and why.", "no_reason", field="why")
+    await ledger.lock_bank()
+    owing = chart.due_from(link_id)
+    open_ = min(await _owed_for(found, owing), await ledger.balance(owing, lock=True))
+    if type(amount_pence) is not int or not 0 < amount_pence <= open_:
+        raise Invalid(f"Write a sum above £0 and up to {pounds(open_)}.", "bad_amount", field="amount")
+    legs = [Leg(chart.GOODWILL, owing, amount_pence), Leg(chart.BANK, chart.OPERATING, amount_pence)]
+    await ledger.post(act, draft_for(found, "borne", key, body), legs)
+    await came(act, link_id, amount_pence, key)
+    await act.tell("money.borne", "line", line, amount_pence=amount_pence, link=link_id)
+
+
+async def _owed_for(found: queries.Booking, owing: Account) -> int:
+    """What one line says that a circle owes us, whatever was paid since."""
+    value = await fetch_value(
+        "SELECT CAST(COALESCE(SUM(p.amount_pence), 0) AS BIGINT) FROM entry e JOIN posting p ON p.entry_id = e.id "
+        "JOIN account a ON a.id = p.account_id WHERE e.line_id = ? AND a.code IN ('1200', '2300') AND a.holder = ?",
+        found.id, owing.holder,
+    )  # fmt: skip
+    return int(value)
 
 
 # ---------------------------------------------------------------- what a statement is made of

@@ -88,6 +88,7 @@ def _sets_off(actor: Actor, thing: Thing) -> bool | str:
     "money.write_off_payer",
     "money.share_allotted",
     "money.share_withdrawn",
+    "money.bear_for_circle",
     "money.reverse",
 )
 def _another_treasurer(actor: Actor, thing: Thing) -> bool | str:

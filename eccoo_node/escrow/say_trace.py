@@ -23,6 +23,7 @@ _HEADS = {
     "clawed_back": "It was put in question again",
     "owed": "The other circle said that it went ahead",
     "owed_back": "The other circle took some of it back",
+    "borne": "The circle bears what the other one does not pay",
     "ready": "The other circle has paid, or we put it up",
     "carried": "The other circle was linked anew",
     "reversed": "A mistake was put right",

@@ -33,7 +33,7 @@ _FUNDS = "line_fund WHERE id > ? AND id <= ? ORDER BY id"
 _FUNDED = "line WHERE funds <> '' AND id > ? AND id <= ? ORDER BY id"
 # Accounts that stand in for one another within a line: what a payer gave or owes, what a worker has or is to give back,
 # what a linked circle is owed or owes. The bank's two take no part, because what one gives the other has.
-_TOGETHER = {"1100": "2000", "1300": "2200", "1200": "2300", "1010": "1000"}
+_TOGETHER = {"1100": "2000", "1300": "2200", "1200": "2300", "5100": "2300", "1010": "1000"}
 
 # What an entry let go (fee, travel, free of commission), whether it undoes another and whether it takes back what was
 # let go, as JSON; the account codes it posted to, and the amounts.

@@ -68,6 +68,9 @@ SENTENCES = {
     "money_to_decide": "Both have been heard about the money for the visit{to} {day}. Someone has to decide.",
     "money_waits": "Part of the money for the visit{to} {day} waits. It says nothing about anybody.",
     "money_goes_on": "The money for the visit{to} {day} does not wait any more.",
+    "sum_written": "The other circle has written down a sum for the visit{to} {day}. Please look whether it is yours too.",
+    "sum_settled": "Both circles have come to one sum for the visit{to} {day}. It is settled.",
+    "put_right": "The two circles have put the money for the visit{to} {day} right. What was too much is back.",
     "pause_ends": "A sum that waits is to be looked at again. It is about the visit{to} {day}.",
     # looking for someone else
     "asked": "Can you come{to} {day}?",
@@ -149,6 +152,10 @@ SENTENCES = {
     "too_late_ring_away": "Word of a visit in {there} {day} came too late to be paid by itself. Please ring them.",
     "taken_after_all_away": "What you said about {there} {day} is taken after all.",
     "let_go_away": "Your circle and theirs agreed that nothing is paid for {there} {day}.",
+    "differs_away": "Part of the money for {there} {day} is in question. The two circles talk about it.",
+    "differs_ring_away": "What one of ours said about {there} {day} is in question. Please ring that circle.",
+    "sum_written_away": "The other circle has written down a sum for {there} {day}. Please look whether it is yours too.",
+    "put_right_away": "The two circles have put the money for {there} {day} right. Please look at what you have of it.",
     "released_away": "The visit in {there} {day} is settled, and the money is yours.",
 }
 # Where each leads; the visit's own page where nothing is said here.
@@ -160,6 +167,8 @@ _PATHS = {
     "money_settled": "/visits/{visit}/money",
     "money_waits": "/visits/{visit}/money",
     "money_goes_on": "/visits/{visit}/money",
+    "sum_written": "/visits/{visit}/between",
+    "sum_settled": "/visits/{visit}/between",
     "money_to_ring": "/money/questions/{about}",
     "money_to_decide": "/money/questions/{about}",
     "pause_ends": "/money/waits",
@@ -212,6 +221,10 @@ _PATHS = {
     "taken_after_all_away": "/coming/{about}",
     "let_go_away": "/coming/{about}",
     "released_away": "/coming/{about}",
+    "differs_away": "/coming/{about}",
+    "put_right_away": "/coming/{about}",
+    "differs_ring_away": "/coming/{about}/between",
+    "sum_written_away": "/coming/{about}/between",
 }
 # What a facilitator is told in order to lift the telephone.
 TO_DO = (

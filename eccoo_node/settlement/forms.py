@@ -39,3 +39,24 @@ class SureForm(msgspec.Struct):
 
     how: Literal["rang", "paper", "wrong"]
     SAY: ClassVar[dict[str, str]] = {"how": "Choose what you found."}
+
+
+class RightForm(msgspec.Struct):
+    """What was right for one visit, of what stood there."""
+
+    was_fee: int
+    was_travel: int
+    key: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    fee: Short = ""
+    travel: Short = ""
+    because: Annotated[str, msgspec.Meta(max_length=600)] = ""
+    SAY: ClassVar[dict[str, str]] = {"because": "Please keep this under 600 letters."}
+
+
+class BearForm(msgspec.Struct):
+    """What the circle bears of one visit."""
+
+    key: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    amount: Short = ""
+    why: Annotated[str, msgspec.Meta(max_length=600)] = ""
+    SAY: ClassVar[dict[str, str]] = {"why": "Please keep this under 600 letters."}

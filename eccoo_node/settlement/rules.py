@@ -20,6 +20,14 @@ def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer sees to this."
 
 
+@access.rule("settlement.put_right", "settlement.bear")
+def _without_part(actor: Actor, thing: Thing) -> bool | str:
+    """`thing.parties`: whoever is paid from it, pays, cares for or speaks for one of them."""
+    if not keeps_books(actor):
+        return "Only the circle’s treasurer sees to this."
+    return actor.person_id not in thing.parties or "You have a part in this visit. Another treasurer sees to it."
+
+
 @access.rule("settlement.confirm_account")
 def _second(actor: Actor, thing: Thing) -> bool | str:
     """`thing.worker_id` wrote it down: two people see to where money goes."""

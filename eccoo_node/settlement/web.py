@@ -5,18 +5,20 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import between, statements, telling
+from eccoo_node.escrow import between, sharing, statements, telling
 from eccoo_node.escrow import say as money_say
 from eccoo_node.escrow.statements import BetweenCircles
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
-from eccoo_node.kernel.money import pounds
+from eccoo_node.kernel.ids import new_id
+from eccoo_node.kernel.money import parse_pounds, pounds
 from eccoo_node.links import queries as links
 from eccoo_node.payouts.rules import say_sort_code
-from eccoo_node.settlement import actions, banks, queries, say
-from eccoo_node.settlement.forms import AccountForm, AnswerForm, SentForm, SureForm
+from eccoo_node.settlement import actions, banks, queries, righting, say
+from eccoo_node.settlement.forms import AccountForm, AnswerForm, BearForm, RightForm, SentForm, SureForm
 from eccoo_node.settlement.queries import Line, Page, Waiting
+from eccoo_node.settlement.righting import Stood
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -65,12 +67,44 @@ class SettlementController(Controller):
             await actions.answer_line(actor, link_id, settle_entry, form.whose)
         except (FormError, Invalid) as error:
             return form_error(request, "settlement/line.html", error, **facts)
-        told = (
-            "Written down. Put yours right at that visit."
-            if form.whose == "theirs"
-            else "Written down. They put theirs right."
-        )
-        return redirect(request, f"{BASE}/{link_id}", f"{told} It stands on the next statement again.")
+        if form.whose == "theirs" and facts["lower"]:
+            return redirect(request, f"{BASE}/{link_id}/lines/{settle_entry}/right")
+        told = "Written down. It stands on the next statement again, until both books say the same."
+        return redirect(request, f"{BASE}/{link_id}", told)
+
+    @get("/money/circles/{link_id:str}/lines/{settle_entry:int}/right", opt={"action": "settlement.put_right"})
+    async def righting(self, request: AnyRequest, link_id: FromPath[str], settle_entry: FromPath[int]) -> Response[Any]:
+        """How much was right for this visit?"""
+        return render(request, "settlement/right.html", **await _right(actor_of(request), link_id, settle_entry))
+
+    @post("/money/circles/{link_id:str}/lines/{settle_entry:int}/right", opt={"action": "settlement.put_right"})
+    async def right(self, request: AnyRequest, link_id: FromPath[str], settle_entry: FromPath[int]) -> Response[Any]:
+        actor = actor_of(request)
+        facts = await _right(actor, link_id, settle_entry)
+        try:
+            form = read_form(request, RightForm)
+            fee = parse_pounds(form.fee, field="fee")
+            travel = parse_pounds(form.travel, field="travel") if form.was_travel else 0
+            await righting.put_right(
+                actor, link_id, settle_entry, was=Stood(form.was_fee, form.was_travel), fee_pence=fee,
+                travel_pence=travel, because=form.because, key=form.key,
+            )  # fmt: skip
+        except (FormError, Invalid, Conflict) as error:
+            return form_error(request, "settlement/right.html", error, **facts)
+        told = "Our books are put right. The next statement says so, and the other circle compares it with its own."
+        return redirect(request, f"{BASE}/{link_id}", told)
+
+    @post("/money/circles/{link_id:str}/lines/{settle_entry:int}/bear", opt={"action": "settlement.bear"})
+    async def bear(self, request: AnyRequest, link_id: FromPath[str], settle_entry: FromPath[int]) -> Response[Any]:
+        actor = actor_of(request)
+        facts = await _right(actor, link_id, settle_entry)
+        try:
+            form = read_form(request, BearForm)
+            pence = parse_pounds(form.amount)
+            await righting.bear(actor, link_id, settle_entry, amount_pence=pence, because=form.why, key=form.key)
+        except (FormError, Invalid, Conflict) as error:
+            return form_error(request, "settlement/right.html", error, **facts)
+        return redirect(request, f"{BASE}/{link_id}", f"Our circle bears {pounds(pence)}. Nobody is paid less for it.")
 
     @get("/money/circles/{link_id:str}/account", opt={"action": "settlement.see_account"})
     async def account(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
@@ -228,6 +262,10 @@ async def _statement(actor: Actor, link_id: str, page_id: str) -> dict[str, Any]
         "whose": f"What {circle.name} owes us" if page.ours else f"What we owe {circle.name}",
         "state": say.state(page, sum(1 for one in lines if one.state == "disputed")),
         "rows": [(words, pounds(one.amount_pence)) for one, words in named if one.state != "disputed"],
+        "wrong": [
+            {"path": f"{BASE}/{link_id}/lines/{one.id}/right", "title": words, "words": pounds(one.amount_pence)}
+            for one, words in named if one.state == "agreed" and one.key in books.references
+        ],
         "differs": [
             {"path": f"{BASE}/{link_id}/lines/{one.id}", "title": words, "words": say.differs(one, ours=page.ours),
              "state": say.answered(one)} for one, words in named if one.state == "disputed"
@@ -253,14 +291,36 @@ async def _line(actor: Actor, link_id: str, line_id: int) -> dict[str, Any]:
     told, books = await _told(actor, link_id)
     known = one.key in books.references
     ours, theirs = say.both(one, ours=pages[one.page_id].ours)
+    # What stands there is only ever put lower: more would need the yes of whoever pays.
+    lower = known and ours > theirs
     return {
         "link_id": link_id, "name": circle.name, "phone": circle.phone, "one": one, "answered": say.answered(one),
         "visit": money_say.visit(told[books.references[one.key]]) if known else "A visit that our books do not know",
         "rows": [("Our books say", pounds(ours)), (f"{circle.name} says", pounds(theirs))],
         "options": [
             ("ours", f"Ours: {pounds(ours)}", "Their treasurer puts theirs right."),
-            ("theirs", f"Theirs: {pounds(theirs)}", "You put ours right where the visit’s money is settled."),
+            ("theirs", f"Theirs: {pounds(theirs)}", "You put ours right on the next page." if lower
+             else "More is not written for a visit afterwards. Ask them to put theirs down to ours."),
         ],
+        "lower": lower, "right": f"{BASE}/{link_id}/lines/{one.id}/right" if known else "",
+    }  # fmt: skip
+
+
+async def _right(actor: Actor, link_id: str, line_id: int) -> dict[str, Any]:
+    access.requires(actor, "settlement.see", Thing("link", link_id, link_id=link_id))
+    one, line = await righting.found(link_id, line_id)
+    access.requires(actor, "settlement.put_right", await righting.thing_of(link_id, line))
+    circle, was = await links.circle(link_id), righting.stood(line)
+    told = await telling.tell(actor, [line.reference])
+    given, due = sharing.so_far(line.terms, line.state), line.origin == "due"
+    return {
+        "link_id": link_id, "name": circle.name, "phone": circle.phone, "one": one, "was": was, "key": new_id(),
+        "visit": money_say.visit(told[line.reference]), "due": due,
+        "rows": [("Written for the visit", pounds(was.fee_pence)),
+                 ("For the travel", pounds(was.travel_pence) if was.travel_pence else ""),
+                 (f"Of it {circle.name} owes us" if due else f"Of it {circle.name} has", pounds(given.due_pence)),
+                 (f"{circle.name} says", pounds(one.other_pence or 0) if one.state == "disputed" else "")],
+        "owes": pounds(given.due_pence).removeprefix("£"),
     }  # fmt: skip
 
 

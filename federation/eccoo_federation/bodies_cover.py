@@ -277,7 +277,8 @@ class VisitConfirmed(Body, frozen=True, kw_only=True):
 
 
 class VisitDisputed(Body, frozen=True, kw_only=True):
-    """``disputed_pence`` of the claimed fee waits; the rest is confirmed at once by ``undisputed_fee_pence``."""
+    """How much of the claimed fee is sure, and how much of it is in question. Nothing is booked by it: one confirmation
+    follows for the whole visit."""
 
     TYPE = "visit.disputed"
     SCOPE = "settle"

@@ -21,7 +21,7 @@ from eccoo_node.links import actions as linking
 from eccoo_node.links import letters
 from eccoo_node.links.rules import Terms
 from eccoo_node.rota import actions as rota
-from eccoo_node.settlement import queries
+from eccoo_node.settlement import queries, righting
 from eccoo_node.settlement.checking import verify
 from eccoo_node.settlement.letters import state_all
 from tests.support import make
@@ -273,3 +273,45 @@ async def test_what_is_agreed_counts_towards_the_most_that_may_be_owed(
     with story.a.bound():
         assert (await money.owed(two_nodes.link_id)).we_owe_pence == 6105
         assert (await owing.past_limit(two_nodes.link_id)).startswith("We owe Todmorden circle £61.05.")
+
+
+async def put_right(node: PairNode, who: str, link: str, amount: str, fee: int) -> None:
+    """A treasurer writes what was right of the visit that stands on a statement at this sum."""
+    with node.bound():
+        entry = await fetch_value(f"SELECT MAX(id) FROM settle_entry WHERE amount_pence = {amount}")
+        _, line = await righting.found(link, entry)
+        for _ in range(2):
+            await righting.put_right(
+                await actor(who), link, entry, was=righting.stood(line), fee_pence=fee, travel_pence=line.terms.travel_pence,
+                because="Kit and Tess agreed on the telephone", key="one",
+            )  # fmt: skip
+
+
+async def test_what_was_settled_and_wrong_is_put_right_in_both_books_and_stated_once(two_nodes: Pair) -> None:
+    story = await Story(two_nodes).begin()
+    link = two_nodes.link_id
+    await went_well(story)
+    await stated(story)
+    with story.a.bound():
+        await between.paid_circle(await actor(story.tess), link, 6105, "by hand")
+    with story.b.bound():
+        await between.circle_paid(await actor(story.kit), link, 6105, "line 1")
+    await two_nodes.settle()
+    # Both agree that it was half as long. Todmorden is first, so Hebden's books differ for a month.
+    await put_right(story.b, story.kit, link, "6105", 3300)
+    story.pair.move(timedelta(days=31))
+    await stated(story)
+    assert (await story.news(story.a, story.tess))[-2:] == ["settle_differs", "settle_agreed"]
+    await put_right(story.a, story.tess, link, "-3052", 3300)
+    story.pair.move(timedelta(days=31))
+    await stated(story)
+    # Hebden paid £30.52 too much, and Todmorden owes it back.
+    assert (await opens(story.a, link), await opens(story.b, link)) == ((3052, 0), (0, 3052))
+    pages = await story.b.rows("SELECT COUNT(*) FROM settle_page")
+    for _ in range(2):
+        story.pair.move(timedelta(days=31))
+        await stated(story)
+    assert await story.b.rows("SELECT COUNT(*) FROM settle_page") == pages
+    await sound(story)
+    with story.a.bound():
+        assert await money.credit_pence(story.payer) == 50_000 - 3300

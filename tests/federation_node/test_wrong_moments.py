@@ -38,9 +38,9 @@ async def test_a_visit_is_not_called_off_once_its_worker_has_said_how_it_went(st
 
 async def test_what_is_not_in_question_is_not_resolved(story: Story) -> None:
     await been(story)
-    with story.a.bound(), pytest.raises(Conflict, match="Nothing is in dispute"):
+    with story.a.bound(), pytest.raises(Conflict, match="Nothing is in question"):
         await settling.resolve(await actor(story.fay), request_id=story.request, fee_pence=5000, travel_pence=0)
-    with story.b.bound(), pytest.raises(Conflict, match="Nothing is in dispute"):
+    with story.b.bound(), pytest.raises(Conflict, match="Nothing is in question"):
         await settling.resolve_away(await actor(story.tom), offer_id=story.offer, fee_pence=5000, travel_pence=0)
 
 

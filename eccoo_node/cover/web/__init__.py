@@ -1,6 +1,7 @@
 """Pages of cover and, because they show both, of the whole week: home, the week, a visit, asking, offering, coming."""
 
 from eccoo_node.cover.web.asks import AskController
+from eccoo_node.cover.web.between import BetweenController
 from eccoo_node.cover.web.by_phone import ByPhoneController
 from eccoo_node.cover.web.choice import ChoiceController
 from eccoo_node.cover.web.coming import ComingController
@@ -28,5 +29,5 @@ NAV = (
 )
 CONTROLLERS = [
     HomeController, WeekController, CostController, PlanController, ChoiceController, SearchController, OfferController, AskController,
-    RequestController, ComingController, OrderController, ByPhoneController,
+    RequestController, ComingController, OrderController, ByPhoneController, BetweenController,
 ]  # fmt: skip

@@ -58,7 +58,8 @@ class ComingController(Controller):
             "day": say.of_day(mine.starts_at, now), "on_day": say.on_day(mine.starts_at, now),
             "hear_by": say.by_time(reply_by if reply_by > now else mine.go_no_go_at, now),
             "take_home": pounds(home), "begun": mine.starts_at <= now, "not_chosen": state.get("phase") == "declined",
-            "let_go": state.get("let_go", False),
+            "let_go": state.get("let_go", False) or (mine.state == "closed" and state.get("disputed", False)),
+            "differs": state.get("disputed", False) and not state.get("agreed"),
             "called": told.get("called") or f"someone in {mine.area}",
             "settled": pounds(line.worker_pence) if line else "",
         }  # fmt: skip

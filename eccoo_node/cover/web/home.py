@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from litestar import Controller, Response, get
 
-from eccoo_node.cover import lists, queries
+from eccoo_node.cover import lists, queries, sums
 from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.web.home_money import about_money
 from eccoo_node.cover.web.items import Item, Says
@@ -34,6 +34,7 @@ NEWS_LASTS = timedelta(days=3)
 _SAID_ALREADY = frozenset({
     "gap", "gap_again", "offer", "asked", "how_did_it_go", "say_how_it_went", "costs_more", "no_news", "not_sure", "nobody_near",
     "expense_new", "expense_cost", "expense_more", "asked_away", "asked_by_name", "chosen", "not_sure_away", "say_how_it_went_away",
+    "sum_written", "differs_ring_away", "sum_written_away",
 })  # fmt: skip
 
 
@@ -239,7 +240,21 @@ async def for_facilitator(actor: Actor, reader: Reader, now: datetime) -> Desk:
     # What the list of gaps says already is not said twice.
     open_ = [n for n in told if n.news in news_of.TO_DO and not (n.news == "not_sure" and n.visit_id in unsure)]
     away = await _away(open_)
-    to_do = [(news_of.sentence(n, beside, now, away.get(n.about_id)), news_of.path(n)) for n in open_]
+    differing = await sums.unsettled()
+    here = await sums.open_here(reader.id, differing) if differing else []
+    elsewhere = await sums.open_away(reader.id, differing) if differing else []
+    differ = {one.id for one in here}
+    to_do = [
+        (f"What both circles came to for {one.person_called} {say.on_day(one.starts_at, now)} is not written down yet.",
+         f"/visits/{one.id}/between") for one in here
+    ] + [
+        (f"What both circles came to for {one.called} in {one.area} {say.on_day(one.starts_at, now)} is not written down yet.",
+         f"/coming/{one.id}/between") for one in elsewhere
+    ]  # fmt: skip
+    to_do += [
+        (news_of.sentence(n, beside, now, away.get(n.about_id)), news_of.path(n)) for n in open_
+        if not (n.news == "something_wrong" and n.visit_id in differ)
+    ]  # fmt: skip
     short = [(say.to_ring_about(one, now), f"/visits/{one.first.id}") for one in await unpaid.everywhere(actor)]
     return Desk(bring[:3], len(bring) > 3, lines, short, list(dict.fromkeys(to_do)))
 

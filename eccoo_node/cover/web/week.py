@@ -7,7 +7,7 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.params import FromPath
 
-from eccoo_node.cover import lists
+from eccoo_node.cover import lists, sums
 from eccoo_node.cover.queries import Mine
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
@@ -144,6 +144,17 @@ def _plans(actor: Actor, thing: Thing, team: str) -> str:
     return thing.person_id if team and access.may(actor, "rota.plan", thing) else ""
 
 
+async def _money_page(actor: Actor, visit: Visit, thing: Thing) -> str:
+    """Where the money of this visit is talked about, for whoever may read it there."""
+    if search := await sums.in_question(visit.id):
+        may = access.may(actor, "cover.see_sum", await sums.thing_here(visit, search))
+        return f"/visits/{visit.id}/between" if may else ""
+    # Another circle's worker came in their place: whoever was to come first has no part in its money.
+    seen = msgspec.structs.replace(thing, worker_id="") if visit.cover_circle else thing
+    may = bool(visit.line) and visit.state in {"said", "settled"} and access.may(actor, "disputes.agree", seen)
+    return f"/visits/{visit.id}/money" if may else ""
+
+
 class WeekController(Controller):
     """Days down, visits in each."""
 
@@ -234,8 +245,7 @@ class WeekController(Controller):
                 actor, "rota.move", msgspec.structs.replace(thing, payer_id="")
             ),
             may_answer=access.may(actor, "rota.answer", visit.thing) and not comes,
-            money_page=bool(visit.line) and visit.state in {"said", "settled"} and not visit.cover_circle
-            and access.may(actor, "disputes.agree", thing),
+            money_page=await _money_page(actor, visit, thing),
         )  # fmt: skip
 
     async def _elsewhere(self, request: AnyRequest, visit: Visit) -> Response[Any]:

@@ -3,16 +3,18 @@
 import pytest
 
 from eccoo_node.db.rows import fetch
-from eccoo_node.escrow import chart, ledger, queries, treasury
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow import chart, clawback, corrections, ledger, queries, treasury
 from eccoo_node.escrow.actions import Across, owe_worker_from, release
-from eccoo_node.escrow.between import circle_paid, front, fronted_pence, paid_circle, set_off
-from eccoo_node.escrow.rules import FRONT_LIMIT
+from eccoo_node.escrow.between import bear_for_circle, circle_paid, front, fronted_pence, paid_circle, set_off
+from eccoo_node.escrow.rules import FRONT_LIMIT, Leg
 from eccoo_node.escrow.verify import verify
 from eccoo_node.governance.actions import decide_figure
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
+from eccoo_node.record.door import Act
 from tests.support import make
-from tests.support.escrow import Books, open_books
+from tests.support.escrow import Books, entries, open_books
 from tests.support.node import Node
 
 BOTH = {"payer_add_bps": 0, "worker_deduct_bps": 1500, "home_share_bps": 5000}
@@ -115,3 +117,76 @@ async def test_only_the_treasurer_and_only_a_sum(node: Node, act: object) -> Non
     if act is not front:
         with pytest.raises(Conflict):
             await act(books.treasurer, "tod", 100, "x")  # type: ignore[operator]
+
+
+async def last_entries(books: Books, *kinds: str) -> list[list[tuple[str, str, int]]]:
+    """What the newest entries of these kinds did, each on its net accounts."""
+    found = {}
+    for kind, postings in await entries(books):
+        net: dict[tuple[str, str], int] = {}
+        for code, of, _, amount in postings:
+            net[code, of] = net.get((code, of), 0) + amount
+        found[kind] = sorted((*where, amount) for where, amount in net.items() if amount)
+    return [found[kind] for kind in kinds]
+
+
+async def test_after_all_is_settled_paid_out_and_swept_both_circles_take_it_back(node: Node) -> None:
+    books = await open_books()
+    # Here somebody is supported; what was owed for it is paid, and our part is swept.
+    await books.top_up(6000)
+    assert await books.set_aside("visit:1", 6000, across=Across("tod"))
+    await release(NODE, "visit:1", "went")
+    await paid_circle(books.treasurer, "tod", 5550, "month")
+    await treasury.sweep(books.treasurer, 450, "ours")
+    for _ in range(2):
+        await clawback.claw_back(NODE, "visit:1", "back", fee_pence=6000, because="Both treasurers agreed")
+        await corrections.resolve(NODE, "visit:1", "back so", fee_pence=0, because="Both treasurers agreed")
+    taken, given = await last_entries(books, "clawed_back", "resolved")
+    assert taken == [
+        ("1000", "", 6000), ("1010", "", -6000), ("1200", "tod", 5550), ("2110", "visit:1", -6000), ("4000", "", 450),
+    ]  # fmt: skip
+    assert given == [("2000", "payer", -6000), ("2110", "visit:1", 6000)]
+    await verify()
+    # There the worker has had their part, and the commission is swept.
+    await owe_worker_from(NODE, "heb", "away:1", books.worker, 6000, 0, key="claim", **BOTH)
+    await circle_paid(books.treasurer, "heb", 5550, "month")
+    await _paid_out(books, 5100)
+    await treasury.sweep(books.treasurer, 450, "theirs")
+    for _ in range(2):
+        await clawback.owe_back(NODE, "away:1", "back there", fee_pence=6000)
+    # What is owed to a circle has to lie in the bank, so the circle's own money goes there with it.
+    assert await last_entries(books, "owed_back") == [[
+        ("1000", "", 5550), ("1010", "", -5550), ("1300", "worker", 5100), ("2300", "heb", -5550), ("4000", "", 450),
+    ]]  # fmt: skip
+    await verify()
+    await circle_paid(books.treasurer, "tod", 5550, "back")
+    await paid_circle(books.treasurer, "heb", 5550, "back")
+    assert (await stands("1200", "tod"), await stands("2300", "heb")) == (0, 0)
+    await verify()
+
+
+async def _paid_out(books: Books, pence: int) -> None:
+    async with write():
+        act = Act(NODE, "test", "act")
+        legs = [Leg(chart.worker(books.worker), chart.BANK, pence)]
+        await ledger.post(act, ledger.Draft(kind="payout", key="payout", body={}), legs)
+
+
+async def test_what_a_circle_never_pays_ours_bears_and_the_worker_has_all_of_it(node: Node) -> None:
+    books = await open_books()
+    await owe_worker_from(NODE, "tod", "away:1", books.worker, 6000, 0, key="claim", **BOTH)
+    why = {"because": "We will not go on about it"}
+    with pytest.raises(Forbidden):
+        await bear_for_circle(NODE, "tod", "away:1", 5550, "x", **why)
+    for pence in (0, 5551):
+        with pytest.raises(Invalid, match="up to £55"):
+            await bear_for_circle(books.treasurer, "tod", "away:1", pence, "x", **why)
+    with pytest.raises(Invalid, match="who agreed"):
+        await bear_for_circle(books.treasurer, "tod", "away:1", 5550, "x", because=" ")
+    for _ in range(2):
+        await bear_for_circle(books.treasurer, "tod", "away:1", 5500, "borne", **why)
+    assert await last_entries(books, "borne") == [
+        [("1000", "", 5500), ("1010", "", -5500), ("1200", "tod", -5500), ("5100", "", 5500)]
+    ]
+    assert (await stands("2200", books.worker), await stands("1200", "tod")) == (-5100, 50)
+    await verify()

@@ -70,6 +70,7 @@ FATES = {
         cover_offer: first_name face face_media words languages attested
         disclosure_out: body
         my_offer: words body
+        sum_step: words
         letter_out: body bytes
         letter_read: bytes
         audit_text: text

@@ -41,7 +41,7 @@ def test_every_code_that_is_told_has_a_sentence_and_no_sentence_is_left_over() -
     for path in python_files():
         if any(
             f"/{domain}/" in str(path)
-            for domain in ("rota", "cover", "papers", "disputes", "hmrc", "payouts", "referrals")
+            for domain in ("rota", "cover", "papers", "disputes", "hmrc", "payouts", "referrals", "settlement")
         ):
             told_codes |= codes_in(path.read_text())
     # Handed on by name, as what an outcome means (offering._STATES, cover.talk).
@@ -121,6 +121,7 @@ def test_each_leads_to_a_page_and_what_is_over_to_today() -> None:
         "/money/where-to", "/money/details", "/money/details/x1", "/money/account-changes/x1", "/money/payouts/x1",
         "/money/tax-details", "/money/told-hmrc", "/money/circles/x1", "/money/circles/x1/account",
         "/admin/links/x1", "/admin/links/x1/health", "/admin/links/introductions", "/admin/identity", "/enquiries",
+        "/visits/v1/between", "/coming/x1/between",
     }  # fmt: skip
 
 

@@ -7,9 +7,11 @@ from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions, between
+from eccoo_node.escrow import queries as money
 from eccoo_node.escrow.lines import Across
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
+from eccoo_node.settlement import queries
 from eccoo_node.settlement.limit import look
 from eccoo_node.settlement.tables import SettleAccount, SettleEntry, SettlePage
 from tests.support import make
@@ -104,3 +106,65 @@ async def test_past_what_was_agreed_new_visits_wait_until_it_is_paid(circle: Cir
     await look(NODE, link)
     assert await past_limit(link) == ""
     assert await fetch_value("SELECT limit_told_at FROM settle_account") is None
+
+
+async def test_what_was_settled_and_wrong_is_put_right_or_borne(
+    circle: Circle, stated: str, browser_of: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books, [here] = circle.books, [row[0] for row in await fetch("SELECT reference FROM line ORDER BY id LIMIT 1")]
+    await actions.owe_worker_from(
+        NODE,
+        stated,
+        "away:1",
+        books.worker,
+        4000,
+        0,
+        payer_add_bps=0,
+        worker_deduct_bps=1500,
+        home_share_bps=5000,
+        key="k",
+    )
+    async with write():
+        page = SettlePage(
+            link_id=stated, ours=True, k=1, period="2026-11", starts_on="2026-11-01", ends_on="2026-11-30",
+            closing_pence=3700, hash="o" * 43, state="answered", made_at=clock.now(), even_at=clock.now(),
+        )  # fmt: skip
+        await insert(page)
+        await insert(
+            SettleEntry(page_id=page.id, request="r3", n=1, amount_pence=3700, other_pence=0, state="disputed")
+        )
+
+    async def known(link_id: str) -> dict[str, tuple[str, int]]:
+        return {here: ("r1", 1), "away:1": ("r3", 1)}
+
+    monkeypatch.setattr(queries, "known_to_both", known)
+    tess, path = await browser_of(books.treasurer.person_id), f"/money/circles/{stated}"
+    theirs = await fetch_value("SELECT id FROM settle_page WHERE NOT ours")
+    ids = {row[0]: row[1] for row in await fetch("SELECT request, id FROM settle_entry")}
+    right = f"{path}/lines/{ids['r1']}/right"
+    assert right in (await tess.get(f"{path}/statements/{theirs}")).text
+    said = text(await tess.get(right))
+    assert "How much was right?" in said
+    assert "Written for the visit £60 Of it Todmorden circle has £55.50" in said
+    for fee, why, told in (
+        ("60.01", "x", "Write a sum from £0 to £60."),
+        ("40", " ", "Write who agreed"),
+        ("60", "x", "stands there already"),
+    ):
+        refused = await tess.send(right, {"fee": fee, "because": why})
+        assert (refused.status_code, told in refused.text, f'value="{fee}"' in refused.text) == (422, True, True)
+    before = await money.credit_pence(books.payer)
+    assert (await tess.send(right, {"fee": "40", "because": "Kit and Tess on Monday"})).status_code == 303
+    assert await money.credit_pence(books.payer) == before + 2000
+    assert (await money.owed(stated)).we_owe_pence == 5550 + 5910 - 1850
+    # Of what they owe us they pay nothing: our circle bears it.
+    line = f"{path}/lines/{ids['r3']}"
+    assert "You put ours right on the next page." in text(await tess.get(line))
+    assert (await tess.send(line, {"whose": "theirs"})).headers["location"].endswith(f"{line}/right")
+    await tess.get(f"{line}/right")
+    assert (await tess.send(f"{line}/bear", {"amount": "37", "why": "We agreed with Kit"})).status_code == 303
+    assert (await money.owed(stated)).they_owe_pence == 0
+    # Whoever has a part in the visit does neither.
+    await make.hat(books.worker, await make.circle(), "treasurer")
+    wren = await browser_of(books.worker)
+    assert (await wren.get(right)).status_code == (await wren.get(f"{line}/right")).status_code == 403
