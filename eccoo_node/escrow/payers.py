@@ -67,8 +67,8 @@ async def credited_by(entry_id: int) -> list[str]:
 class Left(PayerLine, frozen=True):
     """Somebody who no longer pays and has credit here still. It is theirs."""
 
-    person_id: str
-    payer_person_id: str
+    person_id: str = ""
+    payer_person_id: str = ""
 
 
 async def left_behind(person_id: str = "") -> list[Left]:
@@ -83,7 +83,7 @@ async def left_behind(person_id: str = "") -> list[Left]:
         "AND (? = '' OR y.person_id = ?) ORDER BY q.called, p.called, y.id",
         person_id, person_id,
     )  # fmt: skip
-    return [Left(*tuple(row)) for row in rows]
+    return [Left(*tuple(row)[:6], 0, row[6], row[7]) for row in rows]
 
 
 @tells_left
