@@ -68,10 +68,7 @@ _LINE = (
 
 
 async def see() -> Seen:
-    posts = [
-        Post(*row[:5], (row[5], row[6], row[7]), row[8])
-        for row in map(tuple, await fetch(_POSTS))
-    ]
+    posts = [Post(*row[:5], (row[5], row[6], row[7]), row[8]) for row in map(tuple, await fetch(_POSTS))]
     lines = [
         dict(zip(_LINE, tuple(row), strict=True))
         for row in await fetch(f"SELECT {', '.join(_LINE)} FROM line JOIN line_state ON line_id = id ORDER BY id")
