@@ -62,6 +62,7 @@ class Maker:
         self.at = BEGAN
         self.rows: dict[str, list[Sequence[Any]]] = {}
         self.payers = [self.payer(n) for n in range(PAYERS)]
+        self.person = f"01900000-0000-7000-7000-{0:012x}"
         self.workers = [f"01900000-0000-7000-9000-{n:012x}" for n in range(WORKERS)]
 
     @staticmethod
@@ -77,6 +78,11 @@ class Maker:
             "INSERT INTO schedule (id, payer_add_bps, worker_deduct_bps, vat_bps, cancelled_bears, valid_from, "
             "recorded_at, recorded_by, decision_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             schedule,
+        )
+        self.db.executemany(
+            "INSERT INTO payer (id, person_id, payer_person_id, fund, said_yes_via, share_bps, arrears, arrears_decision, from_at) "
+            "VALUES (?, ?, ?, 'own', '', 10000, FALSE, '', ?)",
+            [(payer, self.person, self.person, str(BEGAN)) for payer in self.payers],
         )
         while self.entry < entries:
             self.visit()
@@ -152,7 +158,7 @@ class Maker:
     def line(self, terms: Terms, origin: str, payer: str, link: str, funds: tuple[Fund, ...] = ()) -> Visit:
         worker, reference = self.chance.choice(self.workers), f"visit:{self.visits:036d}"
         funded = sharing.funds_mark(funds)
-        named = (reference, origin, payer, payer, worker, link)
+        named = (reference, origin, payer, self.person if payer else "", worker, link)
         mark = ledger.line_mark((*named, funded), terms, False)
         self.keep(
             f"line ({', '.join(_LINE)})",

@@ -25,6 +25,7 @@ from litestar.types import ControllerRouterHandler
 from eccoo_federation.client import GuardedClient
 from eccoo_node.admin.queries import theme_name as chosen_theme
 from eccoo_node.admin.register import DecidedPlugins
+from eccoo_node.banking import booked as bank_booked
 from eccoo_node.banking import todo as bank_todo
 from eccoo_node.cover import leaving
 from eccoo_node.cover import letters as cover_letters
@@ -35,6 +36,7 @@ from eccoo_node.db.migrate import migrate, pending
 from eccoo_node.disputes import actions as questions
 from eccoo_node.disputes import pausing
 from eccoo_node.expenses import lines as expense_lines
+from eccoo_node.expenses import plans as expense_plans
 from eccoo_node.federating import pulls, sender
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.federating.wire import Wire
@@ -50,6 +52,7 @@ from eccoo_node.links import identity, introducing, keeping
 from eccoo_node.links import names as link_names
 from eccoo_node.members.sign_in import resume
 from eccoo_node.papers import due as papers_due
+from eccoo_node.payouts import checking as payout_checking
 from eccoo_node.payouts import todo as payout_todo
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.pools import attesting, giving, reading
@@ -57,6 +60,7 @@ from eccoo_node.privacy import letters as privacy_letters
 from eccoo_node.referrals import letters as referral_letters
 from eccoo_node.rota import lines as rota_lines
 from eccoo_node.rota import link_news, patterns, payout_news
+from eccoo_node.settlement import checking as settlement_checking
 from eccoo_node.settlement import letters as settlement_letters
 from eccoo_node.settlement import todo as settlement_todo
 from eccoo_node.theming import Themes
@@ -81,10 +85,10 @@ DOMAINS = (
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
-    attesting, bank_todo, cover_letters, cover_lines, expense_lines, giving, hmrc_asking, introducing, keeping,
-    leaving, link_ending, link_names, link_news, papers_due, patterns, pausing, payout_news, payout_todo,
-    privacy_letters, pulls, questions, reading, referral_letters, rota_lines, sender, settlement_letters,
-    settlement_todo,
+    attesting, bank_booked, bank_todo, cover_letters, cover_lines, expense_lines, expense_plans, giving,
+    hmrc_asking, introducing, keeping, leaving, link_ending, link_names, link_news, papers_due, patterns, pausing,
+    payout_checking, payout_news, payout_todo, privacy_letters, pulls, questions, reading, referral_letters,
+    rota_lines, sender, settlement_checking, settlement_letters, settlement_todo,
 )  # fmt: skip
 MAX_API_BODY = 1024 * 1024
 

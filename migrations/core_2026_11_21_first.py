@@ -1130,6 +1130,7 @@ STATEMENTS = {
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "payer_id" VARCHAR(36) NOT NULL REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "allows" BOOLEAN NOT NULL,
+  "travel" BOOLEAN NOT NULL,
   "rests_on" TEXT NOT NULL,
   "recorded_by" VARCHAR(36) NOT NULL,
   "recorded_at" TIMESTAMPTZ NOT NULL
@@ -1840,7 +1841,7 @@ STATEMENTS = {
         """CREATE TRIGGER "payout_file_keeps_delete" BEFORE DELETE ON "payout_file" BEGIN SELECT RAISE(ABORT, 'payout_file is append-only'); END""",
         """CREATE TRIGGER "payout_left_out_keeps_update" BEFORE UPDATE ON "payout_left_out" WHEN NEW."words" <> '' OR NEW."id" IS NOT OLD."id" OR NEW."batch_id" IS NOT OLD."batch_id" OR NEW."kind" IS NOT OLD."kind" OR NEW."holder" IS NOT OLD."holder" OR NEW."person_id" IS NOT OLD."person_id" OR NEW."amount_pence" IS NOT OLD."amount_pence" OR NEW."reason" IS NOT OLD."reason" BEGIN SELECT RAISE(ABORT, 'payout_left_out is append-only'); END""",
         """CREATE TRIGGER "payout_left_out_keeps_delete" BEFORE DELETE ON "payout_left_out" BEGIN SELECT RAISE(ABORT, 'payout_left_out is append-only'); END""",
-        """CREATE TRIGGER "plan_allows_keeps_update" BEFORE UPDATE ON "plan_allows" WHEN NEW."rests_on" <> '' OR NEW."id" IS NOT OLD."id" OR NEW."payer_id" IS NOT OLD."payer_id" OR NEW."allows" IS NOT OLD."allows" OR NEW."recorded_by" IS NOT OLD."recorded_by" OR NEW."recorded_at" IS NOT OLD."recorded_at" BEGIN SELECT RAISE(ABORT, 'plan_allows is append-only'); END""",
+        """CREATE TRIGGER "plan_allows_keeps_update" BEFORE UPDATE ON "plan_allows" WHEN NEW."rests_on" <> '' OR NEW."id" IS NOT OLD."id" OR NEW."payer_id" IS NOT OLD."payer_id" OR NEW."allows" IS NOT OLD."allows" OR NEW."travel" IS NOT OLD."travel" OR NEW."recorded_by" IS NOT OLD."recorded_by" OR NEW."recorded_at" IS NOT OLD."recorded_at" BEGIN SELECT RAISE(ABORT, 'plan_allows is append-only'); END""",
         """CREATE TRIGGER "plan_allows_keeps_delete" BEFORE DELETE ON "plan_allows" BEGIN SELECT RAISE(ABORT, 'plan_allows is append-only'); END""",
         """CREATE TRIGGER "posting_keeps_update" BEFORE UPDATE ON "posting" BEGIN SELECT RAISE(ABORT, 'posting is append-only'); END""",
         """CREATE TRIGGER "posting_keeps_delete" BEFORE DELETE ON "posting" BEGIN SELECT RAISE(ABORT, 'posting is append-only'); END""",
@@ -2996,6 +2997,7 @@ STATEMENTS = {
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "payer_id" VARCHAR(36) NOT NULL REFERENCES "payer" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "allows" BOOLEAN NOT NULL,
+  "travel" BOOLEAN NOT NULL,
   "rests_on" TEXT NOT NULL,
   "recorded_by" VARCHAR(36) NOT NULL,
   "recorded_at" TIMESTAMPTZ NOT NULL

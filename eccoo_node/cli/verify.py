@@ -11,7 +11,6 @@ from eccoo_node.escrow import export as books
 from eccoo_node.escrow.checking import add_up
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.record.audit import verify as verify_record
-from eccoo_node.settlement.checking import adds_up
 
 
 @click.group(cls=Plain)
@@ -27,7 +26,6 @@ async def ledger_verify(node: Node) -> None:
     What comes of it is kept, as each night: after a break nothing is paid out until the books hold again.
     """
     found = await add_up()
-    await adds_up()
     click.echo(f"The books hold: {counted(found)}.")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value
-from eccoo_node.escrow import chart, ledger, lines, queries, rules, sharing
+from eccoo_node.escrow import chart, ledger, lines, purity, queries, rules, sharing
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import Across, New
 from eccoo_node.escrow.queries import Booking, Owed
@@ -131,6 +131,7 @@ async def set_aside(
     credits_ = await lines.credits_of(new)
     if await ledger.already("set_aside", key, new.body):
         return not (await queries.booking(line)).given_back
+    await purity.refuse_unfit([new])
     terms, schedule_id = await lines.terms_of(new)
     if not lines.affordable(new.out_of(terms.total_pence), credits_):
         return False
@@ -209,6 +210,9 @@ async def move_line(
         raise Conflict("Some of this has already been let go, or is in question.", "line_touched")
     terms, schedule_id = await lines.terms_of(asked)
     new = lines.shared_as_before(asked, left, terms.total_pence)
+    if travel_pence > found.terms.travel_pence:
+        # What was agreed while the plan allowed it stays agreed, whoever comes.
+        await purity.refuse_unfit([new])
     if not lines.affordable(new.out_of(terms.total_pence), credits_):
         return False
     await _give_back(act, found, f"{key}:back")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from eccoo_node.db.rows import fetch, locking, marks
-from eccoo_node.escrow import chart, ledger, lines, queries, rules
+from eccoo_node.escrow import chart, ledger, lines, purity, queries, rules
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import New, Opening
 from eccoo_node.escrow.rules import Leg
@@ -48,6 +48,7 @@ async def set_aside_many(act: Act, asked: Sequence[Asked]) -> Aside:
     wanted = [Asked(lines.of_one_fund(one.new), one.key) for one in asked]
     credits_ = await _credits(wanted)
     before, gone = await _before(wanted)
+    await purity.refuse_unfit([one.new for one in wanted if one.key not in before])
     schedules, now = await queries.schedules(), clock.now()
     done: dict[str, int] = {}
     short: dict[str, int] = {}

@@ -1,5 +1,6 @@
 """The books check themselves every night. Where they do not hold, nothing is paid out until they do."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import msgspec
 
 from eccoo_node.db.jobs import job
 from eccoo_node.db.rows import as_time, fetch, fetch_one
-from eccoo_node.db.transaction import write
+from eccoo_node.db.transaction import snapshot, write
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
@@ -29,13 +30,28 @@ class Checked(msgspec.Struct, frozen=True):
     entries: int
 
 
+Check = Callable[[], Awaitable[None]]
+_CHECKS: list[Check] = []
+
+
+def checks(function: Check) -> Check:
+    """Register what else must agree with the books: statements of other circles, batches, the bank's lines. It raises
+    Broken, and sees everything as it was at one moment."""
+    _CHECKS.append(function)
+    return function
+
+
 async def add_up() -> dict[str, int]:
-    """As `verify`, and what came of it is kept. Raises Broken at the first thing that does not hold.
+    """As `verify`, with all that is registered, and what came of it is kept. Raises Broken at the first thing that does
+    not hold.
 
     Not inside `write()`: it takes as long as the books are, and holds up no writer.
     """
     try:
         counts = await verify()
+        async with snapshot():
+            for function in _CHECKS:
+                await function()
     except Broken as found:
         await _keep(found.sentence, 0)
         raise

@@ -23,6 +23,7 @@ from eccoo_node.db.rows import fetch, fetch_value, marks
 from eccoo_node.db.transaction import snapshot
 from eccoo_node.escrow import ledger
 from eccoo_node.escrow.chart import CHART, Account, due_from
+from eccoo_node.escrow.purity import verify_purity
 from eccoo_node.escrow.verify_lines import Lines
 from eccoo_node.escrow.verify_pages import PAGE, Chain, Page, asks, told_columns
 from eccoo_node.kernel.errors import Broken
@@ -86,6 +87,7 @@ class Books:
         _check_cash(balances)
         await self.lines.check({(of.code, of.holder): -n for of, n in balances.items() if of.code in {"2100", "2110"}})
         _check_awaiting(balances)
+        await verify_purity()
         chained = await self.chain.check()
         return {
             "entries": self.entries,

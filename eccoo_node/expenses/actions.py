@@ -354,8 +354,8 @@ async def needs_money(reference: str) -> bool:
 
 
 @door("expenses.allow_plan")
-async def allow_plan(act: Act, *, payer_id: str, allows: bool, rests_on: str) -> None:
-    """Write down whether the plan behind public money lets shopping be paid out of it, and what says so."""
+async def allow_plan(act: Act, *, payer_id: str, allows: bool, rests_on: str, travel: bool = True) -> None:
+    """Write down whether the plan behind public money lets shopping, and mileage, be paid out of it, and what says so."""
     act.allow(Thing("payer", payer_id, payer_id=payer_id))
     row = await fetch_one("SELECT person_id, fund FROM payer WHERE id = ? AND ended_at IS NULL", payer_id)
     if row is None:
@@ -367,7 +367,8 @@ async def allow_plan(act: Act, *, payer_id: str, allows: bool, rests_on: str) ->
         raise Invalid("Name the decision or the letter that says so, and its day.", "empty", field="rests_on")
     await insert(
         PlanAllows(
-            payer_id=payer_id, allows=allows, rests_on=said, recorded_by=act.actor.person_id, recorded_at=clock.now()
+            payer_id=payer_id, allows=allows, travel=travel, rests_on=said, recorded_by=act.actor.person_id,
+            recorded_at=clock.now(),
         )
-    )
-    await act.tell("expense.plan", "payer", payer_id, allows=allows)
+    )  # fmt: skip
+    await act.tell("expense.plan", "payer", payer_id, allows=allows, travel=travel)

@@ -51,10 +51,12 @@ class ResolveForm(msgspec.Struct):
 
 
 class PlanForm(msgspec.Struct):
-    """Whether a plan lets shopping be paid out of it, and what says so."""
+    """Whether a plan lets shopping and mileage be paid out of it, and what says so."""
 
     allows: Literal["yes", "no"]
+    travel: Literal["yes", "no"]
     rests_on: Annotated[str, msgspec.Meta(max_length=500)]
     SAY: ClassVar[dict[str, str]] = {
-        "allows": "Choose one answer.", "rests_on": "Name the decision or the letter that says so, and its day.",
+        "allows": "Choose one answer.", "travel": "Choose one answer.",
+        "rests_on": "Name the decision or the letter that says so, and its day.",
     }  # fmt: skip

@@ -200,6 +200,7 @@ class Pays(msgspec.Struct, frozen=True):
     rests_on: str = ""
     own: bool = False
     said_yes: bool = False
+    travel: bool = True
 
     def agreed_by(self, actor_id: str) -> bool:
         """Whether all of it may be taken here, by this one's word. Someone else's money goes by their own yes."""
@@ -213,16 +214,20 @@ class Pays(msgspec.Struct, frozen=True):
 _ALLOWS = "(SELECT {} FROM plan_allows a WHERE a.payer_id = y.id ORDER BY a.recorded_at DESC, a.id DESC LIMIT 1)"
 _PAYS = (
     f"SELECT y.id, y.payer_person_id, q.called, y.fund, {_ALLOWS.format('a.allows')}, {_ALLOWS.format('a.rests_on')}, "
-    "p.called, y.person_id, y.share_bps, y.said_yes_at FROM payer y JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id"
+    f"p.called, y.person_id, y.share_bps, y.said_yes_at, {_ALLOWS.format('a.travel')} FROM payer y "
+    "JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id"
 )
 
 
 def _pays(row: Any) -> Pays:
     public = is_public(row[3])
     # A yes to a part of each visit is none to the whole of something else.
+    travel = not public or row[10] is None or bool(row[10])
     said_yes = row[8] == 10_000 and row[9] is not None
     rests_on = (row[5] or "") if public else ""
-    return Pays(row[0], row[1], row[2], row[3], not public or bool(row[4]), rests_on, row[1] == row[7], said_yes)
+    return Pays(
+        row[0], row[1], row[2], row[3], not public or bool(row[4]), rests_on, row[1] == row[7], said_yes, travel
+    )
 
 
 async def payers_of(person_id: str) -> list[Pays]:

@@ -61,11 +61,13 @@ class ExpensePhoto(Table, tablename="expense_photo"):
 
 
 class PlanAllows(Table, tablename="plan_allows"):
-    """Whether the plan of a payer with public money lets shopping be paid out of it, and what says so. The newest holds."""
+    """Whether the plan of a payer with public money lets shopping and mileage be paid out of it, and what says so. The newest holds."""
 
     id = key()
     payer_id = ref(Payer)
     allows = flag()
+    # And whether it pays for the miles to a visit.
+    travel = flag(True)
     # The decision or the funder's letter, by its date and name.
     rests_on = prose()
     recorded_by = word(36)

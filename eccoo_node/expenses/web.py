@@ -276,7 +276,7 @@ def _plan_card(called: str, one: Pays) -> dict[str, Any]:
     words = one.rests_on or "Nothing is written down yet."
     return {
         "path": f"/expenses/plans/{one.id}", "title": f"{called}: {escrow_say.fund(one.fund)}", "words": words,
-        "state": ("certain", "shopping is allowed") if one.allows else ("open", "care only"),
+        "state": ("certain", "shopping is allowed") if one.allows else ("open", "care only" if one.travel else "care only, no mileage"),
     }  # fmt: skip
 
 
@@ -302,8 +302,9 @@ class PlansController(Controller):
         try:
             form = read_form(request, PlanForm)
             await actions.allow_plan(
-                actor_of(request), payer_id=payer_id, allows=form.allows == "yes", rests_on=form.rests_on
-            )
+                actor_of(request), payer_id=payer_id, allows=form.allows == "yes", travel=form.travel == "yes",
+                rests_on=form.rests_on,
+            )  # fmt: skip
         except _Refused as error:
             return form_error(request, "expenses/plan.html", error, **await around(request), **context)
         return redirect(request, "/expenses/all", f"It is written down for {context['called']}.")

@@ -8,6 +8,7 @@ from eccoo_federation import settling
 from eccoo_federation.errors import ProtocolError
 from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import between
+from eccoo_node.escrow.checking import checks
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.links import identity, letters
 from eccoo_node.links import queries as links
@@ -30,6 +31,7 @@ async def verify() -> int:
     return checked
 
 
+@checks
 async def adds_up() -> None:
     """What was stated, agreed, set off and paid follows from the books; without the keys of this node."""
     for (link_id,) in [tuple(row) for row in await fetch("SELECT link_id FROM settle_account ORDER BY id")]:

@@ -8,9 +8,9 @@ import pytest
 
 from eccoo_node.cover import offering, owing
 from eccoo_node.cover import queries as cover
-from eccoo_node.db.rows import fetch_value
+from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
-from eccoo_node.escrow import between
+from eccoo_node.escrow import between, checking
 from eccoo_node.escrow import queries as money
 from eccoo_node.escrow.actions import owe_worker_from, release, set_aside, top_up
 from eccoo_node.escrow.lines import Across
@@ -63,6 +63,7 @@ async def sound(story: Story) -> None:
         with node.bound():
             await verify_books()
             assert await verify() >= 0
+            assert (await checking.check()).broken == ""
             owed.append(await money.owed(story.pair.link_id))
     assert (owed[0].we_owe_pence, owed[0].they_owe_pence) == (owed[1].they_owe_pence, owed[1].we_owe_pence)
 
@@ -115,6 +116,14 @@ async def test_from_visit_to_paid_and_a_link_that_ends(two_nodes: Pair, monkeypa
     with story.b.bound():
         assert await fetch_value("SELECT SUM(balance_pence) FROM account WHERE awaiting <> ''") == 0
     await sound(story)
+    # Where what is open does not follow from both, the night finds it, and payouts stop until it is mended.
+    with story.b.bound():
+        for pence in (1, 0):
+            async with write():
+                await fetch("UPDATE settle_account SET ours_open_pence = ?", pence)
+            told = "what is open does not follow from what was agreed, set off and received."
+            assert (await checking.check()).broken.endswith(told if pence else "")
+            assert bool(await checking.books_break()) is bool(pence)
     # A second month with nothing in it makes no statement, and ending the link closes the account for good.
     await stated(story)
     with story.a.bound():

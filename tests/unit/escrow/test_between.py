@@ -41,6 +41,12 @@ async def test_set_off_and_paid(node: Node) -> None:
     for _ in range(2):
         await set_off(books.treasurer, "tod", 3700, "month")
         await paid_circle(books.treasurer, "tod", 1850, "month paid")
+    # The row of money.md A4, and our worker’s part of what they owed us.
+    assert (await entries(books))[-3:] == [
+        ("set_off", [("1200", "tod", "", -3700), ("2300", "tod", "", 3700)]),
+        ("ready", [("2200", "worker", "", -3400), ("2200", "worker", "tod", 3400)]),
+        ("paid_circle", [("1000", "", "", -1850), ("2300", "tod", "", 1850)]),
+    ]
     owed = await queries.owed("tod")
     assert (owed.we_owe_pence, owed.they_owe_pence) == (0, 0)
     assert await stands("2200", books.worker, "tod") == 0

@@ -46,7 +46,7 @@ async def play(url: str, folder: Path, asked: list[tuple[str, str, int, datetime
                         act, Draft(kind="reversed", key=f"-{number}", body={}, reverses_id=done.entry_id), done.entry_id
                     )
                 await books.top_up(6000)
-                await actions.set_aside(NODE, asked[0][0], books.payer, asked[0][1], books.worker, 6000, 0, "hold")
+                await actions.set_aside(NODE, asked[0][0], books.payer, books.person, asked[0][1], 6000, 0, "hold")
                 walk = Books()
                 await walk.lines.read()
                 await walk.read_accounts()

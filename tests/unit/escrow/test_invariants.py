@@ -395,7 +395,7 @@ def check_sequences(url: str, folder: Path, examples: int) -> None:
 
 
 def test_the_books_hold_through_any_sequence_of_acts(node_url: str, tmp_path: Path) -> None:
-    check_sequences(node_url, tmp_path, 20 if node_url else 40)
+    check_sequences(node_url, tmp_path, 12 if node_url else 25)
 
 
 @pytest.mark.long

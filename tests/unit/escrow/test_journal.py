@@ -140,6 +140,24 @@ async def test_a_worker_who_cannot_come_costs_nobody_anything(node: Node) -> Non
     assert await queries.credit_pence(books.payer) == 3000
 
 
+@pytest.mark.parametrize("share, fee, travel", [(10_000, 3000, 360), (5000, 1500, 0)])
+async def test_a_person_who_was_not_there_pays_as_was_agreed(node: Node, share: int, fee: int, travel: int) -> None:
+    """All of it, with the way there, unless the agreement says that less is due."""
+    books = await open_books()
+    await books.top_up(3360)
+    await books.set_aside("visit:1", 3000, 360)
+    if share == 10_000:
+        await actions.release(NODE, "visit:1", "came for nothing")
+    else:
+        await actions.pay_cancelled(NODE, "visit:1", share, "came for nothing")
+    back = [("2000", "payer", "", fee + travel - 3360)] if fee + travel < 3360 else []
+    way = [("2210", "worker", "", -travel)] if travel else []
+    assert (await entries(books))[-1][1] == [
+        *back, ("2100", "visit:1", "", 3360), ("2200", "worker", "", fee * 15 // 100 - fee), *way,
+        ("4000", "", "", -fee * 15 // 100),
+    ]  # fmt: skip
+
+
 async def test_a_disputed_part_waits_and_the_rest_goes_at_once(node: Node) -> None:
     books = await open_books()
     await books.top_up(3000)

@@ -182,6 +182,7 @@ CORRUPTIONS = {
     "line_shares returned": "UPDATE line_state SET returned_pence = returned_pence + 1 WHERE line_id = 2",
     "line_shares disputed": "UPDATE line_state SET disputed_fee_pence = disputed_fee_pence - 1 WHERE line_id = 4",
     "line_missing": "DELETE FROM line_state WHERE line_id = 3",
+    "line_payer": "UPDATE payer SET person_id = (SELECT id FROM person WHERE called = 'Tess')",
     "line_rates": "UPDATE line SET contribution_pence = contribution_pence + 1 WHERE id = 1",
     "line_rates schedule": "UPDATE schedule SET worker_deduct_bps = 9000",
     "entry_chain": "UPDATE entry_chain SET chain = 'x' WHERE entry_id = 3",

@@ -221,7 +221,7 @@ async def test_public_money_says_kindly_why_not_and_the_treasurer_what_allows_it
     path = f"/expenses/plans/{books.payer}"
     await tess.get(path)
     assert (await tess.send(path, {"allows": "yes"})).status_code == 422
-    await tess.send(path, {"allows": "yes", "rests_on": "Calderdale’s letter of 3 November"})
+    await tess.send(path, {"allows": "yes", "travel": "no", "rests_on": "Calderdale’s letter of 3 November"})
     assert "Calderdale’s letter of 3 November shopping is allowed" in text(await tess.follow())
     await ada.get("/expenses/new")
     assert (await ada.send("/expenses/new", right)).status_code == 303

@@ -1,0 +1,49 @@
+"""What was paid out and swept, and is taken back all the same: the row of money.md A4, posting by posting."""
+
+import eccoo_node.payouts.checking  # noqa: F401 (what it compares with the books)
+from eccoo_node.escrow import clawback, corrections, treasury
+from eccoo_node.escrow.checking import check
+from eccoo_node.kernel.access import NODE
+from eccoo_node.members import queries as members
+from eccoo_node.payouts import actions, giving
+from tests.support.escrow import entries
+from tests.support.node import Node
+from tests.support.payouts import TODAY, open_circle, payments
+
+
+async def test_taken_back_after_payout_and_sweep(node: Node) -> None:
+    circle = await open_circle()
+    books, wren, by = circle.books, circle.books.worker, circle.treasurer
+    await circle.details(wren)
+    line = await circle.earns(wren, 6000)
+    (payment,) = await payments(await circle.sent())
+    await actions.confirm_paid(by, payment, on=TODAY, key="paid")
+    await treasury.sweep(by, 900, "swept")
+    await clawback.claw_back(NODE, line, "back", fee_pence=6000, because="Ada and Wren agreed, by phone on Monday")
+    assert (await entries(books))[-4:] == [
+        ("payout", [("2200", "worker", "", 5100), ("2290", "worker", "", -5100)]),
+        ("payout_paid", [("1000", "", "", -5100), ("2290", "worker", "", 5100)]),
+        ("swept", [("1000", "", "", -900), ("1010", "", "", 900)]),
+        ("clawed_back", [
+            ("1000", "", "", 6000), ("1010", "", "", -6000), ("1300", "worker", "", 5100), ("2110", line, "", -6000),
+            ("4000", "", "", 900),
+        ]),
+    ]  # fmt: skip
+    # Settled: £12 of it was due after all. What the worker has of it is theirs, and what they were paid is still to be
+    # given back, so their own yes sets the one against the other.
+    await corrections.resolve(NODE, line, "settled", fee_pence=1200, because="As agreed")
+    await giving.agree_recovery(await members.actor_for(wren), wren, most_pence=1000)
+    assert (await check()).broken == ""
+    await circle.sent("b2")
+    await treasury.write_off(by, wren, 4100, "off", because="The circle’s meeting of 2 November")
+    assert (await entries(books))[-3:] == [
+        ("resolved", [
+            ("2000", "payer", "", -4800), ("2110", line, "", 6000), ("2200", "worker", "", -1020), ("4000", "", "", -180),
+        ]),
+        ("payout", [
+            ("1000", "", "", -1000), ("1010", "", "", 1000), ("1300", "worker", "", -1000), ("2200", "worker", "", 1020),
+            ("2290", "worker", "", -20),
+        ]),
+        ("written_off", [("1300", "worker", "", -4100), ("5100", "", "", 4100)]),
+    ]  # fmt: skip
+    assert (await check()).broken == ""
