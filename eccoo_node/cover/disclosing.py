@@ -17,7 +17,7 @@ from eccoo_node.db.rows import fetch, fetch_one
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.links import letters
-from eccoo_node.links.actions import alarm
+from eccoo_node.links.alarms import alarm
 from eccoo_node.links.letters import Letter
 
 

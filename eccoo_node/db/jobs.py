@@ -52,7 +52,8 @@ _WHEN: dict[str, Callable[[], Awaitable[bool]]] = {}
 LEASE = timedelta(minutes=2)
 RETRY_S = (1, 5, 30, 120, 600, 1800, 3600)
 MAX_ATTEMPTS = 12
-AT_ONCE = 8
+# Most of them wait for somebody else: a mail server, another circle.
+AT_ONCE = 16
 
 
 def job(

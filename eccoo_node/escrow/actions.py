@@ -17,13 +17,12 @@ from eccoo_node.escrow import chart, ledger, lines, purity, queries, rules, shar
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import Across, New
 from eccoo_node.escrow.queries import Booking, Owed
-from eccoo_node.escrow.rules import Leg
+from eccoo_node.escrow.rules import Leg, check_sum
 from eccoo_node.escrow.sharing import Fund, Shares, State, Terms
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
-from eccoo_node.kernel.money import MAX_PENCE, pounds
 from eccoo_node.record.door import Act, door
 
 
@@ -72,8 +71,7 @@ async def top_up(
 ) -> int:
     """Record that a payer's money has reached the client account (1000 / 2000); the entry. `note`: the bank's words."""
     act.allow(Thing("payer", payer_id, payer_id=payer_id))
-    if type(amount_pence) is not int or not 0 < amount_pence <= MAX_PENCE:
-        raise Invalid(f"Write a sum above £0 and up to {pounds(MAX_PENCE)}.", "bad_amount", field="amount")
+    check_sum(amount_pence)
     if await fetch_one("SELECT id FROM payer WHERE id = ?", payer_id) is None:
         raise NotFound("There is no such payer.", "no_payer")
     when = effective_at.isoformat() if effective_at else ""

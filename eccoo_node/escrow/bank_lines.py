@@ -7,13 +7,12 @@ moves it at the bank. What the bank charges is always the circle's own: others' 
 from datetime import datetime
 from typing import Any
 
-from eccoo_node.escrow import chart, ledger
+from eccoo_node.escrow import chart
 from eccoo_node.escrow.chart import Account
-from eccoo_node.escrow.ledger import Draft
-from eccoo_node.escrow.rules import Leg
+from eccoo_node.escrow.entering import enter
+from eccoo_node.escrow.rules import Leg, check_sum
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Invalid
-from eccoo_node.kernel.money import MAX_PENCE, pounds
 from eccoo_node.record.door import Act, door
 
 BANKS = ("1000", "1010", "1020")
@@ -22,13 +21,8 @@ BANKS = ("1000", "1010", "1020")
 async def _enter(
     act: Act, kind: str, key: str, amount_pence: int, legs: list[Leg], at: datetime | None, **body: Any
 ) -> int:
-    if type(amount_pence) is not int or not 0 < amount_pence <= MAX_PENCE:
-        raise Invalid(f"Write a sum above £0 and up to {pounds(MAX_PENCE)}.", "bad_amount", field="amount")
-    draft = Draft(kind=kind, key=key, body={"amount": amount_pence, **body}, effective_at=at)
-    posted = await ledger.post(act, draft, legs)
-    if posted.fresh:
-        await act.tell(f"money.{kind}", "entry", str(posted.entry_id))
-    return posted.entry_id
+    check_sum(amount_pence)
+    return await enter(act, kind, key, {"amount": amount_pence, **body}, *legs, effective_at=at)
 
 
 def _bank(code: str) -> Account:

@@ -11,14 +11,14 @@ import msgspec
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.escrow import chart, ledger, queries, rules
 from eccoo_node.escrow.chart import Account
+from eccoo_node.escrow.entering import concerned
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import draft_for
-from eccoo_node.escrow.rules import Leg
-from eccoo_node.escrow.treasury import concerned
+from eccoo_node.escrow.rules import Leg, check_sum
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.kernel.money import MAX_PENCE, pounds
+from eccoo_node.kernel.money import pounds
 from eccoo_node.record.door import Act, door
 
 
@@ -79,8 +79,7 @@ async def _free(act: Act, link_id: str, amount_pence: int, key: str) -> int:
 
 async def _begin(act: Act, link_id: str, amount_pence: int) -> None:
     act.allow(Thing("link", link_id, link_id=link_id))
-    if type(amount_pence) is not int or not 0 < amount_pence <= MAX_PENCE:
-        raise Invalid(f"Write a sum above £0 and up to {pounds(MAX_PENCE)}.", "bad_amount", field="amount")
+    check_sum(amount_pence)
     # Everything here moves the bank or what it must cover, and reads what stands elsewhere.
     await ledger.lock_bank()
     await ledger.balance(chart.due_from(link_id), lock=True)
@@ -183,8 +182,7 @@ async def bear_for_circle(act: Act, link_id: str, line: str, amount_pence: int, 
     await ledger.lock_bank()
     owing = chart.due_from(link_id)
     open_ = min(await _owed_for(found, owing), await ledger.balance(owing, lock=True))
-    if type(amount_pence) is not int or not 0 < amount_pence <= open_:
-        raise Invalid(f"Write a sum above £0 and up to {pounds(open_)}.", "bad_amount", field="amount")
+    check_sum(amount_pence, most_pence=open_)
     legs = [Leg(chart.GOODWILL, owing, amount_pence), Leg(chart.BANK, chart.OPERATING, amount_pence)]
     await ledger.post(act, draft_for(found, "borne", key, body), legs)
     await came(act, link_id, amount_pence, key)

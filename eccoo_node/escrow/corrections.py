@@ -6,7 +6,7 @@ Nothing is ever changed or taken out: each of these is a new entry that names wh
 import msgspec
 
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
-from eccoo_node.escrow import chart, ledger, lines, queries, sharing, treasury, undoing
+from eccoo_node.escrow import chart, entering, ledger, lines, queries, sharing, undoing
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.queries import Booking
 from eccoo_node.escrow.rules import Leg
@@ -146,7 +146,7 @@ async def reverse(act: Act, entry_id: int, key: str, *, because: str, told_anew:
         "WHERE p.entry_id = ? AND a.code IN ('2500', '2600') ORDER BY a.id",
         entry_id,
     ):
-        await treasury.refuse_on_its_way(chart.Account(code, holder))
+        await entering.refuse_on_its_way(chart.Account(code, holder))
     if found:
         await lines.keep(found, await _state_from_entries(found))
     for source in sources:

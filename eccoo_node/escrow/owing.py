@@ -9,13 +9,13 @@ import msgspec
 from eccoo_node.db.rows import as_time, fetch, fetch_value, marks
 from eccoo_node.escrow import chart, ledger
 from eccoo_node.escrow.chart import Account
+from eccoo_node.escrow.entering import concerned
 from eccoo_node.escrow.ledger import Draft
-from eccoo_node.escrow.rules import Leg
-from eccoo_node.escrow.treasury import concerned
+from eccoo_node.escrow.rules import Leg, check_sum
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
-from eccoo_node.kernel.money import MAX_PENCE, pounds
+from eccoo_node.kernel.money import pounds
 from eccoo_node.record.door import Act, door
 
 Who = Literal["worker", "payer"]
@@ -119,8 +119,7 @@ async def write_off_payer(act: Act, payer_id: str, amount_pence: int, key: str, 
 
 
 async def _let_go(act: Act, who: Who, owes: Account, amount_pence: int, key: str, because: str) -> int:
-    if type(amount_pence) is not int or not 0 < amount_pence <= MAX_PENCE:
-        raise Invalid(f"Write a sum above £0 and up to {pounds(MAX_PENCE)}.", "bad_amount", field="amount")
+    check_sum(amount_pence)
     act.because(because)
     if not because.strip():
         raise Invalid("Say who agreed to this, and why.", "no_reason", field="because")

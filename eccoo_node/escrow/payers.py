@@ -77,13 +77,13 @@ async def left_behind(person_id: str = "") -> list[Left]:
         "SELECT y.id, p.called, q.called, y.fund, -c.balance_pence, "
         "CAST(COALESCE((SELECT SUM(-h.balance_pence) FROM line l JOIN account h ON h.code = '2100' "
         "AND h.holder = CAST(l.id AS VARCHAR) AND h.awaiting = '' WHERE l.payer_id = y.id AND h.balance_pence <> 0), 0) "
-        "AS BIGINT), y.person_id, y.payer_person_id FROM account c JOIN payer y ON y.id = c.holder "
+        "AS BIGINT), 0, y.person_id, y.payer_person_id FROM account c JOIN payer y ON y.id = c.holder "
         "JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id "
         "WHERE c.code = '2000' AND c.awaiting = '' AND c.balance_pence < 0 AND y.ended_at IS NOT NULL "
         "AND (? = '' OR y.person_id = ?) ORDER BY q.called, p.called, y.id",
         person_id, person_id,
     )  # fmt: skip
-    return [Left(*tuple(row)[:6], 0, row[6], row[7]) for row in rows]
+    return [Left(*tuple(row)) for row in rows]
 
 
 @tells_left

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, locking, marks
+from eccoo_node.db.rows import as_time, fetch, fetch_one, locking, marks
 from eccoo_node.escrow import chart, ledger, sharing
 from eccoo_node.escrow.bookings import LINE, read_booking
 from eccoo_node.escrow.bookings import Booking as Booking
@@ -391,11 +391,3 @@ async def waiting_on(code: str) -> dict[str, int]:
         "SELECT holder, balance_pence FROM account WHERE code = ? AND balance_pence < 0 ORDER BY id", code
     )
     return {row[0]: -int(row[1]) for row in rows}
-
-
-async def last_entry(reference: str) -> int | None:
-    """The newest entry of a line."""
-    value = await fetch_value(
-        "SELECT MAX(e.id) FROM entry e JOIN line l ON l.id = e.line_id WHERE l.reference = ?", reference
-    )
-    return int(value) if value else None

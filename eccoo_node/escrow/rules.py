@@ -11,7 +11,8 @@ from eccoo_node.governance import figures
 from eccoo_node.governance.figures import Figure
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
-from eccoo_node.kernel.money import MAX_PENCE
+from eccoo_node.kernel.errors import Invalid
+from eccoo_node.kernel.money import MAX_PENCE, pounds
 
 FRONT_LIMIT = figures.declare(
     Figure(
@@ -304,3 +305,9 @@ def fund_legs(held: Account, funds: Sequence[Fund], parts: Sequence[int], *, bac
             ours, bank = chart.OPERATING, chart.BANK
             found += legs((ours, bank, part)) if back else legs((bank, ours, part))
     return found
+
+
+def check_sum(amount_pence: int, field: str = "amount", most_pence: int = MAX_PENCE) -> None:
+    """Raises Invalid for anything but whole pence above nothing and up to `most_pence`."""
+    if type(amount_pence) is not int or not 0 < amount_pence <= most_pence:
+        raise Invalid(f"Write a sum above £0 and up to {pounds(most_pence)}.", "bad_amount", field=field)

@@ -5,31 +5,17 @@ not asked here: an account that may not go below nothing refuses by itself, and 
 use money that is looked after for someone else.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any
 
-from eccoo_node.db.rows import fetch, fetch_one, marks
+from eccoo_node.db.rows import fetch_one
 from eccoo_node.escrow import capital, chart, ledger
-from eccoo_node.escrow.ledger import Draft
-from eccoo_node.escrow.rules import SHARES_OUT, Leg, is_public
+from eccoo_node.escrow.entering import concerned, enter, reason, refuse_on_its_way
+from eccoo_node.escrow.rules import SHARES_OUT, Leg, check_sum, is_public
 from eccoo_node.governance import queries as governance
-from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import MAX_PENCE, pounds
 from eccoo_node.record.door import Act, door
-
-
-def _check(amount_pence: int, field: str = "amount") -> None:
-    if type(amount_pence) is not int or not 0 < amount_pence <= MAX_PENCE:
-        raise Invalid(f"Write a sum above £0 and up to {pounds(MAX_PENCE)}.", "bad_amount", field=field)
-
-
-def _reason(act: Act, because: str, sentence: str) -> None:
-    act.because(because)
-    if not because.strip():
-        raise Invalid(sentence, "no_reason", field="because")
 
 
 async def _payer(payer_id: str) -> tuple[str, bool]:
@@ -47,58 +33,6 @@ async def _of_payer(payer_id: str) -> Thing:
     return Thing("payer", payer_id, payer_id=payer_id, parties=await concerned([payer_id]))
 
 
-async def concerned(holders: Sequence[str]) -> frozenset[str]:
-    """Whose money lies on the accounts of these payers, workers and members: they, whose support it pays for, and whoever
-    speaks for one of them about money. None of them decides on it as a treasurer."""
-    rows = await fetch(f"SELECT person_id, payer_person_id FROM payer WHERE id IN ({marks(holders)})", *holders)
-    people = sorted({*holders, *(id_ for row in rows for id_ in row)})
-    speak = await fetch(
-        "SELECT speaker_id FROM speaks_for WHERE scope = 'money' AND ended_at IS NULL AND (until_at IS NULL OR until_at > ?) "
-        f"AND person_id IN ({marks(people)})",
-        clock.now(), *people,
-    )  # fmt: skip
-    return frozenset({*people, *(row[0] for row in speak)})
-
-
-async def _enter(
-    act: Act, kind: str, key: str, body: dict[str, Any], *legs: Leg, effective_at: datetime | None = None
-) -> int:
-    """`effective_at`: the bank's own day, of what a statement says."""
-    draft = Draft(kind=kind, key=key, body=body, effective_at=effective_at)
-    posted = await ledger.post(act, draft, [leg for leg in legs if leg.amount_pence])
-    if posted.fresh:
-        await act.tell(f"money.{kind}", "entry", str(posted.entry_id))
-    return posted.entry_id
-
-
-# How much of what stands on an account is on its way to the bank already, and is written down there when it has gone.
-OnItsWay = Callable[[chart.Account], Awaitable[int]]
-_ON_ITS_WAY: list[OnItsWay] = []
-
-
-def on_its_way(function: OnItsWay) -> OnItsWay:
-    """Register what knows of payments to the bank; escrow knows none of them."""
-    _ON_ITS_WAY.append(function)
-    return function
-
-
-async def pence_on_its_way(account: chart.Account) -> int:
-    """How much of what stands there the bank has been asked to pay."""
-    return sum([await function(account) for function in _ON_ITS_WAY])
-
-
-async def refuse_on_its_way(account: chart.Account) -> None:
-    """Raises Conflict where money that lies in a batch has just been written down as gone: that is said there, once.
-
-    Asked once the entry stands, when nobody else can change the account, and accounts were locked in their order.
-    """
-    sent = await pence_on_its_way(account)
-    if sent > -await ledger.balance(account):
-        raise Conflict(
-            f"{pounds(sent)} of this is on its way in a batch. Say there that the bank has paid it.", "in_a_batch"
-        )
-
-
 # ---------------------------------------------------------------- what came in and nobody knows from whom
 
 
@@ -108,32 +42,30 @@ async def receive_unmatched(
 ) -> int:
     """Money is in the bank and nobody knows yet whose it is (1000 / 2090). `receipt` names it; the entry."""
     act.allow(Thing("receipt", receipt))
-    _check(amount_pence)
+    check_sum(amount_pence)
     body = {"receipt": receipt, "amount": amount_pence}
     leg = Leg(chart.BANK, chart.unmatched(receipt), amount_pence)
-    return await _enter(act, "received", key, body, leg, effective_at=effective_at)
+    return await enter(act, "received", key, body, leg, effective_at=effective_at)
 
 
 @door("money.match")
 async def match(act: Act, receipt: str, payer_id: str, amount_pence: int, key: str) -> int:
     """It is this payer's (2090 / 2000). A part of it may be, where one transfer is for several."""
     act.allow(await _of_payer(payer_id))
-    _check(amount_pence)
+    check_sum(amount_pence)
     await _payer(payer_id)
     body = {"receipt": receipt, "payer": payer_id, "amount": amount_pence}
-    return await _enter(act, "matched", key, body, Leg(chart.unmatched(receipt), chart.credit(payer_id), amount_pence))
+    return await enter(act, "matched", key, body, Leg(chart.unmatched(receipt), chart.credit(payer_id), amount_pence))
 
 
 @door("money.send_back")
 async def send_back(act: Act, receipt: str, amount_pence: int, key: str, *, because: str) -> int:
     """It is nobody's here and goes back to where it came from (2090 / 2500)."""
     act.allow(Thing("receipt", receipt))
-    _check(amount_pence)
-    _reason(act, because, "Say why it goes back.")
+    check_sum(amount_pence)
+    reason(act, because, "Say why it goes back.")
     body = {"receipt": receipt, "amount": amount_pence}
-    return await _enter(
-        act, "sent_back", key, body, Leg(chart.unmatched(receipt), chart.refunds(receipt), amount_pence)
-    )
+    return await enter(act, "sent_back", key, body, Leg(chart.unmatched(receipt), chart.refunds(receipt), amount_pence))
 
 
 @door("money.bounce")
@@ -143,7 +75,7 @@ async def bounce(act: Act, payer_id: str, amount_pence: int, key: str, *, effect
     The payer owes us the rest (1100), and the circle's own money stands in for it, so that nobody else's does.
     """
     act.allow(Thing("payer", payer_id, payer_id=payer_id))
-    _check(amount_pence)
+    check_sum(amount_pence)
     await _payer(payer_id)
     body = {"payer": payer_id, "amount": amount_pence}
     await ledger.lock_bank()
@@ -152,7 +84,7 @@ async def bounce(act: Act, payer_id: str, amount_pence: int, key: str, *, effect
         return before
     taken = min(there, amount_pence)
     owing = amount_pence - taken
-    return await _enter(
+    return await enter(
         act, "bounced", key, body,
         Leg(chart.credit(payer_id), chart.BANK, taken),
         Leg(chart.receivable(payer_id), chart.BANK, owing),
@@ -166,10 +98,10 @@ async def paid_owing(
 ) -> int:
     """A payer has paid what they owed us into the circle's own account, which had stood in for it (1010 / 1100)."""
     act.allow(Thing("payer", payer_id, payer_id=payer_id))
-    _check(amount_pence)
+    check_sum(amount_pence)
     body = {"payer": payer_id, "amount": amount_pence}
     leg = Leg(chart.OPERATING, chart.receivable(payer_id), amount_pence)
-    return await _enter(act, "paid_owing", key, body, leg, effective_at=effective_at)
+    return await enter(act, "paid_owing", key, body, leg, effective_at=effective_at)
 
 
 # ---------------------------------------------------------------- back to whoever paid
@@ -183,7 +115,7 @@ async def refund(act: Act, payer_id: str, amount_pence: int, key: str, *, becaus
     back to where it came from without that.
     """
     act.allow(await _of_payer(payer_id))
-    _check(amount_pence)
+    check_sum(amount_pence)
     fund, died = await _payer(payer_id)
     act.because(because)
     if died and not is_public(fund) and not because.strip():
@@ -191,17 +123,17 @@ async def refund(act: Act, payer_id: str, amount_pence: int, key: str, *, becaus
             "Say on whose authority it goes to the estate, and what you have seen.", "no_reason", field="because"
         )
     body = {"payer": payer_id, "amount": amount_pence}
-    return await _enter(act, "refunded", key, body, Leg(chart.credit(payer_id), chart.refunds(payer_id), amount_pence))
+    return await enter(act, "refunded", key, body, Leg(chart.credit(payer_id), chart.refunds(payer_id), amount_pence))
 
 
 @door("money.refund_left")
 async def refund_left(act: Act, of: str, amount_pence: int, key: str, *, effective_at: datetime | None = None) -> int:
     """The bank has sent it (2500 / 1000). `of`: the payer or the receipt."""
     act.allow(Thing("refund", of))
-    _check(amount_pence)
+    check_sum(amount_pence)
     body = {"of": of, "amount": amount_pence}
     leg = Leg(chart.refunds(of), chart.BANK, amount_pence)
-    entry = await _enter(act, "refund_left", key, body, leg, effective_at=effective_at)
+    entry = await enter(act, "refund_left", key, body, leg, effective_at=effective_at)
     await refuse_on_its_way(chart.refunds(of))
     return entry
 
@@ -210,11 +142,11 @@ async def refund_left(act: Act, of: str, amount_pence: int, key: str, *, effecti
 async def goodwill(act: Act, payer_id: str, amount_pence: int, key: str, *, because: str) -> int:
     """The circle gives a payer credit out of its own money (5100 / 2000, with 1000 / 1010)."""
     act.allow(await _of_payer(payer_id))
-    _check(amount_pence)
+    check_sum(amount_pence)
     await _payer(payer_id)
-    _reason(act, because, "Say why the circle gives this.")
+    reason(act, because, "Say why the circle gives this.")
     body = {"payer": payer_id, "amount": amount_pence}
-    return await _enter(
+    return await enter(
         act, "goodwill", key, body,
         Leg(chart.GOODWILL, chart.credit(payer_id), amount_pence), Leg(chart.BANK, chart.OPERATING, amount_pence),
     )  # fmt: skip
@@ -230,18 +162,18 @@ async def sweep(act: Act, amount_pence: int, key: str, *, effective_at: datetime
     Refused beyond what is spare: also for the commission on work that another circle has yet to pay.
     """
     act.allow(Thing("books"))
-    _check(amount_pence)
+    check_sum(amount_pence)
     leg = Leg(chart.OPERATING, chart.BANK, amount_pence)
-    return await _enter(act, "swept", key, {"amount": amount_pence}, leg, effective_at=effective_at)
+    return await enter(act, "swept", key, {"amount": amount_pence}, leg, effective_at=effective_at)
 
 
 @door("money.own")
 async def own_money(act: Act, amount_pence: int, key: str, *, because: str) -> int:
     """What the circle has of its own that these books did not know of, such as when they began (1010 / 3100)."""
     act.allow(Thing("books"))
-    _check(amount_pence)
-    _reason(act, because, "Say where it is from.")
-    return await _enter(act, "own", key, {"amount": amount_pence}, Leg(chart.OPERATING, chart.RESERVES, amount_pence))
+    check_sum(amount_pence)
+    reason(act, because, "Say where it is from.")
+    return await enter(act, "own", key, {"amount": amount_pence}, Leg(chart.OPERATING, chart.RESERVES, amount_pence))
 
 
 @door("money.donation")
@@ -250,22 +182,22 @@ async def donation(
 ) -> int:
     """A gift (1010 / 4200); one for a purpose is kept apart for it (1020 / 3200), named by `fund`."""
     act.allow(Thing("books"))
-    _check(amount_pence)
+    check_sum(amount_pence)
     body = {"amount": amount_pence, "fund": fund}
     leg = (
         Leg(chart.RING_FENCED, chart.restricted(fund), amount_pence)
         if fund
         else Leg(chart.OPERATING, chart.DONATIONS, amount_pence)
     )
-    return await _enter(act, "donated", key, body, leg, effective_at=effective_at)
+    return await enter(act, "donated", key, body, leg, effective_at=effective_at)
 
 
 @door("money.interest")
 async def interest(act: Act, amount_pence: int, key: str, *, effective_at: datetime | None = None) -> int:
     """The bank paid interest on what we look after; it is the circle's, and moved at once (1000 / 4200, 1010 / 1000)."""
     act.allow(Thing("books"))
-    _check(amount_pence)
-    return await _enter(
+    check_sum(amount_pence)
+    return await enter(
         act, "interest", key, {"amount": amount_pence},
         Leg(chart.BANK, chart.DONATIONS, amount_pence), Leg(chart.OPERATING, chart.BANK, amount_pence),
         effective_at=effective_at,
@@ -276,10 +208,10 @@ async def interest(act: Act, amount_pence: int, key: str, *, effective_at: datet
 async def gateway_top_up(act: Act, payer_id: str, amount_pence: int, key: str) -> int:
     """A payer paid by card; the money lies with the gateway (1050 / 2000). All of it is theirs."""
     act.allow(Thing("payer", payer_id, payer_id=payer_id))
-    _check(amount_pence)
+    check_sum(amount_pence)
     await _payer(payer_id)
     body = {"payer": payer_id, "amount": amount_pence}
-    return await _enter(act, "by_card", key, body, Leg(chart.GATEWAY, chart.credit(payer_id), amount_pence))
+    return await enter(act, "by_card", key, body, Leg(chart.GATEWAY, chart.credit(payer_id), amount_pence))
 
 
 @door("money.gateway_paid")
@@ -288,11 +220,11 @@ async def gateway_paid(
 ) -> int:
     """The gateway has sent on what it held, less its fee, which the circle bears (1000, 5200 / 1050; 1000 / 1010)."""
     act.allow(Thing("books"))
-    _check(amount_pence)
+    check_sum(amount_pence)
     if type(fee_pence) is not int or not 0 <= fee_pence < amount_pence:
         raise Invalid("The fee is less than what was paid by card.", "bad_amount", field="fee")
     body = {"amount": amount_pence, "fee": fee_pence}
-    return await _enter(
+    return await enter(
         act, "card_paid", key, body,
         Leg(chart.BANK, chart.GATEWAY, amount_pence - fee_pence), Leg(chart.FEES, chart.GATEWAY, fee_pence),
         Leg(chart.BANK, chart.OPERATING, fee_pence), effective_at=effective_at,
@@ -307,7 +239,7 @@ async def finders_fee(act: Act, payer_id: str, amount_pence: int, key: str, *, a
     they said it. Never out of public money, which is there for care alone (money.md A5.8).
     """
     act.allow(await _of_payer(payer_id))
-    _check(amount_pence)
+    check_sum(amount_pence)
     fund, _ = await _payer(payer_id)
     act.because(agreed)
     if agreed.strip() and is_public(fund):
@@ -316,7 +248,7 @@ async def finders_fee(act: Act, payer_id: str, amount_pence: int, key: str, *, a
         )
     body = {"payer": payer_id, "amount": amount_pence, "from_credit": bool(agreed.strip())}
     source = chart.credit(payer_id) if agreed.strip() else chart.receivable(payer_id)
-    return await _enter(act, "finders_fee", key, body, Leg(source, chart.FINDERS_FEES, amount_pence))
+    return await enter(act, "finders_fee", key, body, Leg(source, chart.FINDERS_FEES, amount_pence))
 
 
 # ---------------------------------------------------------------- shares in the co-op
@@ -328,10 +260,10 @@ async def share_applied(
 ) -> int:
     """Someone sends money for shares; it lies apart until they are allotted, and may go back (1020 / 2610)."""
     act.allow(Thing("member", member_id, person_id=member_id))
-    _check(amount_pence)
+    check_sum(amount_pence)
     body = {"member": member_id, "amount": amount_pence}
     leg = Leg(chart.RING_FENCED, chart.applied(member_id), amount_pence)
-    return await _enter(act, "applied", key, body, leg, effective_at=effective_at)
+    return await enter(act, "applied", key, body, leg, effective_at=effective_at)
 
 
 @door("money.share_allotted")
@@ -339,11 +271,11 @@ async def share_allotted(act: Act, member_id: str, amount_pence: int, key: str, 
     """Shares are allotted (2610 / 3000, with 1010 / 1020), as the circle decided and somebody else wrote down. Nobody
     may hold more than £100,000 (care-rules.md C3.22)."""
     await _of_member(act, member_id)
-    _check(amount_pence)
+    check_sum(amount_pence)
     await governance.requires_decision(decision_id, not_by=act.actor.person_id)
     act.allow(Thing("decision", decision_id))
     body = {"member": member_id, "amount": amount_pence, "decision": decision_id}
-    entry = await _enter(
+    entry = await enter(
         act, "allotted", key, body,
         Leg(chart.applied(member_id), chart.shares(member_id), amount_pence),
         Leg(chart.OPERATING, chart.RING_FENCED, amount_pence),
@@ -364,8 +296,8 @@ async def share_withdrawn(
     Raises Conflict while the circle has suspended it, and beyond what the circle's own money would cover.
     """
     await _of_member(act, member_id)
-    _check(amount_pence)
-    _reason(act, because, "Say why they take it out, and how they asked.")
+    check_sum(amount_pence)
+    reason(act, because, "Say why they take it out, and how they asked.")
     await governance.requires_decision(
         decision_id, not_by=act.actor.person_id, figure=SHARES_OUT.name, named=True, since=capital.oldest_decision()
     )
@@ -383,7 +315,7 @@ async def share_withdrawn(
             f"The circle’s own money would not cover this. There is {pounds(max(free, 0))} of it, once all that it owes "
             "for shares and VAT is paid.", "own_short",
         )  # fmt: skip
-    return await _enter(
+    return await enter(
         act, "withdrawn", key, body, Leg(chart.shares(member_id), chart.leaving(member_id), amount_pence)
     )
 
@@ -399,9 +331,9 @@ async def share_paid(
 ) -> int:
     """The bank has sent a member their shares back (2600 / 1010)."""
     act.allow(Thing("member", member_id, person_id=member_id))
-    _check(amount_pence)
+    check_sum(amount_pence)
     body = {"member": member_id, "amount": amount_pence}
     leg = Leg(chart.leaving(member_id), chart.OPERATING, amount_pence)
-    entry = await _enter(act, "share_paid", key, body, leg, effective_at=effective_at)
+    entry = await enter(act, "share_paid", key, body, leg, effective_at=effective_at)
     await refuse_on_its_way(chart.leaving(member_id))
     return entry

@@ -7,7 +7,7 @@ its source: it says so in words, may refuse, and opens it again in the same tran
 from typing import Protocol
 
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value
-from eccoo_node.escrow import telling, treasury
+from eccoo_node.escrow import entering, telling
 from eccoo_node.escrow.bookings import Booking
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.record.door import Act
@@ -115,4 +115,4 @@ async def parties(entry_id: int) -> frozenset[str]:
         "SELECT l.payer_id, l.worker_id FROM entry e JOIN line l ON l.id = e.line_id WHERE e.id = ?", entry_id
     )
     holders |= {one for one in tuple(line or ()) if one}
-    return await treasury.concerned(sorted(holders)) if holders else frozenset()
+    return await entering.concerned(sorted(holders)) if holders else frozenset()

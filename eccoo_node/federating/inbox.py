@@ -24,7 +24,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Refusal, place_of
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import held, letters, queries, rules
-from eccoo_node.links.actions import alarm
+from eccoo_node.links.alarms import alarm
 from eccoo_node.links.arrivals import circle_actor
 from eccoo_node.links.letters import Letter
 from eccoo_node.links.rules import Policy

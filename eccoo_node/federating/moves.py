@@ -12,7 +12,7 @@ from eccoo_node.federating.handshake import look_up
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Refusal
-from eccoo_node.links import moves, queries
+from eccoo_node.links import alarms, moves, queries
 
 LOOK_AGAIN = timedelta(minutes=5)
 
@@ -32,7 +32,7 @@ async def follow(payload: dict[str, Any]) -> datetime | None:
         if refused.status >= 500:
             return clock.now() + LOOK_AGAIN
         async with write():
-            await moves.alarm_once(link_id, "not_them", refused.code)
+            await alarms.alarm_once(link_id, "not_them", refused.code)
             await fetch("UPDATE link SET moving_agreed_by = '' WHERE id = ?", link_id)
         return None
     try:

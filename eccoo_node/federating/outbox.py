@@ -15,7 +15,7 @@ from eccoo_node.federating.inbox import ask_for_state
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import held, identity, letters, queries, rules
-from eccoo_node.links.actions import alarm
+from eccoo_node.links.alarms import alarm
 from eccoo_node.record import events as happenings
 
 # Envelope and proof around a body, at most.

@@ -23,7 +23,7 @@ _RNG = random.Random()  # noqa: S311 spreads calls, guards nothing
 FOLLOW_FOR = timedelta(days=60)
 AT_ONCE = 20
 # Of one circle, at one time.
-MOST_GETS = 2
+MOST_GETS = 4
 # A circle with which nothing is going on is asked less often: a letter of theirs comes by itself, unless they can't call.
 IDLE_EVERY = timedelta(minutes=30)
 

@@ -18,7 +18,7 @@ from eccoo_node.db.transaction import write
 from eccoo_node.federating import wire
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor
-from eccoo_node.links import moves, queries
+from eccoo_node.links import alarms, moves, queries
 from eccoo_node.links.letters import Letter, handles
 
 
@@ -66,7 +66,7 @@ async def refetch(payload: dict[str, Any]) -> datetime | None:
         if error.status < 500:
             async with write():
                 # The address answers with something that is not their log: somebody else, or a log cut short.
-                await moves.alarm_once(link_id, "log_forked", error.code)
+                await alarms.alarm_once(link_id, "log_forked", error.code)
         return now + limits.REFETCH_EVERY if error.status >= 500 else None
     async with write():
         await moves.pin(link, log, state)

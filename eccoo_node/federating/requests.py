@@ -82,10 +82,26 @@ async def _skewed(asked: Asked, now: datetime, error: ProtocolError, link_id: st
         unchecked.verify(raw_key)
     except ProtocolError:
         return
+    if await _said_before(found, unchecked, offset):
+        return
     await note_skew(found, offset)
     if asked.path == "/fed/v1/inbox" and await pulls.follows_any(found):
         async with write():
             await inbox.ask_for_more(found)
+
+
+async def _said_before(link_id: str, unchecked: transport.Unchecked, offset_s: int) -> bool:
+    """Whether this may be an old request of theirs that somebody says again: its nonce is known, or too old to be known
+    while others of theirs come with the right time."""
+    if offset_s < -KEEP_NONCE.total_seconds():
+        seen = as_time(await fetch_value("SELECT last_seen_at FROM link_wire WHERE link_id = ?", link_id))
+        return seen is not None and clock.now() - seen < KEEP_NONCE
+    return bool(
+        await fetch_value(
+            "SELECT 1 FROM nonce_seen WHERE link_id = ? AND kid = ? AND nonce = ?",
+            link_id, unchecked.kid, unchecked.nonce,
+        )
+    )  # fmt: skip
 
 
 async def admit(peer: Peer, *, events: int = 0) -> None:

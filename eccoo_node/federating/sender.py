@@ -24,7 +24,8 @@ from eccoo_node.federating.outbox import Sealed
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import identity, queries
-from eccoo_node.links.actions import alarm, mark_ended
+from eccoo_node.links.actions import mark_ended
+from eccoo_node.links.alarms import alarm
 
 _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
 # One turn ends after this, so that the lease never runs out under a sender at work.

@@ -4,7 +4,7 @@ Narrowing and suspending are one side's own and count at once; widening needs bo
 """
 
 import hmac
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
-from eccoo_node.links import carrying, held, identity, letters, queries, rules
+from eccoo_node.links import alarms, carrying, held, identity, letters, queries, rules
 from eccoo_node.links.rules import Terms
 from eccoo_node.links.tables import Invite, Link, LinkWire
 from eccoo_node.record import events
@@ -28,8 +28,6 @@ from eccoo_node.record.door import Act, door
 
 SUBJECT = "link"
 INVITE_LASTS = limits.INVITE_LIFE
-# Of one kind on one link.
-ALARMS_A_DAY = 20
 
 
 @access.rule(
@@ -133,7 +131,7 @@ async def words_differ(act: Act, link_id: str) -> None:
     if link["state"] not in ("words", "agreeing") and (not link["words"] or link["words_said_at"]):
         raise Conflict("This link is past comparing words.", "wrong_state")
     await fetch("UPDATE link SET state = 'ended', ended_at = ? WHERE id = ?", clock.now(), link_id)
-    await alarm(link_id, "words_differ")
+    await alarms.alarm(link_id, "words_differ")
     await act.tell("link.words_differed", SUBJECT, link_id)
 
 
@@ -389,14 +387,3 @@ async def try_now(act: Act, link_id: str) -> None:
     act.allow(thing(link_id))
     await fetch("UPDATE link_wire SET next_try_at = NULL WHERE link_id = ?", link_id)
     await letters.wake(link_id)
-
-
-async def alarm(link_id: str, code: str, detail: str = "", evidence: str = "") -> None:
-    """Keep what no honest node would have done, inside `write()`. What is done again and again fills nothing: the first
-    ones of a day say it."""
-    now = clock.now()
-    await fetch(
-        "INSERT INTO link_alarm (link_id, code, detail, evidence, at) SELECT ?, ?, ?, ?, ? WHERE "
-        "(SELECT COUNT(*) FROM link_alarm WHERE link_id = ? AND code = ? AND at > ?) < ?",
-        link_id, code, detail, evidence, now, link_id, code, now - timedelta(days=1), ALARMS_A_DAY,
-    )  # fmt: skip

@@ -22,7 +22,6 @@ from eccoo_node.kernel.words import plain_line
 from eccoo_node.links import carrying, held, identity, introducing, letters, queries
 from eccoo_node.links.actions import (
     SUBJECT,
-    alarm,
     carry,
     conclude,
     fits,
@@ -33,6 +32,7 @@ from eccoo_node.links.actions import (
     take_back,
     unsigned_digest,
 )
+from eccoo_node.links.alarms import alarm
 from eccoo_node.links.letters import Letter, handles
 from eccoo_node.links.rules import same_terms
 from eccoo_node.links.tables import Link, LinkKey, LinkWire
@@ -283,11 +283,8 @@ async def note_skew(link_id: str, offset_s: int) -> None:
     if row is None:
         return
     seen = as_time(row["clock_seen_at"])
-    if seen is not None and row["clock_offset_s"] is not None:
-        since_s = (clock.now() - seen).total_seconds()
-        if offset_s + since_s <= row["clock_offset_s"] or (row["clock_offset_s"] == offset_s and since_s < 60):
-            # Not later by their clock than what came last: an old request of theirs that somebody says again.
-            return
+    if row["clock_offset_s"] == offset_s and seen is not None and (clock.now() - seen).total_seconds() < 60:
+        return
     async with write():
         await fetch(
             "UPDATE link_wire SET clock_offset_s = ?, clock_seen_at = ? WHERE link_id = ?",
@@ -296,6 +293,6 @@ async def note_skew(link_id: str, offset_s: int) -> None:
 
 
 __all__ = [
-    "alarm", "check_token", "circle_actor", "compare", "hear_agreement", "hear_reveal", "let_in", "note_skew",
+    "check_token", "circle_actor", "compare", "hear_agreement", "hear_reveal", "let_in", "note_skew",
     "pin_keys",
 ]  # fmt: skip

@@ -3,34 +3,21 @@
 What only the holder of the 24 words can do (a move, new keys after a loss) is shown to our admin until they have rung.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.identity import Log, LogState, dump_log, parse_log
 from eccoo_federation.net_guard import check_base_url
 from eccoo_node.db import jobs
-from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.rows import fetch
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.links import held, identity, letters
-from eccoo_node.links.actions import alarm, load, thing
+from eccoo_node.links.actions import load, thing
+from eccoo_node.links.alarms import alarm, alarm_once
 from eccoo_node.links.arrivals import pin_keys
 from eccoo_node.record.door import Act, door
-
-# The same alarm again within a day tells an admin nothing new, and a peer must not fill our tables with it.
-SAID_AGAIN = timedelta(days=1)
-
-
-async def alarm_once(link_id: str, code: str, detail: str = "") -> None:
-    """Raise an alarm, inside `write()`, unless the same one was raised within a day."""
-    said = await fetch_value(
-        "SELECT 1 FROM link_alarm WHERE link_id = ? AND code = ? AND detail = ? AND at > ? LIMIT 1",
-        link_id, code, detail, clock.now() - SAID_AGAIN,
-    )  # fmt: skip
-    if said is None:
-        await alarm(link_id, code, detail)
 
 
 async def heard(link_id: str, to: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 
 from eccoo_node.db.rows import fetch, fetch_value, insert, insert_once, locking
-from eccoo_node.escrow import chart, ledger, pausing, treasury
+from eccoo_node.escrow import chart, entering, ledger, pausing
 from eccoo_node.escrow.checking import books_break
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.rules import Leg
@@ -239,7 +239,7 @@ def _standing(one: Payment) -> chart.Account:
 async def _still_stands(one: Payment) -> int:
     """What of it no other batch has asked the bank for."""
     account = _standing(one)
-    return -await ledger.balance(account, lock=True) - await treasury.pence_on_its_way(account)
+    return -await ledger.balance(account, lock=True) - await entering.pence_on_its_way(account)
 
 
 def _in_transit(one: Payment) -> chart.Account:

@@ -1,10 +1,11 @@
 """The doors of where money goes: someone's bank details, and a yes to giving back bit by bit."""
 
 from eccoo_node.db.rows import fetch, insert, insert_once
+from eccoo_node.escrow.rules import check_sum
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
-from eccoo_node.kernel.money import MAX_PENCE, pounds
+from eccoo_node.kernel.money import pounds
 from eccoo_node.members import numbers
 from eccoo_node.members import queries as members
 from eccoo_node.payouts import rules
@@ -108,8 +109,7 @@ async def agree_recovery(act: Act, worker_id: str, *, most_pence: int) -> str:
     A new yes takes the place of the one before. Never without theirs, and never more than this.
     """
     act.allow(Thing("recovery", "", worker_id))
-    if type(most_pence) is not int or not 0 < most_pence <= MAX_PENCE:
-        raise Invalid(f"Write a sum above £0 and up to {pounds(MAX_PENCE)}.", "bad_amount", field="most")
+    check_sum(most_pence, "most")
     now = clock.now()
     await _end(act, worker_id)
     row = RecoveryYes(

@@ -9,8 +9,8 @@ import msgspec
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, marks
 from eccoo_node.escrow import pausing
 from eccoo_node.escrow.chart import Account
+from eccoo_node.escrow.entering import on_its_way
 from eccoo_node.escrow.rules import is_public
-from eccoo_node.escrow.treasury import on_its_way
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.payouts import rules

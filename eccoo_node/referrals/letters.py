@@ -19,7 +19,7 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.words import plain
 from eccoo_node.links import erasing, letters
 from eccoo_node.links import queries as links
-from eccoo_node.links.actions import alarm
+from eccoo_node.links.alarms import alarm
 from eccoo_node.links.erasing import Deleted
 from eccoo_node.links.letters import Letter
 from eccoo_node.members import queries as members

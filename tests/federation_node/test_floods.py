@@ -19,7 +19,7 @@ from eccoo_node.federating import outbox, pulls
 from eccoo_node.federating.pulls import MOST_GETS
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.links import actions as links
-from eccoo_node.links import letters
+from eccoo_node.links import alarms, letters
 from eccoo_node.links.arrivals import circle_actor
 from eccoo_node.links.letters import Letter
 from eccoo_node.privacy import letters as privacy
@@ -162,17 +162,17 @@ async def test_neither_alarms_nor_fetched_letters_fill_a_disk(story: Story) -> N
     with story.a.bound():
         async with write():
             for number in range(30):
-                await links.alarm(link_id, "event_changed", str(number), "{}")
-            await links.alarm(link_id, "seq_reused")
+                await alarms.alarm(link_id, "event_changed", str(number), "{}")
+            await alarms.alarm(link_id, "seq_reused")
         assert await story.a.rows("SELECT code, COUNT(*) FROM link_alarm GROUP BY code ORDER BY code") == [
-            ("event_changed", links.ALARMS_A_DAY), ("seq_reused", 1),
+            ("event_changed", alarms.ALARMS_A_DAY), ("seq_reused", 1),
         ]  # fmt: skip
         story.pair.move(timedelta(minutes=1))
         assert await pulls._room_for(link_id, limits.EVENTS_PER_MIN)
         assert not await pulls._room_for(link_id, 1)
         story.pair.move(timedelta(minutes=1))
         assert await pulls._room_for(link_id, 50)
-        # Two things at most are fetched of one circle at one time.
+        # Only so many things are fetched of one circle at one time.
         story.a.wire.getting[link_id] = MOST_GETS
         async with asyncio.timeout(1):
             again = await pulls.get_one({"link": link_id, "path": "requests/none"})

@@ -138,7 +138,7 @@ async def something_of_theirs(link_id: str) -> None:
 
 async def taken_in(link_id: str) -> set[str]:
     """The types of which the inbox would let an event in."""
-    taken, batch = set(), inbox.Batch(link_id, 0, {}, asks=True)
+    taken, batch = set(), inbox.Batch(link_id, 0, {})
     for type_ in BODIES:
         try:
             await batch.check(SimpleNamespace(event=SimpleNamespace(type=type_, body=None)))  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from eccoo_node.db.rows import fetch
+from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions, chart, ledger, queries, treasury
 from eccoo_node.escrow.ledger import Draft
@@ -69,3 +69,11 @@ async def entries(books: Books) -> list[tuple[str, list[Posting]]]:
         postings = await queries.postings_of(row[0])
         found.append((row[1], [(code, short.get(of, of), waits, amount) for code, of, waits, amount in postings]))
     return found
+
+
+async def last_entry(reference: str) -> int | None:
+    """The newest entry of a line."""
+    value = await fetch_value(
+        "SELECT MAX(e.id) FROM entry e JOIN line l ON l.id = e.line_id WHERE l.reference = ?", reference
+    )
+    return int(value) if value else None

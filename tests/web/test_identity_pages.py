@@ -11,7 +11,7 @@ from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.hosting import beginning
 from eccoo_node.links import identity
-from eccoo_node.links.moves import alarm_once
+from eccoo_node.links.alarms import alarm_once
 from tests.support import make
 from tests.support.pair import Pair
 from tests.support.ports import free_port

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import capital, say_capital, treasury
+from eccoo_node.escrow import capital, entering, say_capital, treasury
 from eccoo_node.escrow.capital import Holding, Member
 from eccoo_node.escrow.forms import AllotForm, TakeOutForm
 from eccoo_node.escrow.rules import SHARES_OUT
@@ -102,7 +102,7 @@ def _choices(found: list[Decision], person_id: str) -> list[tuple[str, str]]:
 async def _facts(request: AnyRequest, found: Member) -> dict[str, Any]:
     actor, one = actor_of(request), found.holding
     decisions = await governance.decisions(actor) if one.applied_pence else []
-    parties = await treasury.concerned([one.member_id])
+    parties = await entering.concerned([one.member_id])
     return {
         "one": one, "here": f"{PATH}/{one.member_id}", "key": new_id(),
         "sentences": say_capital.holding(one, yours=False), "steps": [say_capital.step(step) for step in found.steps],
@@ -114,7 +114,7 @@ async def _facts(request: AnyRequest, found: Member) -> dict[str, Any]:
 
 async def _out_facts(request: AnyRequest, member_id: str) -> dict[str, Any]:
     actor = actor_of(request)
-    parties = await treasury.concerned([member_id])
+    parties = await entering.concerned([member_id])
     access.requires(actor, "money.share_withdrawn", Thing("member", member_id, person_id=member_id, parties=parties))
     one = await capital.holding(actor, member_id)
     decisions = await governance.decisions(actor, about=SHARES_OUT.name)

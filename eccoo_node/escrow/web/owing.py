@@ -5,7 +5,7 @@ from typing import Any, Literal
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import owing, say_capital, treasury
+from eccoo_node.escrow import entering, owing, say_capital
 from eccoo_node.escrow.forms import LetGoForm
 from eccoo_node.escrow.owing import Who
 from eccoo_node.kernel import access
@@ -68,7 +68,7 @@ class OwingController(Controller):
 
 async def _asked(request: AnyRequest, who: Who, holder: str) -> Actor:
     """Whoever reads, if they may let this go."""
-    actor, parties = actor_of(request), await treasury.concerned([holder])
+    actor, parties = actor_of(request), await entering.concerned([holder])
     access.requires(actor, _KINDS[who], Thing(who, holder, parties=parties))
     return actor
 

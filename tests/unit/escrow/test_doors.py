@@ -17,7 +17,7 @@ from eccoo_node.kernel.access import COMMAND, NODE, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from eccoo_node.record.door import Act
 from tests.support import make
-from tests.support.escrow import entries, open_books
+from tests.support.escrow import entries, last_entry, open_books
 from tests.support.node import Node
 
 
@@ -262,7 +262,7 @@ async def test_fees_are_given_back_once(node: Node) -> None:
     await books.top_up(1000)
     await books.set_aside("visit:1", 1000)
     await actions.release(NODE, "visit:1", "went")
-    entry = await queries.last_entry("visit:1")
+    entry = await last_entry("visit:1")
     assert entry is not None
     undone = await corrections.reverse(books.treasurer, entry, "undo", because="Wrong visit")
     assert await refused(corrections.reverse(books.treasurer, entry, "undo 2", because="Again")) == "already_reversed"
@@ -283,11 +283,11 @@ async def test_only_the_newest_entry_of_a_line_is_undone(node: Node) -> None:
     books = await open_books()
     await books.top_up(1000)
     await books.set_aside("visit:1", 1000)
-    held = await queries.last_entry("visit:1")
+    held = await last_entry("visit:1")
     assert held is not None
     await actions.release(NODE, "visit:1", "went")
     assert await refused(corrections.reverse(books.treasurer, held, "undo", because="Wrong")) == "not_newest"
-    released = await queries.last_entry("visit:1")
+    released = await last_entry("visit:1")
     assert released is not None
     await corrections.reverse(books.treasurer, released, "undo 1", because="Wrong")
     await corrections.reverse(books.treasurer, held, "undo 2", because="Wrong")

@@ -5,7 +5,7 @@ import pytest
 from eccoo_node.escrow import actions, corrections, queries
 from eccoo_node.escrow.actions import Across
 from eccoo_node.kernel.access import NODE
-from tests.support.escrow import entries, open_books
+from tests.support.escrow import entries, last_entry, open_books
 from tests.support.node import Node
 
 TWO_SIDED = (1750, 750)
@@ -348,7 +348,7 @@ async def test_a_mirror_undoes_an_entry_once(node: Node, key: str) -> None:
     await books.top_up(3000)
     await books.set_aside("visit:1", 3000)
     await actions.release(NODE, "visit:1", "went", part_pence=2000)
-    entry = await queries.last_entry("visit:1")
+    entry = await last_entry("visit:1")
     assert entry is not None
     undone = await corrections.reverse(books.treasurer, entry, "again", because="Wrong visit")
     assert (await entries(books))[3:] == [

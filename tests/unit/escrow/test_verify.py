@@ -21,7 +21,7 @@ from eccoo_node.escrow.verify import check_inside, verify
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Broken
-from tests.support.escrow import Books, open_books
+from tests.support.escrow import Books, last_entry, open_books
 from tests.support.node import Node
 from tests.unit.escrow.test_invariants import RolledBack, rolled_back
 
@@ -37,7 +37,7 @@ async def true_books() -> Books:
     await actions.return_line(NODE, "visit:3", "off 3")
     await corrections.dispute(NODE, "visit:4", "wrong 4", fee_pence=1111)
     await actions.pay_cancelled(NODE, "visit:5", 5000, "late 5")
-    entry = await queries.last_entry("visit:5")
+    entry = await last_entry("visit:5")
     assert entry is not None
     await corrections.reverse(books.treasurer, entry, "undo 5", because="It was not late")
     await actions.move_line(NODE, "visit:6", "visit:6:cover", "someone", 6600, 0, "cover", across=Across("circle B"))

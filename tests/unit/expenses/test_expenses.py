@@ -18,7 +18,7 @@ from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, Refusal
 from eccoo_node.members import queries as members
 from tests.support import make
-from tests.support.escrow import entries
+from tests.support.escrow import entries, last_entry
 from tests.support.node import Node
 from tests.unit.expenses.conftest import Shopping
 
@@ -182,7 +182,7 @@ async def test_shopping_is_out_of_the_own_money_and_of_another_s_only_by_their_y
 
 async def test_what_is_set_aside_for_shopping_is_not_undone_while_it_is_open(shopping: Shopping) -> None:
     id_ = await shopping.bought()
-    entry = await escrow.last_entry(f"expense:{id_}")
+    entry = await last_entry(f"expense:{id_}")
     assert entry is not None
     undo = corrections.reverse(shopping.books.treasurer, entry, "undo", because="A mistake")
     assert await code(undo) == "still_needed"

@@ -24,7 +24,7 @@ from eccoo_node.rota import weekly
 from eccoo_node.rota.rules import pays_for_week_at, weeks_due
 from eccoo_node.rota.weekly import After
 from tests.support import make
-from tests.support.escrow import Books, open_books
+from tests.support.escrow import Books, last_entry, open_books
 from tests.support.node import MONDAY, Node
 
 LONDON = ZoneInfo("Europe/London")
@@ -294,7 +294,7 @@ async def test_what_a_visit_still_to_come_counts_on_is_not_undone(node: Node) ->
     home = await Home().begin()
     await home.books.top_up(2100)
     visit = await home.plan(0)
-    entry = await queries.last_entry(f"visit:{visit}")
+    entry = await last_entry(f"visit:{visit}")
     assert entry is not None
     with pytest.raises(Conflict) as caught:
         await corrections.reverse(home.books.treasurer, entry, "undo", because="A mistake")
@@ -302,7 +302,7 @@ async def test_what_a_visit_still_to_come_counts_on_is_not_undone(node: Node) ->
     node.clock.move(timedelta(hours=3))
     await rota.say_how_it_went(await members.actor_for(home.books.worker), visit_id=visit, answer="as_planned")
     await rota.answer_visit(await members.actor_for(home.books.person), visit_id=visit, answer="yes")
-    released = await queries.last_entry(f"visit:{visit}")
+    released = await last_entry(f"visit:{visit}")
     assert released is not None
     # What is settled and turns out never to have been is undone, the newest first.
     await corrections.reverse(home.books.treasurer, released, "undo the pay", because="Nobody came")

@@ -15,6 +15,7 @@ from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.money import pounds
 from tests.support import make
 from tests.support import statements as banks
+from tests.support.escrow import last_entry
 from tests.support.statements import line
 from tests.web.money.conftest import Circle, SignIn
 from tests.web.money.test_banking_pages import accounts, main_text, reference_of
@@ -69,7 +70,7 @@ async def test_what_the_books_refuse_is_said_at_the_form_and_nobody_undoes_their
     assert "There is not enough credit for this. There is £40, and £100 is needed." in main_text(page)
     assert "A slip of mine" in page.text
     assert "Another treasurer writes it down" in text(await tess.get(f"{LIST}/{mine}"))
-    aside = await queries.last_entry(await circle.visit(1, fee_pence=1000))
+    aside = await last_entry(await circle.visit(1, fee_pence=1000))
     assert "It goes back by itself once that is called off." in text(await tess.get(f"{LIST}/{aside}"))
     for path in (LIST, f"{LIST}/{first}", f"{LIST}/{first}/undo"):
         assert (await (await browser_of(books.person)).get(path)).status_code == 403

@@ -1,0 +1,73 @@
+"""What every entry that somebody writes by hand has in common: a reason, whose money it is, and what is on its way already."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from eccoo_node.db.rows import fetch, marks
+from eccoo_node.escrow import chart, ledger
+from eccoo_node.escrow.ledger import Draft
+from eccoo_node.escrow.rules import Leg
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.kernel.money import pounds
+from eccoo_node.record.door import Act
+
+
+def reason(act: Act, because: str, sentence: str) -> None:
+    """Keep why. Raises Invalid with this sentence where nothing is said."""
+    act.because(because)
+    if not because.strip():
+        raise Invalid(sentence, "no_reason", field="because")
+
+
+async def concerned(holders: Sequence[str]) -> frozenset[str]:
+    """Whose money lies on the accounts of these payers, workers and members: they, whose support it pays for, and whoever
+    speaks for one of them about money. None of them decides on it as a treasurer."""
+    rows = await fetch(f"SELECT person_id, payer_person_id FROM payer WHERE id IN ({marks(holders)})", *holders)
+    people = sorted({*holders, *(id_ for row in rows for id_ in row)})
+    speak = await fetch(
+        "SELECT speaker_id FROM speaks_for WHERE scope = 'money' AND ended_at IS NULL AND (until_at IS NULL OR until_at > ?) "
+        f"AND person_id IN ({marks(people)})",
+        clock.now(), *people,
+    )  # fmt: skip
+    return frozenset({*people, *(row[0] for row in speak)})
+
+
+async def enter(
+    act: Act, kind: str, key: str, body: dict[str, Any], *legs: Leg, effective_at: datetime | None = None
+) -> int:
+    """One entry and its event; its number. `effective_at`: the bank's own day, of what a statement says."""
+    draft = Draft(kind=kind, key=key, body=body, effective_at=effective_at)
+    posted = await ledger.post(act, draft, [leg for leg in legs if leg.amount_pence])
+    if posted.fresh:
+        await act.tell(f"money.{kind}", "entry", str(posted.entry_id))
+    return posted.entry_id
+
+
+# How much of what stands on an account is on its way to the bank already, and is written down there when it has gone.
+OnItsWay = Callable[[chart.Account], Awaitable[int]]
+_ON_ITS_WAY: list[OnItsWay] = []
+
+
+def on_its_way(function: OnItsWay) -> OnItsWay:
+    """Register what knows of payments to the bank; escrow knows none of them."""
+    _ON_ITS_WAY.append(function)
+    return function
+
+
+async def pence_on_its_way(account: chart.Account) -> int:
+    """How much of what stands there the bank has been asked to pay."""
+    return sum([await function(account) for function in _ON_ITS_WAY])
+
+
+async def refuse_on_its_way(account: chart.Account) -> None:
+    """Raises Conflict where money that lies in a batch has just been written down as gone: that is said there, once.
+
+    Asked once the entry stands, when nobody else can change the account, and accounts were locked in their order.
+    """
+    sent = await pence_on_its_way(account)
+    if sent > -await ledger.balance(account):
+        raise Conflict(
+            f"{pounds(sent)} of this is on its way in a batch. Say there that the bank has paid it.", "in_a_batch"
+        )
