@@ -40,7 +40,7 @@ class Story:
         """Everyone of both circles, which may be linked already."""
         await self.those_who_ask(credit_pence, cancel_bps)
         with self.b.bound():
-            await self._circle("Todmorden circle")
+            await self._circle(f"{self.b.name} circle")
             self.bea = await make.worker("Bea", rate_pence=3000, number="009876543210")
             self.cass = await make.worker("Cass", rate_pence=2800)
             self.tom = await make.person("Tom", phone="01706 960111")
@@ -117,7 +117,8 @@ class Story:
         await self.pair.settle()
         with self.b.bound():
             opened = await queries.open_requests(self.b.clock())
-        self.open = opened[0].id if opened else ""
+        # Another circle may ask the same at the same time.
+        self.open = next((one.id for one in opened if one.link_id == self.pair.link_id), "")
 
     async def offers(self, worker: str | None = None, *, rate_pence: int = 3300) -> str:
         """A worker of Todmorden offers to come; the offer's id, which both nodes share."""
