@@ -3,6 +3,8 @@
 import re
 from datetime import timedelta
 
+import pytest
+
 from eccoo_node.app import WORKING
 from eccoo_node.db import jobs
 from eccoo_node.kernel.access import COMMAND
@@ -17,6 +19,7 @@ from tests.support.story import Story
 assert WORKING
 
 
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
 async def test_only_what_is_always_allowed_crosses_a_paused_link_whatever_jobs_are_due(two_nodes: Pair) -> None:
     story = await Story(two_nodes).begin()
     for node in two_nodes.both:
@@ -33,7 +36,8 @@ async def test_only_what_is_always_allowed_crosses_a_paused_link_whatever_jobs_a
     wire = Wire(two_nodes)
     for _ in range(8):
         two_nodes.move(timedelta(minutes=90))
-        await two_nodes.settle()
+        for node in two_nodes.both:
+            await node.settle()
     types = set(re.findall(r'"type":"([a-z]+\.[a-z]+)"', wire.seen.decode(errors="replace")))
     kinds = set(re.findall(r"b'/fed/v1/(\w+)", wire.seen.decode(errors="replace")))
     assert types - FREES == set()
