@@ -18,7 +18,7 @@ from tests.support.proxy import FaultProxy
 from tests.support.required import leave_out
 
 memory.put_tests_there()
-pytest_plugins = ["tests.support.node", "tests.support.pair", "tests.support.heard"]
+pytest_plugins = ["tests.support.node", "tests.support.pair", "tests.support.three", "tests.support.heard"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -345,7 +345,9 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 async def heard(link_id: str) -> list[Heard]:
-    """Whom this circle has shown to us, by name."""
+    """Whom this circle has shown to us, by name; nobody while nothing can be asked of it."""
+    if link_id not in await queries.crossing("out", showing.SCOPE):
+        return []
     rows = await fetch(
         "SELECT reference, name, place, heard_at FROM heard_circle WHERE link_id = ? ORDER BY name, id", link_id
     )
@@ -353,14 +355,17 @@ async def heard(link_id: str) -> list[Heard]:
 
 
 async def listed() -> tuple[list[Shown], list[Shown]]:
-    """Those who ask for us and wait for an answer; those for whom we asked, newest first."""
+    """Those who ask for us and wait for an answer, so far as their link allows it now; those for whom we asked, newest first."""
     rows = await fetch(
-        "SELECT i.role, i.id, i.name, i.place, i.phone, i.why, i.state, i.at, l.name AS middle, i.invite FROM introduction i "
+        "SELECT i.role, i.id, i.link_id, i.name, i.place, i.phone, i.why, i.state, i.at, l.name AS middle, i.invite FROM introduction i "
         "JOIN link l ON l.id = i.link_id WHERE i.role = 'ours' OR (i.role = 'asked' AND i.state = 'waiting') "
         "ORDER BY i.at DESC, i.id LIMIT 100"
     )
     found: dict[str, list[Shown]] = {"asked": [], "ours": []}
+    crossing = await queries.crossing("in", showing.SCOPE) if rows else frozenset()
     for row in rows:
+        if row["role"] == "asked" and row["link_id"] not in crossing:
+            continue
         shown = Shown(
             id=row["id"], name=row["name"], place=row["place"], phone=row["phone"], why=row["why"], state=row["state"],
             at=row["at"], by=row["middle"], invited=bool(row["invite"]),

@@ -25,9 +25,14 @@ async def one_round(node: PairNode) -> None:
         await jobs.run_due()
 
 
-@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("who", ["a", "b"])
-@pytest.mark.parametrize("rounds", range(5))
+# Every step and either side on SQLite; on PostgreSQL those at which one side is sure of what the other has not heard.
+STEPS = [("sqlite", who, rounds) for rounds in range(5) for who in ("a", "b")]
+ON_POSTGRES = [
+    pytest.param("postgres", who, rounds, marks=pytest.mark.postgres) for who, rounds in (("b", 0), ("a", 1), ("b", 2))
+]
+
+
+@pytest.mark.parametrize("pair_urls,who,rounds", [*STEPS, *ON_POSTGRES], indirect=["pair_urls"])
 async def test_a_closed_port_at_any_step_heals_to_one_worker(chosen: Story, who: str, rounds: int) -> None:
     pair = chosen.pair
     for _ in range(rounds):

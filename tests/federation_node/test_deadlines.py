@@ -1,6 +1,7 @@
 """Every linked visit ends by some hour, and its money is accounted for, whatever nobody says."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -172,3 +173,39 @@ async def test_a_gap_that_nobody_filled_ends_with_its_hour(story: Story) -> None
         # Edith has a telephone and no screen: what she was never told by then, a facilitator rings to say.
         waiting = {one.news for one in await rota_queries.news_to_bring() if one.person_id == story.edith}
     assert waiting == {"nobody_came"}
+
+
+async def test_a_certificate_whose_receipt_is_lost_tells_the_one_who_waits_and_nobody_else(story: Story) -> None:
+    await story.ask_far()
+    await story.offers()
+    assert await story.chooses() == "done"
+    await story.a.settle()
+    await story.b.settle()
+    # Todmorden has the certificate, and from now on nothing of what it says gets through.
+    ours = story.a.app
+    story.a.app = deaf
+    await story.a.settle()
+    await story.b.settle()
+    assert await story.states() == ("gap", "telling", "coming")
+    story.pair.move(timedelta(days=2, hours=10, minutes=5))
+    for node in story.pair.both:
+        await node.settle()
+    assert "not_sure" in await story.news(story.a, story.edith)
+    assert "not_sure" in await story.news(story.a, story.fay)
+    with story.a.bound():
+        assert (await queries.request(story.request)).unsure
+    # Bea is sure: she has it, signed, that she is expected.
+    assert "not_sure_away" not in await story.news(story.b, story.bea)
+    story.a.app = ours
+    for _ in range(3):
+        story.pair.move(timedelta(minutes=30))
+        await story.pair.settle()
+    assert await story.states() == ("covered", "coming", "coming")
+    with story.a.bound():
+        assert not (await queries.request(story.request)).unsure
+    await balanced(story)
+
+
+async def deaf(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})

@@ -98,6 +98,30 @@ async def test_keys_are_renewed_under_load_and_no_letter_is_lost(two_nodes: Pair
     await verified(two_nodes)
 
 
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_within_a_year_every_key_was_renewed_by_itself_and_each_counts_until_its_end(
+    two_nodes: Pair, heard: Heard
+) -> None:
+    await two_nodes.link()
+    await recurring(two_nodes)
+    a, b = two_nodes.both
+    first, begun = us(a), a.clock()
+    for day in (76, 77.5, 160, 240, 320, 336, 338):
+        two_nodes.move(begun + timedelta(days=day) - a.clock())
+        await two_nodes.settle()
+        await write_letter(a, two_nodes.link_id, f"day-{day}")
+        await two_nodes.settle()
+        # The next key signs already, and until its last day the old one opens the door as before.
+        answer = await hostile.send(b.port, hostile.ping(a, b, two_nodes.link_id, key=first.transport_key))
+        assert (day, answer.code) == (day, "" if day < 90 else "unknown_key")
+        assert (us(a).transport_key.kid != first.transport_key.kid) == (day > 76)
+        assert (us(a).object_key.kid != first.object_key.kid) == (day > 336)
+    assert len(heard.letters) == 7
+    assert f"{first.object_key.kid}.object" not in files(a)
+    assert await alarms(b) == []
+    await verified(two_nodes)
+
+
 async def test_a_new_key_is_published_a_day_before_it_is_used_and_one_who_was_away_still_lets_us_in(
     two_nodes: Pair, heard: Heard
 ) -> None:

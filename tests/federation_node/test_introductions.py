@@ -1,10 +1,6 @@
 """Three circles: Hebden asks Todmorden to be introduced to Burnley; the one in the middle can use nothing of it."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,78 +10,15 @@ from eccoo_federation.errors import ProtocolError
 from eccoo_federation.handshake import LinkRequest
 from eccoo_node.cover import leaving
 from eccoo_node.db import jobs
-from eccoo_node.db.engine import engine_for
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
-from eccoo_node.links import actions, introducing, showing
+from eccoo_node.links import actions, introducing
 from eccoo_node.links.arrivals import check_token
-from eccoo_node.links.rules import BOTH_WAYS, Terms
-from tests.support.node import build
-from tests.support.pair import Pair, PairNode
+from tests.support.three import Three
 
 assert leaving
-INTRODUCE = Terms(we_may=(*BOTH_WAYS, "introduce"), they_may=(*BOTH_WAYS, "introduce"))
-
-
-class Three:
-    """Hebden and Burnley each know Todmorden, and nothing of each other."""
-
-    def __init__(self, *nodes: PairNode) -> None:
-        self.x, self.y, self.z = nodes
-        self.xy, self.yz = Pair(self.x, self.y), Pair(self.z, self.y)
-
-    @property
-    def all(self) -> tuple[PairNode, ...]:
-        return self.x, self.y, self.z
-
-    async def settle(self) -> None:
-        for _ in range(30):
-            if not sum([await node.settle() for node in self.all]):
-                return
-
-    async def shown(self) -> None:
-        """Burnley lets itself be heard of through Todmorden, and Todmorden shows it."""
-        with self.z.bound():
-            await showing.set_shown(COMMAND, self.yz.link_id, shown_there=True, we_show=False)
-        await self.settle()
-        with self.y.bound():
-            await showing.set_shown(COMMAND, self.yz.link_id, shown_there=False, we_show=True)
-        await self.settle()
-
-    async def heard(self) -> list[introducing.Heard]:
-        with self.x.bound():
-            await showing.look(COMMAND, self.xy.link_id)
-        await self.settle()
-        with self.x.bound():
-            return await introducing.heard(self.xy.link_id)
-
-    async def ask(self, why: str = "We share a valley.") -> str:
-        [one] = await self.heard()
-        with self.x.bound():
-            id_ = await introducing.ask(COMMAND, self.xy.link_id, reference=one.reference, why=why)
-        await self.settle()
-        return id_
-
-
-@pytest.fixture
-async def three(tmp_path: Path) -> AsyncIterator[Three]:
-    async with AsyncExitStack() as stack:
-        nodes = []
-        for name in ("Hebden", "Todmorden", "Burnley"):
-            home = tmp_path / name.lower()
-            home.mkdir()
-            await asyncio.to_thread(lambda home=home: asyncio.run(build("", home)))
-            node = PairNode(name, home, engine_for("", home / "node.sqlite"))
-            await node.open()
-            stack.push_async_callback(node.close)
-            await node.start()
-            nodes.append(node)
-        made = Three(*nodes)
-        for pair in (made.xy, made.yz):
-            await pair.link(INTRODUCE)
-        yield made
 
 
 async def test_a_circle_is_introduced_and_the_middle_can_use_nothing(three: Three) -> None:

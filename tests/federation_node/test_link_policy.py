@@ -1,6 +1,8 @@
 """One policy for everything that crosses: walked over all that is registered, so that nothing new slips past it."""
 
+import ast
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from types import SimpleNamespace
@@ -14,13 +16,18 @@ from eccoo_federation.bodies import BODIES
 from eccoo_federation.errors import ProtocolError
 from eccoo_node.app import WORKING
 from eccoo_node.cover import queries as cover
-from eccoo_node.db.rows import fetch
+from eccoo_node.db.rows import fetch, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import app, inbox, outbox, pulls, sender
 from eccoo_node.kernel import clock
-from eccoo_node.links import letters, queries, showing
+from eccoo_node.links import introducing, letters, queries, showing
 from eccoo_node.links.rules import Terms
+from eccoo_node.links.tables import HeardCircle, Introduction
+from eccoo_node.pools import queries as pools
+from eccoo_node.pools.tables import PoolWorker
+from tests.support.more_links import more_links
 from tests.support.pair import Pair
+from tests.support.sources import ROOT
 
 # Everything that is registered is, as in a node that runs.
 assert WORKING
@@ -39,10 +46,68 @@ OUTLIVE = {
 }  # fmt: skip
 # What pages show of other circles: each says nothing of a link on which it may not cross.
 LISTS: dict[str, Callable[[str], Awaitable[Any]]] = {
-    "askable": lambda link_id: queries.askable(),
-    "open_requests": lambda link_id: cover.open_requests(clock.now()),
-    "shown_to": showing.shown_to,
+    "links/queries.py:askable": lambda link_id: askable(link_id),
+    "links/showing.py:shown_to": lambda link_id: showing.shown_to(THIRD[0]),
+    "links/introducing.py:heard": introducing.heard,
+    "links/introducing.py:listed": lambda link_id: asking_for_us(),
+    "cover/queries.py:open_requests": lambda link_id: cover.open_requests(clock.now()),
+    "pools/queries.py:_readable": lambda link_id: pools.to_invite([link_id]),
 }
+# Where a circle's own things lie that it lets us see. A list made from one of these is named above, or argued for here.
+THEIRS = ("open_request", "pool_worker", "heard_circle", "introduction")
+NOT_SHOWN = {
+    "cover/erasing.py:still_going_on": "what keeps somebody from being forgotten; no page shows it",
+    "cover/leaving.py:visits": "what both have agreed to, which is honoured when a link ends",
+    "cover/leaving.py:_only_asked": "what is forgotten when a link ends",
+    "cover/lines.py:known_to_both": "the names of payments, which are settled whatever the link allows",
+    "cover/queries.py:mine_for": "our own workers' offers",
+    "cover/queries.py:mine_of": "our own workers' offers",
+}
+
+
+# Another link, on which everything may cross.
+THIRD = [""]
+
+
+async def askable(link_id: str) -> list[str]:
+    return [one.id for one in await queries.askable() if one.id == link_id]
+
+
+async def asking_for_us() -> list[introducing.Shown]:
+    return (await introducing.listed())[0]
+
+
+def _text(lines: list[str], part: ast.stmt) -> str:
+    return "\n".join(lines[part.lineno - 1 : part.end_lineno])
+
+
+def lists() -> set[str]:
+    """Every function of the node that makes a list from what other circles let us see."""
+    found = set()
+    tables = re.compile(rf"(FROM|JOIN) ({'|'.join(THEIRS)})\b")
+    for path in sorted((ROOT / "eccoo_node").rglob("*.py")):
+        text = path.read_text()
+        if not tables.search(text):
+            continue
+        lines, tree = text.splitlines(), ast.parse(text)
+        queries_ = {
+            f"{{{target.id}}}"
+            for one in tree.body if isinstance(one, ast.Assign) and tables.search(_text(lines, one))
+            for target in one.targets if isinstance(target, ast.Name)
+        }  # fmt: skip
+        for one in ast.walk(tree):
+            if not isinstance(one, ast.AsyncFunctionDef) or one.returns is None:
+                continue
+            body = _text(lines, one)
+            reads = tables.search(body) or any(query in body for query in queries_)
+            if reads and re.search(r"\b(list|dict|tuple|frozenset)\[", ast.unparse(one.returns)):
+                found.add(f"{path.relative_to(ROOT / 'eccoo_node').as_posix()}:{one.name}")
+    return found
+
+
+def test_every_list_of_what_other_circles_show_is_asked_below() -> None:
+    assert lists() - {*LISTS, *NOT_SHOWN} == set()
+    assert set(NOT_SHOWN) - lists() == set()
 
 
 def types_of(scopes: frozenset[str]) -> set[str]:
@@ -69,10 +134,11 @@ STATES = {
 async def test_nothing_crosses_that_the_policy_refuses(two_nodes: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     link_id = await two_nodes.link(Terms(we_may=ALL, they_may=ALL))
     calls = listen(monkeypatch)
+    THIRD[:] = await more_links(two_nodes, "Halifax circle")
     with two_nodes.a.bound():
         async with write():
             await something_of_theirs(link_id)
-        assert [len(await ask(link_id)) for ask in LISTS.values()] == [1, 1, 0]
+        assert [len(await ask(link_id)) for ask in LISTS.values()] == [1] * len(LISTS)
         for state, change in STATES.items():
             async with write():
                 await fetch("DELETE FROM letter_out")
@@ -134,6 +200,13 @@ async def something_of_theirs(link_id: str) -> None:
         "VALUES ('o1', ?, 'r1', '{}', 'HX7', ?, ?, ?, 'open', ?)",
         link_id, now + timedelta(days=400), now + timedelta(days=400, hours=1), now + timedelta(days=399), now,
     )  # fmt: skip
+    await fetch("UPDATE pool_link SET asked_at = ?, read_at = ? WHERE link_id = ?", now, now, link_id)
+    await insert(PoolWorker(link_id=link_id, reference="w1", first_name="Cass"))
+    await insert(HeardCircle(link_id=link_id, reference="c1", name="Burnley circle", place="", heard_at=now))
+    await insert(
+        Introduction(role="asked", number="n1", link_id=link_id, name="Sowerby circle", at=now, keep_until=now + timedelta(days=900))
+    )  # fmt: skip
+    await fetch("UPDATE link SET name = 'Todmorden circle', shown_here = TRUE, we_show = TRUE WHERE id = ?", link_id)
 
 
 async def taken_in(link_id: str) -> set[str]:

@@ -135,7 +135,6 @@ async def test_a_busy_circle_is_left_alone_for_as_long_as_it_says(two_nodes: Pai
         asked.clear()
 
 
-@SQLITE
 async def test_both_had_given_up_on_each_other_and_find_back(two_nodes: Pair, heard: Heard) -> None:
     link_id = await two_nodes.link()
     for node in two_nodes.both:
@@ -180,7 +179,6 @@ async def test_what_cannot_be_pushed_one_way_is_fetched_the_other_way_and_pushed
             await verify()
 
 
-@SQLITE
 async def test_no_letter_is_left_behind_an_open_breaker_or_a_job_that_failed_too_often(
     two_nodes: Pair, heard: Heard
 ) -> None:

@@ -242,7 +242,7 @@ async def test_what_is_promised_elsewhere_stands_whatever_is_planned_at_home(sto
     gap there, which the team sees."""
     await story.committed()
     with story.b.bound():
-        ada = await _own_team(story)
+        ada = await own_team(story)
         own = await actor(ada)
         start, end = NINE_TO_ELEVEN
         half = timedelta(minutes=30)
@@ -263,7 +263,7 @@ async def test_what_is_promised_elsewhere_stands_whatever_is_planned_at_home(sto
     assert "gap" in await story.news(story.b, ada)
 
 
-async def _own_team(story: Story) -> str:
+async def own_team(story: Story) -> str:
     """Bea works at home too; whom she comes to there."""
     ada = await make.person("Ada")
     team, payer = await make.team(ada), await make.payer(ada)

@@ -5,7 +5,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +32,8 @@ from tests.support.node import MONDAY, MovableClock, build
 from tests.support.ports import free_port
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
+PAIR = ("Hebden", "Todmorden")
+ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
 class _Server(uvicorn.Server):
@@ -201,35 +203,48 @@ class Pair:
 
 
 @asynccontextmanager
-async def open_pair(folder: Path, urls: tuple[str, str] = ("", "")) -> AsyncIterator[Pair]:
-    """Two nodes with keys of their own, serving. Their databases have their tables: these, or SQLite below `folder`."""
+async def open_nodes(folder: Path, urls: Mapping[str, str]) -> AsyncIterator[list[PairNode]]:
+    """A node of each name with keys of its own, serving. Its database has its tables: this, or SQLite below `folder`."""
     async with AsyncExitStack() as stack:
         nodes = []
-        for name, url in zip(("Hebden", "Todmorden"), urls, strict=True):
+        for name, url in urls.items():
             home = folder / name.lower()
             node = PairNode(name, home, engine_for(url, home / "node.sqlite"))
             await node.open()
             stack.push_async_callback(node.close)
             await node.start()
             nodes.append(node)
+        yield nodes
+
+
+@asynccontextmanager
+async def open_pair(folder: Path, urls: tuple[str, str] = ("", "")) -> AsyncIterator[Pair]:
+    """Two nodes, on these databases or on SQLite below `folder`."""
+    async with open_nodes(folder, dict(zip(PAIR, urls, strict=True))) as nodes:
         yield Pair(*nodes)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def pair_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """The addresses of two databases with every table: empty for SQLite below `tmp_path`."""
+def databases(request: pytest.FixtureRequest, folder: Path, *names: str) -> Iterator[dict[str, str]]:
+    """A database with every table for each name, on the engine that the test asks for: its address, "" for SQLite."""
     if request.param == "sqlite":
-        for name in ("hebden", "todmorden"):
-            (tmp_path / name).mkdir()
-            asyncio.run(build("", tmp_path / name))
-        yield "", ""
+        for name in names:
+            (folder / name.lower()).mkdir()
+            asyncio.run(build("", folder / name.lower()))
+        yield dict.fromkeys(names, "")
         return
     server = request.getfixturevalue("postgres_server")
     template = server.template("core", lambda made: asyncio.run(build(made)))
-    urls = server.create_database(template=template), server.create_database(template=template)
+    urls = {name: server.create_database(template=template) for name in names}
     yield urls
-    for url in urls:
+    for url in urls.values():
         server.drop_database(url)
+
+
+@pytest.fixture(params=ENGINES)
+def pair_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The addresses of two databases with every table: empty for SQLite below `tmp_path`."""
+    for urls in databases(request, tmp_path, *PAIR):
+        yield urls[PAIR[0]], urls[PAIR[1]]
 
 
 @pytest.fixture

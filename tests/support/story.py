@@ -32,17 +32,27 @@ class Story:
         self.visit = self.request = self.open = self.offer = ""
 
     async def begin(self, *, credit_pence: int = 50_000, cancel_bps: int = 5000, terms: Terms | None = None) -> "Story":
-        with self.a.bound():
-            await self._hebden(credit_pence, cancel_bps)
+        await self.people(credit_pence, cancel_bps)
+        await self.pair.link(*([terms] if terms else []))
+        return self
+
+    async def people(self, credit_pence: int = 50_000, cancel_bps: int = 5000) -> "Story":
+        """Everyone of both circles, which may be linked already."""
+        await self.those_who_ask(credit_pence, cancel_bps)
         with self.b.bound():
-            await self._circle("Todmorden circle")
+            await self._circle(f"{self.b.name} circle")
             self.bea = await make.worker("Bea", rate_pence=3000, number="009876543210")
             self.cass = await make.worker("Cass", rate_pence=2800)
             self.tom = await make.person("Tom", phone="01706 960111")
             self.kit = await make.person("Kit")
             await make.hat(self.tom, await make.circle(), "facilitator")
             await make.hat(self.kit, await make.circle(), "treasurer")
-        await self.pair.link(*([terms] if terms else []))
+        return self
+
+    async def those_who_ask(self, credit_pence: int = 50_000, cancel_bps: int = 5000) -> "Story":
+        """Only Edith and hers: another story may have brought those of the other circle."""
+        with self.a.bound():
+            await self._hebden(credit_pence, cancel_bps)
         return self
 
     async def _circle(self, name: str) -> None:
@@ -50,7 +60,7 @@ class Story:
         await make.takes()
 
     async def _hebden(self, credit_pence: int, cancel_bps: int) -> None:
-        await self._circle("Hebden circle")
+        await self._circle(f"{self.a.name} circle")
         self.edith = await make.person(
             "Edith", full_name="Edith Crabtree", address="14 Heights Road, Pecket Well", phone="01422 960222"
         )
@@ -107,7 +117,8 @@ class Story:
         await self.pair.settle()
         with self.b.bound():
             opened = await queries.open_requests(self.b.clock())
-        self.open = opened[0].id if opened else ""
+        # Another circle may ask the same at the same time.
+        self.open = next((one.id for one in opened if one.link_id == self.pair.link_id), "")
 
     async def offers(self, worker: str | None = None, *, rate_pence: int = 3300) -> str:
         """A worker of Todmorden offers to come; the offer's id, which both nodes share."""
