@@ -45,21 +45,23 @@ def read(html: str) -> tuple[frozenset[str], list[str]]:
 
 
 class Inspector:
-    """Looks at each page again whenever a part is on it that was not there before; `found` is what it objects to, by
-    page."""
+    """Looks at each page, and at it again whenever a part is on it that was on no page before; `found` is what it objects
+    to, by page."""
 
     def __init__(self) -> None:
         self.found: dict[str, list[str]] = {}
-        self.parts: dict[str, set[str]] = {}
+        self.paths: set[str] = set()
+        self.parts: set[str] = set()
         self.weighed: set[str] = set()
         # What was seen in each look. How a part looks by night or on a desk is the same on every page.
         self.seen: dict[tuple[bool, int], set[str]] = {}
 
     def is_new(self, url: str, html: str) -> bool:
-        """Whether some part of it was on no page of this path."""
-        known, parts = self.parts.setdefault(pattern(url), set()), read(html)[0]
-        new = not parts <= known
-        known |= parts
+        """Whether nobody was on this path yet, or some part of it was on no page."""
+        path, parts = pattern(url), read(html)[0]
+        new = path not in self.paths or not parts <= self.parts
+        self.paths.add(path)
+        self.parts |= parts
         return new
 
     async def __call__(self, page: Page, heading: str) -> None:

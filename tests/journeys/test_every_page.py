@@ -58,7 +58,7 @@ async def test_every_screen_of_the_story_can_be_read_by_everyone(new_walk: NewWa
     walk.look = inspector
     await story.whole(walk)
     inspector.approve()
-    assert len(inspector.parts) >= 19
+    assert len(inspector.paths) >= 19
 
 
 async def test_every_page_of_everyone_can_be_read_by_everyone(new_walk: NewWalk, inspector: Inspector) -> None:
@@ -84,7 +84,7 @@ async def test_every_page_of_everyone_can_be_read_by_everyone(new_walk: NewWalk,
         "/teams/{id}",
         "/admin/links/{id}",
         "/x/gatherings",
-    } <= inspector.parts.keys()
+    } <= inspector.paths
     assert len(CIRCLE_OF) == sum(len(people) for people in PEOPLE.values())
 
 
