@@ -94,7 +94,7 @@ async def show(node: Node, circle: str) -> None:
     for said in (wrong, say_health.advice(report, page.called, page.circle.phone) if wrong else ""):
         if said:
             click.echo(said)
-    for name, value in say_health.rows(report, now, zone):
+    for name, value in [*say_health.rows(report, now, zone), *say_health.figures(report)]:
         if value:
             click.echo(f"  {name}: {value}")
     for alarm in page.alarms:

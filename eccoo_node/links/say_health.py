@@ -73,11 +73,6 @@ def rows(report: Report, now: datetime, zone: ZoneInfo) -> list[tuple[str, str]]
         tries = f"{report.failures} in a row."
         if report.resting:
             tries += " We only knock until they answer."
-    caps = ", ".join(_CAPS.get(cap, cap) for cap in report.caps)
-    busiest = (
-        f"{report.busiest_requests} of {limits.REQUESTS_PER_MIN} calls and {report.busiest_events} of "
-        f"{limits.EVENTS_PER_MIN} letters in the busiest of the last five minutes."
-    )
     return [
         ("They last reached us", say.last_seen(report.heard_at, now, zone)),
         ("We last reached them", say.last_seen(report.reached_at, now, zone) if report.reached_at else "Not yet"),
@@ -86,11 +81,23 @@ def rows(report: Report, now: datetime, zone: ZoneInfo) -> list[tuple[str, str]]
         ("Calls that failed", tries),
         ("Next try", say.next_try(report.next_try_at, now, zone) if report.trouble else ""),
         ("Clocks", say.clock_offset(report.clock_offset_s)),
-        ("Letters today", f"{report.came_today} came, {report.went_today} went."),
-        ("From them, against the limit", busiest),
-        ("What both nodes speak", f"Version {report.version}: {caps}." if report.version else ""),
         ("Agreed until", until(report.agreed_until, now, zone)),
     ]  # fmt: skip
+
+
+def figures(report: Report) -> list[tuple[str, str]]:
+    """What nobody needs until something is wrong: how much goes between the two, and what both can do."""
+    busiest = (
+        f"In the busiest of the last five minutes {say.many(report.busiest_requests, 'call')} and "
+        f"{say.many(report.busiest_events, 'letter')}. Up to {limits.REQUESTS_PER_MIN} and {limits.EVENTS_PER_MIN} are "
+        "taken."
+    )
+    caps = " and ".join(_CAPS.get(cap, cap) for cap in report.caps)
+    return [
+        ("Letters today", f"{report.came_today or 'None'} came, {report.went_today or 'none'} went."),
+        ("How much they send", busiest),
+        ("What both nodes can do", f"{caps[:1].upper()}{caps[1:]} (version {report.version})." if caps else ""),
+    ]
 
 
 def _when(at: datetime, now: datetime, zone: ZoneInfo) -> str:

@@ -1,20 +1,25 @@
 """`eccoo link` and `eccoo federation verify` on two served nodes."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.linked import link_by_commands, make_node, said, until
 from tests.support.processes import NodeProcess
+from tests.support.proxy import FaultProxy
 
 Nodes = tuple[NodeProcess, NodeProcess]
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Nodes]:
-    nodes = (make_node(tmp_path / "a", "Hebden circle"), make_node(tmp_path / "b", "Todmorden circle"))
+    movable = {"ECCOO_DEMO": "true"}
+    nodes = (
+        make_node(tmp_path / "a", "Hebden circle", extra=movable),
+        make_node(tmp_path / "b", "Todmorden circle", extra=movable),
+    )
     for node in nodes:
         node.start()
     yield nodes
@@ -22,7 +27,45 @@ def served(tmp_path: Path) -> Iterator[Nodes]:
         node.kill()
 
 
-def test_two_circles_link_pause_go_on_verify_and_end_from_a_shell(served: Nodes) -> None:
+def another_year(a: NodeProcess, b: NodeProcess, link_id: str) -> None:
+    told = said(a, "link", "show", "todmorden")
+    assert told.startswith(f"Todmorden circle ({link_id}): linked\n  They last reached us: ")
+    assert "\n  Agreed until: " in told
+    assert said(a, "link", "renew", "todmorden") == "Now Todmorden circle is asked.\n"
+    until(lambda: "they suggest something" in said(b, "link", "list"))
+    assert said(b, "link", "renew", "hebden") == "You go on with Hebden circle for another year.\n"
+
+
+def a_move_and_keys_from_an_old_copy(a: NodeProcess, b: NodeProcess, new_port: int) -> None:
+    """A lives at another port from now on, and B follows. Then A's key log comes back from before the move: the words and
+    B's copy of it make new keys, and B is asked to ring."""
+    log, new = a.home / "keys" / "log.jsonl", f"http://127.0.0.1:{new_port}"
+    old_copy = log.read_bytes()
+    assert f"We say that we live at {new}." in said(a, "identity", "move", new, typed=a.words)
+    until(lambda: "they say that they have moved" in said(b, "link", "list"))
+    assert said(b, "link", "moved", "hebden").startswith(f"Until now: {a.url}\nThey say, from now on: {new}\n")
+    assert f"We look at {new}" in said(b, "link", "moved", "--yes", "hebden")
+    until(lambda: said(b, "link", "moved", "hebden") == f"Hebden circle lives where it did: {new}\n")
+    a.stop()
+    kept, file = said(b, "link", "log", "hebden"), a.home / "their-copy.txt"
+    assert (kept.encode() == log.read_bytes(), kept.encode().startswith(old_copy)) == (True, True)
+    file.write_text(kept)
+    log.write_bytes(old_copy)
+    refused = a.eccoo("identity", "recover", typed=a.words)
+    assert (refused.returncode, "is an old copy" in refused.stderr) == (1, True)
+    assert "All keys are new" in said(a, "identity", "recover", "--log", str(file), typed=a.words)
+    # Their log is not read anew within ten minutes of the last time.
+    for node in (a, b):
+        (node.home / "clock").write_text("660")
+    a.start()
+    until(lambda: "Hebden circle has replaced its keys." in said(b, "link", "list"))
+    assert said(b, "link", "rung", "hebden") == "Noted.\n"
+    assert "has replaced its keys" not in said(b, "link", "list")
+
+
+def test_two_circles_link_pause_go_on_verify_and_end_from_a_shell(
+    served: Nodes, fault_proxy: Callable[[int], FaultProxy]
+) -> None:
     a, b = served
     link_id = link_by_commands(a, b)
     assert said(a, "link", "list").startswith(f"Todmorden circle ({link_id}): linked\n  last heard from:")
@@ -37,6 +80,8 @@ def test_two_circles_link_pause_go_on_verify_and_end_from_a_shell(served: Nodes)
         1,
         "Nobody has moved since you agreed. The words of then still count.\n",
     )
+    another_year(a, b, link_id)
+    a_move_and_keys_from_an_old_copy(a, b, fault_proxy(a.port).port)
     assert said(b, "link", "end", "Hebden circle", "--yes") == "The link with Hebden circle has ended.\n"
     until(lambda: ": ended" in said(a, "link", "list"))
     with sqlite3.connect(b.home / "node.sqlite") as raw:

@@ -10,13 +10,16 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from datetime import time as clock_time
 from itertools import product
 from pathlib import Path
 
 import msgspec
 
 from eccoo_node.demo.cast import CIRCLES, HEBDEN, TODMORDEN
+from eccoo_node.demo.place import Place
+from eccoo_node.kernel.settings import Settings
 from tests.support.processes import ECCOO, NodeDied, eccoo, environment
 
 CHECKS = ("ledger", "audit", "federation")
@@ -46,6 +49,10 @@ class Demo:
     def day(self, days: int) -> date:
         """So many days from the Monday it begins on."""
         return date.fromisoformat(str(self.made["monday"])) + timedelta(days=days)
+
+    def move_to(self, day: date) -> None:
+        """Let it be nine in the morning of this day in both circles: further on than the page of the demo moves in a press."""
+        Place(self.root).move_to(datetime.combine(day, clock_time(9), Settings().zone))
 
     def start(self) -> "Demo":
         """Start and return once it says that both are open, and both answer."""

@@ -61,6 +61,10 @@ class Walk:
         async with self.page.expect_navigation():
             await (self.one(what) if isinstance(what, str) else what).click()
 
+    async def card(self, words: str) -> None:
+        """The card on which these words stand."""
+        await self.press(self.page.locator("main .cards a").filter(has_text=words))
+
     def one(self, words: str) -> Locator:
         button = self.page.get_by_role("button", name=words, exact=True)
         return button.or_(self.page.get_by_role("link", name=words, exact=True)).first
@@ -74,10 +78,14 @@ class Walk:
 
     async def open(self, path: str) -> int:
         """The path in the circle of the current tab; the answer's status."""
-        circle = next(name for name, tab in self.tabs.items() if tab is self.page)
-        answer = await self.page.goto(f"{self.demo.url(circle)}{path}")
+        answer = await self.page.goto(f"{self.base}{path}")
         assert answer is not None
         return answer.status
+
+    @property
+    def base(self) -> str:
+        """The address of the circle of the current tab."""
+        return self.demo.url(next(name for name, tab in self.tabs.items() if tab is self.page))
 
     @property
     def path(self) -> str:

@@ -35,7 +35,9 @@ def make_node(
     )
     made = eccoo(home, "init", *answers, env=env)
     assert made.returncode == 0, made.stderr
-    return NodeProcess(home, port, env=env)
+    node = NodeProcess(home, port, env=env)
+    node.words = " ".join(re.findall(r"\d+\. ([a-z]+)", made.stdout))
+    return node
 
 
 def link_by_commands(a: NodeProcess, b: NodeProcess) -> str:
@@ -62,8 +64,8 @@ def until(holds: Callable[[], bool], within_s: float = 20) -> None:
         time.sleep(0.1)
 
 
-def said(node: NodeProcess, *words: str) -> str:
+def said(node: NodeProcess, *words: str, typed: str | None = None) -> str:
     """What a command answers; it must have gone well."""
-    done = node.eccoo(*words)
+    done = node.eccoo(*words, typed=typed)
     assert done.returncode == 0, f"{words}: {done.stderr}{done.stdout}"
     return done.stdout

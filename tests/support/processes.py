@@ -38,6 +38,7 @@ def eccoo(
     env: Mapping[str, str] | None = None,
     timeout_s: float = 60,
     command: Sequence[str] = ECCOO,
+    typed: str | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Run one `eccoo` command to its end. The exit code is the caller's to judge."""
     return subprocess.run(
@@ -47,6 +48,7 @@ def eccoo(
         capture_output=True,
         text=True,
         timeout=timeout_s,
+        input=typed,
     )
 
 
@@ -67,6 +69,8 @@ class NodeProcess:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = home / "test-output.log"
+        # Of its recovery sheet, where whoever made it kept them.
+        self.words = ""
         self._env = dict(env or {})
         self._command = command
         self._arguments = tuple(arguments if arguments is not None else ("serve", "--port", str(self.port)))
@@ -136,9 +140,11 @@ class NodeProcess:
             self.stop()
         return self.start()
 
-    def eccoo(self, *arguments: str, timeout_s: float = 60) -> "subprocess.CompletedProcess[str]":
+    def eccoo(
+        self, *arguments: str, timeout_s: float = 60, typed: str | None = None
+    ) -> "subprocess.CompletedProcess[str]":
         """Run a command beside the serving process, on the same data folder."""
-        return eccoo(self.home, *arguments, env=self._env, timeout_s=timeout_s, command=self._command)
+        return eccoo(self.home, *arguments, env=self._env, timeout_s=timeout_s, command=self._command, typed=typed)
 
     def _healthy(self) -> bool:
         try:

@@ -17,7 +17,7 @@ from tests.support.pair import Pair
 from tests.support.ports import free_port
 from tests.web.admins import admins
 from tests.web.client import Reader
-from tests.web.test_links import linked, links_page, plum_buttons, until
+from tests.web.test_links import linked, links_page, plum_buttons, until, words_on
 
 HERE = "/admin/identity"
 
@@ -138,6 +138,39 @@ async def test_a_move_is_told_with_the_words_and_followed_or_refused_by_the_othe
     assert "was announced that they know nothing of" in page
     assert "paused by us" in page
     assert tuple(await b.row("SELECT base_url, moving_to FROM link")) == (a.url, "")
+
+
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_after_a_move_was_followed_new_words_are_made_and_compared(
+    two_nodes: Pair, two_admins: tuple[Reader, Reader]
+) -> None:
+    ada, bronwen = two_admins
+    a = two_nodes.a
+    link_id = await linked(two_nodes, ada, bronwen)
+    here = f"/admin/links/{link_id}"
+    assert (await ada.get(f"{here}/words")).headers["location"] == here
+    port = free_port()
+    await ada.get(f"{HERE}/move")
+    await ada.send(f"{HERE}/move", {"address": f"http://127.0.0.1:{port}", "words": a.words})
+    await a.stop()
+    a.port = port
+    await a.start()
+    await until(bronwen, link_id, "They say that they have moved.")
+    await bronwen.get(f"{here}/moved")
+    await bronwen.send(f"{here}/moved")
+    page = await until(bronwen, link_id, "One of the two has moved since you agreed.")
+    assert "linked</span>" in page
+    await bronwen.send(f"{here}/words")
+    shown = []
+    for reader in two_admins:
+        await until(reader, link_id, "Six new words are there to be compared.")
+        await reader.get(f"{here}/words")
+        assert "Are they the same on both screens?" in text_of(reader)
+        shown.append(words_on(reader))
+    assert (shown[0] == shown[1], len(shown[0])) == (True, 6)
+    for reader in two_admins:
+        await reader.send(f"{here}/same")
+        assert "What you agree from now on names the new address." in await links_page(reader, link_id)
 
 
 @pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)

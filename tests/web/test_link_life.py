@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
+from eccoo_federation import invites
 from eccoo_node.db.rows import fetch, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import COMMAND
+from eccoo_node.kernel.ids import new_id
+from eccoo_node.keys import actions as keys
 from eccoo_node.links import keeping, showing
 from eccoo_node.links.rules import BOTH_WAYS, Terms
-from eccoo_node.links.tables import HeardCircle, Link, LinkWire
+from eccoo_node.links.tables import HeardCircle, Introduction, Link, LinkWire
 from tests.support.pair import Pair
 from tests.web.admins import TOKEN, an_admin, put_pages
 from tests.web.client import Reader
@@ -35,7 +39,7 @@ async def test_a_link_is_looked_after_on_plain_pages(two_nodes: Pair) -> None:
             return unescape(answer.text)
 
         assert "All is well." in await page(f"{here}/health")
-        assert "Version 1: cover, settling what is owed." in await page(f"{here}/health")
+        assert "Cover and settling what is owed (version 1)." in await page(f"{here}/health")
         # Silent for a day: named with what to do, on both lists and by news.
         node.clock.move(timedelta(days=1, hours=1))
         with node.bound():
@@ -76,6 +80,102 @@ async def test_a_link_is_looked_after_on_plain_pages(two_nodes: Pair) -> None:
         assert "This goes on until it is done" in await page(f"{here}/end")
         await reader.send(f"{here}/end")
         assert "letters are still to reach them." in await page(here)
+
+
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_a_link_says_which_lost_one_it_stands_in_for(two_nodes: Pair) -> None:
+    old = await two_nodes.link()
+    a, b = two_nodes.both
+    with b.bound():
+        await keys.begin_anew(COMMAND, b.folder, b.settings)
+    await two_nodes.shake_hands()
+    new = two_nodes.link_id
+    shell = put_pages(a)
+    await an_admin(a, "Ada")
+    before = f"/admin/links/{new}/before"
+    async with Reader(shell, a.url, cookies={shell.site.session_cookie: TOKEN}) as ada:
+        await ada.get(f"/admin/links/{new}")
+        await ada.send(f"/admin/links/{new}/same")
+        assert before in (await ada.get(f"/admin/links/{new}")).text
+        page = unescape((await ada.get(before)).text)
+        assert "Which link does this one stand in for?" in page
+        assert f"Todmorden circle, {b.url}" in page
+        assert len(re.findall(r'<input[^>]*name="old"', page)) == 2
+        assert (await ada.send(before, {"old": new})).status_code == 404
+        await ada.get(before)
+        assert (await ada.send(before, {"old": old})).headers["location"] == f"/admin/links/{new}"
+        page = unescape((await ada.follow()).text)
+        assert "Todmorden circle lost its keys, and is linked anew." in page
+        assert "What is owed goes over to this link: nothing is owed. Our books say the same." in re.sub(
+            r"<[^>]+>\s*", " ", page
+        ).replace("  ", " ")
+        # Taken back, and once it is agreed no more to be said.
+        await ada.get(before)
+        await ada.send(before, {"old": ""})
+        assert "lost its keys" not in (await ada.follow()).text
+        await ada.get(before)
+        with a.bound():
+            async with write():
+                await fetch(
+                    "UPDATE link SET agreement = (SELECT agreement FROM link WHERE id = ?) WHERE id = ?", old, new
+                )
+        assert (await ada.send(before, {"old": old})).status_code == 409
+
+
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_whoever_is_introduced_hears_yes_or_no_and_an_invitation_is_used(
+    two_nodes: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = two_nodes.a
+    link_id = await two_nodes.link(ALL)
+    shell, here = put_pages(a), "/admin/links/introductions"
+    await an_admin(a, "Ada")
+    monkeypatch.setattr("eccoo_node.links.web.linking.WAIT_S", 0)
+    made = invites.make_invite("http://127.0.0.1:1", "a" * 52, a.clock())
+    at = {"link_id": link_id, "at": a.clock(), "keep_until": a.clock() + timedelta(days=1)}
+    rows = [
+        Introduction(id=new_id(), role="asked", number=new_id(), reference="b" * 52, name=name, why="Near you.", phone=phone, **at)
+        for name, phone in (("Burnley circle", "01632 960700"), ("Colne circle", ""))
+    ]  # fmt: skip
+    ours = Introduction(
+        id=new_id(),
+        role="ours",
+        number=new_id(),
+        name="Nelson circle",
+        state="yes",
+        invite=invites.write_invite(made),
+        **at,
+    )
+    with a.bound():
+        async with write():
+            for row in (*rows, ours):
+                await insert(row)
+    async with Reader(shell, a.url, cookies={shell.site.session_cookie: TOKEN}) as ada:
+        page = unescape((await ada.get(here)).text)
+        assert len(re.findall(r'class="(?:button )?act"', page)) == 1
+        assert [name in page for name in ("Burnley circle", "01632 960700", "Colne circle", "they say yes")] == [
+            True
+        ] * 4
+        await ada.send(f"{here}/{rows[0].id}/yes")
+        assert "An invitation is on its way to them." in (page := unescape((await ada.follow()).text))
+        assert "Burnley circle" not in page
+        await ada.send(f"{here}/{rows[1].id}/no")
+        assert "They hear that you don’t link now, and nothing else." in unescape((await ada.follow()).text)
+        assert sorted(await a.rows("SELECT state, why FROM introduction WHERE role = 'asked'")) == [
+            ("no", ""),
+            ("yes", "Near you."),
+        ]
+        assert await a.rows("SELECT for_node FROM invite WHERE for_node <> ''") == [("b" * 52,)]
+        held = ada.hidden(f"{here}/{ours.id}/link")
+        assert (await ada.send(f"{here}/{ours.id}/link")).status_code == 303
+        assert "We’re calling their node" in unescape((await ada.follow()).text)
+        await ada.get(here)
+        assert "This asking is over." in ada.page.text
+        # Pressed twice it is done once.
+        again = await ada.post(f"{here}/{ours.id}/link", held)
+        assert await a.rows("SELECT id FROM link WHERE state = 'asked'") == [
+            (again.headers["location"].split("/")[-1],)
+        ]
 
 
 async def test_two_hundred_links_take_as_many_questions_as_one(

@@ -29,6 +29,7 @@ class LifeController(Controller):
             **{
                 **_facts(request, page),
                 "rows": [row for row in say_health.rows(report, now, zone) if row[1]],
+                "figures": [row for row in say_health.figures(report) if row[1]],
                 "wrong": say_health.in_one_line(report, them, zone),
                 "advice": say_health.advice(report, them, phone),
                 "alarm_advice": say_health.alarm_advice(them, phone) if page.alarms else "",
