@@ -71,7 +71,7 @@ class Entrance:
             raise NotFound()
         if ask.session_token and not ask.path.startswith(_PLAIN):
             ask.session = await self.site.load_session(hash_token(ask.session_token))
-        if scope["method"] in _SAFE or ask.path.startswith("/api/"):
+        if scope["method"] in _SAFE:
             await self.app(scope, receive, send)
             return
         await self._form(ask, scope, receive, send)

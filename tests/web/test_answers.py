@@ -25,7 +25,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 PATHS = ("/", "/gallery/home", "/nothing/here", "/gallery/fail/broken", "/gallery/mine", "/static/theme.css",
-         "/healthz", "/schema/openapi.json", "/api/v1/nothing", "/static/none.css")  # fmt: skip
+         "/healthz", "/schema/openapi.json", "/.well-known/nothing", "/static/none.css")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -93,7 +93,7 @@ async def test_the_wrong_method_is_a_page_too(reader: Reader) -> None:
 
 
 async def test_a_program_is_answered_as_a_program(visitor: Reader) -> None:
-    answer = await visitor.get("/api/v1/nothing")
+    answer = await visitor.get("/.well-known/nothing")
     assert answer.status_code == 404
     assert answer.json() == {"error": {"code": "not_found", "sentence": "We can’t find that page.", "reference": ""}}
 
