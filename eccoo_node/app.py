@@ -90,7 +90,7 @@ WORKING = (
     payout_checking, payout_news, payout_todo, privacy_letters, pulls, questions, reading, referral_letters,
     rota_lines, sender, settlement_checking, settlement_letters, settlement_todo,
 )  # fmt: skip
-MAX_API_BODY = 1024 * 1024
+MAX_REQUEST_BODY = 1024 * 1024
 
 Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -162,7 +162,7 @@ def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
             # As JSON only: the HTML pages of it load scripts from elsewhere.
             render_plugins=[JsonRenderPlugin()],
         ),
-        request_max_body_size=MAX_API_BODY,
+        request_max_body_size=MAX_REQUEST_BODY,
         logging_config=None,
     )
     refuse_nameless(pages)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_one
+from eccoo_node.db.rows import fetch
 from eccoo_node.kernel import clock
 
 
@@ -27,19 +27,6 @@ class TermsCard(msgspec.Struct, frozen=True):
     from_at: datetime | None
 
 
-class ConsentCard(msgspec.Struct, frozen=True):
-    """A yes that holds."""
-
-    id: str
-    kind: str
-    subject_kind: str
-    subject_id: str
-    words: str
-    said_by: str
-    via: str
-    said_at: datetime
-
-
 _TERMS = """t.id, t.person_id, t.worker_id, t.payer_id, t.rate_pence, t.travel_pence, t.travel_minutes, t.miles,
  t.cancel_hours, t.cancel_bps, t.person_yes_at, t.worker_yes_at, t.from_at"""
 
@@ -47,17 +34,6 @@ _TERMS = """t.id, t.person_id, t.worker_id, t.payer_id, t.rate_pence, t.travel_p
 def _terms(row: Any) -> TermsCard:
     id_, person_id, worker_id, payer_id, *rest = row
     return TermsCard(id_, person_id, worker_id, payer_id or "", *rest)
-
-
-async def terms_between(person_id: str, worker_id: str) -> TermsCard | None:
-    """What is in force between these two, or None."""
-    row = await fetch_one(
-        f"SELECT {_TERMS} FROM terms t WHERE t.person_id = ? AND t.worker_id = ? AND t.ended_at IS NULL "
-        "AND t.from_at IS NOT NULL",
-        person_id,
-        worker_id,
-    )
-    return _terms(row) if row else None
 
 
 async def terms_of(person_id: str) -> list[TermsCard]:
@@ -90,28 +66,3 @@ async def could_agree(subject: str) -> list[Pair]:
         now, now, subject, subject,
     )  # fmt: skip
     return [Pair(*row) for row in rows]
-
-
-_CONSENT = "c.id, c.kind, c.subject_kind, c.subject_id, c.words, c.said_by, c.via, c.said_at"
-_HOLDS = "c.withdraws = '' AND NOT EXISTS (SELECT 1 FROM consent w WHERE w.withdraws = c.id)"
-
-
-async def consents_of(person_id: str) -> list[ConsentCard]:
-    """Every yes of this person that holds, the latest first."""
-    rows = await fetch(
-        f"SELECT {_CONSENT} FROM consent c WHERE c.person_id = ? AND {_HOLDS} ORDER BY c.said_at DESC, c.id DESC",
-        person_id,
-    )
-    return [ConsentCard(*row) for row in rows]
-
-
-async def consent_for(person_id: str, kind: str, subject_id: str = "") -> ConsentCard | None:
-    """The latest yes of this kind about this subject that holds, or None."""
-    row = await fetch_one(
-        f"SELECT {_CONSENT} FROM consent c WHERE c.person_id = ? AND c.kind = ? AND c.subject_id = ? AND {_HOLDS} "
-        "ORDER BY c.said_at DESC, c.id DESC LIMIT 1",
-        person_id,
-        kind,
-        subject_id,
-    )
-    return ConsentCard(*row) if row else None

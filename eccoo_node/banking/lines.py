@@ -53,12 +53,6 @@ def receipt_of(line_id: int) -> str:
     return f"bank:{line_id}"
 
 
-def line_of(receipt: str) -> int | None:
-    """The line that a receipt of the books came from; None for one that was written down by hand."""
-    kind, _, number = receipt.partition(":")
-    return int(number) if kind == "bank" and number.isdigit() else None
-
-
 def noon(on: date) -> datetime:
     return datetime.combine(on, time(12), tzinfo=clock.zone())
 

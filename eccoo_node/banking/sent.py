@@ -59,7 +59,7 @@ async def payments(actor: Actor) -> list[Sent]:
 # ---------------------------------------------------------------- which one it is
 
 
-def names(text: str, reference: str) -> bool:
+def carries(text: str, reference: str) -> bool:
     """Whether the bank's words carry this reference: "HEBDEN CIRCLE 12-3", never within "12-31" or "112-3"."""
     circle, _, code = reference.rpartition(" ")
     if not circle:
@@ -88,7 +88,7 @@ def _back(line: Moved, found: Sequence[Sent]) -> list[Sent]:
 def _only(line: Moved, found: Sequence[Sent]) -> Sent | None:
     """The one of this very sum that the words carry; None where there are several."""
     exact = [one for one in found if one.payment.amount_pence == line.amount_pence]
-    named = [one for one in exact if names(line.text, one.payment.reference)]
+    named = [one for one in exact if carries(line.text, one.payment.reference)]
     return named[0] if len(named) == 1 else None
 
 
@@ -168,7 +168,9 @@ def may_have_come_back(line: Moved, found: Sequence[Sent]) -> list[Offer]:
 
 def _offer(what: str, line: Moved, one: InTransit) -> Offer:
     said = plain(line.text, _LONGEST)
-    likely = names(line.text, one.reference) or any(plain(name, 70) in said for name in (one.name, one.called) if name)
+    likely = carries(line.text, one.reference) or any(
+        plain(name, 70) in said for name in (one.name, one.called) if name
+    )
     return Offer(what, one.payment_id, [one], likely)
 
 

@@ -35,15 +35,13 @@ class Search(msgspec.Struct, frozen=True):
     unsure: bool
     overridden: bool
     chosen: str
-    chosen_link: str
     chosen_id: str
     offers: int
     asked: tuple[str, ...] = ()
 
 
 _SEARCH = """SELECT r.id, r.visit_id, r.person_id, r.state, r.further, r.next_news_at, r.unsure,
- CASE WHEN r.override_at IS NULL THEN 0 ELSE 1 END, COALESCE(c.first_name, ''), COALESCE(c.link_id, ''),
- r.chosen_offer,
+ CASE WHEN r.override_at IS NULL THEN 0 ELSE 1 END, COALESCE(c.first_name, ''), r.chosen_offer,
  (SELECT COUNT(*) FROM cover_offer o WHERE o.request_id = r.id AND o.state = 'live')
  FROM cover_request r LEFT JOIN cover_offer c ON c.id = r.chosen_offer"""
 
@@ -63,7 +61,7 @@ async def _searches(where: str, *params: object) -> list[Search]:
     ):
         asked.setdefault(row[0], []).append(row[1])
     return [
-        _search((*tuple(row)[:7], bool(row[7]), row[8], row[9], row[10], int(row[11]), tuple(asked.get(row[0], ()))))
+        _search((*tuple(row)[:7], bool(row[7]), row[8], row[9], int(row[10]), tuple(asked.get(row[0], ()))))
         for row in rows
     ]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_one, fetch_value, locking, marks
+from eccoo_node.db.rows import fetch, fetch_one, locking, marks
 from eccoo_node.escrow.sharing import Terms
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
@@ -23,9 +23,6 @@ class Request(msgspec.Struct, frozen=True):
     visit_id: str
     person_id: str
     asked_by: str
-    asked_for: str
-    asked_via: str
-    by_wish: bool
     state: str
     further: bool
     next_news_at: datetime
@@ -46,8 +43,8 @@ class Request(msgspec.Struct, frozen=True):
         return self.state != "ended"
 
 
-_REQUEST = """SELECT id, visit_id, person_id, asked_by, asked_for, asked_via, by_wish, state, further, next_news_at,
- go_no_go_at, chosen_offer, unsure, override_at, override_n, override_code, machine, ended_reason, ended_by, ended_for, created_at
+_REQUEST = """SELECT id, visit_id, person_id, asked_by, state, further, next_news_at, go_no_go_at, chosen_offer, unsure,
+ override_at, override_n, override_code, machine, ended_reason, ended_by, ended_for, created_at
  FROM cover_request"""
 
 
@@ -98,15 +95,6 @@ async def near_ask(ask_id: str) -> Near:
     if row is None:
         raise NotFound()
     return Near(*row)
-
-
-async def near_asks_to(worker_id: str) -> list[Near]:
-    """What a worker has been asked at home and has not answered."""
-    rows = await fetch(
-        f"{_NEAR} JOIN cover_request r ON r.id = n.request_id WHERE n.worker_id = ? AND n.answer = '' AND r.state <> 'ended'",
-        worker_id,
-    )
-    return [Near(*row) for row in rows]
 
 
 # The answer of a circle that can take no more requests for now.
@@ -394,7 +382,3 @@ async def busy_away(worker_ids: list[str], starts_at: datetime, ends_at: datetim
         ends_at,
     )
     return frozenset(row[0] for row in rows)
-
-
-async def count_live() -> int:
-    return int(await fetch_value("SELECT COUNT(*) FROM cover_request WHERE state <> 'ended'"))

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from piccolo.columns.base import Column
 from piccolo.table import Table
 
 from eccoo_node.db import bound
@@ -55,14 +54,6 @@ async def insert_once(row: Table) -> bool:
     table = _table_of(row)
     inserted = await table.insert(row).on_conflict(action="DO NOTHING").returning(table._meta.primary_key)
     return bool(inserted)
-
-
-async def sum_pence(column: Column, where: str = "", *params: Any) -> int:
-    """The sum of an Amount column as an int on both engines; 0 when there is none."""
-    name, table = column._meta.db_column_name, column._meta.table._meta.tablename
-    clause = f" WHERE {where}" if where else ""
-    sql = f'SELECT CAST(COALESCE(SUM("{name}"), 0) AS BIGINT) FROM "{table}"{clause}'
-    return int(await fetch_value(sql, *params))
 
 
 def as_time(value: Any) -> datetime | None:

@@ -20,7 +20,7 @@ from eccoo_node.kernel.errors import NotFound
 from eccoo_node.members import queries, sign_in
 from eccoo_node.rota import queries as rota
 from eccoo_node.web.ask import AnyRequest, ask_of
-from eccoo_node.web.page import redirect, render
+from eccoo_node.web.page import as_file, redirect, render
 from eccoo_node.web.sessions import keep_session
 
 # Whom to begin as, in the first circle.
@@ -102,7 +102,7 @@ class DemoController(Controller):
             raise NotFound("The bank has nothing yet. Please look again in a moment.", "no_file")
         return Response(
             statement(here.monday.at(-3, 12).date(), reference), media_type="text/csv",
-            headers={"content-disposition": 'attachment; filename="statement.csv"', "cache-control": "no-store"},
+            headers=as_file("statement.csv"),
         )  # fmt: skip
 
     @get("/demo/everyone", opt={"action": "public"})

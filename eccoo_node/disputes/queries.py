@@ -77,10 +77,6 @@ class Question(msgspec.Struct, frozen=True):
     def whole_pence(self) -> int:
         return self.fee_pence + self.travel_pence
 
-    @property
-    def given_pence(self) -> int:
-        return self.given_fee_pence + self.given_travel_pence
-
 
 _QUESTION = """SELECT q.id, q.visit_id, q.line, q.state, q.stands, q.side, q.raised_by, q.typed_by, q.via, q.part, q.minutes,
  q.fee_pence, q.travel_pence, q.apart_pence, q.let_go_pence, q.words, q.raised_at, q.waits_for, q.next_at, q.ended_at,

@@ -1,7 +1,7 @@
 """Money that is a worker's and is not paid out before a day, because the safeguarding lead asked for it.
 
 A pause moves nothing in the books: what a worker has earned stays theirs, on their own account. Whoever makes a payout
-asks `paused_pence` and leaves so much out of it. It ends by itself on its day.
+asks `paused_by_worker` and leaves so much out of it. It ends by itself on its day.
 """
 
 from collections.abc import Sequence
@@ -40,13 +40,11 @@ async def standing(*references: str) -> list[Paused]:
     return [Paused(*row) for row in rows]
 
 
-async def paused_pence(worker_id: str) -> int:
-    """How much of what is ready for this worker is not paid out now. What has gone to them already is not in it."""
-    return (await paused_by_worker([worker_id]))[worker_id]
-
-
 async def paused_by_worker(worker_ids: list[str]) -> dict[str, int]:
-    """The same for many workers, in a constant number of statements."""
+    """How much of what is ready for each is not paid out now, without what has gone to them already.
+
+    A constant number of statements, however many workers.
+    """
     found = dict.fromkeys(worker_ids, 0)
     rows = await fetch(f"{_PAUSED} AND s.worker_id IN ({marks(worker_ids)})", clock.now(), *worker_ids)
     pauses = [Paused(*row) for row in rows]

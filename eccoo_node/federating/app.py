@@ -33,12 +33,6 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Answer = dict[str, Any] | bytes
 
 
-def wants(path: str, prefix: str = "") -> bool:
-    """Whether a request for this path, the node's sub-path included, is ours to answer."""
-    below = path.removeprefix(prefix) if prefix and path.startswith(f"{prefix}/") else path
-    return below in (DOCUMENT, f"{DOCUMENT}/log", BASE) or below.startswith(f"{BASE}/")
-
-
 class FederationApp:
     """Reads the bound wire, engine and clock; holds nothing itself. Mount it so that `raw_path` stays as it came."""
 

@@ -170,8 +170,4 @@ async def get_unsigned(url: str) -> bytes:
     return response.body
 
 
-def as_body(value: dict[str, Any]) -> bytes:
-    return jcs.dump(value)
-
-
-__all__ = ["Answer", "Headers", "Wire", "as_body", "call", "current", "get_unsigned", "open_wire", "transport_key"]
+__all__ = ["Answer", "Headers", "Wire", "call", "current", "get_unsigned", "open_wire", "transport_key"]

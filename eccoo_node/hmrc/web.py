@@ -21,7 +21,7 @@ from eccoo_node.members import queries as members
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
-from eccoo_node.web.page import redirect, render
+from eccoo_node.web.page import as_file, redirect, render
 
 KINDS = [
     ("person", "As myself", "Also when you are self-employed. Nearly everyone"),
@@ -198,9 +198,7 @@ class ReportController(Controller):
         return Response(
             body, media_type="application/xml",
             status_code=200,
-            headers={
-                "content-disposition": f'attachment; filename="hmrc-{one.year}-{one.number}.xml"', "cache-control": "no-store",
-            },
+            headers=as_file(f"hmrc-{one.year}-{one.number}.xml"),
         )  # fmt: skip
 
     @get("/money/report/{year:int}/copies/{person_id:str}", opt={"action": "hmrc.read_copy"})

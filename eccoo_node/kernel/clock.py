@@ -35,10 +35,6 @@ def zone() -> ZoneInfo:
     return _zone.get()
 
 
-def set_zone(chosen: ZoneInfo) -> None:
-    _zone.set(chosen)
-
-
 @contextlib.contextmanager
 def zone_bound(chosen: ZoneInfo) -> Iterator[None]:
     token = _zone.set(chosen)

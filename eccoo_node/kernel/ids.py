@@ -1,5 +1,6 @@
 """Names for things: UUIDv7 where an id leaves the node, short codes where a person says one aloud."""
 
+import hashlib
 import secrets
 import time
 
@@ -24,6 +25,11 @@ def new_id() -> str:
 def new_secret() -> str:
     """256 random bits for a session or a link, safe in a URL."""
     return secrets.token_urlsafe(32)
+
+
+def hash_secret(secret: str) -> str:
+    """What is kept of a secret that holds enough chance that nobody can try it out."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _check(body: str) -> str:

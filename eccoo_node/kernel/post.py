@@ -36,11 +36,6 @@ def post() -> Post | None:
     return _post.get()
 
 
-def set_post(chosen: Post | None) -> None:
-    """Bind for this context and whatever it starts."""
-    _post.set(chosen)
-
-
 @contextmanager
 def post_bound(chosen: Post | None) -> Iterator[None]:
     token = _post.set(chosen)

@@ -30,7 +30,6 @@ class CircleSettings(msgspec.Struct, forbid_unknown_fields=True):
     # The council’s emergency duty team: whom to ring at night when nobody else can come.
     duty_team_phone: str = ""
     zone: str = "Europe/London"
-    mode: Literal["introductory", "registered"] = "introductory"
 
 
 class WebSettings(msgspec.Struct, forbid_unknown_fields=True):

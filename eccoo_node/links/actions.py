@@ -86,7 +86,7 @@ async def accept_invite(act: Act, text: str) -> str:
     await insert(
         Link(
             id=link_id, state="asked", we_invited=False, node_id=invite.node_id, base_url=invite.url,
-            token=invite.token, our_nonce=nonce, our_head=us.state.head, secret=letters.new_secret(),
+            token=invite.token, our_nonce=nonce, our_head=us.state.head, secret=letters.new_link_secret(),
             our_commitment=handshake.new_nonce_commitment(link_id, us.node_id, us.state.head, nonce),
             asked_by=act.actor.person_id, asked_at=now,
         )

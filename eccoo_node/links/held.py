@@ -34,14 +34,6 @@ async def seal(event_id: str) -> Any:
     return row
 
 
-async def subject(link_id: str, name: str) -> Any:
-    """Raises LookupError; `letters.follow` makes sure that there is one."""
-    row = await fetch_one("SELECT * FROM letter_subject WHERE link_id = ? AND subject = ?", link_id, name)
-    if row is None:
-        raise LookupError("this subject is not followed")
-    return row
-
-
 def _there(row: Any) -> Any:
     if row is None:
         raise ProtocolError("unknown_link")

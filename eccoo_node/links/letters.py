@@ -238,7 +238,7 @@ async def reference(link_id: str, *parts: str) -> str:
     return handshake.link_secret_ref(bytes.fromhex(row[0]), *parts)
 
 
-def new_secret() -> str:
+def new_link_secret() -> str:
     return secrets.token_hex(32)
 
 

@@ -199,14 +199,6 @@ _HEALTH = (
 )
 
 
-async def health(link_id: str) -> Health:
-    """Raises NotFound."""
-    row = await fetch_one(f"SELECT {_HEALTH} FROM link_wire w WHERE w.link_id = ?", link_id)
-    if row is None:
-        raise NotFound("We know no such circle.", "unknown_link")
-    return _health(row)
-
-
 async def pages(offset: int = 0, most: int = 1000) -> list[Page]:
     """The circles we know or knew, as their admin sees them; by name, what has ended last. One query."""
     rows = await fetch(

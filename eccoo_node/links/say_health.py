@@ -32,10 +32,6 @@ def ring(them: str, phone: str) -> str:
     return f"Ring {them} on {phone}." if phone else f"Ring {them}."
 
 
-def moment(at: datetime, now: datetime, zone: ZoneInfo) -> str:
-    return say.last_seen(at, now, zone)
-
-
 def in_one_line(report: Report, them: str, zone: ZoneInfo) -> str:
     """What is the matter, since when; empty when all is well."""
     if report.silent_since is not None:

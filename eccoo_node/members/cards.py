@@ -19,16 +19,6 @@ class PersonCard(msgspec.Struct, frozen=True):
     standing: str = "here"
     face: str = ""
 
-    @property
-    def initials(self) -> str:
-        """ "Ada Lumb" is AL, "Ada" is A."""
-        words = [word for word in self.called.split() if word[0].isalnum()]
-        return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper() if words else "?"
-
-    @property
-    def has_face(self) -> bool:
-        return bool(self.face)
-
 
 class Helper(msgspec.Struct, frozen=True):
     """A facilitator, to be rung."""
@@ -49,10 +39,6 @@ class TeamMember(msgspec.Struct, frozen=True):
     hat_id: str = ""
     face: str = ""
     standing: str = "here"
-
-    @property
-    def initials(self) -> str:
-        return PersonCard(self.person_id, self.called).initials
 
 
 class Voice(msgspec.Struct, frozen=True):
@@ -185,10 +171,6 @@ class WorkerCard(msgspec.Struct, frozen=True):
     paid: bool
     covers: bool
     face: str = ""
-
-    @property
-    def initials(self) -> str:
-        return PersonCard(self.person_id, self.called).initials
 
 
 class Need(msgspec.Struct, frozen=True):

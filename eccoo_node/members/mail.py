@@ -8,9 +8,9 @@ from eccoo_node.db import jobs
 from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.ids import new_digits, new_id, new_secret
+from eccoo_node.kernel.ids import hash_secret, new_digits, new_id, new_secret
 from eccoo_node.kernel.post import Post, post
-from eccoo_node.members.ways_in import MAIL_LASTS, hash_digits, hash_secret
+from eccoo_node.members.ways_in import MAIL_LASTS, hash_digits
 
 # Nobody still waits for a sign-in mail after this.
 _GIVE_UP = timedelta(minutes=30)

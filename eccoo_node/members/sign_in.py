@@ -16,14 +16,14 @@ from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from eccoo_node.kernel.ids import new_code, new_id, new_secret, read_code
+from eccoo_node.kernel.ids import hash_secret, new_code, new_id, new_secret, read_code
 from eccoo_node.members import limits, numbers, queries, session_reads
 from eccoo_node.members.cards import SessionActor
 from eccoo_node.members.mail import queue_sign_in
 from eccoo_node.members.reading import read_email
 from eccoo_node.members.rules import POWERS
 from eccoo_node.members.tables import KNOWN_BY, Session, SignIn
-from eccoo_node.members.ways_in import MAIL_LASTS, hash_digits, hash_secret
+from eccoo_node.members.ways_in import MAIL_LASTS, hash_digits
 from eccoo_node.record.door import Act, door
 
 PRINTED_LASTS = timedelta(days=14)

@@ -8,11 +8,6 @@ from datetime import timedelta
 MAIL_LASTS = timedelta(minutes=10)
 
 
-def hash_secret(secret: str) -> str:
-    """For what holds enough chance that nobody can try it out."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
 def hash_digits(digits: str, salt: str) -> str:
     """Six digits can be tried out by whoever holds the row; the limit on tries and ten minutes guard them."""
     return hmac.new(salt.encode(), digits.encode(), hashlib.sha256).hexdigest()

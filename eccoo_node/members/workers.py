@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_value, locking, marks
+from eccoo_node.db.rows import fetch, locking, marks
 from eccoo_node.kernel import clock
 from eccoo_node.members.cards import Need, SeenCheck, Stretch, WorkerCard, WorkerFit
 from eccoo_node.members.rules import checks_missing, on_the_wall, why_not
@@ -121,17 +121,6 @@ async def workers_free(
         for c in cards
         if why_not(c, checks.get(c.person_id, []), free.get(c.person_id, []), need, zone, wanted=wanted) is None
     ]
-
-
-async def why_not_free(person_id: str, need: Need, zone: ZoneInfo) -> str | None:
-    """Why one worker does not fit, as a code of `rules.why_not`, `not_a_worker` or `not_here`; None when they do."""
-    card = await worker(person_id)
-    if card is None:
-        return "not_a_worker"
-    if await fetch_value("SELECT standing FROM person WHERE id = ?", person_id) != "here":
-        return "not_here"
-    checks = (await _checks([person_id])).get(person_id, [])
-    return why_not(card, checks, (await free_times([person_id])).get(person_id, []), need, zone)
 
 
 async def lock_worker(worker_id: str) -> None:

@@ -64,7 +64,6 @@ class Paper(Line, frozen=True):
 
     sheet: Sheet
     large_print: bool
-    replaces_number: int
 
 
 _LINE = (
@@ -89,8 +88,7 @@ def digest(series: str, number: int, for_id: str, payer_id: str, period: Period,
 async def paper(paper_id: str) -> Paper:
     """One paper; whoever asks has made sure who reads it. Raises NotFound, and Broken where it was tampered with."""
     row = await fetch_one(
-        f"{_LINE}, p.facts, p.digest, f.large_print, COALESCE(o.number, 0){_FROM} "
-        "LEFT JOIN paper o ON o.id = p.replaces WHERE p.id = ?",
+        f"{_LINE}, p.facts, p.digest, f.large_print{_FROM}WHERE p.id = ?",
         paper_id,
     )
     if row is None:
@@ -101,13 +99,7 @@ async def paper(paper_id: str) -> Paper:
     if row[16] != digest(line.series, line.number, line.for_id, line.payer_id, line.period, line.replaces, row[15]):
         raise Broken(f"The paper {line.called} is not as it was written.", "paper_changed")
     words = msgspec.convert(msgspec.json.decode(row[15])["sheet"], Sheet)
-    return Paper(**msgspec.structs.asdict(line), sheet=words, large_print=bool(row[17]), replaces_number=row[18])
-
-
-async def figures(paper_id: str) -> dict[str, Any]:
-    """The figures that a paper was made of."""
-    found = await fetch_value("SELECT facts FROM paper WHERE id = ?", paper_id)
-    return dict(msgspec.json.decode(found)["figures"])
+    return Paper(**msgspec.structs.asdict(line), sheet=words, large_print=bool(row[17]))
 
 
 async def own(actor: Actor, skip: int = 0) -> tuple[list[Line], bool]:

@@ -62,14 +62,6 @@ async def accounts() -> dict[str, OurAccount]:
     return standing(rows)
 
 
-async def account(account_id: str) -> OurAccount:
-    """One of the accounts as they stand. Raises NotFound, also for one that has been written down anew."""
-    for one in (await accounts()).values():
-        if one.id == account_id:
-            return one
-    raise NotFound("There is no such account.", "no_account")
-
-
 async def where_paid_in() -> OurAccount | None:
     """Where payers send their money; None until it has been written down."""
     return (await accounts()).get("1000")

@@ -15,6 +15,7 @@ from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.kernel.ids import hash_secret
 from eccoo_node.links import letters
 from eccoo_node.members import limits
 from eccoo_node.members import queries as members
@@ -49,7 +50,7 @@ async def _ask(act: Act, said: tuple[str, str, str, str, str]) -> str:
         raise Invalid("Please fill this in.", "empty", field="reach" if name else "name")
     token, now = secrets.token_urlsafe(24), clock.now()
     row = Enquiry(
-        token_hash=queries.token_hash(token), name=name, reach=reach, outward=area, wish=wish, words=words, asked_at=now,
+        token_hash=hash_secret(token), name=name, reach=reach, outward=area, wish=wish, words=words, asked_at=now,
         keep_until=now + rules.KEEP,
     )  # fmt: skip
     await insert(row)

@@ -1,6 +1,5 @@
 """Reads of who asks from outside."""
 
-import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
+from eccoo_node.kernel.ids import hash_secret
 from eccoo_node.links import queries as links
 from eccoo_node.links.queries import KnownCircle
 
@@ -63,10 +63,6 @@ _SENT = (
 )
 
 
-def token_hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def _asked(row: Any) -> Asked:
     values = {name: row[name] for name in Asked.__struct_fields__ if not name.endswith("_at")}
     times: dict[str, Any] = {name: as_time(row[name]) for name in ("consented_at", "fetched_at")}
@@ -79,7 +75,7 @@ def _sent(row: Any) -> Sent:
 
 async def by_token(token: str) -> Asked:
     """Raises NotFound."""
-    row = await fetch_one(f"{_ASKED} WHERE token_hash = ?", token_hash(token))
+    row = await fetch_one(f"{_ASKED} WHERE token_hash = ?", hash_secret(token))
     if row is None:
         raise NotFound()
     return _asked(row)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_one, fetch_value, locking, marks
+from eccoo_node.db.rows import fetch, fetch_one, locking, marks
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import NotFound
@@ -119,10 +119,6 @@ async def week_of_person(person_id: str, start: datetime, end: datetime) -> list
     return await visits("v.person_id = ? AND v.starts_at >= ? AND v.starts_at < ?", person_id, start, end)
 
 
-async def week_of_worker(worker_id: str, start: datetime, end: datetime) -> list[Visit]:
-    return await visits("v.worker_id = ? AND v.starts_at >= ? AND v.starts_at < ?", worker_id, start, end)
-
-
 async def to_say(worker_id: str, now: datetime) -> list[Visit]:
     """Visits of a worker that have ended and of which nothing was said."""
     return await visits("v.worker_id = ? AND v.state = 'planned' AND v.ends_at <= ?", worker_id, now)
@@ -207,10 +203,6 @@ _TOLD = """SELECT t.id, t.person_id, p.called, t.visit_id, t.about_id, t.news, t
 async def told_about(visit_id: str) -> list[ToldRow]:
     rows = await fetch(f"{_TOLD} WHERE t.visit_id = ? ORDER BY t.at, t.id", visit_id)
     return [ToldRow(*row) for row in rows]
-
-
-async def count_visits(person_id: str) -> int:
-    return int(await fetch_value("SELECT COUNT(*) FROM visit WHERE person_id = ?", person_id))
 
 
 async def coming_up(person_id: str, now: datetime, limit: int = 4, *, by: bool = True) -> list[Visit]:

@@ -9,8 +9,6 @@ from eccoo_node.members.tables import Community, Payer, Person
 # planned: somebody is coming. gap: nobody is. covered: somebody from a linked circle is coming.
 # said: the worker said how it went. settled: the money has moved. stopped: it will not take place.
 STATES = ("planned", "gap", "covered", "said", "settled", "stopped")
-WENT = ("as_planned", "shorter", "no_answer", "did_not_go")
-ANSWERS = ("yes", "partly", "no", "wrong")
 
 
 class Pattern(Table, tablename="pattern"):

@@ -1,5 +1,6 @@
 """Whether the statements hold together: what was signed, what follows from it, and the books."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -19,26 +20,28 @@ from eccoo_node.settlement.queries import Page
 async def verify() -> int:
     """How many statements there are. Raises Broken at the first that is not as both signed it, or not as the books say."""
     checked = 0
-    for (link_id,) in [tuple(row) for row in await fetch("SELECT link_id FROM settle_account ORDER BY id")]:
-        circle = await links.circle(link_id)
-        pages = [page for page in reversed(await queries.pages(link_id)) if page.state != "refused"]
-        lines = await queries.lines_of([page.id for page in pages]) if pages else []
+    async for circle, who, pages, lines in _accounts():
         for page in pages:
-            who = circle.name or circle.base_url
             await _signed(page, [one for one in lines if one.page_id == page.id], circle.node_id, who)
             checked += 1
-        await _adds_up(link_id, circle.name or circle.base_url, pages, lines)
+        await _adds_up(circle.id, who, pages, lines)
     return checked
 
 
 @checks
 async def adds_up() -> None:
     """What was stated, agreed, set off and paid follows from the books; without the keys of this node."""
+    async for circle, who, pages, lines in _accounts():
+        await _adds_up(circle.id, who, pages, lines)
+
+
+async def _accounts() -> AsyncIterator[tuple[links.KnownCircle, str, list[Page], list[queries.Line]]]:
+    """Each circle with which there are statements, what to call it, and the statements that count, oldest first."""
     for (link_id,) in [tuple(row) for row in await fetch("SELECT link_id FROM settle_account ORDER BY id")]:
         circle = await links.circle(link_id)
         pages = [page for page in reversed(await queries.pages(link_id)) if page.state != "refused"]
         lines = await queries.lines_of([page.id for page in pages]) if pages else []
-        await _adds_up(link_id, circle.name or circle.base_url, pages, lines)
+        yield circle, circle.name or circle.base_url, pages, lines
 
 
 async def _signed(page: Page, lines: list[queries.Line], them: str, who: str) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from eccoo_federation import settling
 from eccoo_federation.bodies import SettleStatement, StatementEntry
 from eccoo_federation.settling import Account, Key
 from eccoo_node.cover.lines import known_to_both
@@ -258,7 +257,3 @@ async def bank(link_id: str, *, state: str = "") -> Bank | None:
     values = list(row)
     values[6] = as_time(row[6]) or clock.now()
     return Bank(*values)
-
-
-def unstated_pence(side: Account, books_: dict[Key, int]) -> int:
-    return sum(one.amount_pence for one in settling.unstated(side.stated, books_))

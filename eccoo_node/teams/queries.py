@@ -1,7 +1,5 @@
 """A team as its page shows it: people as dots, lines as consent."""
 
-from datetime import datetime
-
 import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one
@@ -90,22 +88,3 @@ async def _asked(team_id: str, joined: set[str]) -> list[Star]:
     )
     asked = {row[0]: Star(row[0], row[1], row[2], "We’ve asked. No answer yet.", joined=False) for row in rows}
     return [star for id_, star in asked.items() if id_ not in joined]
-
-
-class TeamRow(msgspec.Struct, frozen=True):
-    """A team in the circle's list."""
-
-    id: str
-    person_id: str
-    called: str
-    outward: str
-    since: datetime
-
-
-async def teams() -> list[TeamRow]:
-    """Every team of the circle, by the name of its person; one statement."""
-    rows = await fetch(
-        "SELECT c.id, p.id, p.called, p.outward, c.created_at FROM community c JOIN person p ON p.id = c.person_id "
-        "WHERE c.kind = 'team' AND p.standing <> 'died' ORDER BY lower(p.called), c.id"
-    )
-    return [TeamRow(*row) for row in rows]

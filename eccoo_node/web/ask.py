@@ -51,7 +51,7 @@ class Ask:
     @property
     def machine(self) -> bool:
         """Whether a program asks, which reads no HTML."""
-        return self.path.startswith(("/api/", "/fed/", "/.well-known/", "/schema/"))
+        return self.path.startswith(("/fed/", "/.well-known/", "/schema/"))
 
     @property
     def address(self) -> str:

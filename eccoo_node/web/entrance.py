@@ -10,13 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eccoo_node.kernel.errors import NotFound, Refusal
+from eccoo_node.kernel.ids import hash_secret
 from eccoo_node.web import uploads
 from eccoo_node.web.asgi import ASGIApp, Receive, Scope, Send
 from eccoo_node.web.ask import FORM_FIELD, Ask, begin
 from eccoo_node.web.errors import FORM_TOO_OLD, known, send_trouble, trouble
 from eccoo_node.web.forms import MAX_BODY, parse_body
 from eccoo_node.web.once import Answer, Once
-from eccoo_node.web.sessions import hash_token
 from eccoo_node.web.site import Site
 
 # Time enough for a form over the poorest signal; after it, whoever sends drop by drop is let go.
@@ -70,8 +70,8 @@ class Entrance:
         if any(_is_no_word(piece) for piece in ask.path.split("/")) or b"%00" in scope.get("query_string", b""):
             raise NotFound()
         if ask.session_token and not ask.path.startswith(_PLAIN):
-            ask.session = await self.site.load_session(hash_token(ask.session_token))
-        if scope["method"] in _SAFE or ask.path.startswith("/api/"):
+            ask.session = await self.site.load_session(hash_secret(ask.session_token))
+        if scope["method"] in _SAFE:
             await self.app(scope, receive, send)
             return
         await self._form(ask, scope, receive, send)

@@ -56,6 +56,12 @@ def redirect(request: AnyRequest, path: str, notice: str = "") -> Response[Any]:
     return answer
 
 
+def as_file(name: str, *, shown: bool = False) -> dict[str, str]:
+    """The headers of an answer that is a file of this name: to be kept, or shown in the browser; never in a cache."""
+    how = "inline" if shown else "attachment"
+    return {"content-disposition": f'{how}; filename="{name}"', "cache-control": "no-store"}
+
+
 def _take_notice(ask: Ask) -> str:
     text = ask.cookies.get(ask.site.notice_cookie, "")
     try:

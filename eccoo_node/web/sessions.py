@@ -3,7 +3,6 @@
 The cookie holds 256 random bits; the database holds their hash, so a copy of it signs nobody in.
 """
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -50,13 +49,8 @@ async def nobody(token_hash: str) -> SessionActor | None:
     return None
 
 
-def hash_token(token: str) -> str:
-    """What the database keeps of a session's token."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def keep_session(request: "AnyRequest", response: "Response[Any]", token: str, lasts: timedelta = LASTS) -> None:
-    """Let this answer sign the browser in. The caller has stored `hash_token(token)`."""
+    """Let this answer sign the browser in. The caller has stored `hash_secret(token)`."""
     site = request.scope["eccoo"].site  # type: ignore[typeddict-item]
     response.set_cookie(
         key=site.session_cookie,

@@ -34,7 +34,6 @@ from .cover_visits import (
 from .errors import ProtocolError
 from .shapes import read
 
-_DONE = ("committed", "delivered", "confirmed", "settled")
 MOST_OFFERS = 200
 LOST_NUMBERS = 1000
 

@@ -11,8 +11,6 @@ from .body_base import Outward
 from .errors import ProtocolError
 from .shapes import Digest, Ref, Shape, Text, Time, read
 
-WISHES = ("support", "give", "other")
-
 
 class Referred(Shape, frozen=True, kw_only=True):
     """``GET /fed/v1/referrals/{ref}``. ``reach``: how to reach them, in their own words. ``salt`` has 256 random bits."""

@@ -1,16 +1,15 @@
 """The documents say what is there, and nothing that is not."""
 
-import importlib
-import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import msgspec
-import pytest
 
 from bench.figures import BEGIN, END, Figure, table
+from eccoo_node.cli import main
+from eccoo_node.kernel import settings
 from tests.support.sources import ROOT, documents, name_of
 
 COMMANDS_PAGE = ROOT / "docs" / "reference" / "commands.md"
@@ -18,13 +17,6 @@ SETTINGS_PAGE = ROOT / "docs" / "reference" / "settings.md"
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 # Made by a script from a running node, so it may be absent until that has run once.
 MADE_LATER = {"docs/images/cover.png": "docs/make_pictures.py"}
-
-
-def _exists(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def commands(group: click.Command, path: str = "eccoo") -> Iterator[str]:
@@ -55,9 +47,6 @@ def make_targets(text: str) -> set[str]:
 
 
 def test_every_command_has_its_heading_in_the_reference() -> None:
-    if not _exists("eccoo_node.cli"):
-        pytest.skip("There is no eccoo_node.cli yet.")
-    main = importlib.import_module("eccoo_node.cli").main
     assert isinstance(main, click.Group), "eccoo_node.cli.main must be the click group, or this test sees nothing."
     there = set(commands(main))
     documented = set(re.findall(r"^#+\s+`(eccoo [a-z -]+?)`\s*$", COMMANDS_PAGE.read_text(), re.MULTILINE))
@@ -65,9 +54,7 @@ def test_every_command_has_its_heading_in_the_reference() -> None:
 
 
 def test_every_setting_has_its_row_in_the_reference() -> None:
-    if not _exists("eccoo_node.kernel.settings"):
-        pytest.skip("There are no settings yet.")
-    there = set(importlib.import_module("eccoo_node.kernel.settings").names())
+    there = set(settings.names())
     documented = set(re.findall(r"^\|\s*`([a-z_0-9.]+)`\s*\|", SETTINGS_PAGE.read_text(), re.MULTILINE))
     assert documented == there
 

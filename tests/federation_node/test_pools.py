@@ -296,7 +296,7 @@ async def test_two_circles_learn_of_one_worker_under_no_common_name_and_nothing_
         async with write():
             await insert(
                 Link(id=other, state="open", node_id=stranger, base_url="https://x.example", agreement=agreement,
-                     secret=letters.new_secret(), asked_at=clock.now())
+                     secret=letters.new_link_secret(), asked_at=clock.now())
             )  # fmt: skip
         for link in (pool.link, other):
             await pools.share(

@@ -236,7 +236,7 @@ async def a_second_link(node: PairNode) -> str:
         await insert(
             Link(
                 id=link_id, state="ended", we_invited=True, node_id="x" * 52, base_url="https://third.example",
-                secret=letters.new_secret(), asked_at=node.clock(),
+                secret=letters.new_link_secret(), asked_at=node.clock(),
             )
         )  # fmt: skip
         await insert(LinkWire(link_id=link_id))
@@ -324,7 +324,7 @@ async def test_no_two_links_or_requests_have_a_reference_in_common(story: Story)
             await insert(
                 Link(
                     id=other, state="ended", we_invited=True, node_id="x" * 52, base_url="https://third.example",
-                    secret=letters.new_secret(), asked_at=story.a.clock(),
+                    secret=letters.new_link_secret(), asked_at=story.a.clock(),
                 )
             )  # fmt: skip
         made = [

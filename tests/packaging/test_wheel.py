@@ -28,12 +28,10 @@ from tests.support.required import everything_is_required
 from tests.support.sources import ROOT, python_files
 
 OURS = ("eccoo_node", "eccoo_federation", "eccoo_gatherings")
-# A name that a piece of code needs through another package's declared extra.
 # What an extra of the same name brings: the code asks whether it is there, and does without.
 OPTIONAL = {"typst"}
+# A name that a piece of code needs through another package's declared extra.
 BROUGHT_BY = {"aiosqlite": "piccolo", "asyncpg": "piccolo", "markupsafe": "jinja2", "typing-extensions": "litestar"}
-
-pytestmark = pytest.mark.skipif(not (ROOT / "eccoo_node" / "app.py").exists(), reason="There is no app to ship yet.")
 
 
 @pytest.fixture(scope="module")

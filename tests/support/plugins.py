@@ -19,12 +19,12 @@ from eccoo_node.db.rows import insert
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Hat
+from eccoo_node.kernel.ids import hash_secret
 from eccoo_node.kernel.paths import DataFolder, shipped
 from eccoo_node.kernel.settings import Settings
 from eccoo_node.plugins_host.catalogue import GROUP
 from eccoo_node.plugins_host.host import Host
 from eccoo_node.web.front import FrontController
-from eccoo_node.web.sessions import hash_token
 from tests.support.node import Node
 from tests.support.sources import ROOT
 
@@ -136,7 +136,7 @@ class Site:
         home.make()
 
         async def load(token_hash: str) -> SignedIn | None:
-            return next((s for name, s in self.people.items() if hash_token(name) == token_hash), None)
+            return next((s for name, s in self.people.items() if hash_secret(name) == token_hash), None)
 
         settings = msgspec.convert(options.get("settings", {}), Settings)
         self.shell: Shell = create_app(

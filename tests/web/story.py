@@ -23,10 +23,10 @@ from eccoo_node.federating.app import FederationApp
 from eccoo_node.federating.wire import Wire
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
+from eccoo_node.kernel.ids import hash_secret
 from eccoo_node.members.session_reads import session_actor
 from eccoo_node.members.tables import Session, StandingWish
 from eccoo_node.rota import actions as rota
-from eccoo_node.web.sessions import hash_token
 from tests.support import make
 from tests.support.pair import Pair, PairNode
 from tests.support.story import THURSDAY, Story
@@ -204,7 +204,7 @@ class Site:
         token = secrets.token_hex(16)
         with self.node.bound():
             row = Session(
-                token_hash=hash_token(token), person_id=self.people[called], device="A phone", signed_in_by="link",
+                token_hash=hash_secret(token), person_id=self.people[called], device="A phone", signed_in_by="link",
                 acting_for=self.people.get(acting_for, ""), acting_via=via if acting_for else "", known_by=known_by,
                 acting_since=clock.now() if acting_for else None, created_at=clock.now(), seen_at=clock.now(),
                 ends_at=clock.now() + timedelta(days=30),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from eccoo_node.kernel.ids import hash_secret
 from eccoo_node.web.errors import known
 from eccoo_node.web.security import Proxies
-from eccoo_node.web.sessions import hash_token
 from tests.support.node import Node
 from tests.web.client import Reader
 from tests.web.gallery.app import SESSIONS, gallery
@@ -25,7 +25,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 PATHS = ("/", "/gallery/home", "/nothing/here", "/gallery/fail/broken", "/gallery/mine", "/static/theme.css",
-         "/healthz", "/schema/openapi.json", "/api/v1/nothing", "/static/none.css")  # fmt: skip
+         "/healthz", "/schema/openapi.json", "/.well-known/nothing", "/static/none.css")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -93,7 +93,7 @@ async def test_the_wrong_method_is_a_page_too(reader: Reader) -> None:
 
 
 async def test_a_program_is_answered_as_a_program(visitor: Reader) -> None:
-    answer = await visitor.get("/api/v1/nothing")
+    answer = await visitor.get("/.well-known/nothing")
     assert answer.status_code == 404
     assert answer.json() == {"error": {"code": "not_found", "sentence": "We can’t find that page.", "reference": ""}}
 
@@ -138,7 +138,7 @@ async def test_who_acts_for_nobody_sees_no_banner(visitor: Reader) -> None:
 async def test_large_print_is_larger_for_who_asked_for_it(visitor: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     await visitor.get("/gallery/in/ada")
     assert '<html lang="en-GB">' in (await visitor.get("/gallery/home")).text
-    monkeypatch.setattr(SESSIONS[hash_token("ada")], "large_print", True)
+    monkeypatch.setattr(SESSIONS[hash_secret("ada")], "large_print", True)
     assert '<html lang="en-GB" class="large">' in (await visitor.get("/gallery/home")).text
 
 

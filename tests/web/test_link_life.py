@@ -216,3 +216,4 @@ async def test_two_hundred_links_take_as_many_questions_as_one(
         assert (len(asked), page.text.count("/admin/links/0193")) == (few, 50)
         page = await reader.get("/admin/links?page=5")
         assert "Todmorden circle" in page.text
+        assert (await reader.get(f"/admin/links?page={'9' * 20}")).status_code == 200

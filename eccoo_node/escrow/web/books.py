@@ -37,7 +37,7 @@ class BooksController(Controller):
 
     @get("/money/books", opt={"action": "money.add_up"})
     async def books(self, request: AnyRequest) -> Response[Any]:
-        """(w) When the books were last added up, and what came of it."""
+        """When the books were last added up, and what came of it."""
         actor = actor_of(request)
         access.requires(actor, "money.add_up", Thing("books"))
         return render(

@@ -13,7 +13,7 @@ from eccoo_node.kernel.errors import Invalid
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
-from eccoo_node.web.page import render
+from eccoo_node.web.page import as_file, render
 
 FORMATS = [
     ("csv", "A spreadsheet", "One row for each side of an entry, such as for Excel or LibreOffice"),
@@ -47,7 +47,5 @@ class ExportController(Controller):
         return Response(
             body.encode(), media_type="text/csv" if form.how == "csv" else "text/plain",
             status_code=200,
-            headers={
-                "content-disposition": f'attachment; filename="{name}.{ENDINGS[form.how]}"', "cache-control": "no-store",
-            },
+            headers=as_file(f"{name}.{ENDINGS[form.how]}"),
         )  # fmt: skip

@@ -15,6 +15,7 @@ from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
+from eccoo_node.web.paging import page_of
 
 
 class TracingController(Controller):
@@ -38,20 +39,21 @@ class TracingController(Controller):
         )  # fmt: skip
 
     @get("/money/payers/{payer_id:str}", opt={"action": "money.trace_payer"})
-    async def payer(self, request: AnyRequest, payer_id: FromPath[str], skip: FromQuery[int] = 0) -> Response[Any]:
+    async def payer(self, request: AnyRequest, payer_id: FromPath[str]) -> Response[Any]:
         """What one payer's money is doing, for the treasurer."""
-        actor, skip = actor_of(request), max(0, skip)
-        one = await tracing.trace_payer(actor, payer_id, skip)
+        place = page_of(request.query_params)
+        one = await tracing.trace_payer(actor_of(request), payer_id, place.skip(statements.SHOWN))
         return render(
             request, "money/payer.html", payer_id=payer_id, called=say.payer_called(one), fund=say.fund(one.fund),
-            sentences=[] if skip else say.payer_sentences(one, yours=False), coming=followed(one.coming),
-            past=followed(one.past), **pages(f"/money/payers/{payer_id}?skip=", skip, one.more),
+            sentences=say.payer_sentences(one, yours=False) if place.page == 1 else [], coming=followed(one.coming),
+            past=followed(one.past), **place.links(f"/money/payers/{payer_id}", one.more),
         )  # fmt: skip
 
     @get("/money/before", opt={"action": "signed_in"})
-    async def before(self, request: AnyRequest, payer: FromQuery[str] = "", skip: FromQuery[int] = 0) -> Response[Any]:
+    async def before(self, request: AnyRequest, payer: FromQuery[str] = "") -> Response[Any]:
         """What was paid for, or earned, before what stands on Money."""
-        actor, skip = actor_of(request), max(0, skip)
+        actor, place = actor_of(request), page_of(request.query_params)
+        skip = place.skip(statements.SHOWN)
         found = (
             await statements.before_of_payer(actor, payer, skip)
             if payer
@@ -59,7 +61,7 @@ class TracingController(Controller):
         )
         return render(
             request, "money/before.html", called=found.called, rows=followed(found.rows, for_worker=not payer),
-            **pages(f"/money/before?payer={payer}&skip=", skip, found.more),
+            **place.links("/money/before", found.more, payer=payer),
         )  # fmt: skip
 
     @get("/money/payers/{payer_id:str}/when", opt={"action": "money.pays_after"})
@@ -97,14 +99,6 @@ async def _when(request: AnyRequest, payer_id: str) -> dict[str, Any]:
         "payer_id": payer_id, "called": one, "now": "after" if after else "ahead",
         "decisions": [("", "Choose"), *((decision.id, decision.title) for decision in found)],
     }  # fmt: skip
-
-
-def pages(path: str, skip: int, more: bool) -> dict[str, Any]:
-    """Where the newer ones and the older ones are."""
-    return {
-        "newer": f"{path}{max(0, skip - statements.SHOWN)}" if skip else "",
-        "older": f"{path}{skip + statements.SHOWN}" if more else "",
-    }
 
 
 def followed(rows: list[statements.Row], for_worker: bool = False) -> list[dict[str, Any]]:

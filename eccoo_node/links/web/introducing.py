@@ -93,6 +93,6 @@ async def _circles(request: AnyRequest, link_id: str) -> dict[str, Any]:
     options = [(one.reference, f"{one.name}, {one.place}" if one.place else one.name) for one in heard]
     may = await queries.may_cross(link_id, "out", showing.SCOPE) is None
     return {
-        "options": options, "heard_at": max((one.heard_at for one in heard), default=None), "may": may,
+        "options": options, "may": may,
         **_facts(request, page),
     }  # fmt: skip

@@ -22,6 +22,7 @@ from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
+from eccoo_node.web.paging import page_of
 
 HERE = "/admin/links"
 # An answer from another node is mostly there within this time; then its page need not be asked for again.
@@ -44,15 +45,14 @@ class LinksController(Controller):
     async def index(self, request: AnyRequest) -> Response[Any]:
         """The circles we know, and how each is."""
         _requires(request)
-        asked = str(request.query_params.get("page") or "1")
-        at = int(asked) if asked.isdecimal() and 0 < len(asked) < 5 else 1
-        found = await queries.pages((max(at, 1) - 1) * A_PAGE, A_PAGE + 1)
+        place = page_of(request.query_params)
+        found = await queries.pages(place.skip(A_PAGE), A_PAGE + 1)
         cards = [_card(request, page) for page in found[:A_PAGE]]
         loopback = ask_of(request).site.settings.federation.loopback_peers
         return render(
             request, "links/list.html", cards=[c for c in cards if not c["ended"]],
-            ended=[c for c in cards if c["ended"]], loopback=loopback, first=at <= 1,
-            before=f"{HERE}?page={at - 1}" if at > 1 else "", after=f"{HERE}?page={at + 1}" if len(found) > A_PAGE else "",
+            ended=[c for c in cards if c["ended"]], loopback=loopback, first=place.page == 1,
+            **place.links(HERE, len(found) > A_PAGE),
         )  # fmt: skip
 
     @get(f"{HERE}/invite", opt={"action": "links.see"})

@@ -16,7 +16,7 @@ from eccoo_node.papers.rules import Period
 from eccoo_node.papers.sheet import as_csv, days, sum_of
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of, session_of
-from eccoo_node.web.page import render
+from eccoo_node.web.page import as_file, render
 from eccoo_node.web.paging import page_of
 
 
@@ -142,5 +142,4 @@ def _asked_month(request: AnyRequest) -> Period:
 
 
 def _file(body: bytes, kind: str, name: str) -> Response[Any]:
-    headers = {"content-disposition": f'inline; filename="{name}"', "cache-control": "no-store"}
-    return Response(body, media_type=kind, headers=headers)
+    return Response(body, media_type=kind, headers=as_file(name, shown=True))

@@ -114,7 +114,7 @@ class BatchesController(Controller):
             **facts | {"state": say.state(one, [row for row, _ in again])},
             may_approve=access.may(actor, "payouts.approve", one.thing),
             to_ring=await _seconds(one) if one.state == "waits" else [], again=[_again(*both) for both in again],
-            ours=account, service_user=bool(account and account.service_user),
+            service_user=bool(account and account.service_user),
             account_path=f"/money/bank/accounts/{one.bank}",
         )  # fmt: skip
 

@@ -17,7 +17,7 @@ from eccoo_node.payouts.web.batches import batch_facts
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
-from eccoo_node.web.page import redirect, render
+from eccoo_node.web.page import as_file, redirect, render
 
 
 class SentController(Controller):
@@ -35,7 +35,7 @@ class SentController(Controller):
         return Response(
             made.data,
             media_type=made.media_type,
-            headers={"content-disposition": f'attachment; filename="{made.name}"', "cache-control": "no-store"},
+            headers=as_file(made.name),
         )
 
     @get("/money/payouts/{batch_id:str}/sent", opt={"action": "payouts.confirm_batch"})

@@ -210,7 +210,7 @@ async def test_the_treasurer_is_told_what_waits_and_that_no_file_was_read(node: 
     ],
 )
 def test_a_reference_is_carried_whole_or_not_at_all(text: str, reference: str, carries: bool) -> None:
-    assert sent.names(text, reference) is carries
+    assert sent.carries(text, reference) is carries
 
 
 def test_a_line_is_a_payment_only_of_its_account_its_day_and_its_payer() -> None:

@@ -16,11 +16,10 @@ from eccoo_node.db import bound
 from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.engine import engine_for
 from eccoo_node.db.jobs import Job
-from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, insert, insert_once, locking, marks, sum_pence
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, insert, insert_once, locking, marks
 from eccoo_node.db.transaction import current, outside, write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Broken, Conflict
-from eccoo_node.members.tables import Worker
 from tests.support.node import Node, open_node
 
 only_sqlite = pytest.mark.parametrize("node_url", ["sqlite"], indirect=True)
@@ -389,11 +388,6 @@ async def test_an_empty_list_matches_nothing() -> None:
         await add("a")
     assert await fetch(f"SELECT * FROM note WHERE words IN ({marks([])})") == []
     assert len(await fetch(f"SELECT * FROM note WHERE words IN ({marks(['a', 'b'])})", "a", "b")) == 1
-
-
-async def test_a_sum_of_pence_is_an_int() -> None:
-    assert await sum_pence(Worker.rate_pence) == 0
-    assert type(await sum_pence(Worker.rate_pence)) is int
 
 
 async def test_queries_are_counted() -> None:

@@ -7,7 +7,7 @@ from eccoo_node.db.transaction import write
 from eccoo_node.disputes import actions, pausing, queries
 from eccoo_node.disputes import resolving as helping
 from eccoo_node.escrow.actions import top_up
-from eccoo_node.escrow.pausing import Came, Waited, left, paused_pence
+from eccoo_node.escrow.pausing import Came, Waited, left, paused_by_worker
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
 from eccoo_node.payouts import actions as payouts
 from eccoo_node.payouts import giving
@@ -18,6 +18,10 @@ from tests.support import make
 from tests.support.node import MONDAY, Node
 from tests.support.questions import THURSDAY, Cast, cast
 from tests.unit.disputes.test_questions import refused
+
+
+async def paused_pence(worker_id: str) -> int:
+    return (await paused_by_worker([worker_id]))[worker_id]
 
 
 async def may_decide(them: Cast, called: str, one: str) -> str:

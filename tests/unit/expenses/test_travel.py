@@ -78,8 +78,7 @@ async def test_other_minutes_or_miles_are_other_terms_and_have_bounds(shopping: 
     assert (other.in_force, other.id != offer.id) == (False, True)
     held = await agree_terms(await shopping.ada(), **both, **TERMS)  # type: ignore[arg-type]
     assert (held.in_force, held.id) == (True, offer.id)
-    card = await agreements.terms_between(books.person, books.worker)
-    assert card is not None
+    [card] = [terms for terms in await agreements.terms_of(books.person) if terms.from_at]
     assert (card.travel_minutes, card.miles, card.cancel_hours) == (18, 8, 24)
     for field, value in (("miles", -1), ("miles", 201), ("travel_minutes", -1), ("travel_minutes", 241)):
         with pytest.raises(Invalid) as refused:

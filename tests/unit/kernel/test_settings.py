@@ -71,7 +71,7 @@ def test_an_unknown_variable_names_the_nearest(folder: DataFolder) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "[web]\nport = 'many'\n", "[web]\nport = 0\n", "[web]\nport = 70000\n", "[circle]\nmode = 'other'\n",
+        "[web]\nport = 'many'\n", "[web]\nport = 0\n", "[web]\nport = 70000\n", "log = 'other'\n",
         "[circle]\nzone = 'Europe/Hebden'\n", "[circle]\nzone = '../../etc/passwd'\n", "[circle]\nzone = ''\n",
         "[web]\npublic_url = 'circle.example'\n", "[web]\npublic_url = 'ftp://circle.example'\n",
         "[web]\npublic_url = 'https://user@circle.example'\n", "[web]\npublic_url = 'https://circle.example/?x'\n",

@@ -143,10 +143,10 @@ async def test_a_picture_is_known_by_its_bytes_and_kept_small(node: Node) -> Non
     kept = await queries.face(ada)
     assert kept is not None
     assert kept[0] == "image/webp"
-    assert (await queries.person(ada)).has_face
+    assert (await queries.person(ada)).face
     await actions.set_face(me, ada, b"")
     assert await queries.face(ada) is None
-    assert not (await queries.person(ada)).has_face
+    assert not (await queries.person(ada)).face
 
 
 async def test_the_longest_serving_other_facilitator_is_the_one_to_ring(node: Node) -> None:

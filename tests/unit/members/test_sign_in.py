@@ -11,10 +11,10 @@ from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch
 from eccoo_node.kernel.access import COMMAND, SCOPES, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from eccoo_node.kernel.ids import hash_secret
 from eccoo_node.kernel.post import post_bound
 from eccoo_node.members import care, limits, mail, queries, session_reads, sign_in, speaking
 from eccoo_node.members.sign_in import SignedIn
-from eccoo_node.members.ways_in import hash_secret
 from tests.support import make
 from tests.support.letters import KeptLetters
 from tests.support.node import Node

@@ -158,10 +158,6 @@ async def test_only_a_living_worker_of_the_circle_who_fits_is_asked(node: Node) 
         await fetch("UPDATE hat SET ended_at = ? WHERE person_id = ? AND community_id = ?", node.clock(), gone, circle)
     found = await workers.workers_free(NINE, NINE + timedelta(hours=2), zone=ZONE, exclude=[left_out])
     assert [fit.person_id for fit in found] == [fits]
-    need = Need(NINE, NINE + timedelta(hours=2))
-    assert await workers.why_not_free(fits, need, ZONE) is None
-    assert await workers.why_not_free(ill, need, ZONE) == "not_here"
-    assert await workers.why_not_free(await make.person("Ada"), need, ZONE) == "not_a_worker"
 
 
 async def checker() -> str:

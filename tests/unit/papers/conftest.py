@@ -37,7 +37,7 @@ class Circle(msgspec.Struct, frozen=True):
         row = Visit(
             team_id=self.team, person_id=books.person, worker_id=books.worker, payer_id=books.payer, starts_at=starts,
             ends_at=starts + timedelta(minutes=minutes), what="help to wash", state="planned", fee_pence=fee_pence,
-            rate_pence=fee_pence * 60 // minutes, travel_pence=travel_pence, created_at=clock.now(),
+            rate_pence=fee_pence * 60 // minutes, travel_pence=travel_pence, agreed_at=clock.now(),
         )  # fmt: skip
         line = row.line = f"visit:{row.id}"
         async with write():

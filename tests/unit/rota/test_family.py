@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from eccoo_node.kernel.access import COMMAND, Actor, Hat, Thing, may
+from eccoo_node.kernel.ids import hash_secret
 from eccoo_node.members import queries as members
 from eccoo_node.members import speaking
 from eccoo_node.members.rules import RELATIVE, yes_to
@@ -13,7 +14,6 @@ from eccoo_node.members.sign_in import sign_in_as
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import queries
 from eccoo_node.teams.queries import team_page
-from eccoo_node.web.sessions import hash_token
 from tests.support import make
 from tests.support.node import MONDAY, Node
 
@@ -69,7 +69,7 @@ async def test_a_session_wears_family_only_as_far_as_the_yes_goes(node: Node) ->
     for called in ("ruth", "cyril"):
         id_ = getattr(home, called)
         signed = await sign_in_as(COMMAND, id_, device="")
-        found = await session_actor(hash_token(signed.token))
+        found = await session_actor(hash_secret(signed.token))
         assert found is not None
         assert found.actor.hats == await members.hats_of(id_)
         worn[called] = found.actor.hats

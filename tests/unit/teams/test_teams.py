@@ -79,10 +79,3 @@ async def test_a_team_page_is_a_constant_number_of_statements(node: Node) -> Non
             page = await queries.team_page(actor, team)
         counts.append((len(seen), len(page.others)))
     assert counts == [(5, 2), (5, 32)]
-
-
-async def test_the_circles_teams_are_listed_by_name(node: Node) -> None:
-    for called in ("Zoë", "Ada"):
-        await make.team(await make.person(called))
-    await make.team(await make.person("Gone", standing="died"))
-    assert [row.called for row in await queries.teams()] == ["Ada", "Zoë"]

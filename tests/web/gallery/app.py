@@ -11,6 +11,7 @@ from eccoo_node.app import Parts, Shell, create_app
 from eccoo_node.db.engine import NodeEngine
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from eccoo_node.kernel.ids import hash_secret
 from eccoo_node.kernel.paths import DataFolder
 from eccoo_node.kernel.settings import CircleSettings, Settings, WebSettings
 from eccoo_node.web.ask import AnyRequest
@@ -18,7 +19,7 @@ from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.front import FrontController
 from eccoo_node.web.health import HealthController
 from eccoo_node.web.page import redirect, render
-from eccoo_node.web.sessions import hash_token, keep_session
+from eccoo_node.web.sessions import keep_session
 from eccoo_node.web.site import NavItem
 
 
@@ -40,9 +41,9 @@ class Session(msgspec.Struct):
 
 
 SESSIONS = {
-    hash_token("ada"): Session(Actor("ada"), "s1", "Ada"),
-    hash_token("ruth"): Session(Actor("ruth", acting_for="ada"), "s2", "Ruth", "Ada", "daughter"),
-    hash_token("maryam"): Session(
+    hash_secret("ada"): Session(Actor("ada"), "s1", "Ada"),
+    hash_secret("ruth"): Session(Actor("ruth", acting_for="ada"), "s2", "Ruth", "Ada", "daughter"),
+    hash_secret("maryam"): Session(
         Actor("maryam", via="phone", acting_for="ada", known_by="words"), "s3", "Maryam", "Ada"
     ),
 }
