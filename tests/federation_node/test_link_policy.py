@@ -62,6 +62,7 @@ NOT_SHOWN = {
     "cover/lines.py:known_to_both": "the names of payments, which are settled whatever the link allows",
     "cover/queries.py:mine_for": "our own workers' offers",
     "cover/queries.py:mine_of": "our own workers' offers",
+    "cover/queries.py:mine_to_come": "our own workers' visits, counted towards what may be owed",
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 import eccoo_node.expenses.plans  # noqa: F401 (who knows what plans allow)
 from eccoo_node.db.rows import fetch, fetch_value, insert
 from eccoo_node.db.transaction import write
-from eccoo_node.escrow import actions, between, clawback, corrections, queries, treasury
+from eccoo_node.escrow import actions, between, clawback, corrections, owing, queries, treasury
 from eccoo_node.escrow.actions import Across
 from eccoo_node.escrow.rules import FRONT_LIMIT
 from eccoo_node.escrow.sharing import Fund
@@ -333,7 +333,7 @@ class Play:
     # ------------------------------------------------------------ what a treasurer writes
 
     async def write_off(self, key: str, amount: int) -> None:
-        await self.act(treasury.write_off, self.by, self.books.worker, pence_=amount, key=key, because="The meeting")
+        await self.act(owing.write_off, self.by, self.books.worker, pence_=amount, key=key, because="The meeting")
 
     async def refund(self, key: str, payer: int, amount: int) -> None:
         await self.act(treasury.refund, self.by, self.payers[payer], pence_=amount, key=key)

@@ -65,9 +65,14 @@ _AUDITED = {
     "/phone/{person_id}",
     "/expenses/{expense_id}/receipt",
     "/money/circles/{link_id}/where",
+    "/money/entries",
+    "/money/entries/{entry_id}",
+    "/money/entries/{entry_id}/undo",
     "/money/follow/{reference}",
     "/money/payers/{payer_id}",
     "/money/payouts/{batch_id}/file/{bank_file}",
+    "/money/shares-of-members/{member_id}",
+    "/money/shares-of-members/{member_id}/out",
     "/papers/{paper_id}",
     "/papers/{paper_id}/pdf",
     "/papers/{paper_id}/csv",
@@ -340,7 +345,7 @@ def test_whatever_says_yes_or_no_is_asked_somewhere(walk: Walk) -> None:
     assert set(door.doors()) - rules == set()
     assert pages - rules == {guards.PUBLIC, guards.SIGNED_IN}
     # Lists of what may be read ask these line by line; a visit's page whether it says where.
-    line_by_line = {"money.see_payer", "papers.see", "expenses.see_own_receipt"}
+    line_by_line = {"money.see_payer", "money.see_shares", "papers.see", "expenses.see_own_receipt"}
     assert rules - set(door.doors()) - pages == {"rota.see_where", *line_by_line}
 
 

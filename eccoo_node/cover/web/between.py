@@ -88,12 +88,17 @@ def facts(
     }  # fmt: skip
 
 
-def requires_sight(actor: Actor, action: str, thing: Thing) -> None:
-    """Raises NotFound; to a facilitator who has a part in it, Forbidden with the reason."""
+def requires_sight(actor: Actor, action: str, thing: Thing, nothing: NotFound) -> None:
+    """Raises `nothing`, as where there is no such thing; to a facilitator who has a part in it, Forbidden with the reason."""
     if not access.may(actor, action, thing):
         if actor.wears("facilitator"):
             access.requires(actor, action, thing)
-        raise NotFound()
+        raise nothing
+
+
+def closed() -> NotFound:
+    """As for an offer that is not there."""
+    return NotFound("This one has closed.", "offer_closed")
 
 
 class BetweenController(Controller):
@@ -104,14 +109,14 @@ class BetweenController(Controller):
         if found is None:
             raise NotFound()
         thing = await sums.thing_here(visit, found.id)
-        requires_sight(actor_of(request), "cover.see_sum", thing)
+        requires_sight(actor_of(request), "cover.see_sum", thing, NotFound())
         return visit, found, thing
 
     async def _of_visit(self, request: AnyRequest, visit: Visit, found: Request, thing: Thing) -> dict[str, Any]:
         state = msgspec.json.decode(found.machine, type=wire.RequesterState)
         steps = await sums.steps(found.id)
         if not steps or state.claim is None or state.dispute is None:
-            raise NotFound("Nothing is in question between the two circles here.", "no_dispute")
+            raise NotFound()
         offer = await queries.offer(found.chosen_offer)
         circle = await links.circle(offer.link_id)
         told = Told(offer.first_name, visit.person_called, circle.name)
@@ -157,14 +162,14 @@ class BetweenController(Controller):
     async def _away(self, request: AnyRequest, offer_id: str) -> tuple[Mine, Thing]:
         mine = await queries.mine(offer_id)
         thing = await sums.thing_away(mine)
-        requires_sight(actor_of(request), "cover.see_sum_away", thing)
+        requires_sight(actor_of(request), "cover.see_sum_away", thing, closed())
         return mine, thing
 
     async def _of_offer(self, request: AnyRequest, mine: Mine, thing: Thing) -> dict[str, Any]:
         state = msgspec.json.decode(mine.machine, type=wire.OffererState)
         steps = await sums.steps(mine.id)
         if not steps or state.claim is None:
-            raise NotFound("Nothing is in question between the two circles here.", "no_dispute")
+            raise closed()
         circle = await links.circle(mine.link_id)
         own = actor_of(request).person_id == mine.worker_id
         return {

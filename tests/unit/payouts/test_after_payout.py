@@ -1,7 +1,7 @@
 """What was paid out and swept, and is taken back all the same: the row of money.md A4, posting by posting."""
 
 import eccoo_node.payouts.checking  # noqa: F401 (what it compares with the books)
-from eccoo_node.escrow import clawback, corrections, treasury
+from eccoo_node.escrow import clawback, corrections, owing, treasury
 from eccoo_node.escrow.checking import check
 from eccoo_node.kernel.access import NODE
 from eccoo_node.members import queries as members
@@ -35,7 +35,7 @@ async def test_taken_back_after_payout_and_sweep(node: Node) -> None:
     await giving.agree_recovery(await members.actor_for(wren), wren, most_pence=1000)
     assert (await check()).broken == ""
     await circle.sent("b2")
-    await treasury.write_off(by, wren, 4100, "off", because="The circle’s meeting of 2 November")
+    await owing.write_off(by, wren, 4100, "off", because="The circle’s meeting of 2 November")
     assert (await entries(books))[-3:] == [
         ("resolved", [
             ("2000", "payer", "", -4800), ("2110", line, "", 6000), ("2200", "worker", "", -1020), ("4000", "", "", -180),
