@@ -355,6 +355,7 @@ async def the_link_ends(walk: Three, here: str) -> None:
     walk.as_ann()
     await walk.open(here)
     await walk.press("End this link")
+    await walk.until_it_says("No visit is agreed with them, and nothing is owed.")
     await walk.reads(
         "End the link with Hebden Bridge circle?",
         "No visit is agreed with them, and nothing is owed.",

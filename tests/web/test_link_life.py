@@ -100,7 +100,7 @@ async def test_a_link_says_which_lost_one_it_stands_in_for(two_nodes: Pair) -> N
         page = unescape((await ada.get(before)).text)
         assert "Which link does this one stand in for?" in page
         assert f"Todmorden circle, {b.url}" in page
-        assert len(re.findall(r'<input[^>]*name="old"', page)) == 2
+        assert len(re.findall(r'<input[^>]*name="old"', page)) == 3
         assert (await ada.send(before, {"old": new})).status_code == 404
         await ada.get(before)
         assert (await ada.send(before, {"old": old})).headers["location"] == f"/admin/links/{new}"

@@ -357,7 +357,7 @@ async def test_two_processes_share_the_work_and_never_do_one_job_at_the_same_tim
 ) -> None:
     await ready(node, 300)
     address = node_url or str(tmp_path / "node.sqlite")
-    processes = [worker(address, tmp_path) for _ in range(2)]
+    processes = [worker(address, tmp_path, hold_s=0.1) for _ in range(2)]
     try:
         await until_done(*processes)
     finally:

@@ -57,7 +57,7 @@ class Desk(msgspec.Struct, frozen=True):
         row = Visit(
             team_id=self.team, person_id=books.person, worker_id=books.worker, payer_id=books.payer, starts_at=starts,
             ends_at=starts + 2 * timedelta(hours=1), what="help to wash", fee_pence=6000, rate_pence=3000,
-            travel_pence=360, created_at=clock.now(),
+            travel_pence=360, agreed_at=clock.now(),
         )  # fmt: skip
         row.line = f"visit:{row.id}"
         async with write():
