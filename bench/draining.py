@@ -114,6 +114,10 @@ async def times_slower(folder: Path, *, letters: int = LETTERS, seconds: float =
             quiet.append(await asyncio.to_thread(slowest, *ask))
             may.set()
             busy.append(await asyncio.to_thread(slowest, *ask))
+            if draining.done():
+                # What was measured last was no longer beside letters.
+                busy.pop()
+                break
         await draining
     await a.close()
     return statistics.median(busy) / statistics.median(quiet)

@@ -67,29 +67,12 @@ async def _search(visit: str, person: str, us: str) -> str:
     await fetch("UPDATE visit SET state = 'gap' WHERE id = ?", visit)
     columns = (
         "id, visit_id, person_id, asked_by, asked_for, asked_via, by_wish, state, further, next_news_at, go_no_go_at, "
-        "chosen_offer, unsure, override_by, machine, ended_reason, ended_by, ended_for, created_at"
+        "chosen_offer, unsure, override_by, override_n, override_code, machine, ended_reason, ended_by, ended_for, created_at"
     )
     values = (
-        request,
-        visit,
-        person,
-        person,
-        "",
-        "screen",
-        False,
-        "asking",
-        True,
-        soon,
-        soon,
-        "",
-        False,
-        "",
-        machine,
-        "",
-        "",
-        "",
-        now,
-    )
+        request, visit, person, person, "", "screen", False, "asking", True, soon, soon, "", False, "", 0, "", machine, "",
+        "", "", now,
+    )  # fmt: skip
     await fetch(f"INSERT INTO cover_request ({columns}) VALUES ({', '.join('?' * len(values))})", *values)
     columns = (
         "id, request_id, link_id, first_name, face_media, face, words, languages, rate_pence, fee_pence, travel_pence, attested, "

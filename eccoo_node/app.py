@@ -43,6 +43,7 @@ from eccoo_node.federating.wire import Wire
 from eccoo_node.hmrc import asking as hmrc_asking
 from eccoo_node.kernel.circle import circle_bound
 from eccoo_node.kernel.clock import Clock, clock_bound, offset_clock, zone_bound
+from eccoo_node.kernel.courtesy import somebody_waits
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.paths import DataFolder, shipped
 from eccoo_node.kernel.post import post_bound
@@ -138,7 +139,8 @@ class Mounts:
             if path == prefix or path.startswith(f"{prefix}/"):
                 await app(scope, receive, send)
                 return
-        await self.pages(scope, receive, send)
+        with somebody_waits():
+            await self.pages(scope, receive, send)
 
 
 class Pages(Litestar):

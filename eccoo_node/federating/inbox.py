@@ -3,7 +3,6 @@
 The request's own signature was verified before anything here runs; here every event's proof is, against the pinned log.
 """
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -21,6 +20,7 @@ from eccoo_node.db.rows import fetch, fetch_value, marks
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import refetch
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.courtesy import let_pages_pass
 from eccoo_node.kernel.errors import Refusal, place_of
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import held, letters, queries, rules
@@ -91,7 +91,7 @@ async def receive(link_id: str, us: str, values: list[dict[str, Any]]) -> BatchA
         for one in batch:
             _check_origin(one, link_id, us, state)
             # A batch is many times a page's work: pages go in between.
-            await asyncio.sleep(0)
+            await let_pages_pass()
     except ProtocolError as error:
         if error.code == "unknown_key":
             async with write():
@@ -178,7 +178,7 @@ async def _together(link_id: str, batch: list[Arrived]) -> list[Verdict]:
             if verdict is None:
                 break
             verdicts.append(verdict)
-            await asyncio.sleep(0)
+            await let_pages_pass()
         if hand.seq_in != wire["seq_in"]:
             await fetch("UPDATE link_wire SET seq_in = ? WHERE link_id = ?", hand.seq_in, link_id)
         if refused is not None and refused.code in ("event_changed", "seq_reused"):

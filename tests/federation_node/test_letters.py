@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from eccoo_federation.errors import ProtocolError
+from eccoo_node.cover import letters as cover
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
@@ -15,6 +16,9 @@ from eccoo_node.links import letters
 from eccoo_node.links.letters import Letter
 from tests.support.heard import Heard, write_letter
 from tests.support.pair import Pair
+
+# Who answers for the state of a request, without whom none is pulled.
+assert cover
 
 
 async def test_a_letter_is_handled_by_the_other_circle_once(two_nodes: Pair, heard: Heard) -> None:
