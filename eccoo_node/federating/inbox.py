@@ -86,7 +86,11 @@ async def receive(link_id: str, us: str, values: list[dict[str, Any]]) -> BatchA
     What was taken in before the error stays, and is answered as a duplicate when it comes again.
     """
     state = await queries.pinned(link_id)
-    batch = sorted((_read(value) for value in values), key=lambda one: one.envelope.seq)
+    batch = []
+    for value in values:
+        batch.append(_read(value))
+        await let_pages_pass()
+    batch.sort(key=lambda one: one.envelope.seq)
     try:
         for one in batch:
             _check_origin(one, link_id, us, state)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # At most so long at a time, so that the work goes on however many pages are read.
-WAITS_S = 0.003
+WAITS_S = 0.01
 _reading = 0
 
 
