@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench import draining, linked, many, neighbours
 from bench.figures import Figure, least, limit, rate
-from bench.linked import write_letters
+from bench.linked import at_work, write_letters
 from eccoo_federation import events as wire
 from eccoo_federation import transport
 from eccoo_federation.identity import LogState
@@ -63,21 +63,13 @@ async def _open(story: Story) -> list[queries.Open]:
 
 async def _cover_p50(pair: Pair) -> float:
     story = await Story(pair).begin(credit_pence=500_000)
-    stop = asyncio.Event()
-    loops = []
-    for node in pair.both:
-        with node.bound():
-            loops.append(asyncio.create_task(jobs.loop(stop)))
     took = []
-    for number in range(ASKED):
-        took.append(await _shown_after(story, number))
-        # A minute later: what one minute allows is not what is measured.
-        pair.move(timedelta(minutes=1))
-        await asyncio.sleep(0.1)
-    stop.set()
-    for node in pair.both:
-        node.engine.changed.set()
-    await asyncio.gather(*loops)
+    async with at_work(pair.a), at_work(pair.b):
+        for number in range(ASKED):
+            took.append(await _shown_after(story, number))
+            # A minute later: what one minute allows is not what is measured.
+            pair.move(timedelta(minutes=1))
+            await asyncio.sleep(0.1)
     return statistics.median(took) * 1000
 
 

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,19 +72,26 @@ def elsewhere(folder: Path, port: int) -> Iterator[int]:
         process.wait(timeout=30)
 
 
+@asynccontextmanager
+async def at_work(node: PairNode) -> AsyncIterator[None]:
+    """Its jobs run meanwhile, in this process."""
+    stop = asyncio.Event()
+    with node.bound():
+        loop = asyncio.create_task(jobs.loop(stop))
+    yield
+    stop.set()
+    node.engine.changed.set()
+    await loop
+
+
 async def _serve(folder: Path, port: int) -> None:
     node = Elsewhere(folder, port)
     await node.open()
     await node.start()
-    stop = asyncio.Event()
-    with node.bound():
-        loop = asyncio.create_task(jobs.loop(stop))
-    sys.stdout.write("here\n")
-    sys.stdout.flush()
-    await asyncio.to_thread(sys.stdin.read)
-    stop.set()
-    node.engine.changed.set()
-    await loop
+    async with at_work(node):
+        sys.stdout.write("here\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
     await node.close()
 
 
@@ -125,6 +132,16 @@ class Watch:
         self._file.close()
 
 
+@asynccontextmanager
+async def watched(folder: Path, pair: Pair) -> AsyncIterator[Watch]:
+    """Node A is at work here and speaks, node B in a process of its own; what B has is watched."""
+    with pair.a.bound(), elsewhere(folder / "todmorden", pair.b.port):
+        async with at_work(pair.a):
+            watch = Watch(folder / "todmorden" / "node.sqlite", pair.link_id)
+            yield watch
+            watch.close()
+
+
 async def _sending(a: PairNode, link_id: str, watch: Watch, *, paced: int, burst: int) -> tuple[float, float, bool]:
     """Milliseconds from an act to its letter being seen (the median, one at a time), seconds for a burst to its last."""
     took = []
@@ -162,21 +179,12 @@ async def measure_sending(folder: Path, *, paced: int = PACED, burst: int = BURS
     async with open_pair(folder) as pair:
         await linked(folder, pair)
         await pair.b.stop()
-        stop = asyncio.Event()
-        with pair.a.bound():
-            loop = asyncio.create_task(jobs.loop(stop))
-            with elsewhere(folder / "todmorden", pair.b.port):
-                watch = Watch(folder / "todmorden" / "node.sqlite", pair.link_id)
-                # One that is not counted, for all that is done once.
-                async with write():
-                    await write_letters(pair.link_id, 0, 1)
-                await watch.until(1)
-                found = await _sending(pair.a, pair.link_id, watch, paced=paced, burst=burst)
-                watch.close()
-            stop.set()
-            pair.a.engine.changed.set()
-            await loop
-    return found
+        async with watched(folder, pair) as watch:
+            # One that is not counted, for all that is done once.
+            async with write():
+                await write_letters(pair.link_id, 0, 1)
+            await watch.until(1)
+            return await _sending(pair.a, pair.link_id, watch, paced=paced, burst=burst)
 
 
 def measure() -> list[Figure]:

@@ -21,7 +21,7 @@ import msgspec
 import uvicorn
 
 from bench.figures import Figure, limit
-from bench.linked import RealClock, elsewhere, linked
+from bench.linked import RealClock, at_work, elsewhere, linked
 from eccoo_federation import events, identity, jcs, transport
 from eccoo_federation.keys import SigningKey
 from eccoo_federation.proofs import verify_object
@@ -177,21 +177,16 @@ async def shown_at_all(folder: Path, *, count: int = LINKED) -> float:
             request = await _asking(story)
             with simulated(folder, circles) as seen:
                 before = seen.stat().st_size
-                stop = asyncio.Event()
-                loop = asyncio.create_task(jobs.loop(stop))
-                await asyncio.sleep(0.2)
-                edith = await story.as_edith()
-                began = time.perf_counter()
-                await cover.ask_further(edith, request_id=request, words="Yes, ask them")
-                while seen.stat().st_size < before + 2 * count:
-                    if time.perf_counter() > began + 60:
-                        raise TimeoutError("not every circle was asked")
-                    await asyncio.sleep(0.002)
-                took = time.perf_counter() - began
-                stop.set()
-                pair.a.engine.changed.set()
-                await loop
-    return took
+                async with at_work(pair.a):
+                    await asyncio.sleep(0.2)
+                    edith = await story.as_edith()
+                    began = time.perf_counter()
+                    await cover.ask_further(edith, request_id=request, words="Yes, ask them")
+                    while seen.stat().st_size < before + 2 * count:
+                        if time.perf_counter() > began + 60:
+                            raise TimeoutError("not every circle was asked")
+                        await asyncio.sleep(0.002)
+                    return time.perf_counter() - began
 
 
 async def _asking(story: Story) -> str:

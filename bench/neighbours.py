@@ -12,11 +12,10 @@ import time
 from pathlib import Path
 
 from bench.figures import Figure, limit
-from bench.linked import Watch, elsewhere, linked, write_letters
+from bench.linked import Watch, linked, watched, write_letters
 from bench.many import Circle, add_links, tables
 from eccoo_federation import events, limits
 from eccoo_federation.keys import SigningKey
-from eccoo_node.db import jobs
 from eccoo_node.db.transaction import write
 from eccoo_node.links.letters import stamp
 from tests.support import hostile
@@ -95,17 +94,8 @@ async def beside(folder: Path, *, count: int = NEIGHBOURS) -> tuple[float, float
             to = pair.b.wire.us.node_id
             made = (await add_links(pair.b, pair.link_id, free_port(), count)).circles
         await pair.b.stop()
-        stop = asyncio.Event()
-        with pair.a.bound():
-            loop = asyncio.create_task(jobs.loop(stop))
-            with elsewhere(folder / "todmorden", pair.b.port):
-                watch = Watch(folder / "todmorden" / "node.sqlite", pair.link_id)
-                found = await _measured(pair, watch, made, to)
-                watch.close()
-            stop.set()
-            pair.a.engine.changed.set()
-            await loop
-    return found
+        async with watched(folder, pair) as watch:
+            return await _measured(pair, watch, made, to)
 
 
 def measure() -> list[Figure]:

@@ -14,6 +14,7 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one, marks
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
+from eccoo_node.kernel.words import paid_by
 from eccoo_node.payouts import ours
 from eccoo_node.payouts.rules import ACCOUNTS
 
@@ -261,4 +262,4 @@ async def called() -> dict[str, str]:
         "SELECT y.id, p.called, q.called FROM payer y JOIN person p ON p.id = y.person_id "
         "JOIN person q ON q.id = y.payer_person_id"
     )
-    return {row[0]: row[1] if row[1] == row[2] else f"{row[1]}, paid by {row[2]}" for row in rows}
+    return {row[0]: paid_by(row[1], row[2]) for row in rows}

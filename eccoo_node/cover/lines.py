@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from eccoo_node.cover.queries import _MINE as MINE
-from eccoo_node.cover.queries import Mine
+from eccoo_node.cover.queries import MINE, Mine
 from eccoo_node.db.rows import fetch, marks
 from eccoo_node.escrow import telling
 from eccoo_node.escrow.telling import Told

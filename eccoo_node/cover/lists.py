@@ -7,9 +7,8 @@ from typing import Any
 import msgspec
 
 from eccoo_federation.bodies import CoverRequested
-from eccoo_node.cover.queries import _MINE as MINE
 from eccoo_node.cover.queries import _OPEN as OPEN
-from eccoo_node.cover.queries import Mine, Open
+from eccoo_node.cover.queries import MINE, Mine, Open
 from eccoo_node.cover.rules import SLOT
 from eccoo_node.cover.shown import stored
 from eccoo_node.db.rows import fetch, fetch_one, marks

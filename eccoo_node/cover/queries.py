@@ -330,14 +330,14 @@ class Mine(msgspec.Struct, frozen=True):
         return msgspec.json.decode(self.disclosure) if self.disclosure else None
 
 
-_MINE = """SELECT m.id, m.open_request_id, m.link_id, m.worker_id, p.called, m.words, m.rate_pence, m.fee_pence,
+MINE = """SELECT m.id, m.open_request_id, m.link_id, m.worker_id, p.called, m.words, m.rate_pence, m.fee_pence,
  m.travel_pence, m.state, m.n, m.body, m.worker_deduct_bps, m.payer_add_bps, m.home_share_bps, m.machine, m.disclosure,
  m.retain_until, m.read_at, m.unsure, m.spoken_at, m.created_at, o.reference, o.area, o.starts_at, o.ends_at, o.go_no_go_at
  FROM my_offer m JOIN open_request o ON o.id = m.open_request_id JOIN person p ON p.id = m.worker_id"""
 
 
 async def mine(offer_id: str) -> Mine:
-    row = await fetch_one(f"{_MINE} WHERE m.id = ?", offer_id)
+    row = await fetch_one(f"{MINE} WHERE m.id = ?", offer_id)
     if row is None:
         raise NotFound("This one has closed.", "offer_closed")
     return Mine(*row)
@@ -354,19 +354,19 @@ async def lock_open(open_request_id: str) -> None:
 
 
 async def mine_for(open_request_id: str) -> list[Mine]:
-    rows = await fetch(f"{_MINE} WHERE m.open_request_id = ? ORDER BY m.created_at, m.id", open_request_id)
+    rows = await fetch(f"{MINE} WHERE m.open_request_id = ? ORDER BY m.created_at, m.id", open_request_id)
     return [Mine(*row) for row in rows]
 
 
 async def mine_to_come(link_id: str) -> list[Mine]:
     """Our offers to a circle that were chosen and are not in the books yet."""
-    rows = await fetch(f"{_MINE} WHERE m.link_id = ? AND m.state IN ('preparing', 'coming', 'said')", link_id)
+    rows = await fetch(f"{MINE} WHERE m.link_id = ? AND m.state IN ('preparing', 'coming', 'said')", link_id)
     return [Mine(*row) for row in rows]
 
 
 async def mine_of(worker_id: str, *states: str) -> list[Mine]:
     rows = await fetch(
-        f"{_MINE} WHERE m.worker_id = ? AND m.state IN ({marks(states)}) ORDER BY o.starts_at", worker_id, *states
+        f"{MINE} WHERE m.worker_id = ? AND m.state IN ({marks(states)}) ORDER BY o.starts_at", worker_id, *states
     )
     return [Mine(*row) for row in rows]
 

@@ -11,8 +11,7 @@ import msgspec
 
 from eccoo_federation import bodies
 from eccoo_federation import cover as wire
-from eccoo_node.cover.queries import _MINE as MINE
-from eccoo_node.cover.queries import Mine, Request
+from eccoo_node.cover.queries import MINE, Mine, Request
 from eccoo_node.cover.tables import SumStep
 from eccoo_node.db.rows import as_time, fetch, fetch_value, insert, marks
 from eccoo_node.disputes import queries as disputes

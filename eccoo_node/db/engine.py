@@ -22,6 +22,7 @@ from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
 
 from eccoo_node.db.counting import count_query
+from eccoo_node.kernel.courtesy import in_a_row
 from eccoo_node.kernel.errors import Broken, Conflict
 
 # How long a writer waits for other processes before a person is asked to try again.
@@ -161,7 +162,8 @@ class NodeSQLite(SQLiteEngine):
         busy_timeout stays 0 and the wait is a sleep of the task, because SQLite's own wait stops the whole loop.
         Without `references` foreign keys are off until the end; inside a transaction SQLite ignores being told so.
         """
-        await self._turn.acquire()
+        with in_a_row():
+            await self._turn.acquire()
         try:
             writer = self._opened(self._writer)
             if not references:

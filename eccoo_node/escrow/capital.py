@@ -119,7 +119,7 @@ async def _steps(member_id: str) -> list[Step]:
         f"WHERE a.holder = ? AND a.code IN {_CODES} GROUP BY e.id, e.kind, e.effective_at, u.kind ORDER BY e.id DESC",
         member_id,
     )
-    return [Step(row[1], as_time(row[2]) or clock.now(), int(row[4]), row[3]) for row in rows]
+    return [Step(row[1], row[2], int(row[4]), row[3]) for row in rows]
 
 
 async def members_called() -> dict[str, str]:

@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
-from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, marks
+from eccoo_node.db.rows import fetch, fetch_one, fetch_value, marks
 from eccoo_node.escrow import queries, telling, undoing
 from eccoo_node.escrow.chart import CHART
 from eccoo_node.escrow.telling import Told
-from eccoo_node.kernel import access, clock
+from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Forbidden, NotFound
+from eccoo_node.kernel.words import paid_by
 from eccoo_node.record.door import Act, door
 
 SHOWN = 50
@@ -150,7 +151,7 @@ async def everyone(actor: Actor) -> list[Whose]:
         "AND a.holder = p.id) ORDER BY p.called, p.id"
     )
     return [
-        *(Whose(f"payer:{row[0]}", _payer_called(row[1], row[2])) for row in payers),
+        *(Whose(f"payer:{row[0]}", paid_by(row[1], row[2])) for row in payers),
         *(Whose(f"worker:{row[0]}", f"{row[1]}, as a worker") for row in workers),
     ]
 
@@ -196,12 +197,8 @@ async def _read(rows: Sequence[Any]) -> list[Entry]:
     ):
         moved[id_].append(Posted(*posted))
     by = await _written_by({row["act_id"] for row in rows})
-    now = clock.now()
     return [
-        Entry(
-            id_, as_time(at) or now, as_time(effective) or now, kind, reference, payer_id, undoes, undone, by.get(act_id, ""),
-            moved[id_],
-        )
+        Entry(id_, at, effective, kind, reference, payer_id, undoes, undone, by.get(act_id, ""), moved[id_])
         for id_, at, effective, kind, act_id, reference, payer_id, undoes, undone in map(tuple, rows)
     ]  # fmt: skip
 
@@ -238,8 +235,4 @@ async def called(holders: Iterable[str]) -> dict[str, str]:
         *ids,
     )
     people = await fetch(f"SELECT id, called FROM person WHERE id IN ({marks(ids)})", *ids)
-    return {row[0]: _payer_called(row[1], row[2]) for row in payers} | {row[0]: row[1] for row in people}
-
-
-def _payer_called(person: str, payer: str) -> str:
-    return person if person == payer else f"{person}, paid by {payer}"
+    return {row[0]: paid_by(row[1], row[2]) for row in payers} | {row[0]: row[1] for row in people}

@@ -31,7 +31,6 @@ def knows_plans(bought: str) -> Callable[[Plans], Plans]:
     with "{bought}:" are of something bought, all others of visits."""
 
     def register(function: Plans) -> Plans:
-        _PLANS.clear()
         _PLANS[bought] = function
         return function
 

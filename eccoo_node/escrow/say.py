@@ -101,13 +101,6 @@ def goes_back(one: PayerLine) -> str:
     )
 
 
-def payer_called(one: PayerStatement) -> str:
-    """ "Ada", or "Ada, paid by Fern"."""
-    if one.person_called == one.payer_called:
-        return one.person_called
-    return f"{one.person_called}, paid by {one.payer_called}"
-
-
 def coming(row: Row, *, yours: bool, called: str) -> str:
     """What is set aside for one visit and where it will go."""
     line, when = row.line, day(row.told.at)

@@ -13,6 +13,7 @@ from eccoo_node.escrow.telling import Told
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
+from eccoo_node.kernel.words import paid_by
 
 # A page shows the newest of these; the rest stands in the books.
 SHOWN = 40
@@ -92,9 +93,7 @@ class PayerLine(msgspec.Struct, frozen=True):
 
     @property
     def called(self) -> str:
-        if self.person_called == self.payer_called:
-            return self.person_called
-        return f"{self.person_called}, paid by {self.payer_called}"
+        return paid_by(self.person_called, self.payer_called)
 
 
 class BetweenCircles(msgspec.Struct, frozen=True):

@@ -27,3 +27,8 @@ def plain(text: str) -> str:
 def plain_line(text: str) -> str:
     """The same in one line: a name, a place, a number."""
     return " ".join(plain(text).split())
+
+
+def paid_by(person: str, payer: str) -> str:
+    """How a payer is called wherever several are listed: "Ada", or "Ada, paid by Fern"."""
+    return person if person == payer else f"{person}, paid by {payer}"

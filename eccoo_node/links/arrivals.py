@@ -32,7 +32,7 @@ from eccoo_node.links.actions import (
     take_back,
     unsigned_digest,
 )
-from eccoo_node.links.alarms import alarm
+from eccoo_node.links.alarms import alarm_once
 from eccoo_node.links.letters import Letter, handles
 from eccoo_node.links.rules import same_terms
 from eccoo_node.links.tables import Link, LinkKey, LinkWire
@@ -133,15 +133,7 @@ async def pin_keys(link_id: str, state: LogState) -> None:
         if other is None:
             await insert(LinkKey(link_id=link_id, kid=kid))
         else:
-            await _claimed(link_id, kid)
-
-
-async def _claimed(link_id: str, kid: str) -> None:
-    said = await fetch_one(
-        "SELECT 1 FROM link_alarm WHERE link_id = ? AND code = 'key_of_another' AND detail = ?", link_id, kid
-    )
-    if said is None:
-        await alarm(link_id, "key_of_another", kid)
+            await alarm_once(link_id, "key_of_another", kid)
 
 
 async def compare(link: Any, their_nonce: str) -> None:

@@ -68,26 +68,35 @@ async def sound(story: Story) -> None:
     assert (owed[0].we_owe_pence, owed[0].they_owe_pence) == (owed[1].they_owe_pence, owed[1].we_owe_pence)
 
 
-async def went_back(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wren of Hebden was with somebody in Todmorden: £40, of which Todmorden owes £37."""
+async def went_between(
+    story: Story, monkeypatch: pytest.MonkeyPatch, to: PairNode, name: str, payer: str, who: str
+) -> None:
+    """A worker of the other circle was with somebody here: £40, of which this circle owes £37."""
     link = story.pair.link_id
-    with story.a.bound():
+    home, worker = (story.b, story.bea) if to is story.a else (story.a, story.wren)
+    with home.bound():
         await owe_worker_from(
-            NODE, link, "away:back", story.wren, 4000, 0, payer_add_bps=0, worker_deduct_bps=1500, home_share_bps=5000,
-            key="back",
+            NODE, link, f"away:{name}", worker, 4000, 0, payer_add_bps=0, worker_deduct_bps=1500, home_share_bps=5000,
+            key=name,
         )  # fmt: skip
+    with to.bound():
+        assert await set_aside(NODE, f"visit:{name}", payer, who, "far", 4000, 0, f"{name} aside", across=Across(link))
+        await release(NODE, f"visit:{name}", f"{name} went")
+    real = queries.known_to_both
+
+    async def known(link_id: str) -> dict[str, tuple[str, int]]:
+        return {**await real(link_id), f"away:{name}": (name, 1), f"visit:{name}": (name, 1)}
+
+    monkeypatch.setattr(queries, "known_to_both", known)
+
+
+async def went_back(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wren of Hebden was with Pat in Todmorden."""
     with story.b.bound():
         pat = await make.person("Pat")
         payer = await make.payer(pat)
         await top_up(await actor(story.kit), payer, 4000, key="top up")
-        assert await set_aside(NODE, "visit:back", payer, pat, "far", 4000, 0, "aside", across=Across(link))
-        await release(NODE, "visit:back", "went")
-    real = queries.known_to_both
-
-    async def known(link_id: str) -> dict[str, tuple[str, int]]:
-        return {**await real(link_id), "away:back": ("back", 1), "visit:back": ("back", 1)}
-
-    monkeypatch.setattr(queries, "known_to_both", known)
+    await went_between(story, monkeypatch, story.b, "back", payer, pat)
 
 
 async def test_from_visit_to_paid_and_a_link_that_ends(two_nodes: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,30 +146,12 @@ async def test_from_visit_to_paid_and_a_link_that_ends(two_nodes: Pair, monkeypa
     assert await two_nodes.troubles() == []
 
 
-async def went_again(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bea of Todmorden was in Hebden a second time: £40, of which Hebden owes £37."""
-    link = story.pair.link_id
-    with story.b.bound():
-        await owe_worker_from(
-            NODE, link, "away:two", story.bea, 4000, 0, payer_add_bps=0, worker_deduct_bps=1500, home_share_bps=5000,
-            key="two",
-        )  # fmt: skip
-    with story.a.bound():
-        assert await set_aside(NODE, "visit:two", story.payer, story.edith, "far", 4000, 0, "two", across=Across(link))
-        await release(NODE, "visit:two", "went again")
-    real = queries.known_to_both
-
-    async def known(link_id: str) -> dict[str, tuple[str, int]]:
-        return {**await real(link_id), "away:two": ("two", 1), "visit:two": ("two", 1)}
-
-    monkeypatch.setattr(queries, "known_to_both", known)
-
-
 async def test_a_lie_waits_alone(two_nodes: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     story = await Story(two_nodes).begin()
     link = two_nodes.link_id
     await went_well(story)
-    await went_again(story, monkeypatch)
+    # Bea was in Hebden a second time.
+    await went_between(story, monkeypatch, story.a, "two", story.payer, story.edith)
     ((ref,),) = await story.a.rows("SELECT reference FROM asked_circle")
     # Todmorden says of a visit that is not in Hebden's books, and of one a penny more than is; a month later it says again
     # one that was agreed. The rest is true.

@@ -9,6 +9,7 @@ from eccoo_node.banking import queries, rules, say
 from eccoo_node.banking.queries import HowToPay
 from eccoo_node.escrow.say import fund
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.words import paid_by
 from eccoo_node.members.say import say_date
 from eccoo_node.payouts import ours
 from eccoo_node.payouts.rules import say_sort_code
@@ -44,11 +45,7 @@ class PayController(Controller):
 
 
 def _whose(one: HowToPay) -> str:
-    return (
-        one.person_called
-        if one.person_called == one.payer_called
-        else f"{one.person_called}, paid by {one.payer_called}"
-    )
+    return paid_by(one.person_called, one.payer_called)
 
 
 async def _page(

@@ -11,6 +11,7 @@ from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Invalid
+from eccoo_node.kernel.words import paid_by
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -44,7 +45,7 @@ class TracingController(Controller):
         place = page_of(request.query_params)
         one = await tracing.trace_payer(actor_of(request), payer_id, place.skip(statements.SHOWN))
         return render(
-            request, "money/payer.html", payer_id=payer_id, called=say.payer_called(one), fund=say.fund(one.fund),
+            request, "money/payer.html", payer_id=payer_id, called=paid_by(one.person_called, one.payer_called), fund=say.fund(one.fund),
             sentences=say.payer_sentences(one, yours=False) if place.page == 1 else [], coming=followed(one.coming),
             past=followed(one.past), **place.links(f"/money/payers/{payer_id}", one.more),
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from eccoo_node.kernel.courtesy import WAITS_S, let_pages_pass, somebody_waits
+from eccoo_node.kernel.courtesy import WAITS_S, in_a_row, let_pages_pass, somebody_waits
 
 
 async def test_work_waits_for_a_page_but_not_for_ever() -> None:
@@ -27,3 +27,25 @@ async def test_work_waits_for_a_page_but_not_for_ever() -> None:
             assert asyncio.get_running_loop().time() - began >= WAITS_S
     async with asyncio.timeout(1):
         await let_pages_pass()
+
+
+async def test_a_page_that_waits_for_the_work_itself_is_not_waited_for() -> None:
+    turn, said = asyncio.Lock(), list[str]()
+
+    async def page() -> None:
+        with somebody_waits():
+            with in_a_row():
+                await turn.acquire()
+            said.append("page")
+
+    async with turn:
+        waiting = asyncio.create_task(page())
+        await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for _ in range(50):
+            await let_pages_pass()
+        assert loop.time() - began < 50 * WAITS_S / 2
+        said.append("work")
+    await waiting
+    assert said == ["work", "page"]
