@@ -21,11 +21,12 @@ from eccoo_federation.client import GuardedClient
 from eccoo_node.app import node_app  # noqa: F401 every domain's handlers and jobs are registered by importing it
 from eccoo_node.db import bound, jobs
 from eccoo_node.db.engine import NodeSQLite
+from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.federating.wire import Wire
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.settings import Settings
-from eccoo_node.links import identity, letters
+from eccoo_node.links import identity, letters, queries
 from tests.support.node import MovableClock, build
 from tests.support.pair import Pair, PairNode, open_pair
 
@@ -88,6 +89,10 @@ async def _serve(folder: Path, port: int) -> None:
     node = Elsewhere(folder, port)
     await node.open()
     await node.start()
+    with node.bound():
+        # As after its first round of all links: the key log of each has been checked once and is kept in memory.
+        for (log,) in await fetch("SELECT log FROM link WHERE log <> ''"):
+            queries.read_log(log)
     async with at_work(node):
         sys.stdout.write("here\n")
         sys.stdout.flush()

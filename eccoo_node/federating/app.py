@@ -17,6 +17,7 @@ from eccoo_federation.transport import SignedRequest
 from eccoo_node.federating import handshake, inbox, outbox, sender, wire
 from eccoo_node.federating.requests import Asked, Peer, admit, prove
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.courtesy import let_pages_pass
 from eccoo_node.kernel.errors import Conflict, Forbidden, NotFound, Refusal, place_of
 from eccoo_node.links import arrivals, held, identity, letters, queries, words_again
 from eccoo_node.links.arrivals import circle_actor
@@ -203,11 +204,16 @@ async def _agreement(asked: Asked, link_id: str) -> Answer:
 
 async def _inbox(asked: Asked) -> Answer:
     peer = await prove(asked)
+    # A full batch is several pages' work before its first letter is even looked at: pages go in between here too.
+    await let_pages_pass()
     values = events.read_batch(asked.body)
+    await let_pages_pass()
     await admit(peer, events=len(values))
     await _requires_agreement(peer)
+    await let_pages_pass()
     async with wire.current().turns.turn(len(values)):
         answer = await inbox.receive(peer.link_id, identity.current().node_id, values)
+    await let_pages_pass()
     return events.write_answer(answer)
 
 

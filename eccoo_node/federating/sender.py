@@ -16,7 +16,7 @@ from eccoo_federation.events import Ping
 from eccoo_federation.identity import LogState
 from eccoo_federation.pace import Pace
 from eccoo_node.db.jobs import job
-from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
+from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import outbox, refetch, wire
 from eccoo_node.federating.inbox import ask_for_more, ask_for_state
@@ -228,27 +228,31 @@ async def ping(peer: Peer) -> Ping:
     body = jcs.dump({"link": peer.link_id, "sent": peer.seq_out, "applied": peer.seq_in})
     response = await wire.call(peer.base_url, peer.state, "POST", "/fed/v1/ping", body)
     answer = read_ping(response.json(), peer.link_id)
-    await _reached(peer.link_id)
-    await _reckon(peer, answer)
-    await _knows(peer.link_id, response.kid)
+    reached, knows = await _told_of(peer.link_id)
+    if reached and knows == response.kid and not _forgot(peer, answer):
+        # An idle link is asked for ever: what is known already is not written once more.
+        return answer
+    async with write():
+        await fetch(
+            "UPDATE link_wire SET reached_at = ?, knows_kid = ? WHERE link_id = ?",
+            clock.now(), response.kid, peer.link_id,
+        )  # fmt: skip
+        await _reckon(peer, answer)
     return answer
 
 
 async def _reached(link_id: str) -> None:
     """They answered a call of ours. Written at most once in five minutes."""
-    now = clock.now()
-    before = as_time(await fetch_value("SELECT reached_at FROM link_wire WHERE link_id = ?", link_id))
-    if before is None or now - before >= timedelta(minutes=5):
+    if not (await _told_of(link_id))[0]:
         async with write():
-            await fetch("UPDATE link_wire SET reached_at = ? WHERE link_id = ?", now, link_id)
+            await fetch("UPDATE link_wire SET reached_at = ? WHERE link_id = ?", clock.now(), link_id)
 
 
-async def _knows(link_id: str, kid: str) -> None:
-    """Which transport key of ours they let in last; written only when it is another one."""
-    if await fetch_value("SELECT knows_kid FROM link_wire WHERE link_id = ?", link_id) == kid:
-        return
-    async with write():
-        await fetch("UPDATE link_wire SET knows_kid = ? WHERE link_id = ?", kid, link_id)
+async def _told_of(link_id: str) -> tuple[bool, str]:
+    """Whether it was written within five minutes that they answered, and which transport key of ours they let in last."""
+    row = await fetch_one("SELECT reached_at, knows_kid FROM link_wire WHERE link_id = ?", link_id)
+    at = as_time(row["reached_at"]) if row else None
+    return at is not None and clock.now() - at < timedelta(minutes=5), row["knows_kid"] if row else ""
 
 
 def read_ping(value: Any, link_id: str) -> Ping:
@@ -262,25 +266,29 @@ def read_ping(value: Any, link_id: str) -> Ping:
     return found
 
 
+def _forgot(before: Peer, theirs: Ping) -> bool:
+    """Whether one side has letters that the other has not."""
+    return theirs.applied > before.seq_out or theirs.applied < before.acked_out or theirs.sent > before.seq_in
+
+
 async def _reckon(before: Peer, theirs: Ping) -> None:
-    """Compare their numbers with what ours were before we asked."""
+    """Compare their numbers with what ours were before we asked, inside `write()`."""
     link_id = before.link_id
-    async with write():
-        if theirs.applied > before.seq_out:
-            # We have forgotten letters that they hold: a backup was restored here. Never use a number twice.
-            await fetch(
-                "UPDATE link_wire SET seq_out = ?, acked_out = ? WHERE link_id = ? AND seq_out < ?",
-                theirs.applied, theirs.applied, link_id, theirs.applied,
-            )  # fmt: skip
-            await alarm(link_id, "restored_here", f"{before.seq_out} {theirs.applied}")
-        elif theirs.applied < before.acked_out:
-            # They have forgotten letters of ours: those go out again, with the bytes they had.
-            await fetch(
-                "UPDATE letter_out SET state = 'sent' WHERE link_id = ? AND seq > ? AND state IN ('acked', 'refused') "
-                "AND bytes <> ''",
-                link_id, theirs.applied,
-            )  # fmt: skip
-            await fetch("UPDATE link_wire SET acked_out = ? WHERE link_id = ?", theirs.applied, link_id)
-            await alarm(link_id, "restored_there", f"{before.acked_out} {theirs.applied}")
-        if theirs.sent > before.seq_in:
-            await ask_for_more(link_id)
+    if theirs.applied > before.seq_out:
+        # We have forgotten letters that they hold: a backup was restored here. Never use a number twice.
+        await fetch(
+            "UPDATE link_wire SET seq_out = ?, acked_out = ? WHERE link_id = ? AND seq_out < ?",
+            theirs.applied, theirs.applied, link_id, theirs.applied,
+        )  # fmt: skip
+        await alarm(link_id, "restored_here", f"{before.seq_out} {theirs.applied}")
+    elif theirs.applied < before.acked_out:
+        # They have forgotten letters of ours: those go out again, with the bytes they had.
+        await fetch(
+            "UPDATE letter_out SET state = 'sent' WHERE link_id = ? AND seq > ? AND state IN ('acked', 'refused') "
+            "AND bytes <> ''",
+            link_id, theirs.applied,
+        )  # fmt: skip
+        await fetch("UPDATE link_wire SET acked_out = ? WHERE link_id = ?", theirs.applied, link_id)
+        await alarm(link_id, "restored_there", f"{before.acked_out} {theirs.applied}")
+    if theirs.sent > before.seq_in:
+        await ask_for_more(link_id)

@@ -155,9 +155,11 @@ async def pool_fields(link_id: str, direction: Direction) -> tuple[str, ...]:
 
 async def pooled(direction: Direction) -> dict[str, tuple[KnownCircle, tuple[str, ...]]]:
     """The circles with which workers may be shown now, by name, each with the fields."""
-    rows = await fetch(f"{_LINK} WHERE l.state = 'open' ORDER BY l.name, l.id")
-    found = {row["id"]: (_known(row), _pool_fields(row, direction)) for row in rows}
-    return {link_id: known for link_id, known in found.items() if known[1]}
+    # Asked each minute: of those that agreed nothing about workers the policy need not be asked.
+    agreed = f"l.agreement LIKE '%\"{rules.POOL}%'"
+    rows = await fetch(f"{_LINK} WHERE l.state = 'open' AND {agreed} ORDER BY l.name, l.id")
+    found = {row["id"]: (row, _pool_fields(row, direction)) for row in rows}
+    return {link_id: (_known(row), fields) for link_id, (row, fields) in found.items() if fields}
 
 
 def _pool_fields(row: Any, direction: Direction) -> tuple[str, ...]:
@@ -267,13 +269,13 @@ def _health(row: Any) -> Health:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def read_log(text: str) -> LogState:
     """A pinned log, checked again each time it is read anew from its row. Raises ProtocolError."""
     return verify_log(parse_log(text.encode()))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def read_agreement(text: str) -> dict[str, Any] | None:
     """Do not change what this returns: it is shared."""
     return msgspec.json.decode(text) if text else None

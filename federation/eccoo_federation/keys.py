@@ -117,7 +117,7 @@ def multibase(raw: bytes) -> str:
     return "z" + base58btc_encode(_MULTICODEC + raw)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def from_multibase(text: str) -> bytes:
     """The 32 screened bytes. Raises ``bad_key`` or ``bad_body``."""
     if not text.startswith("z"):
