@@ -16,7 +16,7 @@ MOST_BYTES = 40_000
 MOST_REQUESTS = 6
 # html is 112.5% of the browser's own size; this is what a reader gets who has set theirs to twice as large.
 TWICE = "html{font-size:225%!important}"
-_ID = re.compile(r"/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22,}|/[A-Za-z0-9_-]{40,}")
+_ID = re.compile(r"/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22,}|/[A-Za-z0-9_-]{40,}|/[0-9]+(?=/|$)")
 
 
 def pattern(path: str) -> str:
@@ -52,6 +52,7 @@ class Inspector:
         self.found: dict[str, list[str]] = {}
         self.paths: set[str] = set()
         self.parts: set[str] = set()
+        self.weights: dict[Page, Weight] = {}
         self.weighed: set[str] = set()
         # What was seen in each look. How a part looks by night or on a desk is the same on every page.
         self.seen: dict[tuple[bool, int], set[str]] = {}
@@ -74,6 +75,11 @@ class Inspector:
         lines = [f"{page}\n    " + "\n    ".join(wrong) for page, wrong in sorted(found.items())]
         assert not lines, "\n".join(["", *lines])
 
+    async def watch(self, *pages: Page) -> None:
+        """From now on what these ask for is weighed."""
+        for page in pages:
+            self.weights[page] = await Weight().of(page)
+
     async def look_at(self, page: Page, heading: str) -> None:
         before = page.viewport_size
         wrong: list[str] = []
@@ -93,7 +99,7 @@ class Inspector:
                 wrong += await _on_a_small_phone(page)
         if pattern(page.url) not in self.weighed:
             self.weighed.add(pattern(page.url))
-            wrong += await _weighed(page)
+            wrong += await self.weights[page].objections(page)
         if before:
             await page.set_viewport_size(before)
         if wrong:
@@ -113,35 +119,40 @@ async def _on_a_small_phone(page: Page) -> list[str]:
     return wrong
 
 
-async def _weighed(page: Page) -> list[str]:
-    """The same page in a browser that keeps nothing it has seen."""
-    cold = await page.context.new_page()
-    session = await page.context.new_cdp_session(cold)
-    await session.send("Network.enable")
-    await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-    urls: dict[str, str] = {}
-    bytes_of: dict[str, int] = {}
+class Weight:
+    """What a page asks for since it was gone to, by a browser that keeps nothing of what it has seen before."""
 
-    def asked(event: dict[str, Any]) -> None:
-        urls[event["requestId"]] = event["request"]["url"]
+    def __init__(self) -> None:
+        self.urls: dict[str, str] = {}
+        self.bytes_of: dict[str, int] = {}
 
-    def came(event: dict[str, Any]) -> None:
-        bytes_of[event["requestId"]] = int(event["encodedDataLength"])
+    async def of(self, page: Page) -> "Weight":
+        session = await page.context.new_cdp_session(page)
+        await session.send("Network.enable")
+        await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        session.on("Network.requestWillBeSent", self._asked)
+        session.on("Network.loadingFinished", self._came)
+        return self
 
-    session.on("Network.requestWillBeSent", asked)
-    session.on("Network.loadingFinished", came)
-    await cold.goto(page.url)
-    await cold.evaluate("() => document.fonts.ready.then(() => null)")
-    for _ in range(40):
-        if bytes_of.keys() >= urls.keys():
-            break
-        await cold.wait_for_timeout(50)
-    await cold.close()
-    files = [url for url in urls.values() if not url.startswith("data:")]
-    wrong = []
-    if len(files) > MOST_REQUESTS:
-        wrong.append(f"asks for {len(files)} files")
-    if sum(bytes_of.values()) > MOST_BYTES:
-        wrong.append(f"weighs {sum(bytes_of.values())} bytes")
-    wrong += [f"asks a stranger: {url}" for url in files if urlsplit(url).hostname != "127.0.0.1"]
-    return wrong
+    def _asked(self, event: dict[str, Any]) -> None:
+        if event["type"] == "Document":
+            self.urls, self.bytes_of = {}, {}
+        self.urls[event["requestId"]] = event["request"]["url"]
+
+    def _came(self, event: dict[str, Any]) -> None:
+        if event["requestId"] in self.urls:
+            self.bytes_of[event["requestId"]] = int(event["encodedDataLength"])
+
+    async def objections(self, page: Page) -> list[str]:
+        await page.evaluate("() => document.fonts.ready.then(() => null)")
+        for _ in range(40):
+            if self.bytes_of.keys() >= self.urls.keys():
+                break
+            await page.wait_for_timeout(50)
+        files = [url for url in self.urls.values() if not url.startswith("data:")]
+        wrong = [] if files else ["was not seen to be asked for"]
+        if len(files) > MOST_REQUESTS:
+            wrong.append(f"asks for {len(files)} files")
+        if sum(self.bytes_of.values()) > MOST_BYTES:
+            wrong.append(f"weighs {sum(self.bytes_of.values())} bytes")
+        return wrong + [f"asks a stranger: {url}" for url in files if urlsplit(url).hostname != "127.0.0.1"]

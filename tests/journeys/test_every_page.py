@@ -41,7 +41,7 @@ async def everywhere(walk: Walk, inspector: Inspector) -> None:
             continue
         html = await answer.text()
         # A refusal is one page, wherever it is met.
-        if inspector.is_new(path if answer.ok else f"/{answer.status}", html):
+        if inspector.is_new(path if answer.ok else f"/refused-{answer.status}", html):
             await walk.page.goto(f"{base}{path}")
             await inspector.look_at(walk.page, await walk.heading())
         waiting += read(html)[1]
@@ -56,6 +56,7 @@ def inspector() -> Inspector:
 async def test_every_screen_of_the_story_can_be_read_by_everyone(new_walk: NewWalk, inspector: Inspector) -> None:
     walk = await new_walk(width=320, height=640)
     walk.look = inspector
+    await inspector.watch(*walk.tabs.values())
     await story.whole(walk)
     inspector.approve()
     assert len(inspector.paths) >= 19
@@ -63,6 +64,7 @@ async def test_every_screen_of_the_story_can_be_read_by_everyone(new_walk: NewWa
 
 async def test_every_page_of_everyone_can_be_read_by_everyone(new_walk: NewWalk, inspector: Inspector) -> None:
     walk = await new_walk(width=320, height=640)
+    await inspector.watch(*walk.tabs.values())
     await walk.open("/demo")
     await everywhere(walk, inspector)
     await walk.be("Gwen")

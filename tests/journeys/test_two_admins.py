@@ -28,6 +28,7 @@ class Three(Walk):
 
     cragg: NodeProcess
     hers: Page
+    inspector: Inspector
 
     @property
     def base(self) -> str:
@@ -83,7 +84,8 @@ async def three(new_walk: NewWalk, cragg: NodeProcess) -> AsyncIterator[Three]:
     two = await new_walk(width=320, height=640)
     walk = Three(two.demo, *two.tabs.values())
     walk.cragg, walk.hers = cragg.start(), await two.page.context.new_page()
-    walk.look = Inspector()
+    walk.look = walk.inspector = Inspector()
+    await walk.inspector.watch(*walk.tabs.values(), walk.hers)
     yield walk
     assert cragg.eccoo("federation", "verify").returncode == 0
     assert cragg.stop() == 0
@@ -288,6 +290,7 @@ async def a_stranger_is_passed_on(walk: Three) -> None:
     walk.still(HEBDEN)
     asker = await walk.page.context.browser.new_context(locale="en-GB", viewport={"width": 320, "height": 640})  # type: ignore[union-attr]
     walk.page = walk.tabs["stranger"] = await asker.new_page()
+    await walk.inspector.watch(walk.page)
     await walk.page.goto(f"{walk.demo.url(HEBDEN)}/ask-us")
     await walk.reads("Ask us", "Somebody from the circle reads this and gets in touch.", act="Send it")
     await walk.page.get_by_role("radio").first.check()
@@ -394,4 +397,4 @@ async def test_a_third_circle_joins_and_two_admins_look_after_what_they_agreed(t
     await bronagh_is_forgotten(walk)
     await ann_brings_her_keys_back(walk, here)
     await the_link_ends(walk, here)
-    walk.look.approve()  # type: ignore[union-attr]
+    walk.inspector.approve()
