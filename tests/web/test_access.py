@@ -224,11 +224,11 @@ class Walk:
             if page.status_code in {401, 403, 404, 405}:
                 self.wrote.append(f"{hat} {row.label}")
             self.watched.go_back()
-        if row.route.startswith("/admin/plugins/"):
-            # What was switched here runs, or not, in this process too.
-            assert self.world.shell.plugins is not None
-            with self.world.shell.bound():
-                await self.world.shell.plugins.reload()
+            if row.route.startswith("/admin/plugins/"):
+                # What was switched here runs, or not, in this process too.
+                assert self.world.shell.plugins is not None
+                with self.world.shell.bound():
+                    await self.world.shell.plugins.reload()
 
     def _be_again(self, reader: Reader, hat: str) -> None:
         """Whoever has signed in as somebody else, or out, is themselves again."""
