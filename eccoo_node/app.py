@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -151,14 +152,15 @@ class Pages(Litestar):
         return [*plugins, MsgspecDIPlugin()]
 
 
-def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
-    """The inner app, from the socket to the doors. Raises RuntimeError for a handler that names no action."""
+@lru_cache(maxsize=2)
+def _pages(title: str, controllers: tuple[ControllerRouterHandler, ...]) -> Litestar:
+    """These pages, which know nothing of the node that shows them. Putting them together takes half a second."""
     pages = Pages(
-        list(parts.controllers),
+        list(controllers),
         guards=[requires_sign_in],
         exception_handlers={Exception: handle},
         openapi_config=OpenAPIConfig(
-            title=site.circle.name,
+            title=title,
             version="1",
             openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={"action": "public"}),
             # As JSON only: the HTML pages of it load scripts from elsewhere.
@@ -168,6 +170,12 @@ def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
         logging_config=None,
     )
     refuse_nameless(pages)
+    return pages
+
+
+def build(site: Site, parts: Parts) -> tuple[ASGIApp, Litestar]:
+    """The inner app, from the socket to the doors. Raises RuntimeError for a handler that names no action."""
+    pages = _pages(site.circle.name, tuple(parts.controllers))
     return Outermost(Mounts(Entrance(pages, site), parts.mounts), site.settings), pages
 
 
@@ -297,8 +305,8 @@ def create_app(
     def use(brought: Brought) -> None:
         """Answer from now on with the node's own pages and what the plugins bring."""
         site = site_of(parts := whole.with_plugins(brought))
+        site.plugins = shell.plugins
         inner, pages = build(site, parts)
-        pages.state.plugins = shell.plugins
         shell.swap(inner, pages, site)
 
     site = site_of(parts)
@@ -312,7 +320,7 @@ def create_app(
     safe = settings.plugins == "none"
     shell.theme_name = None if safe else theme_name
     if plugins is not None:
-        shell.plugins = pages.state.plugins = Host(plugins, use, safe=safe, refresh=shell.wear)
+        shell.plugins = site.plugins = Host(plugins, use, safe=safe, refresh=shell.wear)
         shell.services.append(shell.plugins.follow)
     return shell
 

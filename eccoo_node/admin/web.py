@@ -33,7 +33,7 @@ def _drawn(code: str) -> tuple[str, str]:
 
 def _host(request: AnyRequest) -> Host:
     """The plugins' host of this app. Raises NotFound in an app that was put together without one."""
-    host: Host | None = getattr(request.app.state, "plugins", None)
+    host: Host | None = ask_of(request).site.plugins
     if host is None:
         raise NotFound
     return host

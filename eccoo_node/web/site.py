@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -53,6 +54,8 @@ class Site:
         self.session_cookie = f"{prefix}session_{tail}"
         self.form_cookie = f"{prefix}form_{tail}"
         self.notice_cookie = f"{prefix}notice_{tail}"
+        # The host of the plugins, for the pages on which an admin decides about them.
+        self.plugins: Any = None
         self._skins: dict[str, Skin] = {}
 
     @property
