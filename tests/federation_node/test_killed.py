@@ -1,6 +1,6 @@
 """SIGKILL between commit and acknowledgement: real processes, a real port, and whoever dies knows nothing of it.
 
-The two nodes live as long as the module. Each case kills one of them over a visit of its own, starts it again on the
+The two nodes live as long as the module, a pair of them on either engine. Each case kills one of them over a visit of its own, starts it again on the
 same folder, and asks of both that exactly one worker is coming and that everything still verifies.
 """
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,7 @@ from eccoo_node.record.audit import verify as verify_record
 from eccoo_node.rota import actions as rota
 from tests.support import make
 from tests.support.linked import link_by_commands, make_node
+from tests.support.pair import ENGINES
 from tests.support.ports import free_port
 from tests.support.processes import NodeProcess
 from tests.support.proxy import FaultProxy
@@ -42,15 +44,14 @@ DEMO = {"ECCOO_DEMO": "true"}
 class Hill:
     """Two served nodes, each behind a proxy that stands at its public address."""
 
-    def __init__(self, folder: pytest.TempPathFactory) -> None:
-        home = folder.mktemp("killed")
+    def __init__(self, home: Path, databases: tuple[dict[str, str], dict[str, str]]) -> None:
         self.nodes: dict[str, NodeProcess] = {}
         self.doors: dict[str, FaultProxy] = {}
-        for side, name in (("a", "Hebden circle"), ("b", "Todmorden circle")):
+        for side, name, database in zip("ab", ("Hebden circle", "Todmorden circle"), databases, strict=True):
             port = free_port()
             self.doors[side] = FaultProxy(port).start()
             self.nodes[side] = make_node(
-                home / side, name, port=port, public_port=self.doors[side].port, extra=DEMO
+                home / side, name, port=port, public_port=self.doors[side].port, extra=DEMO | database
             ).start()
         self.link_id = link_by_commands(self.nodes["a"], self.nodes["b"])
         self.moved_s = 0
@@ -97,6 +98,10 @@ class Hill:
                 await asyncio.sleep(0.1)
                 self.move(timedelta(seconds=5))
 
+    def reopen(self) -> None:
+        for door in self.doors.values():
+            door.mend()
+
     def close(self) -> None:
         for node in self.nodes.values():
             node.kill()
@@ -105,10 +110,34 @@ class Hill:
 
 
 @pytest.fixture(scope="module")
-def hill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hill]:
-    made = Hill(tmp_path_factory)
-    yield made
-    made.close()
+def hills(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Hill]]:
+    """The pair of nodes on this engine, made when it is first asked for."""
+    made: dict[str, Hill] = {}
+    urls: list[str] = []
+    drops: list[Callable[[str], None]] = []
+
+    def on(engine: str) -> Hill:
+        if engine not in made:
+            if engine == "postgres":
+                server = request.getfixturevalue("postgres_server")
+                drops.append(server.drop_database)
+                urls.extend(server.create_database() for _ in range(2))
+                found = [{"ECCOO_DATABASE_URL": url} for url in urls]
+            else:
+                found = [{}, {}]
+            made[engine] = Hill(tmp_path_factory.mktemp("killed"), (found[0], found[1]))
+        return made[engine]
+
+    yield on
+    for hill in made.values():
+        hill.close()
+    for url in urls:
+        drops[0](url)
+
+
+@pytest.fixture(params=ENGINES)
+def hill(request: pytest.FixtureRequest, hills: Callable[[str], Hill]) -> Hill:
+    return hills(request.param)
 
 
 class Case:
@@ -209,33 +238,60 @@ READER = {
     "cover.awarded": "b",
     "cover.confirmed": "a",
     "cover.committed": "b",
+    "cover.acknowledged": "a",
+    "disclosure.sent": "b",
     "visit.claimed": "a",
     "visit.confirmed": "b",
 }
+# Each letter on one engine at least, and on both those after which one side is sure of what the other has not heard.
+# Once on each, both doors stay shut until whoever died has been back for a while.
+DEATHS = {
+    "postgres": [
+        ("cover.awarded", "b", ""), ("cover.confirmed", "b", ""), ("cover.committed", "a", "shut"),
+        ("cover.acknowledged", "a", ""), ("visit.confirmed", "b", ""),
+    ],
+    "sqlite": [
+        ("cover.awarded", "b", ""), ("cover.awarded", "a", ""), ("cover.confirmed", "a", "shut"),
+        ("cover.committed", "b", ""), ("disclosure.sent", "b", ""), ("visit.claimed", "a", ""),
+    ],
+}  # fmt: skip
+MARKS = {"sqlite": (), "postgres": pytest.mark.postgres}
 
 
 @pytest.mark.parametrize(
-    "letter,victim",
-    [("cover.awarded", "b"), ("cover.awarded", "a"), ("cover.confirmed", "a"), ("cover.confirmed", "b"),
-     ("cover.committed", "b"), ("cover.committed", "a"), ("visit.claimed", "a"), ("visit.confirmed", "b")],
-)  # fmt: skip
+    "hill,letter,victim,doors",
+    [pytest.param(engine, *case, marks=MARKS[engine]) for engine, cases in DEATHS.items() for case in cases],
+    indirect=["hill"],
+)
 async def test_whoever_is_killed_once_a_letter_is_committed_the_story_goes_on(
-    hill: Hill, letter: str, victim: str
+    hill: Hill, letter: str, victim: str, doors: str
 ) -> None:
     case = Case(hill)
     await case.offered()
     dead = hill.nodes[victim]
-    fault = hill.doors[READER[letter]].lose_replies(1, "/fed/v1/inbox", holding=letter.encode(), then=dead.kill)
+
+    def axe() -> None:
+        dead.kill()
+        for door in hill.doors.values() if doors == "shut" else ():
+            door.partition()
+
+    fault = hill.doors[READER[letter]].lose_replies(1, "/fed/v1/inbox", holding=letter.encode(), then=axe)
 
     async def killed() -> bool:
-        if fault.happened and not dead.running:
-            dead.start()
-            return True
-        return False
+        if not fault.happened or dead.running:
+            return False
+        dead.start()
+        if doors == "shut":
+            # Both try in vain, more than once.
+            for _ in range(4):
+                hill.move(timedelta(minutes=2))
+                await asyncio.sleep(0.5)
+            hill.reopen()
+        return True
 
     # Every other side of the story runs as it would; the axe falls where its letter passes.
     await case.chosen()
-    if letter.startswith("cover"):
+    if not letter.startswith("visit"):
         await hill.until("a", killed)
     for side in ("a", "b"):
         await hill.until(side, case.coming)
@@ -251,6 +307,7 @@ async def test_whoever_is_killed_once_a_letter_is_committed_the_story_goes_on(
     await case.holds()
 
 
+@pytest.mark.parametrize("hill", ["sqlite"], indirect=True)
 def test_after_all_of_it_every_verify_ends_well_on_both_nodes(hill: Hill) -> None:
     for node in hill.nodes.values():
         for what in ("ledger", "audit", "federation"):
