@@ -208,7 +208,8 @@ async def _written_by(acts: Iterable[str]) -> dict[str, str]:
     ids = sorted(acts)
     rows = await fetch(
         "SELECT w.act_id, p.called FROM (SELECT act_id, CASE WHEN MAX(CASE WHEN action LIKE 'money.%' THEN 1 ELSE 0 END) = 1 "
-        "THEN MAX(CASE WHEN action LIKE 'money.%' THEN actor_id ELSE '' END) ELSE MAX(actor_id) END AS actor_id "
+        "THEN MAX(CASE WHEN action LIKE 'money.%' OR action LIKE 'banking.%' THEN actor_id ELSE '' END) "
+        "ELSE MAX(actor_id) END AS actor_id "
         f"FROM audit WHERE act_id IN ({marks(ids)}) GROUP BY act_id) AS w JOIN person p ON p.id = w.actor_id",
         *ids,
     )

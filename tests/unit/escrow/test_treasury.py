@@ -303,13 +303,17 @@ async def test_nobody_decides_on_their_own_money(node: Node) -> None:
     ]
     for door in (
         "match", "refund", "goodwill", "finders_fee", "write_off", "write_off_payer", "share_allotted", "share_withdrawn",
+        "paid_owing", "gateway_top_up",
     ):  # fmt: skip
         for one in own:
             with pytest.raises(Forbidden, match="Another treasurer"):
                 await DOORS[door](by, one)
+    with pytest.raises(Forbidden, match="Another treasurer"):
+        await actions.top_up(by, pays, 500, "in")
     assert await fetch("SELECT id FROM entry") == []
-    # What they themselves send in is theirs as anybody's is; and another treasurer gives them what is due to them.
-    entry = await actions.top_up(by, pays, 500, "in")
+    # Another treasurer writes what they send in, and gives them what is due to them.
+    other_one = msgspec.structs.replace(by, person_id=await make.person("Thea"))
+    entry = await actions.top_up(other_one, pays, 500, "in")
     with pytest.raises(Forbidden, match="Another treasurer"):
         await corrections.reverse(by, entry, "undo", because="A slip")
     another = msgspec.structs.replace(by, person_id=await make.person("Theo"))

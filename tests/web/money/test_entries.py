@@ -1,5 +1,6 @@
 """What was written in the books, on its pages: found, read and undone by a treasurer who is no programmer."""
 
+import msgspec
 import pytest
 
 from eccoo_node.banking import actions as banking
@@ -63,7 +64,8 @@ async def test_what_the_books_refuse_is_said_at_the_form_and_nobody_undoes_their
     first = await books.top_up(10_000)
     await circle.visit()
     own = await make.payer(books.treasurer.person_id)
-    mine = await actions.top_up(books.treasurer, own, 500, "mine")
+    thea = msgspec.structs.replace(books.treasurer, person_id=await make.person("Thea"))
+    mine = await actions.top_up(thea, own, 500, "mine")
     tess = await browser_of(books.treasurer.person_id)
     await tess.get(f"{LIST}/{first}/undo")
     page = await tess.send(f"{LIST}/{first}/undo", {"because": "A slip of mine"})
