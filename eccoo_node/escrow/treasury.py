@@ -307,6 +307,11 @@ async def share_withdrawn(
     await ledger.balance(chart.OPERATING, lock=True)
     if before := await ledger.already("withdrawn", key, body):
         return before
+    if await capital.decision_used(decision_id):
+        raise Invalid(
+            "Shares were taken out by this decision already. Each time rests on a decision of its own.", "used_decision",
+            field="decision",
+        )  # fmt: skip
     if not await governance.figure(SHARES_OUT):
         raise Conflict("The circle has decided that nobody takes shares out for now.", "shares_suspended")
     free = await capital.own_pence()

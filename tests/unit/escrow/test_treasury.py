@@ -465,7 +465,9 @@ async def test_shares_are_taken_out_by_a_decision_about_that_which_the_circles_o
     await decide_figure(NODE, SHARES_OUT, 1, decision_id=good)
     assert await out(good)
     # The rest is owed to the first already; asked again, the first is the same entry.
-    assert await refused(out(good, 200, "more")) == "own_short"
+    assert await refused(out(await decided(COMMAND, 2), 200, "more")) == "own_short"
+    # Each time rests on a decision of its own.
+    assert await refused(out(good, 50, "more"), Invalid) == "used_decision"
     assert await out(good) == await fetch_value("SELECT MAX(id) FROM entry")
     assert await fetch_value("SELECT COUNT(*) FROM audit WHERE action = 'money.share_withdrawn' AND thing_id = ?", good)
     await verify()
