@@ -75,6 +75,11 @@ async def refusal(
         return Conflict("This entry has already been undone.", "already_reversed")
     if kind not in CAN_BE_UNDONE:
         return Conflict("An entry of this kind can’t be undone.", "not_reversible")
+    if await _between_circles(entry_id):
+        return Conflict(
+            "This lies between two circles, and undoing it here would change our books alone. Once it stands on a statement, "
+            "put it right on that circle’s page, at “One of these was wrong after all”.", "between_circles",
+        )  # fmt: skip
     for one in () if told_anew else _SOURCES:
         if sentence := await one.refuses(entry_id):
             return Conflict(sentence, "not_here")
@@ -88,6 +93,15 @@ async def refusal(
             "still_needed",
         )
     return None
+
+
+async def _between_circles(entry_id: int) -> bool:
+    found = await fetch_value(
+        "SELECT COUNT(*) FROM posting p JOIN account a ON a.id = p.account_id "
+        "WHERE p.entry_id = ? AND a.code IN ('1200', '2300')",
+        entry_id,
+    )
+    return bool(found)
 
 
 async def _newest_standing(line_id: int) -> int | None:
