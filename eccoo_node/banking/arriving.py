@@ -8,11 +8,11 @@ from eccoo_node.banking import leaving, lines, others, sent
 from eccoo_node.banking.lines import End, Line
 from eccoo_node.banking.rules import CLIENT
 from eccoo_node.banking.tables import KnownSender
-from eccoo_node.db.rows import fetch, fetch_value, insert
+from eccoo_node.db.rows import as_time, fetch, fetch_value, insert
 from eccoo_node.escrow import actions as escrow
 from eccoo_node.escrow import chart, corrections, ledger, treasury, undoing
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.access import Thing
+from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.money import pounds
 from eccoo_node.members.say import say_date
@@ -101,6 +101,7 @@ async def explain(
     ended = await lines.ends(line.id)
     if ended and (ended[-1].what, ended[-1].of) == (what, payment_id or payer_id or of):
         return
+    written = await _written_by_hand(act, line) if what == "by_hand" else None
     if line.code == CLIENT:
         await _take_back(act, line, ended)
     elif ended:
@@ -108,7 +109,9 @@ async def explain(
     if what == sent.BACK:
         await came_back(act, line, payment_id, by_hand=True)
         return
-    if what in others.CAME[line.code]:
+    if written:
+        entry: int | None = written
+    elif what in others.CAME[line.code]:
         entry = await others.write_came(act.actor, line, what, of, purpose, fee_pence)
     else:
         entry = await _write(act, line, what, payer_id, purpose)
@@ -136,9 +139,38 @@ async def _write(act: Act, line: Line, what: str, payer_id: str, purpose: str) -
         return await treasury.donation(actor, amount, key, fund=purpose, effective_at=at)
     if what == "interest":
         return await treasury.interest(actor, amount, key, effective_at=at)
-    if what not in {"own", "by_hand", "other"}:
+    if what not in {"own", "other"}:
         raise Invalid("Choose what it was.", "no_choice", field="what")
     return None
+
+
+# The card company keeps its fee, which the circle makes good, so its entry is of more than came.
+_WRITTEN = (
+    "SELECT e.id, e.effective_at FROM entry e JOIN posting p ON p.entry_id = e.id JOIN account a ON a.id = p.account_id "
+    "AND a.code = ? AND p.amount_pence > 0 WHERE e.reverses_id IS NULL AND (p.amount_pence = ? OR (e.kind = 'card_paid' "
+    "AND p.amount_pence - ? = (SELECT SUM(q.amount_pence) FROM posting q JOIN account b ON b.id = q.account_id "
+    "WHERE q.entry_id = e.id AND b.code = '5200'))) "
+    "AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.reverses_id = e.id) "
+    "AND NOT EXISTS (SELECT 1 FROM bank_line_end x JOIN bank_line l ON l.id = x.line_id WHERE x.entry_id = e.id "
+    "AND l.code = ? AND l.amount_pence > 0) ORDER BY e.id DESC LIMIT 50"
+)
+
+
+async def _written_by_hand(act: Act, line: Line) -> int:
+    """The entry of this sum that no other line tells of, the nearest in time. Raises Conflict where there is none, and
+    Forbidden where all are about the reader's own money."""
+    rows = await fetch(_WRITTEN, line.code, line.amount_pence, line.amount_pence, line.code)
+    found = sorted((abs((as_time(row[1]) or line.noon) - line.noon), row[0]) for row in rows)
+    if not found:
+        raise Conflict(
+            f"Nothing of {pounds(line.amount_pence)} was written by hand that this line could be. Say what the money was.",
+            "not_written",
+        )
+    whose = [(entry, await undoing.parties(entry)) for _, entry in found]
+    others_ = [one for one in whose if act.actor.person_id not in one[1]]
+    entry, parties = (others_ or whose)[0]
+    act.allow(Thing("entry", str(entry), parties=parties))
+    return int(entry)
 
 
 async def receive(act: Act, line: Line, *, again: bool = False) -> None:
@@ -153,8 +185,8 @@ async def receive(act: Act, line: Line, *, again: bool = False) -> None:
 
 
 async def top_up(act: Act, line: Line, payer_id: str) -> None:
-    """A payer's money has reached the account (1000 / 2000)."""
-    entry = await escrow.top_up(act.actor, payer_id, line.amount_pence, line.key, line.text, effective_at=line.noon)
+    """A payer's money has reached the account (1000 / 2000). Its reference says whose it is, and so nobody decides it."""
+    entry = await escrow.top_up(NODE, payer_id, line.amount_pence, line.key, line.text, effective_at=line.noon)
     await lines.end(act, line.id, End("top_up", line.amount_pence, payer_id, entry), by_hand=False)
 
 

@@ -9,7 +9,8 @@ _WHOLE = ("top_up", "received", "refund_left", "swept", "bounced", "share_paid")
 _ENDS = (
     "SELECT e.line_id FROM bank_line_end e JOIN bank_line l ON l.id = e.line_id WHERE e.entry_id IS NOT NULL AND ("
     f"(e.what IN ({', '.join(f'{what!r}' for what in _WHOLE)}) AND e.amount_pence <> ABS(l.amount_pence)) "
-    "OR (e.what <> 'card_sent' AND NOT EXISTS (SELECT 1 FROM posting p WHERE p.entry_id = e.entry_id "
+    "OR (NOT EXISTS (SELECT 1 FROM entry c WHERE c.id = e.entry_id AND c.kind = 'card_paid') "
+    "AND NOT EXISTS (SELECT 1 FROM posting p WHERE p.entry_id = e.entry_id "
     "AND ABS(p.amount_pence) = e.amount_pence))) ORDER BY e.id LIMIT 1"
 )
 # The parts of a line that is split are never more than the line.

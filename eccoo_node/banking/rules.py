@@ -27,12 +27,19 @@ def keeps_bank(actor: Actor) -> bool:
     "banking.import_part",
     "banking.match",
     "banking.send_back",
-    "banking.explain",
     "banking.explain_leaving",
     "banking.see_lines",
 )
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_bank(actor) or "Only the circle’s treasurer reads what the bank says."
+
+
+@access.rule("banking.explain")
+def _explains(actor: Actor, thing: Thing) -> bool | str:
+    """`thing.parties`: whose money it was, once that is known of what stands in the books already."""
+    if actor.person_id in thing.parties:
+        return "This is about your own money, or that of someone you speak for. Another treasurer says what it was."
+    return _treasurer(actor, thing)
 
 
 @access.rule("banking.give_reference")

@@ -14,6 +14,7 @@ import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value
 from eccoo_node.escrow import chart, ledger, lines, purity, queries, rules, sharing
+from eccoo_node.escrow.entering import concerned
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import Across, New
 from eccoo_node.escrow.queries import Booking, Owed
@@ -70,7 +71,7 @@ async def top_up(
     act: Act, payer_id: str, amount_pence: int, key: str, note: str = "", *, effective_at: datetime | None = None
 ) -> int:
     """Record that a payer's money has reached the client account (1000 / 2000); the entry. `note`: the bank's words."""
-    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    act.allow(Thing("payer", payer_id, payer_id=payer_id, parties=await concerned([payer_id])))
     check_sum(amount_pence)
     if await fetch_one("SELECT id FROM payer WHERE id = ?", payer_id) is None:
         raise NotFound("There is no such payer.", "no_payer")

@@ -222,6 +222,16 @@ async def due_by_line(link_id: str, up_to: int) -> list[Due]:
     return [Due(row[0], row[1] == "due", int(row[2]) if row[1] == "due" else -int(row[2])) for row in rows]
 
 
+async def undone_since(link_id: str, entry: int) -> set[str]:
+    """Lines of which something was undone after this entry of the books that had been written for a circle by then."""
+    rows = await fetch(
+        "SELECT DISTINCT l.reference FROM entry e JOIN posting p ON p.entry_id = e.id JOIN account a ON a.id = p.account_id "
+        "JOIN line l ON l.id = e.line_id WHERE a.holder = ? AND a.code IN ('1200', '2300') AND e.id > ? AND e.reverses_id <= ?",
+        link_id, entry, entry,
+    )  # fmt: skip
+    return {row[0] for row in rows}
+
+
 async def last_entry(before: datetime | None = None) -> int:
     """The newest entry of the books, or the newest before this moment."""
     if before is None:

@@ -51,6 +51,17 @@ def oldest_decision() -> date:
     return clock.today() - _LASTS
 
 
+async def decision_used(decision_id: str) -> bool:
+    """Whether somebody has taken shares out by this decision, and that was not undone."""
+    found = await fetch_value(
+        "SELECT COUNT(*) FROM audit a JOIN entry e ON e.act_id = a.act_id AND e.kind = 'withdrawn' "
+        "WHERE a.action = 'money.share_withdrawn' AND a.thing_kind = 'decision' AND a.thing_id = ? "
+        "AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.reverses_id = e.id)",
+        decision_id,
+    )
+    return bool(found)
+
+
 async def own_pence() -> int:
     """What the circle's own account has beyond what is to be paid out of it: shares on their way out, and VAT."""
     owed = await fetch_value(

@@ -5,8 +5,7 @@ asked. What a worker has had paid out already they owe (1300); it is taken off a
 yes, or the circle bears it.
 """
 
-from eccoo_node.db.rows import fetch_value
-from eccoo_node.escrow import chart, ledger, lines, queries, rules, sharing
+from eccoo_node.escrow import chart, ledger, lines, pausing, queries, rules, sharing
 from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.queries import Booking
 from eccoo_node.escrow.rules import Leg
@@ -137,16 +136,11 @@ async def _from_worker(found: Booking, taken: Shares, *, awaiting: str = "") -> 
 
 
 async def _not_paid_out(found: Booking, ready: Account) -> int:
-    """What is ready for the worker and is not for work they did later: payouts take the oldest first, and what they
-    earned since is not taken back without their yes."""
+    """What this line gave the worker that is still ready for them, also once it came back from the bank or another circle
+    has paid: payouts take the oldest first, and what they earned since is not taken back without their yes."""
     there = -await ledger.balance(ready, lock=True)
-    later = await fetch_value(
-        "SELECT CAST(COALESCE(SUM(-p.amount_pence), 0) AS BIGINT) FROM posting p JOIN account a ON a.id = p.account_id "
-        "WHERE a.code = ? AND a.holder = ? AND a.awaiting = '' AND p.amount_pence < 0 AND p.entry_id > "
-        "(SELECT MAX(e.id) FROM entry e WHERE e.line_id = ? AND e.fee_pence + e.travel_pence > 0)",
-        ready.code, ready.holder, found.id,
-    )  # fmt: skip
-    return max(0, there - int(later))
+    left = await pausing.left_by_line([found.worker_id], [ready.code])
+    return max(0, min(there, left.get(found.reference, 0)))
 
 
 def _charged(commission: int, contribution: int, taken: Shares) -> list[tuple[Account, int]]:

@@ -49,8 +49,14 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def amount_pence(self) -> int:
-        """How much it is about: the largest of what it moved."""
-        return max(abs(one.amount_pence) for one in self.postings)
+        """How much it is about: of what was let go, so much as did not go back to whoever pays; else the largest of what it
+        moved."""
+        largest = max(abs(one.amount_pence) for one in self.postings)
+        if self.kind not in {"released", "cancelled"}:
+            return largest
+        apart = sum(one.amount_pence for one in self.postings if one.code in {"2100", "2110"})
+        back = sum(one.amount_pence for one in self.postings if one.code in {"1100", "2000"})
+        return apart + back or largest
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -203,12 +209,20 @@ async def _read(rows: Sequence[Any]) -> list[Entry]:
     ]  # fmt: skip
 
 
+# Acts in which somebody decides on money, and the node then writes it; in any other it follows from what happened.
+_DECIDES = (
+    "action LIKE 'banking.%' OR action IN ('disputes.resolve', 'expenses.resolve', 'expenses.send_back', "
+    "'settlement.put_right', 'settlement.bear')"
+)
+
+
 async def _written_by(acts: Iterable[str]) -> dict[str, str]:
     """Who wrote in the books with each of these acts; none for what followed from something else."""
     ids = sorted(acts)
     rows = await fetch(
         "SELECT w.act_id, p.called FROM (SELECT act_id, CASE WHEN MAX(CASE WHEN action LIKE 'money.%' THEN 1 ELSE 0 END) = 1 "
-        "THEN MAX(CASE WHEN action LIKE 'money.%' THEN actor_id ELSE '' END) ELSE MAX(actor_id) END AS actor_id "
+        f"THEN MAX(CASE WHEN action LIKE 'money.%' OR {_DECIDES} THEN actor_id ELSE '' END) "
+        "ELSE MAX(actor_id) END AS actor_id "
         f"FROM audit WHERE act_id IN ({marks(ids)}) GROUP BY act_id) AS w JOIN person p ON p.id = w.actor_id",
         *ids,
     )

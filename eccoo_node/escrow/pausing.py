@@ -133,18 +133,18 @@ def _undone(move: Came, went: dict[int, list[tuple[Came, int]]]) -> int:
     return max(same, default=0)
 
 
-async def left_by_line(worker_ids: list[str]) -> dict[str, int]:
+async def left_by_line(worker_ids: list[str], codes: Sequence[str] = ("2200", "2210")) -> dict[str, int]:
     """What lines have given these workers that has not been sent to them, by the line's reference. Two statements.
 
     Pay and expenses are one here, as they are where a sum is left out of a payout."""
     rows = await fetch(
         "SELECT a.holder, e.id, e.at, CAST(SUM(-p.amount_pence) AS BIGINT), COALESCE(l.reference, ''), "
         "e.reverses_id FROM account a JOIN posting p ON p.account_id = a.id JOIN entry e ON e.id = p.entry_id "
-        "LEFT JOIN line l ON l.id = e.line_id WHERE a.code IN ('2200', '2210') AND a.awaiting = '' "
+        f"LEFT JOIN line l ON l.id = e.line_id WHERE a.code IN ({marks(codes)}) AND a.awaiting = '' "
         f"AND a.holder IN ({marks(worker_ids)}) GROUP BY a.holder, e.id, e.at, l.reference, e.reverses_id "
         "HAVING SUM(p.amount_pence) <> 0 ORDER BY e.id",
-        *worker_ids,
-    )
+        *codes, *worker_ids,
+    )  # fmt: skip
     moves: dict[str, list[Came]] = {}
     for holder, id_, at, pence, reference, reverses_id in map(tuple, rows):
         came = Came(id_, as_time(at) or clock.now(), int(pence), reference, reverses_id)

@@ -44,11 +44,9 @@ def keeps_books(actor: Actor) -> bool:
 
 
 @access.rule(
-    "money.top_up",
     "money.receive",
     "money.send_back",
     "money.bounce",
-    "money.paid_owing",
     "money.refund_left",
     "money.sweep",
     "money.own",
@@ -60,7 +58,6 @@ def keeps_books(actor: Actor) -> bool:
     "money.share_back",
     "money.fund_spent",
     "money.gift_back",
-    "money.gateway_top_up",
     "money.gateway_paid",
     "money.share_applied",
     "money.share_paid",
@@ -80,8 +77,16 @@ def _sets_off(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node() or keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
 
+@access.rule("money.top_up")
+def _tops_up(actor: Actor, thing: Thing) -> bool | str:
+    # The node writes what came with a payer's own reference: nobody decides whose that is.
+    return actor.is_node() or _another_treasurer(actor, thing)
+
+
 @access.rule(
     "money.match",
+    "money.paid_owing",
+    "money.gateway_top_up",
     "money.refund",
     "money.goodwill",
     "money.finders_fee",

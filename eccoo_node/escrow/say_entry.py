@@ -188,9 +188,15 @@ def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def title(entry: Entry) -> str:
-    """ "Money came in: £100"."""
-    return f"{kind(entry.kind)}: {pounds(entry.amount_pence)}"
+def title(entry: Entry, names: Names) -> str:
+    """ "Money came in: £100"; "Shopping was paid for: £12.45"."""
+    told = names.told.get(entry.reference)
+    words = kind(entry.kind)
+    if entry.kind == "released" and told and told.bought:
+        words = "Shopping was paid for"
+    elif entry.kind == "released" and any(one.code == "2300" for one in entry.postings):
+        words = "A visit of another circle’s worker went ahead"
+    return f"{words}: {pounds(entry.amount_pence)}"
 
 
 def people(entry: Entry, names: Names) -> list[str]:
@@ -214,4 +220,4 @@ def card(entry: Entry, names: Names) -> dict[str, object]:
     written = f"Written by {entry.by}" if entry.by else "Written by itself"
     words = ". ".join(part for part in (day_and_year(entry.effective_at), whose(entry, names), written) if part)
     state = ("open", "Undone") if entry.undone_by else None
-    return {"path": f"/money/entries/{entry.id}", "title": title(entry), "words": f"{words}.", "state": state}
+    return {"path": f"/money/entries/{entry.id}", "title": title(entry, names), "words": f"{words}.", "state": state}

@@ -97,7 +97,7 @@ async def paid_owing(
     act: Act, payer_id: str, amount_pence: int, key: str, *, effective_at: datetime | None = None
 ) -> int:
     """A payer has paid what they owed us into the circle's own account, which had stood in for it (1010 / 1100)."""
-    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    act.allow(await _of_payer(payer_id))
     check_sum(amount_pence)
     body = {"payer": payer_id, "amount": amount_pence}
     leg = Leg(chart.OPERATING, chart.receivable(payer_id), amount_pence)
@@ -207,7 +207,7 @@ async def interest(act: Act, amount_pence: int, key: str, *, effective_at: datet
 @door("money.gateway_top_up")
 async def gateway_top_up(act: Act, payer_id: str, amount_pence: int, key: str) -> int:
     """A payer paid by card; the money lies with the gateway (1050 / 2000). All of it is theirs."""
-    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    act.allow(await _of_payer(payer_id))
     check_sum(amount_pence)
     await _payer(payer_id)
     body = {"payer": payer_id, "amount": amount_pence}
@@ -307,6 +307,11 @@ async def share_withdrawn(
     await ledger.balance(chart.OPERATING, lock=True)
     if before := await ledger.already("withdrawn", key, body):
         return before
+    if await capital.decision_used(decision_id):
+        raise Invalid(
+            "Shares were taken out by this decision already. Each time rests on a decision of its own.", "used_decision",
+            field="decision",
+        )  # fmt: skip
     if not await governance.figure(SHARES_OUT):
         raise Conflict("The circle has decided that nobody takes shares out for now.", "shares_suspended")
     free = await capital.own_pence()

@@ -67,6 +67,23 @@ CAN_BE_UNDONE = (
 )  # fmt: skip
 
 
+# Why another kind can't be, and what to do instead.
+_ANEW = "Others have gone by this since. Write down anew what was right."
+_BATCH = "This is a payment of a batch. Open the batch, and write down there what became of it."
+_CIRCLES = "It follows from what two circles owe and have paid each other. It is put right on that circle’s page."
+_INSTEAD = {
+    "reversed": "This undid something else. If that was right after all, write it down anew.",
+    "disputed": "This is a question that somebody has raised. Once it is settled, its money moves by itself.",
+    "clawed_back": "This is a question that was raised again. Once it is settled, its money moves by itself.",
+    "resolved": "It was settled, and both were told. If that was wrong, the question is raised again where it stood.",
+    **dict.fromkeys(("payout", "payout_paid", "payout_bounced"), _BATCH),
+    **dict.fromkeys(
+        ("circle_paid", "paid_circle", "set_off", "fronted", "front_back", "ready", "owed_back", "borne", "carried", "taken_on"),
+        _CIRCLES,
+    ),
+}  # fmt: skip
+
+
 async def refusal(
     entry_id: int, kind: str, reference: str, found: Booking | None, *, told_anew: bool = False
 ) -> Conflict | None:
@@ -74,7 +91,12 @@ async def refusal(
     if await fetch_value("SELECT COUNT(*) FROM entry WHERE reverses_id = ?", entry_id):
         return Conflict("This entry has already been undone.", "already_reversed")
     if kind not in CAN_BE_UNDONE:
-        return Conflict("An entry of this kind can’t be undone.", "not_reversible")
+        return Conflict(_INSTEAD.get(kind, _ANEW), "not_reversible")
+    if await _between_circles(entry_id):
+        return Conflict(
+            "This lies between two circles, and undoing it here would change our books alone. Once it stands on a statement, "
+            "put it right on that circle’s page, at “One of these was wrong after all”.", "between_circles",
+        )  # fmt: skip
     for one in () if told_anew else _SOURCES:
         if sentence := await one.refuses(entry_id):
             return Conflict(sentence, "not_here")
@@ -88,6 +110,15 @@ async def refusal(
             "still_needed",
         )
     return None
+
+
+async def _between_circles(entry_id: int) -> bool:
+    found = await fetch_value(
+        "SELECT COUNT(*) FROM posting p JOIN account a ON a.id = p.account_id "
+        "WHERE p.entry_id = ? AND a.code IN ('1200', '2300')",
+        entry_id,
+    )
+    return bool(found)
 
 
 async def _newest_standing(line_id: int) -> int | None:

@@ -94,6 +94,12 @@ async def _adds_up(link_id: str, who: str, pages: list[Page], lines: list[querie
                 raise Broken(
                     f"{who}: the statement of {mine[-1].period} is not what the books say.", "statement_broken"
                 )
+            undone = await between.undone_since(link_id, mine[-1].read_entry)
+            if any(found.references.get(key) in undone for key in account.stated):
+                raise Broken(
+                    f"{who}: a visit that both circles agreed on was undone in our books alone since.",
+                    "statement_broken",
+                )
     came, _ = await between.paid_both_ways(link_id)
     if sum(one.amount_pence for one in said if one.kind == "received" and one.ours) > came:
         raise Broken(f"{who}: more was said to have arrived than the books hold.", "statement_broken")

@@ -10,16 +10,18 @@ from eccoo_node.cover import offering, owing
 from eccoo_node.cover import queries as cover
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
-from eccoo_node.escrow import between, checking
+from eccoo_node.escrow import between, checking, corrections, entries, ledger
 from eccoo_node.escrow import queries as money
 from eccoo_node.escrow.actions import owe_worker_from, release, set_aside, top_up
+from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import Across
 from eccoo_node.escrow.verify import verify as verify_books
 from eccoo_node.kernel.access import COMMAND, NODE
-from eccoo_node.kernel.errors import Conflict
+from eccoo_node.kernel.errors import Broken, Conflict
 from eccoo_node.links import actions as linking
 from eccoo_node.links import letters
 from eccoo_node.links.rules import Terms
+from eccoo_node.record.door import Act
 from eccoo_node.rota import actions as rota
 from eccoo_node.settlement import queries, righting
 from eccoo_node.settlement.checking import verify
@@ -292,6 +294,7 @@ async def test_what_was_settled_and_wrong_is_put_right_in_both_books_and_stated_
     link = two_nodes.link_id
     await went_well(story)
     await stated(story)
+    await undone_alone(story)
     with story.a.bound():
         await between.paid_circle(await actor(story.tess), link, 6105, "by hand")
     with story.b.bound():
@@ -315,3 +318,19 @@ async def test_what_was_settled_and_wrong_is_put_right_in_both_books_and_stated_
     await sound(story)
     with story.a.bound():
         assert await money.credit_pence(story.payer) == 50_000 - 3300
+
+
+async def undone_alone(story: Story) -> None:
+    """What both agreed on can't be undone in the books of one; books in which it was are found out by each check."""
+    with story.a.bound():
+        tess = await actor(story.tess)
+        entry = int(await fetch_value("SELECT MIN(id) FROM entry WHERE kind = 'released'"))
+        with pytest.raises(Conflict, match="“One of these was wrong after all”"):
+            await corrections.reverse(tess, entry, "undo", because="Nobody came")
+        assert "between two circles" in (await entries.trace_entry(tess, entry)).refused
+        with pytest.raises(Broken, match="undone in our books alone"):
+            async with write():
+                line = await fetch_value("SELECT line_id FROM entry WHERE id = ?", entry)
+                draft = Draft(kind="reversed", key="alone", body={}, line_id=line, reverses_id=entry)
+                await ledger.mirror(Act(NODE, "test", "act"), draft, entry)
+                await verify()

@@ -74,7 +74,6 @@ class Play:
         for figure in (FRONT_LIMIT, PAYOUT_ALONE):
             await decide_figure(NODE, figure, 10_000_00, decision_id=await make.decision("As much as that."))
         self.decision = await make.decision("Shares may go out.")
-        self.shares_out = await make.decision(about="shares_out")
         return self
 
     async def do(self, name: str, given_: tuple[Any, ...], may_be: Collection[str], ran: Counter[str]) -> None:
@@ -359,9 +358,8 @@ class Play:
         )
 
     async def share_out(self, key: str, amount: int) -> None:
-        await treasury.share_withdrawn(
-            self.by, self.bill, amount, key, decision_id=self.shares_out, because="She moves away."
-        )
+        decided = await make.decision(about="shares_out")
+        await treasury.share_withdrawn(self.by, self.bill, amount, key, decision_id=decided, because="She moves away.")
 
     async def undo(self, key: str, number: int) -> bool | None:
         entries = [row[0] for row in await fetch("SELECT id FROM entry ORDER BY id DESC LIMIT 13")]

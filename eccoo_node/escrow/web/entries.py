@@ -14,7 +14,7 @@ from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
-from eccoo_node.web.paging import page_of
+from eccoo_node.web.paging import Place, page_of
 
 LIST = "/money/entries"
 
@@ -37,6 +37,8 @@ class EntriesController(Controller):
             everyone=[(one.of, one.called) for one in everyone], kinds=list(say_entry.KINDS.items()),
             asked={"whose": whose, "kind": kind}, looked=bool(whose or kind),
             **place.links(LIST, found.more, whose=whose, kind=kind),
+            beyond=place.page > 1 and not found.entries,
+            first=Place(2).links(LIST, False, whose=whose, kind=kind)["newer"],
         )  # fmt: skip
 
     @get("/money/entries/{entry_id:str}", opt={"action": "money.trace_entry"})
@@ -79,7 +81,7 @@ def _facts(whole: Whole) -> dict[str, Any]:
     told = names.told.get(entry.reference)
     return {
         "own_path": f"{LIST}/{entry.id}",
-        "title": say_entry.title(entry),
+        "title": say_entry.title(entry, names),
         "whose": say_entry.whose(entry, names),
         "facts": [
             ("Whose", "; ".join(say_entry.people(entry, names))),

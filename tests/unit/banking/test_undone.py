@@ -2,14 +2,16 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
+from eccoo_node.banking import actions as banking
 from eccoo_node.banking import arriving, kept, leaving, lines
 from eccoo_node.db.rows import fetch, fetch_value
-from eccoo_node.escrow import corrections, treasury
+from eccoo_node.escrow import actions, corrections, treasury
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow.verify import verify
-from eccoo_node.kernel.errors import Conflict
+from eccoo_node.kernel.errors import Conflict, Forbidden
 from tests.support import make
 from tests.support.banking import Bank, open_bank
 from tests.support.node import Node
@@ -83,4 +85,42 @@ async def test_what_was_no_payers_is_said_anew_as_often_as_it_takes(node: Node, 
         await arriving.explain(tess, came, "own")
     assert await fetch("SELECT id FROM entry WHERE kind = 'interest'") != []
     assert [one.left_pence for one in await kept.waiting_lines(tess)] == [-300]
+    await verify()
+
+
+async def test_one_treasurer_alone_never_has_what_came_for_nobody_or_for_another(node: Node) -> None:
+    """Neither by writing it down as their own and saying that the line stands in the books, nor by undoing another's."""
+    bank = await open_bank()
+    tess, ada = bank.books.treasurer, bank.books.payer
+    own = await make.payer(tess.person_id)
+    thea = msgspec.structs.replace(tess, person_id=await make.person("Thea"))
+    await bank.imports([line("2026-11-02", 100_000, "thanks", "A STRANGER")])
+    waits = await bank.line(100_000)
+    with pytest.raises(Forbidden, match="Another treasurer"):
+        await arriving.match(tess, waits, own, 100_000, "m")
+    with pytest.raises(Forbidden, match="Another treasurer"):
+        await actions.top_up(tess, own, 100_000, "k")
+    with pytest.raises(Conflict, match="Nothing of £1,000 was"):
+        await arriving.explain(tess, waits, "by_hand")
+    # What another treasurer wrote down for them tells of their line, and that is another's to say too.
+    entry = await actions.top_up(thea, own, 100_000, "k")
+    with pytest.raises(Forbidden, match="Another treasurer"):
+        await arriving.explain(tess, waits, "by_hand")
+    await arriving.explain(thea, waits, "by_hand")
+    assert await kept.waiting_lines(tess) == []
+    assert (await lines.ends(waits))[-1].entry_id == entry
+    # An entry tells of one line, and one that is undone of none.
+    await bank.imports([line("2026-11-03", 100_000, "again", "A STRANGER")])
+    second = await bank.line(100_000)
+    with pytest.raises(Conflict, match="Nothing of £1,000 was"):
+        await arriving.explain(thea, second, "by_hand")
+    theirs = await actions.top_up(tess, ada, 100_000, "Ada's")
+    await undo(bank, theirs)
+    with pytest.raises(Conflict, match="Nothing of £1,000 was"):
+        await arriving.explain(tess, second, "by_hand")
+    # Their own reference says whose it is without anybody.
+    await banking.references({})
+    reference = await fetch_value("SELECT reference FROM payer_reference WHERE payer_id = ?", own)
+    await bank.imports([line("2026-11-04", 700, str(reference))])
+    assert [await escrow.credit_pence(one) for one in (ada, own)] == [0, 100_700]
     await verify()

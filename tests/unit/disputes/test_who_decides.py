@@ -6,6 +6,7 @@ from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.disputes import actions, pausing, queries
 from eccoo_node.disputes import resolving as helping
+from eccoo_node.escrow import entries
 from eccoo_node.escrow.actions import top_up
 from eccoo_node.escrow.pausing import Came, Waited, left, paused_by_worker
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
@@ -49,6 +50,9 @@ async def test_the_treasurer_decides_once_both_have_been_heard_and_the_split_goe
     assert await refused(helping.resolve(tess, question_id=one, sum_pence=400, words=" "), Invalid) == "no_reason"
     await helping.resolve(tess, question_id=one, sum_pence=400, words="The bus was late, which is nobody’s doing.")
     assert await them.sums() == {"1000": 10_000, "2000": -7240, "2200": -2040, "2210": -360, "4000": -360}
+    # In the books stands who decided it; what followed from the visit is there by itself.
+    by = {one.kind: one.by for one in (await entries.look_through(tess)).entries}
+    assert (by["resolved"], by["disputed"], by["released"]) == ("Tess", "", "")
     steps = await queries.steps(one)
     assert [(step.role, step.kind, step.sum_pence) for step in steps][-3:] == [
         ("facilitator", "heard", 0), ("treasurer", "resolved", 400), ("node", "moved_apart", 400),

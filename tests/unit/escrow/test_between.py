@@ -196,3 +196,15 @@ async def test_what_a_circle_never_pays_ours_bears_and_the_worker_has_all_of_it(
     ]
     assert (await stands("2200", books.worker), await stands("1200", "tod")) == (-5100, 50)
     await verify()
+
+
+async def test_what_the_other_circle_has_paid_and_our_worker_has_not_had_is_taken_from_there(node: Node) -> None:
+    books = await open_books()
+    await owe_worker_from(NODE, "tod", "away:1", books.worker, 6000, 0, key="claim", **BOTH)
+    await circle_paid(books.treasurer, "tod", 5550, "paid")
+    await clawback.owe_back(NODE, "away:1", "back there", fee_pence=6000)
+    assert (await entries(books))[-1] == (
+        "owed_back", [("2200", "worker", "", 5100), ("2300", "tod", "", -5550), ("4000", "", "", 450)],
+    )  # fmt: skip
+    assert (await stands("2200", books.worker), await stands("1300", books.worker)) == (0, 0)
+    await verify()

@@ -63,10 +63,10 @@ STEPS: dict[str, tuple[st.SearchStrategy[Any], set[str]]] = {
     "sweep": (st.tuples(pence), {"cash_short", "short_1000"}),
     "finder": (st.tuples(who, pence, st.booleans()), {"public_money"} | SHORT),
     "share": (st.tuples(pence), set()),
-    "share_out": (st.tuples(pence), {"short_3000"}),
+    "share_out": (st.tuples(pence), {"short_3000", "own_short"}),
     "undo": (
         st.tuples(nth),
-        {"not_reversible", "not_newest", "already_reversed", "disputed", "cash_short", "in_a_batch"}
+        {"not_reversible", "not_newest", "already_reversed", "disputed", "cash_short", "in_a_batch", "between_circles"}
         | {f"short_{code}" for code in ("1000", "1020", "1100", "1200", "2000", "2090", "2200", "2210", "2500", "2610", "3000")},
     ),
     "again": (st.tuples(nth, st.booleans()), set()),
@@ -80,8 +80,8 @@ STORY: list[tuple[str, tuple[Any, ...]]] = [
     ("visit", (2, 0, 5000, 100, False)), ("visit", (3, 2, 4000, 0, False)), ("visit", (1, 0, 3000, 0, True)),
     ("went", (0, 100)), ("went", (1, 67)), ("late", (4, 5000)), ("schedule", (750, 1500, False, 2000)),
     ("days", (5,)), ("visit", (0, 0, 4000, 300, False)), ("late", (5, 3333)), ("back", (5, 50)), ("agreed", (5, 40, False)),
-    ("wrong", (2, 60)), ("agreed", (2, 30, True)), ("agreed", (2, 100, False)), ("batch", ()), ("paid", (0,)),
-    ("bounced", (1,)), ("back", (0, 100)), ("agreed", (0, 0, False)), ("recover", (500,)), ("visit", (0, 0, 4000, 0, False)),
+    ("wrong", (2, 60)), ("agreed", (2, 30, True)), ("agreed", (2, 100, False)), ("batch", ()), ("paid", (1,)),
+    ("bounced", (0,)), ("back", (0, 100)), ("agreed", (0, 0, False)), ("recover", (500,)), ("visit", (0, 0, 4000, 0, False)),
     ("went", (6, 100)), ("pause", (6, 100)), ("batch", ()), ("write_off", (200,)), ("plan", (True, False)), ("shop", (1, 800)),
     ("visit", (1, 0, 900, 50, False)), ("across", (6000, 200, 0, 1500, 5000)), ("across", (5000, 0, 750, 1500, 3333)),
     ("across_back", (0, 50)), ("set_off", (700,)), ("made_even", (800,)), ("owed", (4000, 100)), ("front", (900,)),

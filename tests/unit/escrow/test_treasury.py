@@ -303,13 +303,17 @@ async def test_nobody_decides_on_their_own_money(node: Node) -> None:
     ]
     for door in (
         "match", "refund", "goodwill", "finders_fee", "write_off", "write_off_payer", "share_allotted", "share_withdrawn",
+        "paid_owing", "gateway_top_up",
     ):  # fmt: skip
         for one in own:
             with pytest.raises(Forbidden, match="Another treasurer"):
                 await DOORS[door](by, one)
+    with pytest.raises(Forbidden, match="Another treasurer"):
+        await actions.top_up(by, pays, 500, "in")
     assert await fetch("SELECT id FROM entry") == []
-    # What they themselves send in is theirs as anybody's is; and another treasurer gives them what is due to them.
-    entry = await actions.top_up(by, pays, 500, "in")
+    # Another treasurer writes what they send in, and gives them what is due to them.
+    other_one = msgspec.structs.replace(by, person_id=await make.person("Thea"))
+    entry = await actions.top_up(other_one, pays, 500, "in")
     with pytest.raises(Forbidden, match="Another treasurer"):
         await corrections.reverse(by, entry, "undo", because="A slip")
     another = msgspec.structs.replace(by, person_id=await make.person("Theo"))
@@ -461,7 +465,9 @@ async def test_shares_are_taken_out_by_a_decision_about_that_which_the_circles_o
     await decide_figure(NODE, SHARES_OUT, 1, decision_id=good)
     assert await out(good)
     # The rest is owed to the first already; asked again, the first is the same entry.
-    assert await refused(out(good, 200, "more")) == "own_short"
+    assert await refused(out(await decided(COMMAND, 2), 200, "more")) == "own_short"
+    # Each time rests on a decision of its own.
+    assert await refused(out(good, 50, "more"), Invalid) == "used_decision"
     assert await out(good) == await fetch_value("SELECT MAX(id) FROM entry")
     assert await fetch_value("SELECT COUNT(*) FROM audit WHERE action = 'money.share_withdrawn' AND thing_id = ?", good)
     await verify()

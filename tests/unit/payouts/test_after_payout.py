@@ -8,7 +8,7 @@ from eccoo_node.members import queries as members
 from eccoo_node.payouts import actions, giving
 from tests.support.escrow import entries
 from tests.support.node import Node
-from tests.support.payouts import TODAY, open_circle, payments
+from tests.support.payouts import TODAY, is_ready, open_circle, payments
 
 
 async def test_taken_back_after_payout_and_sweep(node: Node) -> None:
@@ -46,4 +46,22 @@ async def test_taken_back_after_payout_and_sweep(node: Node) -> None:
         ]),
         ("written_off", [("1300", "worker", "", -4100), ("5100", "", "", 4100)]),
     ]  # fmt: skip
+    assert (await check()).broken == ""
+
+
+async def test_what_came_back_from_the_bank_is_not_paid_out(node: Node) -> None:
+    """So it is taken back from where it stands, and what they earned since is left to them."""
+    circle = await open_circle()
+    wren, by = circle.books.worker, circle.treasurer
+    await circle.details(wren)
+    line = await circle.earns(wren, 6000)
+    (payment,) = await payments(await circle.sent())
+    await circle.earns(wren, 2000)
+    await actions.bounced(by, payment, on=TODAY, key="bounced", because="No such account")
+    await clawback.claw_back(NODE, line, "back", fee_pence=6000, because="Ada and Wren agreed, by phone on Monday")
+    kind, posted = (await entries(circle.books))[-1]
+    assert (kind, posted) == (
+        "clawed_back", [("2110", line, "", -6000), ("2200", "worker", "", 5100), ("4000", "", "", 900)],
+    )  # fmt: skip
+    assert [one[1] for one in await is_ready()] == [1700]
     assert (await check()).broken == ""

@@ -1,5 +1,6 @@
 """What was written in the books, on its pages: found, read and undone by a treasurer who is no programmer."""
 
+import msgspec
 import pytest
 
 from eccoo_node.banking import actions as banking
@@ -9,6 +10,7 @@ from eccoo_node.db.rows import fetch_value
 from eccoo_node.escrow import actions, queries, say_entry
 from eccoo_node.escrow.chart import CHART
 from eccoo_node.escrow.entries import Entry, Names, Posted
+from eccoo_node.escrow.telling import Told
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
@@ -63,7 +65,8 @@ async def test_what_the_books_refuse_is_said_at_the_form_and_nobody_undoes_their
     first = await books.top_up(10_000)
     await circle.visit()
     own = await make.payer(books.treasurer.person_id)
-    mine = await actions.top_up(books.treasurer, own, 500, "mine")
+    thea = msgspec.structs.replace(books.treasurer, person_id=await make.person("Thea"))
+    mine = await actions.top_up(thea, own, 500, "mine")
     tess = await browser_of(books.treasurer.person_id)
     await tess.get(f"{LIST}/{first}/undo")
     page = await tess.send(f"{LIST}/{first}/undo", {"because": "A slip of mine"})
@@ -110,6 +113,28 @@ async def test_they_are_found_by_whose_and_by_what_and_paged(circle: Circle, bro
         )
         == 1
     )
+    beyond = await tess.get(f"{LIST}?page=99&kind=set_aside")
+    assert "There is nothing as long ago as this." in text(beyond)
+    assert 'href="/money/entries?kind=set_aside">Go back to the newest' in beyond.text
+
+
+def test_an_entry_says_what_it_was_and_the_sum_of_it() -> None:
+    now = clock.now()
+
+    def titled(kind: str, *posted: tuple[str, int], bought: bool = False) -> str:
+        sides = [Posted(code, "a" if CHART[code].holder else "", "", pence) for code, pence in posted]
+        told = {"line": Told("So", bought=bought)}
+        return say_entry.title(Entry(1, now, now, kind, "line", "", None, None, "", sides), Names({}, {}, told))
+
+    part = [("2100", 6600), ("2000", -2600), ("4000", -600)]
+    assert titled("released", *part, ("2200", -3400)) == "A visit went ahead: £40"
+    assert (
+        titled("released", *part, ("2300", -4000), ("2300", 600))
+        == "A visit of another circle’s worker went ahead: £40"
+    )
+    shopping = [("2100", 1500), ("2210", -1245), ("2000", -255)]
+    assert titled("released", *shopping, bought=True) == "Shopping was paid for: £12.45"
+    assert titled("top_up", ("1000", 500), ("2000", -500)) == "Money came in: £5"
 
 
 @pytest.mark.parametrize(
