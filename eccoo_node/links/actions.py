@@ -72,7 +72,10 @@ async def make_invite(act: Act) -> str:
 
 @door("links.accept")
 async def accept_invite(act: Act, text: str) -> str:
-    """Take up another circle's invitation; the link's id. The call to them follows as a job."""
+    """Take up another circle's invitation; the link's id. The call to them follows as a job.
+
+    The same invitation again is answered with the link that came of it, as far as that has come.
+    """
     act.allow(Thing("link"))
     us, now = identity.current(), clock.now()
     try:
@@ -81,6 +84,13 @@ async def accept_invite(act: Act, text: str) -> str:
         raise Invalid(error.sentence, error.code, field="invite") from None
     if invite.node_id == us.node_id:
         raise Invalid("This is our own invitation. Send it to the other circle.", "own_invite", field="invite")
+    same = await queries.begun_with(invite.node_id, (invite.token, invites.token_hash(invite.token)))
+    if same:
+        # Where it still waits for their answer, they are asked again.
+        if not await jobs.add("federation.handshake", same, link=same):
+            await jobs.hurry("federation.handshake", same)
+        act.about(same)
+        return same
     await make_room(invite.node_id)
     link_id, nonce = new_id(), new_nonce()
     await insert(
@@ -130,7 +140,7 @@ async def words_differ(act: Act, link_id: str) -> None:
     link = await load(link_id)
     if link["state"] not in ("words", "agreeing") and (not link["words"] or link["words_said_at"]):
         raise Conflict("This link is past comparing words.", "wrong_state")
-    await fetch("UPDATE link SET state = 'ended', ended_at = ? WHERE id = ?", clock.now(), link_id)
+    await fetch("UPDATE link SET state = 'ended', ended_at = ?, token = '' WHERE id = ?", clock.now(), link_id)
     await alarms.alarm(link_id, "words_differ")
     await act.tell("link.words_differed", SUBJECT, link_id)
 
@@ -263,7 +273,7 @@ async def put_in_force(link: Any, signed: dict[str, Any], *, told: bool) -> None
         crossing = crossing or link["crossing"]
     await fetch(
         "UPDATE link SET agreement = ?, agreement_before = ?, agreement_told = ?, our_proposal = '', their_proposal = '', "
-        "crossing = ?, narrowed = '{}', narrowed_before = ?, state = 'open', opened_at = COALESCE(opened_at, ?) WHERE id = ?",
+        "crossing = ?, narrowed = '{}', narrowed_before = ?, state = 'open', token = '', opened_at = COALESCE(opened_at, ?) WHERE id = ?",
         msgspec.json.encode(signed).decode(), before, told, crossing, narrowed, clock.now(), link["id"],
     )  # fmt: skip
     await carrying.carry_over(link["id"], signed)

@@ -143,9 +143,10 @@ async def compare(link: Any, their_nonce: str) -> None:
     theirs = Side(link["node_id"], link["their_head"], their_nonce)
     words = " ".join(handshake.six_words(link["id"], ours, theirs))
     await fetch(
-        "UPDATE link SET their_nonce = ?, words = ?, words_hash = ?, token = '', "
+        "UPDATE link SET their_nonce = ?, words = ?, words_hash = ?, token = ?, "
         "state = CASE state WHEN 'open' THEN 'open' ELSE 'words' END WHERE id = ?",
-        their_nonce, words, handshake.words_hash(link["id"], ours, theirs), link["id"],
+        their_nonce, words, handshake.words_hash(link["id"], ours, theirs),
+        invites.token_hash(link["token"]) if link["token"] else "", link["id"],
     )  # fmt: skip
 
 

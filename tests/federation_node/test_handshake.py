@@ -1,5 +1,6 @@
 import msgspec
 
+from eccoo_node.federating import handshake
 from eccoo_node.federating.verify import verify
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.links import actions, queries
@@ -68,3 +69,33 @@ async def test_both_suggest_different_terms_and_the_one_agreed_to_counts(two_nod
         with node.bound():
             assert (await queries.circle(link_id)).credit_limit_pence == 30_000
             await verify()
+
+
+async def test_the_same_invitation_again_goes_on_with_the_link_under_way(two_nodes: Pair) -> None:
+    a, b = two_nodes.both
+    with a.bound():
+        invite = await actions.make_invite(COMMAND)
+    with b.bound():
+        link_id = await actions.accept_invite(COMMAND, invite)
+        # Before the answer, and while the words are on both screens.
+        assert await actions.accept_invite(COMMAND, invite) == link_id
+    await two_nodes.settle()
+    before = [await node.rows("SELECT id, state, words FROM link") for node in two_nodes.both]
+    assert before[0] == before[1]
+    assert before[0][0][:2] == (link_id, "words")
+    with b.bound():
+        assert await actions.accept_invite(COMMAND, invite) == link_id
+        assert await handshake.shake_hands(link_id) == "words"
+    await two_nodes.settle()
+    assert [await node.rows("SELECT id, state, words FROM link") for node in two_nodes.both] == before
+    for node in two_nodes.both:
+        with node.bound():
+            await actions.words_same(COMMAND, link_id)
+    with b.bound():
+        assert await actions.accept_invite(COMMAND, invite) == link_id
+        await actions.agree(COMMAND, link_id)
+    await two_nodes.settle()
+    with a.bound():
+        await actions.agree(COMMAND, link_id)
+    await two_nodes.settle()
+    assert [await node.rows("SELECT state, token FROM link") for node in two_nodes.both] == [[("open", "")]] * 2
