@@ -129,6 +129,8 @@ class LinkKey(Table, tablename="link_key"):
     id = serial()
     link_id = ref(Link)
     kid = word(64)
+    # A request of this very link was signed with it: whoever only lists another circle's key never comes so far.
+    shown = flag()
 
 
 class LinkAlarm(Table, tablename="link_alarm"):
