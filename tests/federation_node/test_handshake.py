@@ -1,9 +1,12 @@
+from datetime import timedelta
+
 import msgspec
+import pytest
 
 from eccoo_node.federating import handshake
 from eccoo_node.federating.verify import verify
 from eccoo_node.kernel.access import COMMAND
-from eccoo_node.links import actions, queries
+from eccoo_node.links import actions, ending, queries
 from eccoo_node.links.rules import Terms
 from tests.support.pair import Pair
 
@@ -99,3 +102,33 @@ async def test_the_same_invitation_again_goes_on_with_the_link_under_way(two_nod
         await actions.agree(COMMAND, link_id)
     await two_nodes.settle()
     assert [await node.rows("SELECT state, token FROM link") for node in two_nodes.both] == [[("open", "")]] * 2
+
+
+@pytest.mark.parametrize("proposed_first", [False, True])
+async def test_an_end_before_anything_is_agreed_is_learnt_from_the_answer(
+    two_nodes: Pair, proposed_first: bool
+) -> None:
+    a, b = two_nodes.both
+    stands = "SELECT state, ended_by_them FROM link"
+    link_id = await two_nodes.shake_hands()
+    with b.bound():
+        await actions.words_same(COMMAND, link_id)
+        if proposed_first:
+            await actions.agree(COMMAND, link_id)
+    await two_nodes.settle()
+    with a.bound():
+        await actions.end(COMMAND, link_id)
+        await ending.close_ended({})
+    assert await b.rows(stands) == [("agreeing", False)]
+    if proposed_first:
+        two_nodes.move(timedelta(hours=1))
+    else:
+        with b.bound():
+            await actions.agree(COMMAND, link_id)
+    await two_nodes.settle()
+    assert await b.rows(stands) == [("ended", True)]
+    # Nothing of it is kept for ever.
+    two_nodes.move(timedelta(days=61))
+    with a.bound():
+        await ending.close_ended({})
+    assert await a.rows("SELECT 1 FROM link WHERE closed_at IS NULL") == []

@@ -140,6 +140,8 @@ class LinksController(Controller):
         await _give_a_moment(link_id, "agreeing")
         page = await queries.page(link_id)
         done = page.circle.standing == "open"
+        if page.circle.standing == "ended":
+            return redirect(request, f"{HERE}/{link_id}")
         words = f"We are linked with {page.called}." if done else f"You’ve said yes. Now {page.called} is asked."
         return redirect(request, f"{HERE}/{link_id}", words)
 
