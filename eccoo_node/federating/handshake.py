@@ -22,12 +22,9 @@ from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.words import plain_line
 from eccoo_node.links import actions, held, identity, letters, queries
 from eccoo_node.links.arrivals import compare, pin_keys
+from eccoo_node.links.rules import FINAL
 
 _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
-# A call that the other side refused for one of these reasons will never go better.
-_FINAL = frozenset((
-    "bad_invite", "bad_reveal", "wrong_node", "bad_log", "bad_key", "bad_proof", "log_forked", "bad_address", "link_ended",
-))  # fmt: skip
 GIVE_UP = timedelta(hours=48)
 ASK_AGAIN = timedelta(hours=1)
 
@@ -170,7 +167,7 @@ async def trouble(link_id: str, refused: ProtocolError) -> datetime | None:
             await actions.mark_ended(new_id(), link_id, by_them=True)
     link = await _link(link_id)
     asked_at = as_time(link["asked_at"]) if link else None
-    if row is None or asked_at is None or refused.code in _FINAL or link["state"] == "ended":
+    if row is None or asked_at is None or refused.code in FINAL or link["state"] == "ended":
         return None
     if link["state"] == "asked" and now - asked_at > GIVE_UP:
         return None
@@ -178,8 +175,11 @@ async def trouble(link_id: str, refused: ProtocolError) -> datetime | None:
 
 
 async def calm(link_id: str) -> None:
+    """They have answered, and nothing stands in the way."""
     async with write():
-        await fetch("UPDATE link_wire SET trouble = '', failures = 0 WHERE link_id = ?", link_id)
+        await fetch(
+            "UPDATE link_wire SET trouble = '', failures = 0, reached_at = ? WHERE link_id = ?", clock.now(), link_id
+        )
 
 
 async def carry(link_id: str) -> None:

@@ -3,10 +3,14 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
 from eccoo_node.federating import handshake
 from eccoo_node.federating.verify import verify
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND
-from eccoo_node.links import actions, ending, queries
+from eccoo_node.kernel.errors import Conflict
+from eccoo_node.links import actions, ending, health, queries, say_health
 from eccoo_node.links.rules import Terms
 from tests.support.pair import Pair
 
@@ -132,3 +136,24 @@ async def test_an_end_before_anything_is_agreed_is_learnt_from_the_answer(
     with a.bound():
         await ending.close_ended({})
     assert await a.rows("SELECT 1 FROM link WHERE closed_at IS NULL") == []
+
+
+async def test_a_used_invitation_is_said_to_be_used_and_is_not_tried_again(two_nodes: Pair) -> None:
+    a, b = two_nodes.both
+    with a.bound():
+        invite = await actions.make_invite(COMMAND)
+        async with write():
+            await fetch("UPDATE invite SET used_at = ?, used_by = 'another'", a.clock())
+    with b.bound():
+        link_id = await actions.accept_invite(COMMAND, invite)
+    await b.settle()
+    assert await b.rows("SELECT kind FROM job WHERE kind = 'federation.handshake'") == []
+    with b.bound():
+        page, report = await queries.page(link_id), await health.report(link_id)
+        told = "This invitation was used already, or its time is over. Ask them for a new one."
+        assert say_health.in_one_line(report, page.called, clock.zone()) == told
+        assert say_health.advice(report, "Hebden circle", "") == "It is not tried any more. Ring Hebden circle."
+        await actions.end(COMMAND, link_id)
+        for late in (actions.words_same(COMMAND, link_id), actions.agree(COMMAND, link_id)):
+            with pytest.raises(Conflict, match="The link has ended"):
+                await late

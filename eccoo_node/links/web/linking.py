@@ -332,6 +332,7 @@ def _facts(request: AnyRequest, page: Page) -> dict[str, Any]:
             page.circle.standing, health.trouble, lapsed=page.agreed_until is not None and page.agreed_until <= now
         ),
         "trouble": say.trouble(health.trouble),
+        "final": health.trouble in rules.FINAL,
         "clock_wrong": say.clock_matters(health.clock_offset_s),
         "rows": rows,
         "loud": say.loud(page.loud, page.called) if page.loud else None,
