@@ -144,8 +144,12 @@ async def accept(node: Node, invitation: str) -> None:
     try:
         await handshake.shake_hands(link_id)
     except ProtocolError as refused:
-        click.echo(f"{say.trouble(refused.code)} The node goes on trying. Later: eccoo link words {link_id}")
-        return
+        await handshake.trouble(link_id, refused)
+        later = f" The node goes on trying. Later: eccoo link words {link_id}"
+        raise Conflict(
+            say.trouble(refused.code) + ("" if refused.code in rules.FINAL else later), refused.code
+        ) from None
+    await handshake.calm(link_id)
     _show_words(await queries.page(link_id))
 
 
@@ -158,6 +162,7 @@ async def accept(node: Node, invitation: str) -> None:
 async def words(node: Node, circle: str, same: bool, different: bool, again: bool) -> None:
     """Show the six words of a CIRCLE, or say whether they are the same on both screens."""
     page = await _find(circle)
+    _requires_standing(page)
     if again:
         await words_again.begin(COMMAND, page.circle.id)
         click.echo(f"New words are made with {page.called}. {RUNNING} Then: eccoo link words {page.circle.id}")
@@ -169,6 +174,11 @@ async def words(node: Node, circle: str, same: bool, different: bool, again: boo
     else:
         await actions.words_differ(COMMAND, page.circle.id)
         click.echo("The link has ended. Somebody may have stood between: ring them before you try again.")
+
+
+def _requires_standing(page: Page) -> None:
+    if page.circle.standing == "ended":
+        raise Conflict(f"{page.called}: {rules.HAS_ENDED}", "link_ended")
 
 
 def _show_words(page: Page) -> None:
@@ -187,6 +197,7 @@ def _show_words(page: Page) -> None:
 async def agree(node: Node, circle: str, yes: bool) -> None:
     """Say what would be agreed with a CIRCLE, and sign it."""
     page = await _find(circle)
+    _requires_standing(page)
     if page.theirs is None and (page.ours is not None or page.agreed_until is not None):
         click.echo(f"{page.called} has not answered yet." if page.ours else f"We agree with {page.called} already.")
         return

@@ -184,21 +184,21 @@ async def _links(asked: Asked) -> Answer:
 async def _reveal(asked: Asked, link_id: str) -> Answer:
     peer = await prove(asked, link_id=link_id)
     reveal = read(jcs.parse(asked.body), Reveal)
-    await admit(peer)
+    await admit(peer, named=True)
     return (await arrivals.hear_reveal(circle_actor(peer.link_id), peer.link_id, reveal)).as_wire()
 
 
 async def _words(asked: Asked, link_id: str) -> Answer:
     peer = await prove(asked, link_id=link_id)
     again = read(jcs.parse(asked.body), WordsAgain)
-    await admit(peer)
+    await admit(peer, named=True)
     return (await words_again.hear(circle_actor(peer.link_id), peer.link_id, again)).as_wire()
 
 
 async def _agreement(asked: Asked, link_id: str) -> Answer:
     peer = await prove(asked, link_id=link_id)
     message = read(jcs.parse(asked.body), AgreementMessage)
-    await admit(peer)
+    await admit(peer, named=True)
     return await arrivals.hear_agreement(circle_actor(peer.link_id), peer.link_id, message)
 
 
@@ -208,7 +208,8 @@ async def _inbox(asked: Asked) -> Answer:
     await let_pages_pass()
     values = events.read_batch(asked.body)
     await let_pages_pass()
-    await admit(peer, events=len(values))
+    named = all(value.get("link") == peer.link_id for value in values)
+    await admit(peer, events=len(values), named=named)
     await _requires_agreement(peer)
     await let_pages_pass()
     async with wire.current().turns.turn(len(values)):
@@ -227,7 +228,7 @@ async def _requires_agreement(peer: Peer) -> None:
 async def _ping(asked: Asked) -> Answer:
     peer = await prove(asked)
     sender.read_ping(jcs.parse(asked.body), peer.link_id)
-    await admit(peer)
+    await admit(peer, named=True)
     row = await held.wire(peer.link_id)
     answer: dict[str, Any] = msgspec.to_builtins(events.Ping(peer.link_id, row["seq_out"], row["seq_in"]))
     return answer

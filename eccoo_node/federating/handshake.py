@@ -18,16 +18,15 @@ from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import wire
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.words import plain_line
 from eccoo_node.links import actions, held, identity, letters, queries
 from eccoo_node.links.arrivals import compare, pin_keys
+from eccoo_node.links.rules import FINAL
 
 _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
-# A call that the other side refused for one of these reasons will never go better.
-_FINAL = frozenset((
-    "bad_invite", "bad_reveal", "wrong_node", "bad_log", "bad_key", "bad_proof", "log_forked", "bad_address", "link_ended",
-))  # fmt: skip
 GIVE_UP = timedelta(hours=48)
+ASK_AGAIN = timedelta(hours=1)
 
 
 async def look_up(base_url: str, node_id: str) -> tuple[Log, LogState, dict[str, Any]]:
@@ -164,9 +163,11 @@ async def trouble(link_id: str, refused: ProtocolError) -> datetime | None:
             "RETURNING failures",
             refused.code[:32], now, link_id,
         )  # fmt: skip
+        if refused.code == "link_ended" and wire.OF_ANSWER not in refused.detail:
+            await actions.mark_ended(new_id(), link_id, by_them=True)
     link = await _link(link_id)
     asked_at = as_time(link["asked_at"]) if link else None
-    if row is None or asked_at is None or refused.code in _FINAL or link["state"] == "ended":
+    if row is None or asked_at is None or refused.code in FINAL or link["state"] == "ended":
         return None
     if link["state"] == "asked" and now - asked_at > GIVE_UP:
         return None
@@ -174,8 +175,11 @@ async def trouble(link_id: str, refused: ProtocolError) -> datetime | None:
 
 
 async def calm(link_id: str) -> None:
+    """They have answered, and nothing stands in the way."""
     async with write():
-        await fetch("UPDATE link_wire SET trouble = '', failures = 0 WHERE link_id = ?", link_id)
+        await fetch(
+            "UPDATE link_wire SET trouble = '', failures = 0, reached_at = ? WHERE link_id = ?", clock.now(), link_id
+        )
 
 
 async def carry(link_id: str) -> None:
@@ -211,4 +215,7 @@ async def _agree(payload: dict[str, Any]) -> datetime | None:
     except ProtocolError as refused:
         return await trouble(link_id, refused)
     await calm(link_id)
-    return None
+    link = await _link(link_id)
+    # Nobody writes to us before something is agreed: that they ended it meanwhile is learnt by asking again.
+    waits = link is not None and link["state"] == "agreeing" and link["our_proposal"]
+    return clock.now() + ASK_AGAIN if waits else None

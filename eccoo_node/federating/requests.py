@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from eccoo_federation import limits, pace, transport
+from eccoo_federation import jcs, limits, pace, transport
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.transport import SignedRequest
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import inbox, pulls, sender, wire
 from eccoo_node.kernel import clock
-from eccoo_node.links import letters, queries
+from eccoo_node.links import arrivals, letters, queries
 from eccoo_node.links.arrivals import note_skew
 
 # A nonce outlives every signature that could carry it, whatever the two clocks say.
@@ -38,6 +38,8 @@ class Peer(msgspec.Struct, frozen=True):
     kid: str
     nonce: str
     created: int
+    # Whether this link has been seen to hold the key before.
+    shown: bool = True
 
 
 async def prove(asked: Asked, *, link_id: str = "") -> Peer:
@@ -52,24 +54,51 @@ async def prove(asked: Asked, *, link_id: str = "") -> Peer:
         if error.code == "clock_skew":
             await _skewed(asked, now, error, link_id)
         raise
-    found, raw_key = await _key(unchecked.kid, link_id)
+    found, raw_key, shown = await _key(asked, unchecked.kid, link_id)
     claimed = unchecked.verify(raw_key)
-    return Peer(found, claimed.kid, claimed.nonce, claimed.created)
+    return Peer(found, claimed.kid, claimed.nonce, claimed.created, shown)
 
 
-async def _key(kid: str, link_id: str) -> tuple[str, bytes | None]:
-    """The link that has pinned this key, and the key if it is good. A key is the circle's for which it was pinned first;
-    of its links one that stands comes before one that has ended."""
+async def _key(asked: Asked, kid: str, link_id: str) -> tuple[str, bytes | None, bool]:
+    """The link that is meant, the key if it is good there, and whether that link has shown before that it holds it.
+
+    A link that the path names is looked at alone. Else the key is the circle's that has shown to hold it, or that alone
+    lists it, and of that circle's links one that stands comes before one that has ended. Where several list a key that
+    none has shown, what the message names decides; who listed it first says nothing.
+    """
+    if link_id:
+        row = await fetch_one(
+            "SELECT l.log, (SELECT k.shown FROM link_key k WHERE k.link_id = l.id AND k.kid = ?) AS shown FROM link l "
+            "WHERE l.id = ? AND l.log <> '' AND l.closed_at IS NULL AND l.superseded_by = ''",
+            kid, link_id,
+        )  # fmt: skip
+        return (link_id, _good(row["log"], kid), bool(row["shown"])) if row else (link_id, None, False)
     rows = await fetch(
-        "SELECT l.id, l.log FROM link_key k JOIN link l ON l.id = k.link_id WHERE k.kid = ? AND l.node_id = "
-        "(SELECT o.node_id FROM link_key p JOIN link o ON o.id = p.link_id WHERE p.kid = ? ORDER BY p.id LIMIT 1) "
-        "ORDER BY CASE l.state WHEN 'ended' THEN 1 ELSE 0 END, l.asked_at DESC LIMIT 5",
-        kid, kid,
+        "SELECT l.id, l.node_id, l.log, k.shown, MAX(CASE WHEN k.shown THEN 1 ELSE 0 END) OVER (PARTITION BY l.node_id) AS held "
+        "FROM link_key k JOIN link l ON l.id = k.link_id WHERE k.kid = ? "
+        "ORDER BY held DESC, CASE l.state WHEN 'ended' THEN 1 ELSE 0 END, l.asked_at DESC",
+        kid,
     )  # fmt: skip
-    for row in rows:
-        if link_id in ("", row["id"]):
-            return row["id"], wire.transport_key(queries.read_log(row["log"]), kid)
-    return link_id, None
+    if rows and not rows[0]["held"] and len({row["node_id"] for row in rows}) > 1:
+        named = _named(asked)
+        rows = [row for row in rows if row["id"] == named]
+    return (rows[0]["id"], _good(rows[0]["log"], kid), bool(rows[0]["shown"])) if rows else ("", None, False)
+
+
+def _good(log: str, kid: str) -> bytes | None:
+    state = queries.read_log(log)
+    live = any(key.kid == kid for key in state.live_keys())
+    return wire.transport_key(state, kid) if live else None
+
+
+def _named(asked: Asked) -> str:
+    """The link that a batch or a ping says it belongs to; its signature is not looked at yet."""
+    try:
+        said = jcs.parse(asked.body) if asked.path in ("/fed/v1/inbox", "/fed/v1/ping") else {}
+        link = said["events"][0]["link"] if "events" in said else said.get("link")
+    except (ProtocolError, AttributeError, IndexError, KeyError, TypeError):
+        return ""
+    return link if isinstance(link, str) else ""
 
 
 async def _skewed(asked: Asked, now: datetime, error: ProtocolError, link_id: str) -> None:
@@ -78,7 +107,7 @@ async def _skewed(asked: Asked, now: datetime, error: ProtocolError, link_id: st
     theirs = now + timedelta(seconds=offset)
     try:
         unchecked = transport.check_request(asked.method, asked.target, asked.headers, asked.body, theirs)
-        found, raw_key = await _key(unchecked.kid, link_id)
+        found, raw_key, _ = await _key(asked, unchecked.kid, link_id)
         unchecked.verify(raw_key)
     except ProtocolError:
         return
@@ -104,8 +133,11 @@ async def _said_before(link_id: str, unchecked: transport.Unchecked, offset_s: i
     )  # fmt: skip
 
 
-async def admit(peer: Peer, *, events: int = 0) -> None:
-    """Let a proven request in, once: its nonce is stored before any work. Raises ``replayed`` or ``too_many``."""
+async def admit(peer: Peer, *, events: int = 0, named: bool = False) -> None:
+    """Let a proven request in, once: its nonce is stored before any work. Raises ``replayed`` or ``too_many``.
+
+    `named`: the request itself says which link it is of, so its signature shows whose key it is.
+    """
     now = clock.now()
     minute = now.replace(second=0, microsecond=0)
     used = await fetch_one(
@@ -131,6 +163,8 @@ async def admit(peer: Peer, *, events: int = 0) -> None:
         )  # fmt: skip
         if not _room(rates[0]["requests"], rates[0]["events"]):
             raise _too_many(now - minute)
+        if named and not peer.shown:
+            await arrivals.shown(peer.link_id, peer.kid)
         await _seen(peer, now)
 
 

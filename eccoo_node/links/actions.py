@@ -72,7 +72,10 @@ async def make_invite(act: Act) -> str:
 
 @door("links.accept")
 async def accept_invite(act: Act, text: str) -> str:
-    """Take up another circle's invitation; the link's id. The call to them follows as a job."""
+    """Take up another circle's invitation; the link's id. The call to them follows as a job.
+
+    The same invitation again is answered with the link that came of it, as far as that has come.
+    """
     act.allow(Thing("link"))
     us, now = identity.current(), clock.now()
     try:
@@ -81,6 +84,13 @@ async def accept_invite(act: Act, text: str) -> str:
         raise Invalid(error.sentence, error.code, field="invite") from None
     if invite.node_id == us.node_id:
         raise Invalid("This is our own invitation. Send it to the other circle.", "own_invite", field="invite")
+    same = await queries.begun_with(invite.node_id, (invite.token, invites.token_hash(invite.token)))
+    if same:
+        # Where it still waits for their answer, they are asked again.
+        if not await jobs.add("federation.handshake", same, link=same):
+            await jobs.hurry("federation.handshake", same)
+        act.about(same)
+        return same
     await make_room(invite.node_id)
     link_id, nonce = new_id(), new_nonce()
     await insert(
@@ -112,8 +122,10 @@ async def words_same(act: Act, link_id: str) -> None:
     """The six words were read out and are the same on both screens."""
     act.allow(thing(link_id))
     link = await load(link_id)
-    if not link["words"]:
-        raise Conflict("There are no words to compare yet.", "no_words")
+    if not link["words"] or link["state"] == "ended":
+        raise Conflict(
+            rules.HAS_ENDED if link["state"] == "ended" else "There are no words to compare yet.", "no_words"
+        )
     if link["words_said_at"]:
         return
     await fetch(
@@ -130,7 +142,7 @@ async def words_differ(act: Act, link_id: str) -> None:
     link = await load(link_id)
     if link["state"] not in ("words", "agreeing") and (not link["words"] or link["words_said_at"]):
         raise Conflict("This link is past comparing words.", "wrong_state")
-    await fetch("UPDATE link SET state = 'ended', ended_at = ? WHERE id = ?", clock.now(), link_id)
+    await fetch("UPDATE link SET state = 'ended', ended_at = ?, token = '' WHERE id = ?", clock.now(), link_id)
     await alarms.alarm(link_id, "words_differ")
     await act.tell("link.words_differed", SUBJECT, link_id)
 
@@ -201,7 +213,9 @@ async def renew(act: Act, link_id: str) -> None:
 
 def _requires_words(link: Any) -> None:
     if link["state"] not in ("agreeing", "open") or not link["words_said_at"]:
-        raise Conflict("First compare the six words by phone.", "words_first")
+        raise Conflict(
+            rules.HAS_ENDED if link["state"] == "ended" else "First compare the six words by phone.", "words_first"
+        )
 
 
 async def _propose(act: Act, link: Any, terms: Terms) -> None:
@@ -263,7 +277,7 @@ async def put_in_force(link: Any, signed: dict[str, Any], *, told: bool) -> None
         crossing = crossing or link["crossing"]
     await fetch(
         "UPDATE link SET agreement = ?, agreement_before = ?, agreement_told = ?, our_proposal = '', their_proposal = '', "
-        "crossing = ?, narrowed = '{}', narrowed_before = ?, state = 'open', opened_at = COALESCE(opened_at, ?) WHERE id = ?",
+        "crossing = ?, narrowed = '{}', narrowed_before = ?, state = 'open', token = '', opened_at = COALESCE(opened_at, ?) WHERE id = ?",
         msgspec.json.encode(signed).decode(), before, told, crossing, narrowed, clock.now(), link["id"],
     )  # fmt: skip
     await carrying.carry_over(link["id"], signed)

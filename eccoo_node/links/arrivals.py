@@ -119,21 +119,37 @@ async def let_in(act: Act, request: LinkRequest, log: Log, state: LogState, docu
 async def pin_keys(link_id: str, state: LogState) -> None:
     """Note which transport keys may speak for this link, inside `write()`.
 
-    A key that is pinned for another circle stays that circle's: whoever lists it here has not shown that they hold it.
+    A key that another circle has shown to hold stays that circle's; one that several list is nobody's yet.
     """
     kids = {key.kid for key in state.live_keys() if key.use == "transport"}
     pinned = {row[0] for row in await fetch("SELECT kid FROM link_key WHERE link_id = ?", link_id)}
     for kid in sorted(pinned - kids):
         await fetch("DELETE FROM link_key WHERE link_id = ? AND kid = ?", link_id, kid)
     for kid in sorted(kids - pinned):
-        other = await fetch_one(
-            "SELECT l.id FROM link_key k JOIN link l ON l.id = k.link_id WHERE k.kid = ? AND l.node_id <> ? LIMIT 1",
-            kid, state.node_id,
-        )  # fmt: skip
-        if other is None:
-            await insert(LinkKey(link_id=link_id, kid=kid))
-        else:
+        if any(row["shown"] for row in await _of_others(kid, state.node_id)):
             await alarm_once(link_id, "key_of_another", kid)
+        else:
+            await insert(LinkKey(link_id=link_id, kid=kid))
+
+
+async def shown(link_id: str, kid: str) -> None:
+    """A request that names this link was signed with this key, inside `write()`: it speaks for this circle alone from now
+    on. Whoever listed it without holding it is told of."""
+    link = await held.link(link_id)
+    others = await _of_others(kid, link["node_id"])
+    if any(row["shown"] for row in others):
+        return
+    await fetch("UPDATE link_key SET shown = TRUE WHERE link_id = ? AND kid = ?", link_id, kid)
+    for row in others:
+        await fetch("DELETE FROM link_key WHERE link_id = ? AND kid = ?", row["link_id"], kid)
+        await alarm_once(row["link_id"], "key_of_another", kid)
+
+
+async def _of_others(kid: str, node_id: str) -> list[Any]:
+    return await fetch(
+        "SELECT k.link_id, k.shown FROM link_key k JOIN link l ON l.id = k.link_id WHERE k.kid = ? AND l.node_id <> ?",
+        kid, node_id,
+    )  # fmt: skip
 
 
 async def compare(link: Any, their_nonce: str) -> None:
@@ -143,9 +159,10 @@ async def compare(link: Any, their_nonce: str) -> None:
     theirs = Side(link["node_id"], link["their_head"], their_nonce)
     words = " ".join(handshake.six_words(link["id"], ours, theirs))
     await fetch(
-        "UPDATE link SET their_nonce = ?, words = ?, words_hash = ?, token = '', "
+        "UPDATE link SET their_nonce = ?, words = ?, words_hash = ?, token = ?, "
         "state = CASE state WHEN 'open' THEN 'open' ELSE 'words' END WHERE id = ?",
-        their_nonce, words, handshake.words_hash(link["id"], ours, theirs), link["id"],
+        their_nonce, words, handshake.words_hash(link["id"], ours, theirs),
+        invites.token_hash(link["token"]) if link["token"] else "", link["id"],
     )  # fmt: skip
 
 
@@ -286,5 +303,5 @@ async def note_skew(link_id: str, offset_s: int) -> None:
 
 __all__ = [
     "check_token", "circle_actor", "compare", "hear_agreement", "hear_reveal", "let_in", "note_skew",
-    "pin_keys",
+    "pin_keys", "shown",
 ]  # fmt: skip

@@ -70,12 +70,18 @@ async def _undelivered(link_id: str) -> list[Still]:
 
 async def close_if_through(link_id: str) -> bool:
     """Close an ended link with which nothing goes on any more, inside `write()`."""
-    row = await fetch_one("SELECT ended_at FROM link WHERE id = ? AND state = 'ended' AND closed_at IS NULL", link_id)
+    row = await fetch_one(
+        "SELECT ended_at, agreement FROM link WHERE id = ? AND state = 'ended' AND closed_at IS NULL", link_id
+    )
     if row is None:
         return False
     left = [still for still in await goes_on(link_id) if still.kind != "stops"]
     ended_at = as_time(row["ended_at"])
-    if ended_at is not None and clock.now() - ended_at > GIVE_UP:
+    recent = ended_at is not None and clock.now() - ended_at <= GIVE_UP
+    if recent and not row["agreement"]:
+        # No letter tells them of the end of what was never agreed: they learn of it when they call.
+        return False
+    if not recent:
         left = [still for still in left if still.kind != "letters"]
     if left:
         return False

@@ -110,6 +110,15 @@ async def circle(link_id: str) -> KnownCircle:
     return _known(row)
 
 
+async def begun_with(node_id: str, tokens: tuple[str, str]) -> str:
+    """The link that came of this invitation of theirs and is not open yet; empty when there is none."""
+    row = await fetch_one(
+        "SELECT id FROM link WHERE node_id = ? AND state IN ('asked', 'words', 'agreeing') AND token IN (?, ?)",
+        node_id, *tokens,
+    )  # fmt: skip
+    return row[0] if row else ""
+
+
 async def circles() -> list[KnownCircle]:
     """Every circle we know or knew, by name."""
     return [_known(row) for row in await fetch(f"{_LINK} ORDER BY l.name, l.id")]

@@ -16,6 +16,11 @@ Direction = Literal["in", "out"]
 
 BOTH_WAYS = ("cover.offer", "cover.request", "settle")
 # Alarms about who they are: an admin rings before anything else is believed.
+HAS_ENDED = "The link has ended. To link after all, one of the two invites the other anew."
+# A call of the handshake that the other side refused for one of these reasons will never go better.
+FINAL = frozenset((
+    "bad_invite", "bad_reveal", "wrong_node", "bad_log", "bad_key", "bad_proof", "log_forked", "bad_address", "link_ended",
+))  # fmt: skip
 LOUD = ("keys_replaced", "log_forked", "move_denied", "not_them", "key_of_another")
 CREDIT_LIMIT_PENCE = 50_000
 HALF_BPS = 5_000

@@ -26,7 +26,7 @@ _TROUBLES = {
     "too_many": "They ask us to send more slowly.",
     "link_suspended": "They have paused the link.",
     "link_ended": "They have ended the link.",
-    "bad_invite": "They don’t take this invitation: it was used already, or its time is over.",
+    "bad_invite": "This invitation was used already, or its time is over. Ask them for a new one.",
     "wrong_node": "Somebody else answers at their address. Don’t go on before you have rung them.",
     "log_forked": "Their node shows another history than before. Don’t go on before you have rung them.",
     "bad_reveal": "What they showed is not what they had promised. Don’t go on before you have rung them.",

@@ -22,6 +22,8 @@ _ADVICE = {
     "bad_digest": "Tell whoever looks after the network on both sides. {ring}",
     "too_many": "There is nothing to do. We send more slowly.",
     "link_suspended": "It goes on when they say so. {ring}",
+    "bad_invite": "It is not tried any more. {ring}",
+    "link_ended": "To link after all, one of the two invites the other anew.",
     "wrong_node": "Don’t go on before you have spoken. {ring}",
     "log_forked": "Don’t go on before you have spoken. {ring}",
 }
@@ -34,7 +36,9 @@ def ring(them: str, phone: str) -> str:
 
 def in_one_line(report: Report, them: str, zone: ZoneInfo) -> str:
     """What is the matter, since when; empty when all is well."""
-    if report.silent_since is not None:
+    by_clock = report.trouble == "clock_skew" or say.clock_matters(report.clock_offset_s)
+    # Where a clock is wrong, that is why nothing comes through, and perhaps it has not been as long as it seems.
+    if report.silent_since is not None and not by_clock:
         return f"{them} has not been reached since {say_day(report.silent_since, zone)}."
     if report.trouble:
         return say.trouble(report.trouble)
@@ -64,7 +68,8 @@ def rows(report: Report, now: datetime, zone: ZoneInfo) -> list[tuple[str, str]]
     waiting = say.waiting(report.waiting)
     if report.oldest_at is not None:
         waiting += f" The oldest since {_when(report.oldest_at, now, zone)}."
-    tries = "None"
+    # Of a silence in which nobody called, no figure of calls says anything.
+    tries = "" if report.silent_since is not None or report.trouble else "None"
     if report.failures:
         tries = f"{report.failures} in a row."
         if report.resting:

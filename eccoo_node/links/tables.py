@@ -38,7 +38,7 @@ class Link(Table, tablename="link"):
     phone = word(40)
     # The pinned key log, canonical JSON lines, exactly as it was checked.
     log = prose()
-    # Only at the side that was invited, and only until the answer has come.
+    # Only at the side that was invited: until the answer has come, and its digest until the link is open or over.
     token = word(64)
     our_nonce = word(32)
     their_nonce = word(32)
@@ -129,6 +129,8 @@ class LinkKey(Table, tablename="link_key"):
     id = serial()
     link_id = ref(Link)
     kid = word(64)
+    # A request of this very link was signed with it: whoever only lists another circle's key never comes so far.
+    shown = flag()
 
 
 class LinkAlarm(Table, tablename="link_alarm"):

@@ -1,5 +1,6 @@
 """`eccoo link` and `eccoo federation verify` on two served nodes."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -67,14 +68,15 @@ def test_two_circles_link_pause_go_on_verify_and_end_from_a_shell(
     served: Nodes, fault_proxy: Callable[[int], FaultProxy]
 ) -> None:
     a, b = served
+    turned_away_and_too_late(a, b)
     link_id = link_by_commands(a, b)
     assert said(a, "link", "list").startswith(f"Todmorden circle ({link_id}): linked\n  last heard from:")
     assert said(a, "link", "suspend", "todmorden") == "The link with Todmorden circle is paused.\n"
     until(lambda: ": paused by them" in said(b, "link", "list"))
     assert said(a, "link", "resume", link_id[:20]) == "The link with Todmorden circle goes on.\n"
     until(lambda: ": linked" in said(b, "link", "list"))
-    counts = "The links hold: 1 links, 1 agreements, {} letters in, {} letters out, 1 subjects, 0 statements.\n"
-    assert [said(node, "federation", "verify") for node in (a, b)] == [counts.format(0, 2), counts.format(2, 0)]
+    counts = "The links hold: {} links, 1 agreements, {} letters in, {} letters out, 1 subjects, 0 statements.\n"
+    assert [said(node, "federation", "verify") for node in (a, b)] == [counts.format(2, 0, 2), counts.format(3, 2, 0)]
     again = a.eccoo("link", "words", "todmorden", "--again")
     assert (again.returncode, again.stderr) == (
         1,
@@ -83,13 +85,31 @@ def test_two_circles_link_pause_go_on_verify_and_end_from_a_shell(
     another_year(a, b, link_id)
     a_move_and_keys_from_an_old_copy(a, b, fault_proxy(a.port).port)
     assert said(b, "link", "end", "Hebden circle", "--yes") == "The link with Hebden circle has ended.\n"
-    until(lambda: ": ended" in said(a, "link", "list"))
+    until(lambda: ": linked" not in said(a, "link", "list"))
     with sqlite3.connect(b.home / "node.sqlite") as raw:
         raw.execute("UPDATE letter_read SET bytes = replace(bytes, 'suspended', 'resumed')")
     broken = b.eccoo("federation", "verify")
     assert (broken.returncode, broken.stdout) == (1, "")
     assert broken.stderr.startswith("Letter ")
     assert broken.stderr.endswith(" of Hebden circle does not match its digest.\n")
+
+
+def turned_away_and_too_late(a: NodeProcess, b: NodeProcess) -> None:
+    """The link has ended: its words count no more, and a used invitation does not bring it back."""
+    used = said(a, "link", "invite").strip()
+    link_id = re.findall(r"--same (\S+)", said(b, "link", "accept", used))[0]
+    assert said(b, "link", "accept", used).endswith(f"--different {link_id}\n")
+    assert said(b, "link", "end", link_id, "--yes") == "The link with Hebden circle has ended.\n"
+    ended = "Hebden circle: The link has ended. To link after all, one of the two invites the other anew.\n"
+    away = "This invitation was used already, or its time is over. Ask them for a new one.\n"
+    for words, told in {
+        ("link", "words", link_id): ended,
+        ("link", "words", link_id, "--same"): ended,
+        ("link", "agree", link_id, "--yes"): ended,
+        ("link", "accept", used): away,
+    }.items():
+        done = b.eccoo(*words)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
 
 
 def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:

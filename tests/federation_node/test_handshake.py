@@ -1,8 +1,16 @@
-import msgspec
+from datetime import timedelta
 
+import msgspec
+import pytest
+
+from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
+from eccoo_node.federating import handshake
 from eccoo_node.federating.verify import verify
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND
-from eccoo_node.links import actions, queries
+from eccoo_node.kernel.errors import Conflict
+from eccoo_node.links import actions, ending, health, queries, say_health
 from eccoo_node.links.rules import Terms
 from tests.support.pair import Pair
 
@@ -68,3 +76,84 @@ async def test_both_suggest_different_terms_and_the_one_agreed_to_counts(two_nod
         with node.bound():
             assert (await queries.circle(link_id)).credit_limit_pence == 30_000
             await verify()
+
+
+async def test_the_same_invitation_again_goes_on_with_the_link_under_way(two_nodes: Pair) -> None:
+    a, b = two_nodes.both
+    with a.bound():
+        invite = await actions.make_invite(COMMAND)
+    with b.bound():
+        link_id = await actions.accept_invite(COMMAND, invite)
+        # Before the answer, and while the words are on both screens.
+        assert await actions.accept_invite(COMMAND, invite) == link_id
+    await two_nodes.settle()
+    before = [await node.rows("SELECT id, state, words FROM link") for node in two_nodes.both]
+    assert before[0] == before[1]
+    assert before[0][0][:2] == (link_id, "words")
+    with b.bound():
+        assert await actions.accept_invite(COMMAND, invite) == link_id
+        assert await handshake.shake_hands(link_id) == "words"
+    await two_nodes.settle()
+    assert [await node.rows("SELECT id, state, words FROM link") for node in two_nodes.both] == before
+    for node in two_nodes.both:
+        with node.bound():
+            await actions.words_same(COMMAND, link_id)
+    with b.bound():
+        assert await actions.accept_invite(COMMAND, invite) == link_id
+        await actions.agree(COMMAND, link_id)
+    await two_nodes.settle()
+    with a.bound():
+        await actions.agree(COMMAND, link_id)
+    await two_nodes.settle()
+    assert [await node.rows("SELECT state, token FROM link") for node in two_nodes.both] == [[("open", "")]] * 2
+
+
+@pytest.mark.parametrize("proposed_first", [False, True])
+async def test_an_end_before_anything_is_agreed_is_learnt_from_the_answer(
+    two_nodes: Pair, proposed_first: bool
+) -> None:
+    a, b = two_nodes.both
+    stands = "SELECT state, ended_by_them FROM link"
+    link_id = await two_nodes.shake_hands()
+    with b.bound():
+        await actions.words_same(COMMAND, link_id)
+        if proposed_first:
+            await actions.agree(COMMAND, link_id)
+    await two_nodes.settle()
+    with a.bound():
+        await actions.end(COMMAND, link_id)
+        await ending.close_ended({})
+    assert await b.rows(stands) == [("agreeing", False)]
+    if proposed_first:
+        two_nodes.move(timedelta(hours=1))
+    else:
+        with b.bound():
+            await actions.agree(COMMAND, link_id)
+    await two_nodes.settle()
+    assert await b.rows(stands) == [("ended", True)]
+    # Nothing of it is kept for ever.
+    two_nodes.move(timedelta(days=61))
+    with a.bound():
+        await ending.close_ended({})
+    assert await a.rows("SELECT 1 FROM link WHERE closed_at IS NULL") == []
+
+
+async def test_a_used_invitation_is_said_to_be_used_and_is_not_tried_again(two_nodes: Pair) -> None:
+    a, b = two_nodes.both
+    with a.bound():
+        invite = await actions.make_invite(COMMAND)
+        async with write():
+            await fetch("UPDATE invite SET used_at = ?, used_by = 'another'", a.clock())
+    with b.bound():
+        link_id = await actions.accept_invite(COMMAND, invite)
+    await b.settle()
+    assert await b.rows("SELECT kind FROM job WHERE kind = 'federation.handshake'") == []
+    with b.bound():
+        page, report = await queries.page(link_id), await health.report(link_id)
+        told = "This invitation was used already, or its time is over. Ask them for a new one."
+        assert say_health.in_one_line(report, page.called, clock.zone()) == told
+        assert say_health.advice(report, "Hebden circle", "") == "It is not tried any more. Ring Hebden circle."
+        await actions.end(COMMAND, link_id)
+        for late in (actions.words_same(COMMAND, link_id), actions.agree(COMMAND, link_id)):
+            with pytest.raises(Conflict, match="The link has ended"):
+                await late

@@ -14,7 +14,7 @@ from eccoo_node.db.transaction import write
 from eccoo_node.federating.wire import Wire
 from eccoo_node.links import identity, showing
 from eccoo_node.links.arrivals import circle_actor, pin_keys
-from eccoo_node.links.tables import LinkKey
+from eccoo_node.links.tables import Link, LinkKey, LinkWire
 from tests.federation_node.test_attacks import everything
 from tests.support.hostile import Answer, ping, send, sign
 from tests.support.more_links import more_links
@@ -108,3 +108,38 @@ async def test_a_key_of_one_circle_is_not_pinned_for_another(two_nodes: Pair) ->
             # Where it had been pinned all the same, whoever had it first is meant.
             await insert(LinkKey(link_id=newcomer, kid=theirs.kid))
     assert (await send(a.port, ping(b, a, link_id))).status == 200
+
+
+async def test_whoever_lists_a_key_first_keeps_nobody_from_linking_with_it(two_nodes: Pair) -> None:
+    a, b = two_nodes.both
+    theirs, now, squatter = b.wire.us.transport_key, b.clock(), "01937b2c-0000-7000-8000-00000000000a"
+    made = create_identity("https://halifax.example", "Halifax", now)
+    listed = [theirs.public(wire_time(now), wire_time(now + timedelta(days=9)))]
+    log = add_keys(made.log, listed, made.object_key, now)
+    with a.bound():
+        async with write():
+            await insert(
+                Link(
+                    id=squatter, state="words", we_invited=True, node_id=made.node_id, base_url="https://halifax.example",
+                    log=dump_log(log).decode(), asked_at=now,
+                )
+            )  # fmt: skip
+            await insert(LinkWire(link_id=squatter))
+            await pin_keys(squatter, verify_log(log))
+    link_id = await two_nodes.link()
+    # What they sent by the name of their link shows whose key it is, and who only listed it.
+    assert await a.rows("SELECT link_id, code, detail FROM link_alarm") == [(squatter, "key_of_another", theirs.kid)]
+    held = await a.rows("SELECT link_id FROM link_key WHERE kid = ?", theirs.kid)
+    assert held == [(link_id,)]
+    get = f"{a.url}/fed/v1/events/0"
+    assert (await send(a.port, sign(b, "GET", get))).status == 200
+    with a.bound():
+        async with write():
+            # A next key that both list, and that nobody has shown yet.
+            await fetch("UPDATE link_key SET shown = FALSE")
+            await pin_keys(squatter, verify_log(log))
+    assert (await send(a.port, sign(b, "GET", get))).code == "unknown_key"
+    assert await a.rows("SELECT kid FROM link_key WHERE shown") == []
+    assert (await send(a.port, ping(b, a, link_id))).status == 200
+    assert (await send(a.port, sign(b, "GET", get))).status == 200
+    assert await a.rows("SELECT link_id, code FROM link_alarm") == [(squatter, "key_of_another")]

@@ -1,6 +1,8 @@
 """An admin's pages of looking after a link, walked without a browser: its health, another year, the end, introductions."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -17,11 +19,22 @@ from eccoo_node.keys import actions as keys
 from eccoo_node.links import keeping, showing
 from eccoo_node.links.rules import BOTH_WAYS, Terms
 from eccoo_node.links.tables import HeardCircle, Introduction, Link, LinkWire
-from tests.support.pair import Pair
+from tests.support.pair import Pair, PairNode
 from tests.web.admins import TOKEN, an_admin, put_pages
 from tests.web.client import Reader
 
 ALL = Terms(we_may=(*BOTH_WAYS, "introduce"), they_may=(*BOTH_WAYS, "introduce"))
+
+
+@asynccontextmanager
+async def clock_out(node: PairNode, link_id: str, *, seconds: int) -> AsyncIterator[None]:
+    """Their clock is so far ahead of ours meanwhile."""
+    for offset in (seconds, 0):
+        with node.bound():
+            async with write():
+                await fetch("UPDATE link_wire SET clock_offset_s = ? WHERE link_id = ?", offset, link_id)
+        if offset:
+            yield
 
 
 async def test_a_link_is_looked_after_on_plain_pages(two_nodes: Pair) -> None:
@@ -40,6 +53,9 @@ async def test_a_link_is_looked_after_on_plain_pages(two_nodes: Pair) -> None:
 
         assert "All is well." in await page(f"{here}/health")
         assert "Cover and settling what is owed (version 1)." in await page(f"{here}/health")
+        assert "We last reached them" in reader.page.text
+        assert "Not yet" not in reader.page.text
+        assert "Calls that failed" in reader.page.text
         # Silent for a day: named with what to do, on both lists and by news.
         node.clock.move(timedelta(days=1, hours=1))
         with node.bound():
@@ -47,6 +63,12 @@ async def test_a_link_is_looked_after_on_plain_pages(two_nodes: Pair) -> None:
         said = await page(f"{here}/health")
         assert "Todmorden circle has not been reached since Monday 23 November." in said
         assert "Nothing is lost, and we go on trying. If it lasts: Ring Todmorden circle on 01422 900000." in said
+        assert "Calls that failed" not in said
+        # A clock that is wrong says more than the silence that it causes, or only seems to.
+        async with clock_out(node, link_id, seconds=-7200):
+            said = await page(f"{here}/health")
+            assert "Their clock is 2 hours behind ours." in said
+            assert "has not been reached since" not in said
         # Shown to others, and asking to be introduced.
         await page(f"{here}/shown")
         await reader.send(f"{here}/shown", {"shown": ["shown_there", "we_show"]})

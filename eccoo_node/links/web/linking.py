@@ -140,6 +140,8 @@ class LinksController(Controller):
         await _give_a_moment(link_id, "agreeing")
         page = await queries.page(link_id)
         done = page.circle.standing == "open"
+        if page.circle.standing == "ended":
+            return redirect(request, f"{HERE}/{link_id}")
         words = f"We are linked with {page.called}." if done else f"You’ve said yes. Now {page.called} is asked."
         return redirect(request, f"{HERE}/{link_id}", words)
 
@@ -330,6 +332,7 @@ def _facts(request: AnyRequest, page: Page) -> dict[str, Any]:
             page.circle.standing, health.trouble, lapsed=page.agreed_until is not None and page.agreed_until <= now
         ),
         "trouble": say.trouble(health.trouble),
+        "final": health.trouble in rules.FINAL,
         "clock_wrong": say.clock_matters(health.clock_offset_s),
         "rows": rows,
         "loud": say.loud(page.loud, page.called) if page.loud else None,
