@@ -33,6 +33,7 @@ async def test_the_two_circles_come_to_one_sum_from_their_pages(walk: Walk) -> N
     for who, words in ((await walk.a.read_as("Edith"), "Part of the money is in question"),):
         seen = await who.get(here)
         assert (seen.heading, seen.acts) == (words, [])
+    assert "1 hour of 2 hours, so £33 of the £66 is right" in page.text
     page = await fay.press(page, "Write this sum down", fee="50", words="")
     assert (page.status, 'value="50"' in page.html) == (422, True)
     page = await fay.press(page, "Write this sum down", fee="66.01", words=AGREED)
@@ -47,6 +48,12 @@ async def test_the_two_circles_come_to_one_sum_from_their_pages(walk: Walk) -> N
     await walk.settle()
     assert "We wrote £50, and Todmorden circle wrote £55. Please ring them once more." in (await fay.get(here)).text
     page = await tom.press(await tom.get(away), "Write this sum down", fee="50", words="Fay rang me")
+    # Word that it is agreed is still under way.
+    assert ("Both circles have written the same." in page.text, "once more" in page.text, page.acts) == (
+        True,
+        False,
+        [],
+    )
     await walk.settle()
     for who, path in ((fay, here), (tom, away), (await walk.b.read_as("Bea"), away)):
         page = await who.get(path)
