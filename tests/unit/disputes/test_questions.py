@@ -36,6 +36,9 @@ async def test_only_the_part_in_question_waits_and_the_worker_can_say_that_is_ri
     }
     assert (one.stands, one.apart_pence, one.let_go_pence, one.waits_for) == ("apart", 1000, 2060, "worker")
     assert await them.told("Wren") == ["money_question"]
+    # Whoever has answered, on their own page too, need not be rung about it.
+    left = [n.news for n in await visits.news_to_bring() if n.called == "Ada"]
+    assert (await them.told("Ada"), left) == (["how_did_it_go"], [])
     assert await refused(them.agree("Ada", one)) == "own_split"
     assert await refused(them.agree("Mia", one), Forbidden) == "forbidden"
     assert await them.agree("Wren", one)
