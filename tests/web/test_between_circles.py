@@ -28,6 +28,9 @@ async def test_the_two_circles_come_to_one_sum_from_their_pages(walk: Walk) -> N
     fay, tom = await walk.a.read_as("Fay"), await walk.b.read_as("Tom")
     assert here in (await fay.get("/home")).links
     assert away in (await tom.get("/home")).links
+    asked = (await (await walk.a.read_as("Edith")).get(here.removesuffix("/between"))).text
+    assert "You said: 60 minutes. Both circles must agree before it moves." in asked
+    assert "When you say it went ahead" not in asked
     page = await fay.get(here)
     assert (page.heading, page.acts) == ("What did both circles come to?", ["Write this sum down"])
     for who, words in ((await walk.a.read_as("Edith"), "Part of the money is in question"),):
