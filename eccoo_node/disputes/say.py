@@ -196,3 +196,12 @@ def may_decide(found: list[Keeper], second: bool, asked_instead: list[Keeper]) -
 def card(one: Question) -> str:
     """One line of the list."""
     return f"{one.person_called} and {who(one, 'worker')}: {pounds(one.apart_pence or one.whole_pence)}, {say.of_day(one.starts_at, clock.now())}"
+
+
+def elsewhere(pence: int, circle: str) -> str:
+    """A sum that waits between two circles, for whoever keeps the books: nothing here is theirs to decide."""
+    name = circle or "the other circle"
+    return (
+        f"{pounds(pence)} for a visit waits until {name} and we have come to one sum. "
+        "The facilitators of both circles talk about it."
+    )

@@ -74,6 +74,11 @@ async def test_nobody_writes_about_what_they_have_a_part_in(walk: Walk) -> None:
     sol = await walk.a.read_as("Sol")
     assert here not in (await sol.get("/home")).links
     assert (await sol.get(here)).status == 403
+    # Who keeps the books has no say in it and no page of it, and reads that it waits.
+    for side, name, other in ((walk.a, "Tess", "Todmorden circle"), (walk.b, "Kit", "Hebden circle")):
+        page = await (await side.read_as(name)).get("/money/questions")
+        assert f"£66 for a visit waits until {other} and we have come to one sum." in page.text
+        assert not {"Edith", "Bea"} & set(page.text.replace(".", " ").split())
     for name in ("Wren", "Tess"):
         assert (await (await walk.a.read_as(name)).get(here)).status == 404
     for name in ("Cass", "Kit"):

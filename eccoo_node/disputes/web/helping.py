@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.disputes import actions, queries, say
+from eccoo_node.disputes import actions, elsewhere, queries, say
 from eccoo_node.disputes import resolving as helping
 from eccoo_node.disputes.forms import AsideForm, NoteForm, ProposeForm, SplitForm
 from eccoo_node.disputes.queries import Question
@@ -35,7 +35,8 @@ class HelpingController(Controller):
         """Everything that is in question, the one that is looked at first first."""
         found = await queries.open_questions(actor_of(request))
         cards = [{"path": f"{LIST}/{one.id}", "title": say.card(one), "words": say.waits(one)} for one in found]
-        return await show(request, "disputes/questions.html", cards=cards)
+        between = [say.elsewhere(*one) for one in await elsewhere.waiting(actor_of(request))]
+        return await show(request, "disputes/questions.html", cards=cards, between=between)
 
     async def _one(self, request: AnyRequest, question_id: str) -> tuple[Question, Thing]:
         one = await queries.question(question_id)
