@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from eccoo_node.disputes import actions, elsewhere, queries, say
 from eccoo_node.disputes import resolving as helping
-from eccoo_node.disputes.forms import AsideForm, NoteForm, ProposeForm, SplitForm
+from eccoo_node.disputes.forms import AsideForm, HeardForm, NoteForm, ProposeForm, SplitForm
 from eccoo_node.disputes.queries import Question
 from eccoo_node.disputes.web.money import steps_of
 from eccoo_node.escrow import queries as books
@@ -83,8 +83,11 @@ class HelpingController(Controller):
     async def heard(self, request: AnyRequest, question_id: FromPath[str]) -> Response[Any]:
         one, thing = await self._one(request, question_id)
         try:
-            await helping.have_heard_both(actor_of(request), question_id=question_id)
-        except Conflict as error:
+            form = read_form(request, HeardForm)
+            await helping.have_heard_both(
+                actor_of(request), question_id=question_id, person_words=form.theirs, worker_words=form.workers
+            )
+        except (FormError, Invalid, Conflict) as error:
             return await self._again(request, one, thing, error)
         return redirect(request, f"{LIST}/{question_id}", "Written down: both have been heard.")
 
