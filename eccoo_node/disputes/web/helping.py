@@ -51,7 +51,7 @@ class HelpingController(Controller):
         line, split = await books.booking(one.line), await queries.newest_split(one.id)
         spoken = (await visits.said(one.visit_id)).get("person") if actor.wears("facilitator") else None
         return {
-            "one": one, "words": say, "title": say.title(one) if one.open else say.ended(one), "when": say.when(one),
+            "one": one, "line": line, "words": say, "title": say.title(one) if one.open else say.ended(one), "when": say.when(one),
             "who": f"{one.person_called} and {say.who(one, 'worker')}", "proposal": say.split(one, line, split) if split and one.open else "",
             "steps": steps_of(one, await queries.steps(one.id)), "notes": await queries.notes(actor, one, thing),
             "heard": await helping.heard(one.id), "decides": say.may_decide(deciding, second, instead),

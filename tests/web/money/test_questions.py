@@ -35,7 +35,8 @@ async def test_both_read_the_same_and_a_yes_to_the_split_settles_it(node: Node, 
     )
     assert text(hers).startswith(
         "The visit Thursday 26 November, 9am to 10.30am £10 of this waits £10 is kept apart until this is settled. £20.60 "
-        "went to Wren at once. Ada proposes that all of it goes back. Yes, that is right It waits for Wren. "
+        "went to Wren at once, and £3 to the circle. Ada proposes that all of it goes back. Yes, that is right It waits "
+        "for Wren. "
         "If nothing comes by Thursday 3 December at 6pm, a facilitator rings."
     )
     assert (acts(theirs), acts(hers)) == ([], ["Yes, that is right"])
