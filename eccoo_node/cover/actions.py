@@ -35,7 +35,7 @@ from eccoo_node.escrow import queries as money
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.links import identity, letters
+from eccoo_node.links import held, identity, letters
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members import workers
@@ -207,9 +207,7 @@ async def choose(act: Act, *, offer_id: str, words: str) -> Outcome:
         raise Conflict("Someone is coming already.", "someone_is_coming")
     if offer.state != "live" or offer.hold_until <= clock.now():
         raise Conflict(CLOSED, "offer_closed")
-    await refuse_gone(offer)
-    if offer.link_id and await links.may_cross(offer.link_id, "out", "cover.request") is not None:
-        raise Conflict("Their circle can’t be asked at the moment. Please choose someone else, or wait.", "link_closed")
+    await _refuse_closed(offer)
     if not act.actor.is_node():
         await give_consent(
             act.actor, person_id=visit.person_id, kind="cover.choose", words=words, subject_kind="cover_offer",
@@ -225,6 +223,20 @@ async def choose(act: Act, *, offer_id: str, words: str) -> Outcome:
         return "wants_payer"
     await _take(act, request, visit, offer)
     return "done"
+
+
+async def _refuse_closed(offer: Offer) -> None:
+    """Raises Conflict where their papers are gone or their circle can't be asked now. Days may lie between two yeses.
+
+    Locks the link after the request and its visit: choices on one link see each other's money, and no pause between.
+    """
+    if offer.link_id:
+        await held.lock_link(offer.link_id)
+        if await links.may_cross(offer.link_id, "out", "cover.request") is not None:
+            raise Conflict(
+                "Their circle can’t be asked at the moment. Please choose someone else, or wait.", "link_closed"
+            )
+    await refuse_gone(offer)
 
 
 async def aside_pence(visit: Visit) -> int:
@@ -247,6 +259,7 @@ async def pay_more(act: Act, *, offer_id: str, words: str) -> Outcome:
         raise Conflict(CLOSED, "offer_closed")
     if offer.state != "live" or offer.hold_until <= clock.now():
         raise Conflict(CLOSED, "offer_closed")
+    await _refuse_closed(offer)
     if await more_is_needed(visit.person_id, offer.total_pence, await aside_pence(visit)):
         raise Conflict("There is not enough paid in for this yet.", "not_enough")
     await give_consent(

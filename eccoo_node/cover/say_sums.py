@@ -12,11 +12,12 @@ from eccoo_node.kernel.money import pounds
 
 
 class Told(msgspec.Struct, frozen=True):
-    """Who is who, as the reader knows them."""
+    """Who is who, as the reader knows them; and how long of it the person says was as it should be, where we know."""
 
     worker: str
     person: str
     circle: str
+    minutes: int = 0
 
 
 def sums(fee_pence: int, travel_pence: int) -> str:
@@ -41,12 +42,13 @@ def claimed(claim: wire.Claimed) -> str:
     return f"{said}: {sums(claim.fee_pence, claim.travel_pence)}"
 
 
-def differs(claim: wire.Claimed, sure_pence: int, reason: str = "") -> str:
-    """What stands against it. `reason` is known at the circle that asked."""
+def differs(claim: wire.Claimed, sure_pence: int, reason: str = "", said_minutes: int = 0) -> str:
+    """What stands against it. `reason` and `said_minutes` are known at the circle that asked."""
     if sure_pence == claim.fee_pence:
         return "the time is right, and the travel is in question"
     if sure_pence:
-        return f"{pounds(sure_pence)} of the {pounds(claim.fee_pence)} is right"
+        long = f"{minutes(said_minutes)} of {minutes(claim.minutes)}, so " if said_minutes < claim.minutes else ""
+        return f"{long if said_minutes else ''}{pounds(sure_pence)} of the {pounds(claim.fee_pence)} is right"
     return {"not_came": "nobody came", "something_wrong": "something was wrong"}.get(
         reason, "nobody came, or something was wrong"
     )
@@ -57,7 +59,9 @@ def step(one: Step, told: Told, claim: wire.Claimed, reason: str, *, here: bool)
     sum_ = sums(one.fee_pence, one.travel_pence)
     match one.kind:
         case "differs":
-            return f"{told.person if here else told.circle} said: {differs(claim, one.fee_pence, reason)}."
+            return (
+                f"{told.person if here else told.circle} said: {differs(claim, one.fee_pence, reason, told.minutes)}."
+            )
         case "ours":
             return f"Our circle wrote {sum_}."
         case "theirs":
@@ -76,9 +80,19 @@ def newest(steps: Sequence[Step], kind: str) -> Step | None:
     return next((one for one in reversed(steps) if one.kind == kind), None)
 
 
+def same(steps: Sequence[Step]) -> bool:
+    """Whether both circles wrote one sum, whether or not word of it is back already."""
+    ours, theirs = newest(steps, "ours"), newest(steps, "theirs")
+    if ours is None or theirs is None:
+        return False
+    return (ours.fee_pence, ours.travel_pence) == (theirs.fee_pence, theirs.travel_pence)
+
+
 def stands(steps: Sequence[Step], told: Told) -> tuple[str, str]:
     """How far the two have got: the kind of line, and its words. Nothing while nobody has written anything."""
     ours, theirs = newest(steps, "ours"), newest(steps, "theirs")
+    if same(steps):
+        return "waiting", "Both circles have written the same. It is being written into both circles’ books."
     if ours and theirs:
         return (
             "gap",

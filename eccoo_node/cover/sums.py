@@ -14,6 +14,7 @@ from eccoo_federation import cover as wire
 from eccoo_node.cover.queries import MINE, Mine, Request
 from eccoo_node.cover.tables import SumStep
 from eccoo_node.db.rows import as_time, fetch, fetch_value, insert, marks
+from eccoo_node.disputes import elsewhere
 from eccoo_node.disputes import queries as disputes
 from eccoo_node.escrow import queries as money
 from eccoo_node.kernel import clock
@@ -113,6 +114,27 @@ async def unsettled() -> list[str]:
         "(SELECT 1 FROM sum_step t WHERE t.subject_id = s.subject_id AND t.kind = 'agreed') LIMIT 100"
     )
     return [row[0] for row in rows]
+
+
+@elsewhere.waits
+async def waiting() -> list[tuple[int, str]]:
+    """The whole sum of each of them, which waits whole, with the other circle. For the list of what is in question."""
+    subjects = await unsettled()
+    if not subjects:
+        return []
+    among = f"IN ({marks(subjects)})"
+    here = await fetch(
+        "SELECT r.machine, l.name FROM cover_request r JOIN cover_offer o ON o.id = r.chosen_offer "
+        f"JOIN link l ON l.id = o.link_id WHERE r.id {among} ORDER BY r.id",
+        *subjects,
+    )
+    away = await fetch(
+        f"SELECT m.machine, l.name FROM my_offer m JOIN link l ON l.id = m.link_id WHERE m.id {among} ORDER BY m.id",
+        *subjects,
+    )
+    claims = [(msgspec.json.decode(row[0], type=wire.RequesterState).claim, row[1]) for row in here]
+    claims += [(msgspec.json.decode(row[0], type=wire.OffererState).claim, row[1]) for row in away]
+    return [(claim.fee_pence + claim.travel_pence, name) for claim, name in claims if claim]
 
 
 async def open_here(person_id: str, subjects: list[str]) -> list[Visit]:

@@ -48,6 +48,13 @@ class WordsForm(msgspec.Struct):
     SAY: ClassVar[dict[str, str]] = {"words": "Please write a few words."}
 
 
+class HeardForm(msgspec.Struct):
+    """What each of the two said, in short."""
+
+    theirs: _Words = ""
+    workers: _Words = ""
+
+
 class NoteForm(msgspec.Struct):
     note: _Words
     SAY: ClassVar[dict[str, str]] = {"note": "Please write a few words."}

@@ -16,14 +16,26 @@ def role_of(actor: Actor) -> str:
 
 
 @door("disputes.help")
-async def have_heard_both(act: Act, *, question_id: str) -> None:
-    """A facilitator, or whoever decides, has met or rung both sides. Said twice is said once."""
+async def have_heard_both(act: Act, *, question_id: str, person_words: str, worker_words: str) -> None:
+    """A facilitator, or whoever decides, has met or rung both sides, and notes what each said. Said twice is said once.
+
+    Only those who help read the notes. Raises Invalid without a word of either.
+    """
     one = await queries.lock_question(question_id)
     thing = await queries.thing(one)
     act.allow(thing)
     await steps.open_one(one)
     if await heard(one.id):
         return
+    for field, side, words in (("theirs", "the person", person_words), ("workers", "the worker", worker_words)):
+        if not words.strip():
+            raise Invalid(f"Write a few words of what {side} said.", "empty", field=field)
+    for side, words in (("The person", person_words), ("The worker", worker_words)):
+        await insert(
+            QuestionNote(
+                question_id=one.id, by_id=act.actor.person_id, at=clock.now(), words=f"{side} said: {words.strip()}"
+            )
+        )  # fmt: skip
     role = "facilitator" if act.actor.wears("facilitator") else role_of(act.actor)
     await steps.step(one.id, role, act.actor.person_id, "heard")
     await steps.wait_for(one, "decision")

@@ -46,11 +46,14 @@ def title(one: Question) -> str:
     return f"{pounds(one.whole_pence)} of this is in question"
 
 
-def first(one: Question) -> str:
-    """What has happened to the money so far."""
+def first(one: Question, line: Booking | None = None) -> str:
+    """What has happened to the money so far. `line` tells the circle's part of what went."""
     worker = who(one, "worker")
     if one.stands == "apart":
-        gone = f" {pounds(one.let_go_pence)} went to {worker} at once." if one.let_go_pence else ""
+        given = sharing.so_far(line.terms, line.state) if line else None
+        part = given.commission_pence + given.contribution_pence if given else 0
+        circle = f", and {pounds(part)} to the circle" if part else ""
+        gone = f" {pounds(one.let_go_pence)} went to {worker} at once{circle}." if one.let_go_pence else ""
         return f"{pounds(one.apart_pence)} is kept apart until this is settled.{gone}"
     if one.stands == "paid":
         return f"It has gone to {worker} already. It comes back only if {worker} says yes."
@@ -196,3 +199,12 @@ def may_decide(found: list[Keeper], second: bool, asked_instead: list[Keeper]) -
 def card(one: Question) -> str:
     """One line of the list."""
     return f"{one.person_called} and {who(one, 'worker')}: {pounds(one.apart_pence or one.whole_pence)}, {say.of_day(one.starts_at, clock.now())}"
+
+
+def elsewhere(pence: int, circle: str) -> str:
+    """A sum that waits between two circles, for whoever keeps the books: nothing here is theirs to decide."""
+    name = circle or "the other circle"
+    return (
+        f"{pounds(pence)} for a visit waits until {name} and we have come to one sum. "
+        "The facilitators of both circles talk about it."
+    )

@@ -124,13 +124,17 @@ async def to_say(worker_id: str, now: datetime) -> list[Visit]:
     return await visits("v.worker_id = ? AND v.state = 'planned' AND v.ends_at <= ?", worker_id, now)
 
 
+# An answer that is older than the worker's own word was to another question: the two differ, so it is asked again.
+_ANSWERED = (
+    "EXISTS (SELECT 1 FROM said s WHERE s.visit_id = v.id AND s.side = 'person' AND s.said_at >= "
+    "(SELECT MAX(w.said_at) FROM said w WHERE w.visit_id = v.id AND w.side = 'worker'))"
+)
+
+
 async def to_answer(person_ids: Sequence[str]) -> list[Visit]:
     """Visits whose worker has said how it went, and who waits for the person."""
-    # An answer that is older than the worker's own word was to another question: the two differ, so it is asked again.
     return await visits(
-        f"v.person_id IN ({marks(person_ids)}) AND v.state = 'said' AND NOT EXISTS (SELECT 1 FROM said s "
-        "WHERE s.visit_id = v.id AND s.side = 'person' AND s.said_at >= (SELECT MAX(w.said_at) FROM said w "
-        "WHERE w.visit_id = v.id AND w.side = 'worker'))",
+        f"v.person_id IN ({marks(person_ids)}) AND v.state = 'said' AND NOT {_ANSWERED}",
         *person_ids,
     )
 
@@ -327,7 +331,7 @@ async def news_to_bring(limit: int = 50) -> list[News]:
         "WHERE h.person_id = t.person_id AND c.kind = 'circle' AND h.role = 'facilitator' AND h.ended_at IS NULL) "
         # What has been overtaken needs no telephone call.
         "AND NOT (t.news IN ('gap', 'gap_again', 'offer', 'no_news', 'nobody_near', 'costs_more', 'not_after_all', 'asked') "
-        "AND v.state <> 'gap') AND NOT (t.news = 'how_did_it_go' AND v.state <> 'said') "
+        f"AND v.state <> 'gap') AND NOT (t.news = 'how_did_it_go' AND (v.state <> 'said' OR {_ANSWERED})) "
         "AND NOT (t.news = 'say_how_it_went' AND v.state <> 'planned') "
         "AND NOT (t.news LIKE 'not_paid_for%' AND v.line <> '') "
         "AND NOT (t.news IN ('coming', 'coming_by_phone', 'not_sure') AND v.ends_at <= ?) "

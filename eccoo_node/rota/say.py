@@ -14,7 +14,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.money import pounds
 from eccoo_node.kernel.words import count
-from eccoo_node.rota.queries import Visit
+from eccoo_node.rota.queries import SaidRow, Visit
 from eccoo_node.rota.unpaid import NotPaid, Run
 
 # The shapes of `m.state`: certain ●, waiting ○, open ◌, and over, which needs no colour.
@@ -201,10 +201,23 @@ def _not_yet(visit: Visit, reader: Reader, now: datetime, ahead: datetime | None
     return f"{said} {visit.who or 'The worker'} knows. It is not called off."
 
 
-def money(visit: Visit, line: LineState | None, reader: Reader, now: datetime, ahead: datetime | None = None) -> str:
+def _answered(visit: Visit, said: SaidRow, reader: Reader) -> str:
+    """What the person has answered, as it is said back. That something was wrong is theirs to tell to others."""
+    you = reader.is_you(visit.person_id)
+    if said.answer == "wrong" and not you:
+        return f"{visit.person_called} has answered."
+    words = {"yes": "it went ahead", "no": "nobody came", "partly": f"{said.minutes} minutes"}
+    return f"{'You' if you else visit.person_called} said: {words.get(said.answer, 'something was not right')}."
+
+
+def money(
+    visit: Visit, line: LineState | None, reader: Reader, now: datetime, ahead: datetime | None = None,
+    said: SaidRow | None = None,
+) -> str:  # fmt: skip
     """What is set aside and where it goes, as one or two sentences; nothing for a visit that costs nothing.
 
-    `ahead`: when the money for its week is set aside, where that has not been yet.
+    `ahead`: when the money for its week is set aside, where that has not been yet. `said`: what the person has answered,
+    for the reader who may know of it.
     """
     if not visit.paid:
         return ""
@@ -227,6 +240,9 @@ def money(visit: Visit, line: LineState | None, reader: Reader, now: datetime, a
         return f"{pounds(line.disputed_pence)} waits until you have both been heard."
     if visit.state in {"gap", "stopped"}:
         return f"{aside} It goes to whoever comes, or back." if visit.state == "gap" else aside
+    if said and not comes:
+        moves = "Both circles must agree before it moves." if across else "It moves once it is clear what was right."
+        return f"{aside} {_answered(visit, said, reader)} {moves}"
     says = "you say" if reader.is_you(visit.person_id) else f"{visit.person_called} says"
     return f"{aside} When {says} it went ahead, {shares.format('goes')}"
 

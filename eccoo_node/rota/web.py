@@ -67,17 +67,19 @@ async def visit_for(actor: Actor, visit_id: str, action: str = "rota.see_visit")
     return visit if access.may(actor, "rota.see_where", visit.thing) else msgspec.structs.replace(visit, address="")
 
 
-async def money_of(actor: Actor, reader: Reader, visit: Visit, thing: Thing) -> str:
+async def money_of(
+    actor: Actor, reader: Reader, visit: Visit, thing: Thing, said: queries.SaidRow | None = None
+) -> str:
     """What is set aside for a visit and where it goes, in words; nothing for whoever has no say in its money.
 
-    `thing` is the visit with its payer (`queries.thing_of`). Whoever comes reads what is theirs.
+    `thing` is the visit with its payer (`queries.thing_of`). Whoever comes reads what is theirs. `said`: the person's answer.
     """
     comes = reader.comes(visit) and not say.replaced(visit, reader)
     if not comes and not access.may(actor, "rota.see_money", thing):
         return ""
     line = await escrow.line(visit.line) if visit.line else None
     ahead = await paid_ahead_at(visit) if say.waits_for_money(visit) else None
-    return say.money(visit, line, reader, clock.now(), ahead)
+    return say.money(visit, line, reader, clock.now(), ahead, said)
 
 
 async def paid_ahead_at(visit: Visit) -> datetime | None:

@@ -10,8 +10,11 @@ from eccoo_node.cover import offering, queries, settling
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import queries as money
+from eccoo_node.escrow.actions import top_up
 from eccoo_node.escrow.verify import verify as verify_books
+from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.errors import Conflict, Forbidden
+from eccoo_node.links import actions as linking
 from eccoo_node.record import audit
 from eccoo_node.rota import actions as rota
 from tests.support import make
@@ -297,6 +300,22 @@ async def test_nothing_is_awarded_while_credit_is_short(two_nodes: Pair) -> None
     assert await story.chooses() == "wants_payer"
     with story.a.bound(), pytest.raises(Conflict, match="not enough"):
         await cover.pay_more(await story.as_edith(), offer_id=story.offer, words="Yes")
+    await story.pair.settle()
+    assert await story.states() == ("gap", "wants_payer", "offered")
+    # Until it is paid in, much may change: the payer's yes is asked again what the person's was.
+    with story.a.bound():
+        await top_up(await actor(story.tess), story.payer, 50_000, key="top up 2")
+        await linking.suspend(COMMAND, story.pair.link_id)
+        with pytest.raises(Conflict) as refused:
+            await cover.pay_more(await story.as_edith(), offer_id=story.offer, words="Yes")
+        assert refused.value.code == "link_closed"
+        await linking.resume(COMMAND, story.pair.link_id)
+        async with write():
+            gone = '[{"kind":"right_to_work","seen_on":"2025-01-01","expires_on":"2026-01-01"}]'
+            await fetch("UPDATE cover_offer SET attested = ? WHERE id = ?", gone, story.offer)
+        with pytest.raises(Conflict) as refused:
+            await cover.pay_more(await story.as_edith(), offer_id=story.offer, words="Yes")
+        assert refused.value.code == "seen_gone"
     await story.pair.settle()
     assert await story.states() == ("gap", "wants_payer", "offered")
     await balanced(story)

@@ -22,6 +22,7 @@ from tests.support.node import MONDAY, Node
 
 THURSDAY = MONDAY + timedelta(days=3, hours=1)
 HOURS = timedelta(hours=1)
+HEARD = {"person_words": "It was late.", "worker_words": "The bus was."}
 
 
 class Cast(msgspec.Struct):

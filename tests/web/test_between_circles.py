@@ -28,11 +28,15 @@ async def test_the_two_circles_come_to_one_sum_from_their_pages(walk: Walk) -> N
     fay, tom = await walk.a.read_as("Fay"), await walk.b.read_as("Tom")
     assert here in (await fay.get("/home")).links
     assert away in (await tom.get("/home")).links
+    asked = (await (await walk.a.read_as("Edith")).get(here.removesuffix("/between"))).text
+    assert "You said: 60 minutes. Both circles must agree before it moves." in asked
+    assert "When you say it went ahead" not in asked
     page = await fay.get(here)
     assert (page.heading, page.acts) == ("What did both circles come to?", ["Write this sum down"])
     for who, words in ((await walk.a.read_as("Edith"), "Part of the money is in question"),):
         seen = await who.get(here)
         assert (seen.heading, seen.acts) == (words, [])
+    assert "1 hour of 2 hours, so £33 of the £66 is right" in page.text
     page = await fay.press(page, "Write this sum down", fee="50", words="")
     assert (page.status, 'value="50"' in page.html) == (422, True)
     page = await fay.press(page, "Write this sum down", fee="66.01", words=AGREED)
@@ -47,6 +51,12 @@ async def test_the_two_circles_come_to_one_sum_from_their_pages(walk: Walk) -> N
     await walk.settle()
     assert "We wrote £50, and Todmorden circle wrote £55. Please ring them once more." in (await fay.get(here)).text
     page = await tom.press(await tom.get(away), "Write this sum down", fee="50", words="Fay rang me")
+    # Word that it is agreed is still under way.
+    assert ("Both circles have written the same." in page.text, "once more" in page.text, page.acts) == (
+        True,
+        False,
+        [],
+    )
     await walk.settle()
     for who, path in ((fay, here), (tom, away), (await walk.b.read_as("Bea"), away)):
         page = await who.get(path)
@@ -64,6 +74,11 @@ async def test_nobody_writes_about_what_they_have_a_part_in(walk: Walk) -> None:
     sol = await walk.a.read_as("Sol")
     assert here not in (await sol.get("/home")).links
     assert (await sol.get(here)).status == 403
+    # Who keeps the books has no say in it and no page of it, and reads that it waits.
+    for side, name, other in ((walk.a, "Tess", "Todmorden circle"), (walk.b, "Kit", "Hebden circle")):
+        page = await (await side.read_as(name)).get("/money/questions")
+        assert f"£66 for a visit waits until {other} and we have come to one sum." in page.text
+        assert not {"Edith", "Bea"} & set(page.text.replace(".", " ").split())
     for name in ("Wren", "Tess"):
         assert (await (await walk.a.read_as(name)).get(here)).status == 404
     for name in ("Cass", "Kit"):

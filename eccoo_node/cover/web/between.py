@@ -63,7 +63,7 @@ def facts(
     """What both pages show."""
     differs, agreed = words.newest(steps, "differs"), words.newest(steps, "agreed")
     ours, theirs = words.newest(steps, "ours"), words.newest(steps, "theirs")
-    kind, stands = words.stands(steps, told)
+    (kind, stands), same = words.stands(steps, told), words.same(steps)
     sure = differs.fee_pence if differs else 0
     timeline = [
         {"at": words.day(one.at), "words": words.step(one, told, claim, reason, here=here),
@@ -79,10 +79,10 @@ def facts(
         "title": f"Both circles came to {came_to}" if agreed else title, "claim": claim, "told": told,
         "agreed": agreed, "steps": timeline, "writes": writes and not agreed,
         "rows": [(f"{told.worker} says", words.claimed(claim)),
-                 (f"{told.person if here else told.circle} says", words.differs(claim, sure, reason)),
+                 (f"{told.person if here else told.circle} says", words.differs(claim, sure, reason, told.minutes)),
                  ("We wrote", words.sums(ours.fee_pence, ours.travel_pence) if ours else ""),
                  (f"{told.circle} wrote", words.sums(theirs.fee_pence, theirs.travel_pence) if theirs else "")],
-        "kind": kind, "stands": stands if writes else "", "waits": bool(ours) and not theirs,
+        "kind": kind, "stands": stands if writes or same else "", "same": same, "waits": bool(ours) and not theirs,
         "fee": pounds(theirs.fee_pence).removeprefix("£") if theirs else "",
         "travel": pounds(theirs.travel_pence).removeprefix("£") if theirs else "",
     }  # fmt: skip
@@ -119,8 +119,9 @@ class BetweenController(Controller):
             raise NotFound()
         offer = await queries.offer(found.chosen_offer)
         circle = await links.circle(offer.link_id)
-        told = Told(offer.first_name, visit.person_called, circle.name)
         path, said = f"/visits/{visit.id}/between", await rota.said(visit.id)
+        spoken = said["person"].minutes if "person" in said else 0
+        told = Told(offer.first_name, visit.person_called, circle.name, spoken)
         writes = access.may(actor_of(request), "cover.resolve", thing)
         return {
             "alone": said["person"].words if writes and "person" in said else "",

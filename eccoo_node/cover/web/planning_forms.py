@@ -6,6 +6,10 @@ from typing import ClassVar
 import msgspec
 
 WHO = "Choose who comes."
+_HOURS = {
+    "starts": "From: write when it begins, such as 9am or 14:30.",
+    "ends": "To: write when it ends, such as 10am.",
+}
 
 
 class Once(msgspec.Struct):
@@ -20,7 +24,7 @@ class Once(msgspec.Struct):
     sure: bool = False
     again: bool = False
     shown: str = ""
-    SAY: ClassVar[dict[str, str]] = {"worker": WHO, "what": "Say in a few words what the visit is for."}
+    SAY: ClassVar[dict[str, str]] = {"worker": WHO, "what": "Say in a few words what the visit is for.", **_HOURS}
 
 
 class Weekly(msgspec.Struct):
@@ -40,6 +44,7 @@ class Weekly(msgspec.Struct):
     shown: str = ""
     SAY: ClassVar[dict[str, str]] = {
         "worker": WHO, "days": "Tick at least one day.", "what": "Say in a few words what the visit is for.",
+        "first": "From which day on? Write a day, such as 30 November 2026.", **_HOURS,
     }  # fmt: skip
 
 
@@ -47,6 +52,7 @@ class Move(msgspec.Struct):
     day: date
     starts: time
     ends: time
+    SAY: ClassVar[dict[str, str]] = _HOURS
 
 
 class End(msgspec.Struct):

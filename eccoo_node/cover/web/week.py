@@ -228,12 +228,13 @@ class WeekController(Controller):
             return await self._elsewhere(request, found)
         visit = await visit_for(actor, visit_id)
         comes, instead = reader.comes(visit), say.replaced(visit, reader)
-        spoken = "person" in await rota.said(visit.id)
+        answer = (await rota.said(visit.id)).get("person")
+        spoken = answer is not None
         thing = await rota.thing_of(visit, payer=True)
         may_ask = not comes and access.may(actor, "cover.ask", thing)
         must = await members.must_know(visit.person_id) if comes and not instead and visit.state == "planned" else None
         faces = await members.people({visit.person_id, visit.worker_id or ""})
-        money = await money_of(actor, reader, visit, thing)
+        money = await money_of(actor, reader, visit, thing, answer)
         return await show(
             request, "cover/visit.html", visit.person_id, visit=visit, comes=comes, may_ask=may_ask, must=must,
             sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now, answered=spoken), past=visit.starts_at <= now,

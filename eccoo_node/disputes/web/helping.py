@@ -5,9 +5,9 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.disputes import actions, queries, say
+from eccoo_node.disputes import actions, elsewhere, queries, say
 from eccoo_node.disputes import resolving as helping
-from eccoo_node.disputes.forms import AsideForm, NoteForm, ProposeForm, SplitForm
+from eccoo_node.disputes.forms import AsideForm, HeardForm, NoteForm, ProposeForm, SplitForm
 from eccoo_node.disputes.queries import Question
 from eccoo_node.disputes.web.money import steps_of
 from eccoo_node.escrow import queries as books
@@ -35,7 +35,8 @@ class HelpingController(Controller):
         """Everything that is in question, the one that is looked at first first."""
         found = await queries.open_questions(actor_of(request))
         cards = [{"path": f"{LIST}/{one.id}", "title": say.card(one), "words": say.waits(one)} for one in found]
-        return await show(request, "disputes/questions.html", cards=cards)
+        between = [say.elsewhere(*one) for one in await elsewhere.waiting(actor_of(request))]
+        return await show(request, "disputes/questions.html", cards=cards, between=between)
 
     async def _one(self, request: AnyRequest, question_id: str) -> tuple[Question, Thing]:
         one = await queries.question(question_id)
@@ -50,7 +51,7 @@ class HelpingController(Controller):
         line, split = await books.booking(one.line), await queries.newest_split(one.id)
         spoken = (await visits.said(one.visit_id)).get("person") if actor.wears("facilitator") else None
         return {
-            "one": one, "words": say, "title": say.title(one) if one.open else say.ended(one), "when": say.when(one),
+            "one": one, "line": line, "words": say, "title": say.title(one) if one.open else say.ended(one), "when": say.when(one),
             "who": f"{one.person_called} and {say.who(one, 'worker')}", "proposal": say.split(one, line, split) if split and one.open else "",
             "steps": steps_of(one, await queries.steps(one.id)), "notes": await queries.notes(actor, one, thing),
             "heard": await helping.heard(one.id), "decides": say.may_decide(deciding, second, instead),
@@ -82,8 +83,11 @@ class HelpingController(Controller):
     async def heard(self, request: AnyRequest, question_id: FromPath[str]) -> Response[Any]:
         one, thing = await self._one(request, question_id)
         try:
-            await helping.have_heard_both(actor_of(request), question_id=question_id)
-        except Conflict as error:
+            form = read_form(request, HeardForm)
+            await helping.have_heard_both(
+                actor_of(request), question_id=question_id, person_words=form.theirs, worker_words=form.workers
+            )
+        except (FormError, Invalid, Conflict) as error:
             return await self._again(request, one, thing, error)
         return redirect(request, f"{LIST}/{question_id}", "Written down: both have been heard.")
 

@@ -69,7 +69,7 @@ class VisitMoneyController(Controller):
         may_agree = bool(split and one and one.stands != "waiting" and yes - split.yes)
         told = [(say.ended(past), steps_of(past, await queries.steps(past.id))) for past in found if not past.open][:3]
         return {
-            "visit": visit, "when": rota_say.when(visit), "words": say, "one": one, "split": split, "may_agree": may_agree,
+            "visit": visit, "when": rota_say.when(visit), "words": say, "one": one, "line": line, "split": split, "may_agree": may_agree,
             "proposal": say.split(one, line, split) if one and split and line else "",
             "steps": steps_of(one, await queries.steps(one.id)) if one else [], "past": told,
             "mine": one is not None

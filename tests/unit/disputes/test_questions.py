@@ -13,7 +13,7 @@ from eccoo_node.rota import actions as rota
 from eccoo_node.rota import queries as visits
 from tests.support import make
 from tests.support.node import Node
-from tests.support.questions import THURSDAY, Cast, both_at_once, cast
+from tests.support.questions import HEARD, THURSDAY, Cast, both_at_once, cast
 
 
 async def refused(asking: object, kind: type[Refusal] = Conflict) -> str:
@@ -36,6 +36,9 @@ async def test_only_the_part_in_question_waits_and_the_worker_can_say_that_is_ri
     }
     assert (one.stands, one.apart_pence, one.let_go_pence, one.waits_for) == ("apart", 1000, 2060, "worker")
     assert await them.told("Wren") == ["money_question"]
+    # Whoever has answered, on their own page too, need not be rung about it.
+    left = [n.news for n in await visits.news_to_bring() if n.called == "Ada"]
+    assert (await them.told("Ada"), left) == (["how_did_it_go"], [])
     assert await refused(them.agree("Ada", one)) == "own_split"
     assert await refused(them.agree("Mia", one), Forbidden) == "forbidden"
     assert await them.agree("Wren", one)
@@ -108,7 +111,7 @@ async def test_what_was_paid_comes_back_only_with_the_workers_yes(node: Node) ->
     assert await refused(actions.raise_question(await them.be("Ada"), visit_id=visit, part="whole")) == "in_question"
     assert await them.sums() == before
     tess, fay = await them.be("Tess"), await them.be("Fay")
-    await helping.have_heard_both(fay, question_id=one)
+    await helping.have_heard_both(fay, question_id=one, **HEARD)
     assert await refused(helping.resolve(tess, question_id=one, sum_pence=500, words="Half")) == "needs_yes"
     await actions.propose(fay, question_id=one, sum_pence=500, words="Half each.")
     found = await them.question(visit)
@@ -168,7 +171,7 @@ async def test_the_one_question_grows_when_the_person_asks_more(node: Node) -> N
 async def test_each_penny_leaves_once_however_many_end_it_at_once(node: Node) -> None:
     them = await cast(node)
     one = await them.asked()
-    await helping.have_heard_both(await them.be("Fay"), question_id=one.id)
+    await helping.have_heard_both(await them.be("Fay"), question_id=one.id, **HEARD)
     tess = await them.be("Tess")
     found = await both_at_once(
         helping.resolve(tess, question_id=one.id, sum_pence=400, words="So"),

@@ -17,7 +17,7 @@ from eccoo_node.rota import queries as visits
 from eccoo_node.rota.rules import local
 from tests.support import make
 from tests.support.node import MONDAY, Node
-from tests.support.questions import THURSDAY, Cast, cast
+from tests.support.questions import HEARD, THURSDAY, Cast, cast
 from tests.unit.disputes.test_questions import refused
 
 
@@ -43,8 +43,10 @@ async def test_the_treasurer_decides_once_both_have_been_heard_and_the_split_goe
     assert await may_decide(them, "Tess", one) == "not_heard"
     assert [await may_decide(them, who, one) for who in ("Fay", "Con", "Wren", "Ada", "Mia")] == ["forbidden"] * 5
     await helping.note(fay, question_id=one, words="Wren was in tears.")
-    await helping.have_heard_both(fay, question_id=one)
-    await helping.have_heard_both(fay, question_id=one)
+    unsaid = helping.have_heard_both(fay, question_id=one, person_words="It was late.", worker_words=" ")
+    assert await refused(unsaid, Invalid) == "empty"
+    await helping.have_heard_both(fay, question_id=one, **HEARD)
+    await helping.have_heard_both(fay, question_id=one, **HEARD)
     assert await them.told("Tess") == ["money_to_decide"]
     assert await refused(helping.resolve(tess, question_id=one, sum_pence=1001, words="So"), Invalid) == "bad_amount"
     assert await refused(helping.resolve(tess, question_id=one, sum_pence=400, words=" "), Invalid) == "no_reason"
@@ -60,7 +62,7 @@ async def test_the_treasurer_decides_once_both_have_been_heard_and_the_split_goe
     assert "tears" not in "".join(step.words for step in steps)
     found = await queries.question(one)
     about = await queries.thing(found)
-    assert [len(await queries.notes(await them.be(who), found, about)) for who in ("Fay", "Wren", "Ada")] == [1, 0, 0]
+    assert [len(await queries.notes(await them.be(who), found, about)) for who in ("Fay", "Wren", "Ada")] == [3, 0, 0]
 
 
 async def test_nobody_decides_or_proposes_for_the_circle_what_they_have_a_part_in(node: Node) -> None:
@@ -74,7 +76,7 @@ async def test_nobody_decides_or_proposes_for_the_circle_what_they_have_a_part_i
     await make.speaks(them.ids["Fay"], them.ids["Wren"], "say_visit_went")
     fay = await them.be("Fay")
     for asking in (
-        helping.have_heard_both(fay, question_id=one),
+        helping.have_heard_both(fay, question_id=one, **HEARD),
         helping.note(fay, question_id=one, words="x"),
         actions.propose(fay, question_id=one, sum_pence=1),
     ):
@@ -98,7 +100,7 @@ async def test_a_facilitator_who_only_wrote_it_down_has_not_asked_it(node: Node)
     await rota.answer_visit(phone, visit_id=visit, answer="partly", minutes=60)
     one = await them.question(visit)
     assert (one.raised_by, one.typed_by, one.via) == (them.ids["Ada"], them.ids["Fay"], "phone")
-    await helping.have_heard_both(await them.be("Fay"), question_id=one.id)
+    await helping.have_heard_both(await them.be("Fay"), question_id=one.id, **HEARD)
     assert ("facilitator", "heard") in await them.kinds(one)
 
 

@@ -36,6 +36,9 @@ async def test_a_standing_week_is_planned_changed_and_called_off(
     assert wrong.status_code == 422
     assert "Tick at least one day." in wrong.text
     assert 'value="Breakfast"' in wrong.text
+    wrong = await ada.send(f"{base}/weekly", typed | {"starts": "", "ends": "", "first": ""})
+    missing = ("From: write when it begins", "To: write when it ends", "From which day on?", "Please fill this in.")
+    assert [words in wrong.text for words in missing] == [True, True, True, False]
     page = text(await ada.send(f"{base}/weekly", typed))
     assert "Days Mondays and Thursdays Hours 9am to 10am From Monday 14 December" in page
     assert "Each visit costs £20, so a week costs £40. £17 of each goes to Wren and £3 to the circle." in page
