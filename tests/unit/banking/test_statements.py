@@ -256,6 +256,23 @@ def test_camt_can_define_and_fetch_nothing_and_names_its_line() -> None:
     assert read("camt053", text.replace(">25.50<", ">25.50000<").encode()).lines[-1].amount_pence == -2550
 
 
+@given(st.permutations(range(3)))
+def test_camt_with_a_statement_for_each_day_begins_and_ends_with_the_days_whichever_stands_first(
+    order: list[int],
+) -> None:
+    days = [
+        (10_000, [line("2026-11-16", 3000, "One"), line("2026-11-16", 2000, "Two")]),
+        (15_000, [line("2026-11-17", 5000, "Three")]),
+        (20_000, [line("2026-11-18", -2500, "Four")]),
+    ]  # fmt: skip
+    texts = [banks.camt(lines, opening).decode() for opening, lines in days]
+    head, foot = texts[0].partition("<Stmt>")[0], texts[0].partition("</Stmt>")[2]
+    cut = [text[text.index("<Stmt>") : text.index("</Stmt>") + len("</Stmt>")] for text in texts]
+    found = read("camt053", (head + "".join(cut[at] for at in order) + foot).encode())
+    assert (found.opening_pence, found.closing_pence) == (10_000, 17_500)
+    assert [one.text for one in found.lines] == ["One", "Two", "Three", "Four"]
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(WRITERS)), st.data())
 def test_a_damaged_file_is_refused_or_read_and_never_anything_else(name: str, data: st.DataObject) -> None:
