@@ -95,13 +95,14 @@ class DemoController(Controller):
     async def bank_statement(self, request: AnyRequest) -> Response[Any]:
         """A bank’s file to try: last Friday’s payments."""
         here = _here(request)
-        payer = await queries.payer_for(here.made.circles[here.name].short)
+        seeded = here.made.circles[here.name]
+        payer = await queries.payer_for(seeded.short)
         found = {of: words for words, of in (await banking.references()).items()}
         reference = found.get(payer.id, "") if payer else ""
         if not reference:
             raise NotFound("The bank has nothing yet. Please look again in a moment.", "no_file")
         return Response(
-            statement(here.monday.at(-3, 12).date(), reference), media_type="text/csv",
+            statement(here.monday.at(-3, 12).date(), reference, seeded.bank_pence), media_type="text/csv",
             headers=as_file("statement.csv"),
         )  # fmt: skip
 

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eccoo_node.banking import say
+from eccoo_node.banking.kept import Standing
 from eccoo_node.banking.statements.model import (
     MOST_LINES,
     Statement,
@@ -334,3 +336,12 @@ def test_a_sender_is_known_by_name_and_not_by_what_changes() -> None:
     assert sender_mark("Mrs A Sunderland") == sender_mark("MRS  A SUNDERLAND") != sender_mark("B HILL")
     assert sender_mark("A SUNDERLAND 0301") == sender_mark("A SUNDERLAND 0302")
     assert [sender_mark(said) for said in ("", "12 34", "ab")] == ["", "", ""]
+
+
+def test_what_may_be_behind_a_difference_fits_its_side() -> None:
+    def told(bank_pence: int) -> str:
+        return " ".join(say.standing(Standing("1000", date(2026, 11, 22), bank_pence, 10_000, 0)))
+
+    assert "before the first file" in told(10_700)
+    assert "before the first file" not in told(9_300)
+    assert "has £7 less than it should. Either a transfer to this account" in told(9_300)
