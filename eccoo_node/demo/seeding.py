@@ -41,6 +41,10 @@ class Seeded(msgspec.Struct, frozen=True):
     short: str = ""
     # What the books have at the bank, where that statement begins.
     bank_pence: int = 0
+    # The worker of the visit that is in question; who else works here; who else is of somebody's family, and may pay.
+    asked: str = ""
+    workers: list[str] = []
+    family: list[str] = []
 
 
 async def seed(folder: DataFolder, settings: Settings, name: str, monday: Monday) -> Seeded:
@@ -84,7 +88,9 @@ async def seed(folder: DataFolder, settings: Settings, name: str, monday: Monday
         clock.at = monday.at(0, 9)
         await jobs.drain(100_000)
         there = (await books.trial_balance())["1000"]
-        return Seeded(people, teams.people, thursday, teams.people[SHORT], there)
+        asked = waits[0].worker_id if thursday else ""
+        workers = [*teams.workers, *teams.volunteers]
+        return Seeded(people, teams.people, thursday, teams.people[SHORT], there, asked, workers, teams.family)
 
 
 async def _staff(

@@ -209,6 +209,12 @@ async def test_next_week_is_planned_and_money_moves(hebden: Circle) -> None:
     is short for one visit once next week has had its turn."""
     assert await fetch_value("SELECT COUNT(*) FROM pattern") == 2
     assert await fetch_value("SELECT COUNT(*) FROM money_question WHERE ended_at IS NULL") == 1
+    # Whoever is asked about it can say that it is right: one can be them, and everybody else who comes or pays.
+    asked = await fetch("SELECT v.worker_id FROM money_question q JOIN visit v ON v.line = q.line")
+    assert [row[0] for row in asked] == [hebden.seeded.asked]
+    made = hebden.seeded
+    known = {*made.people.values(), *made.others, *made.workers, *made.family}
+    assert {row[0] for row in await fetch("SELECT id FROM person")} == known
     assert [row[0] for row in await fetch("SELECT state FROM expense")] == ["said"]
     sure = await fetch("SELECT d.person_id FROM bank_details d JOIN bank_details_check c ON c.details_id = d.id")
     assert [row[0] for row in sure] == [hebden.id("tomasz")]
