@@ -115,11 +115,17 @@ def standing(one: Standing) -> list[str]:
     if one.waits_pence:
         said.append(f"{pounds(abs(one.waits_pence))} of the difference waits for you to say what it was.")
     if one.apart_pence and one.code == CLIENT:
-        more = "more" if one.apart_pence > 0 else "less"
-        said.append(
-            f"The bank has {pounds(abs(one.apart_pence))} {more} than it should. Either a transfer between our own "
-            "accounts is still to be made, or something was there before the first file."
-        )
+        if one.apart_pence > 0:
+            than = (
+                "more than it should. Either a transfer from this account to another of ours is still to be made, or "
+            )
+            than += "something was there before the first file."
+        else:
+            than = (
+                "less than it should. Either a transfer to this account from another of ours is still to be made, or "
+            )
+            than += "something is written down that the bank has not received, or not yet."
+        said.append(f"The bank has {pounds(abs(one.apart_pence))} {than}")
     return said
 
 

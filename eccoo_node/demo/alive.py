@@ -64,12 +64,13 @@ def _receipt() -> bytes:
     return kept.getvalue()
 
 
-def statement(day: date, reference: str) -> bytes:
-    """What the bank gives for download: one payment that says whose it is, and one that does not."""
+def statement(day: date, reference: str, there_pence: int) -> bytes:
+    """What the bank gives for download: on top of what was there, one payment that says whose it is, and one that does not."""
     on = f"{day:%d/%m/%Y}"
+    one, both = (f"{(there_pence + pence) / 100:.2f}" for pence in (15_000, 19_000))
     rows = [
         "Date,Counter Party,Reference,Type,Amount (GBP),Balance (GBP)",
-        f"{on},V HOLT,{reference},FASTER PAYMENT,150.00,150.00",
-        f"{on},B HINCHLIFFE,for mum,FASTER PAYMENT,40.00,190.00",
+        f"{on},V HOLT,{reference},FASTER PAYMENT,150.00,{one}",
+        f"{on},B HINCHLIFFE,for mum,FASTER PAYMENT,40.00,{both}",
     ]
     return ("\r\n".join(rows) + "\r\n").encode()

@@ -13,6 +13,7 @@ from eccoo_node.demo.cast import HEBDEN, OUTWARD, PEOPLE, PLACES, WORK
 from eccoo_node.demo.names import Names
 from eccoo_node.demo.teams import Planned, Teams, speak_of
 from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow import queries as books
 from eccoo_node.hosting.beginning import begin
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.clock import clock_bound
@@ -38,6 +39,12 @@ class Seeded(msgspec.Struct, frozen=True):
     thursday: str = ""
     # Someone whose visits are not paid for yet, and whose payment stands in the bank statement to try.
     short: str = ""
+    # What the books have at the bank, where that statement begins.
+    bank_pence: int = 0
+    # The worker of the visit that is in question; who else works here; who else is of somebody's family, and may pay.
+    asked: str = ""
+    workers: list[str] = []
+    family: list[str] = []
 
 
 async def seed(folder: DataFolder, settings: Settings, name: str, monday: Monday) -> Seeded:
@@ -80,7 +87,10 @@ async def seed(folder: DataFolder, settings: Settings, name: str, monday: Monday
             await rota.cant_come(await hands.own(people["maryam"]), visit_ids=[thursday])
         clock.at = monday.at(0, 9)
         await jobs.drain(100_000)
-        return Seeded(people, teams.people, thursday, teams.people[SHORT])
+        there = (await books.trial_balance())["1000"]
+        asked = waits[0].worker_id if thursday else ""
+        workers = [*teams.workers, *teams.volunteers]
+        return Seeded(people, teams.people, thursday, teams.people[SHORT], there, asked, workers, teams.family)
 
 
 async def _staff(

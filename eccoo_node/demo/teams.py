@@ -52,6 +52,7 @@ class Teams:
         self.volunteers: list[str] = []
         self.taken: set[tuple[str, int, int]] = set()
         self.people: list[str] = []
+        self.family: list[str] = []
 
     async def add_workers(self, paid: int, unpaid: int) -> None:
         for number in range(paid + unpaid):
@@ -112,6 +113,7 @@ class Teams:
         known_as, gender = chance.choice(_FAMILY)
         relative = self.names.someone("woman" if gender == "woman" else "man", family=family, email=True)
         relative_id = await hands.register(relative, self.outward)
+        self.family.append(relative_id)
         await hands.joins(team_id, person_id, relative_id, "family", known_as)
         await hands.is_spoken_for(
             person_id, relative_id, ("ask_for_cover", "say_visit_went"), known_as,

@@ -78,11 +78,15 @@ class DemoController(Controller):
         """What to do in which circle, in the order of the story."""
         here = _here(request)
         seeded, now = here.made.circles[here.name], clock.now()
-        cards = await queries.people(seeded.people.values())
+        cards = await queries.people([*seeded.people.values(), seeded.asked])
         guests = [
             Guest(id_, cards[id_].called, HATS[key])
             for key in PEOPLE[here.name] if (id_ := seeded.people.get(key)) in cards
         ]  # fmt: skip
+        if seeded.asked in cards and seeded.asked not in seeded.people.values():
+            guests.append(
+                Guest(seeded.asked, cards[seeded.asked].called, "care worker, one of whose visits is in question")
+            )
         other = other_of(here.name)
         return render(
             request, "demo/walk.html", steps=STEPS, looks=LOOKS, stage=await _stage(here, seeded), here=here.name, circles=CIRCLES, other=CIRCLES[other],
@@ -95,25 +99,26 @@ class DemoController(Controller):
     async def bank_statement(self, request: AnyRequest) -> Response[Any]:
         """A bank’s file to try: last Friday’s payments."""
         here = _here(request)
-        payer = await queries.payer_for(here.made.circles[here.name].short)
+        seeded = here.made.circles[here.name]
+        payer = await queries.payer_for(seeded.short)
         found = {of: words for words, of in (await banking.references()).items()}
         reference = found.get(payer.id, "") if payer else ""
         if not reference:
             raise NotFound("The bank has nothing yet. Please look again in a moment.", "no_file")
         return Response(
-            statement(here.monday.at(-3, 12).date(), reference), media_type="text/csv",
+            statement(here.monday.at(-3, 12).date(), reference, seeded.bank_pence), media_type="text/csv",
             headers=as_file("statement.csv"),
         )  # fmt: skip
 
     @get("/demo/everyone", opt={"action": "public"})
     async def everyone(self, request: AnyRequest) -> Response[Any]:
-        """The people of the circle's other teams."""
+        """The people of the circle's other teams: whom they are for, who comes to them, and their families."""
         here = _here(request)
         seeded = here.made.circles[here.name]
-        cards = await queries.people(seeded.others)
-        guests = sorted(
-            (Guest(c.id, c.called, "has a team of their own") for c in cards.values()), key=lambda g: g.called
-        )
+        hats = dict.fromkeys(seeded.others, "has a team of their own")
+        hats |= dict.fromkeys(seeded.workers, "comes to people") | dict.fromkeys(seeded.family, "of somebody’s family")
+        cards = await queries.people(hats)
+        guests = sorted((Guest(c.id, c.called, hats[c.id]) for c in cards.values()), key=lambda g: g.called)
         return render(request, "demo/everyone.html", guests=guests)
 
     @post("/demo/sign-in/{person_id:str}", opt={"action": "public"})

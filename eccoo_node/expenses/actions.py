@@ -356,7 +356,7 @@ async def needs_money(reference: str) -> bool:
 @door("expenses.allow_plan")
 async def allow_plan(act: Act, *, payer_id: str, allows: bool, rests_on: str, travel: bool = True) -> None:
     """Write down whether the plan behind public money lets shopping, and mileage, be paid out of it, and what says so."""
-    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    act.allow(await queries.plan_thing(payer_id))
     row = await fetch_one("SELECT person_id, fund FROM payer WHERE id = ? AND ended_at IS NULL", payer_id)
     if row is None:
         raise NotFound("There is no such payer.", "no_payer")

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value, locking, marks
+from eccoo_node.escrow.entering import concerned
 from eccoo_node.escrow.rules import is_public
 from eccoo_node.expenses import rules
 from eccoo_node.kernel import access
@@ -44,10 +45,15 @@ class Expense(msgspec.Struct, frozen=True):
     person_called: str
     worker_called: str
     standing: str
+    # Whose money it is about, and who speaks for one of them about money; known of one, not in lists.
+    parties: frozenset[str] = frozenset()
 
     @property
     def thing(self) -> Thing:
-        return Thing("expense", self.id, self.person_id, worker_id=self.worker_id, payer_id=self.payer_person_id)
+        return Thing(
+            "expense", self.id, self.person_id, worker_id=self.worker_id, payer_id=self.payer_person_id,
+            parties=self.parties,
+        )  # fmt: skip
 
     @property
     def claimed_pence(self) -> int:
@@ -88,7 +94,8 @@ async def expense(expense_id: str) -> Expense:
     row = await fetch_one(f"{_EXPENSE} WHERE e.id = ?", expense_id)
     if row is None:
         raise NotFound()
-    return _expense(row)
+    found = _expense(row)
+    return msgspec.structs.replace(found, parties=await concerned([found.payer_id, found.worker_id]))
 
 
 async def lock_expense(expense_id: str) -> Expense:
@@ -234,6 +241,11 @@ async def payers_of(person_id: str) -> list[Pays]:
     """Who pays for someone now: their own money first, then other private money, and of each the newest."""
     rows = await fetch(f"{_PAYS} WHERE y.person_id = ? AND y.ended_at IS NULL ORDER BY y.from_at DESC, y.id", person_id)
     return sorted(map(_pays, rows), key=lambda one: (one.public, not one.own))
+
+
+async def plan_thing(payer_id: str) -> Thing:
+    """What a plan's word is about, with whoever has a part in that money."""
+    return Thing("payer", payer_id, payer_id=payer_id, parties=await concerned([payer_id]))
 
 
 def pays_whole(payers: list[Pays], actor_id: str) -> Pays | None:

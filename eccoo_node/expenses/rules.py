@@ -90,8 +90,8 @@ def _by_itself(actor: Actor, thing: Thing) -> bool | str:
 
 @access.rule("expenses.resolve")
 def _resolve(actor: Actor, thing: Thing) -> bool | str:
-    """Written in the books by the treasurer, once both agree; never where they have a part in it themselves."""
-    if actor.person_id in {thing.person_id, thing.worker_id, thing.payer_id}:
+    """Written in the books by the treasurer, once both agree; never where they, or someone they speak for, have a part in it."""
+    if actor.person_id in {thing.person_id, thing.worker_id, thing.payer_id} | thing.parties:
         return "You have a part in this, so another treasurer has to write it down."
     return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
@@ -120,6 +120,14 @@ def _look(actor: Actor, thing: Thing) -> bool | str:
     return _see(actor, thing)
 
 
-@access.rule("expenses.see_all", "expenses.allow_plan")
+@access.rule("expenses.allow_plan")
+def _allow_plan(actor: Actor, thing: Thing) -> bool | str:
+    """`thing.parties`: whose care that money is for, who looks after it, and who speaks for one of them about money."""
+    if actor.person_id in thing.parties:
+        return "This money is for you, or for someone you speak for. Another treasurer writes down what it may pay for."
+    return _keeps(actor, thing)
+
+
+@access.rule("expenses.see_all")
 def _keeps(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can look at this."

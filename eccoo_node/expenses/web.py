@@ -293,6 +293,7 @@ class PlansController(Controller):
         found = [one for one in await queries.public_payers(actor_of(request)) if one[1].id == payer_id]
         if not found:
             raise NotFound()
+        access.requires(actor_of(request), "expenses.allow_plan", await queries.plan_thing(payer_id))
         called, payer = found[0]
         return {"called": called, "payer": payer, "fund": escrow_say.fund(payer.fund)}
 

@@ -58,7 +58,10 @@ def _upright(data: bytes, enough: int, most: int, most_jpeg_pixels: int) -> "Ima
             found.draft("RGB", (enough, enough))
             found.thumbnail((most, most))
             return ImageOps.exif_transpose(found).convert("RGBA")
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except NoPicture:
+        raise
+    except Exception:
+        # Readers of damaged files fail each in their own way, and what a camera wrote beside a picture is read too.
         raise NoPicture from None
 
 

@@ -5,12 +5,17 @@ A sheet is frozen with the figures that it was made of, so that an old paper rea
 
 import csv
 import io
+import re
 from datetime import date
 
 import msgspec
 
 from eccoo_node.members.say import say_date
 from eccoo_node.papers.rules import Period
+
+_SUM = re.compile(r"−?£[0-9,]+(\.[0-9]{2})?")
+# With what something to reckon may begin; some spreadsheets take the wide signs of other scripts for the same.
+_FORMULA = frozenset("=+-@＝＋－＠\t\r\n")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -105,6 +110,7 @@ def as_csv(sheet: Sheet, number: str) -> str:
 
 def _plain(cell: str) -> str:
     """Sums as numbers, and nothing that a spreadsheet would reckon."""
-    if cell.startswith(("£", "−£")):
+    # The whole cell, or it is words: somebody may be called “£=…”, and without its sign that would be reckoned.
+    if _SUM.fullmatch(cell):
         return cell.replace("−", "-").replace("£", "").replace(",", "")
-    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
+    return f"'{cell}" if cell[:1] in _FORMULA or cell.lstrip()[:1] in _FORMULA else cell

@@ -52,8 +52,10 @@ async def money_comes_in(walk: Walk, bank: Bank) -> None:
     await walk.open("/money/weekly")
     await walk.says(f"On {walk.day(-4)} at 9am", "Vernon: four visits", "£130 more is needed.")
     file = await (await walk.page.request.get(f"{walk.demo.url(HEBDEN)}/demo/statement")).body()
-    bank.there = 19_000
+    bank.there = round(float(file.decode().split()[-1].rpartition(",")[2]) * 100)
     await reads_statement(walk, file, "To the payers whose it is £150, one payment")
+    await walk.open("/money/bank")
+    assert "than it should" not in await walk.text()
     await walk.open("/money/weekly")
     assert "Vernon" not in await walk.text()
     await walk.press("Money")

@@ -85,6 +85,7 @@ def read_camt(data: bytes, *, today: date) -> Statement:
         raise whole_file("This file has more than one account. Choose one account at the bank.")
     if sum(len(one.findall("Ntry")) for one in statements) > MOST_LINES:
         raise whole_file(f"This file has more than {MOST_LINES:,} lines. Choose a shorter time at the bank.")
+    statements = _in_time(statements)
     reader, lines, pending = Reader(today), list[StatementLine](), 0
     for one in statements:
         currency = _text(one, "Acct/Ccy")
@@ -101,6 +102,24 @@ def read_camt(data: bytes, *, today: date) -> Statement:
     if not lines:
         raise whole_file("There is no payment in this file.")
     return Statement(in_order(lines), *accounts.pop(), opening, closing, pending)
+
+
+def _in_time(statements: list[Element]) -> list[Element]:
+    """Oldest first: some banks write the newest first. They stay as they stand where one tells no day."""
+    days = [_last_day(one) for one in statements]
+    if not all(days):
+        return statements
+    told = list(zip(days, statements, strict=True))
+    # Those of one day follow the way of the whole file.
+    return [one for _, one in sorted(told[::-1] if days[0] > days[-1] else told, key=lambda two: two[0])]
+
+
+def _last_day(statement: Element) -> str:
+    """The last day of which it tells; days are written so that they sort as text."""
+    paths = ("BookgDt/Dt", "BookgDt/DtTm", "ValDt/Dt", "ValDt/DtTm")
+    days = [next(filter(None, (_text(one, path) for path in paths)), "")[:10] for one in statement.findall("Ntry")]
+    booked = [one for one in statement.findall("Bal") if _text(one, "Tp/CdOrPrtry/Cd") in {"OPBD", "PRCD", "CLBD"}]
+    return max(days + [(_text(one, "Dt/Dt") or _text(one, "Dt/DtTm"))[:10] for one in booked], default="")
 
 
 def _account(statement: Element) -> tuple[str, str]:

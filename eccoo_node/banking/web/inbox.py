@@ -150,7 +150,7 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
         "payers": [("", "Choose"), *((one, payers[one]) for one in [*before, *rest])],
         "owing": [("", "Choose"), *owing.items()],
         "before": [payers[one] for one in before],
-        "likely": before[0] if before else "",
+        "some_is_a_payers": came and not whole,
         "amount": f"{found.left_pence // 100}.{found.left_pence % 100:02}",
         "choices": choices,
         "asks": _asks([value for value, *_ in choices]),

@@ -17,7 +17,7 @@ from eccoo_node.kernel.money import pounds
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import Helper
 from eccoo_node.members.say import say_date
-from eccoo_node.payouts import actions, ours, queries, rules, say
+from eccoo_node.payouts import actions, queries, rules, say
 from eccoo_node.payouts.forms import BatchForm
 from eccoo_node.payouts.queries import Batch, Payment
 from eccoo_node.payouts.ready import Bank, Ready, ready
@@ -106,7 +106,7 @@ class BatchesController(Controller):
         actor = actor_of(request)
         access.requires(actor, "payouts.see", Thing("batch", batch_id))
         one = await queries.batch(actor, batch_id)
-        account = (await ours.accounts()).get(one.bank)
+        paid_from = (await queries.order(one)).ours
         again = to_pay_again(one, await ready(one.bank)) if one.state in {"sent", "over"} else []
         facts = await batch_facts(request, one)
         return render(
@@ -114,7 +114,8 @@ class BatchesController(Controller):
             **facts | {"state": say.state(one, [row for row, _ in again])},
             may_approve=access.may(actor, "payouts.approve", one.thing),
             to_ring=await _seconds(one) if one.state == "waits" else [], again=[_again(*both) for both in again],
-            service_user=bool(account and account.service_user),
+            # A file is made of the account as it stood then.
+            service_user=bool(paid_from and paid_from.service_user),
             account_path=f"/money/bank/accounts/{one.bank}",
         )  # fmt: skip
 

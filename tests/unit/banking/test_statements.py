@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eccoo_node.banking import say
+from eccoo_node.banking.kept import Standing
 from eccoo_node.banking.statements.model import (
     MOST_LINES,
     Statement,
@@ -256,6 +258,23 @@ def test_camt_can_define_and_fetch_nothing_and_names_its_line() -> None:
     assert read("camt053", text.replace(">25.50<", ">25.50000<").encode()).lines[-1].amount_pence == -2550
 
 
+@given(st.permutations(range(3)))
+def test_camt_with_a_statement_for_each_day_begins_and_ends_with_the_days_whichever_stands_first(
+    order: list[int],
+) -> None:
+    days = [
+        (10_000, [line("2026-11-16", 3000, "One"), line("2026-11-16", 2000, "Two")]),
+        (15_000, [line("2026-11-17", 5000, "Three")]),
+        (20_000, [line("2026-11-18", -2500, "Four")]),
+    ]  # fmt: skip
+    texts = [banks.camt(lines, opening).decode() for opening, lines in days]
+    head, foot = texts[0].partition("<Stmt>")[0], texts[0].partition("</Stmt>")[2]
+    cut = [text[text.index("<Stmt>") : text.index("</Stmt>") + len("</Stmt>")] for text in texts]
+    found = read("camt053", (head + "".join(cut[at] for at in order) + foot).encode())
+    assert (found.opening_pence, found.closing_pence) == (10_000, 17_500)
+    assert [one.text for one in found.lines] == ["One", "Two", "Three", "Four"]
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(WRITERS)), st.data())
 def test_a_damaged_file_is_refused_or_read_and_never_anything_else(name: str, data: st.DataObject) -> None:
@@ -317,3 +336,12 @@ def test_a_sender_is_known_by_name_and_not_by_what_changes() -> None:
     assert sender_mark("Mrs A Sunderland") == sender_mark("MRS  A SUNDERLAND") != sender_mark("B HILL")
     assert sender_mark("A SUNDERLAND 0301") == sender_mark("A SUNDERLAND 0302")
     assert [sender_mark(said) for said in ("", "12 34", "ab")] == ["", "", ""]
+
+
+def test_what_may_be_behind_a_difference_fits_its_side() -> None:
+    def told(bank_pence: int) -> str:
+        return " ".join(say.standing(Standing("1000", date(2026, 11, 22), bank_pence, 10_000, 0)))
+
+    assert "before the first file" in told(10_700)
+    assert "before the first file" not in told(9_300)
+    assert "has £7 less than it should. Either a transfer to this account" in told(9_300)

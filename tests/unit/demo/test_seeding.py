@@ -11,10 +11,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from eccoo_node.banking import importing, kept, say
+from eccoo_node.banking import queries as banking
+from eccoo_node.banking.actions import read_statement
 from eccoo_node.cover import actions as cover
 from eccoo_node.cover.near import candidates
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.demo.acts import Monday
+from eccoo_node.demo.alive import statement
 from eccoo_node.demo.cast import CIRCLES, HATS, HEBDEN, PEOPLE, PHONES, TODMORDEN
 from eccoo_node.demo.place import Made, Place, stops
 from eccoo_node.demo.running import first_monday
@@ -205,6 +209,12 @@ async def test_next_week_is_planned_and_money_moves(hebden: Circle) -> None:
     is short for one visit once next week has had its turn."""
     assert await fetch_value("SELECT COUNT(*) FROM pattern") == 2
     assert await fetch_value("SELECT COUNT(*) FROM money_question WHERE ended_at IS NULL") == 1
+    # Whoever is asked about it can say that it is right: one can be them, and everybody else who comes or pays.
+    asked = await fetch("SELECT v.worker_id FROM money_question q JOIN visit v ON v.line = q.line")
+    assert [row[0] for row in asked] == [hebden.seeded.asked]
+    made = hebden.seeded
+    known = {*made.people.values(), *made.others, *made.workers, *made.family}
+    assert {row[0] for row in await fetch("SELECT id FROM person")} == known
     assert [row[0] for row in await fetch("SELECT state FROM expense")] == ["said"]
     sure = await fetch("SELECT d.person_id FROM bank_details d JOIN bank_details_check c ON c.details_id = d.id")
     assert [row[0] for row in sure] == [hebden.id("tomasz")]
@@ -213,6 +223,20 @@ async def test_next_week_is_planned_and_money_moves(hebden: Circle) -> None:
     paid = await fetch_value("SELECT visits FROM weekly_run ORDER BY week DESC LIMIT 1")
     short = await fetch("SELECT person_id FROM visit WHERE unpaid_at IS NOT NULL AND starts_at >= ?", MONDAY.at(7, 0))
     assert (paid > 15, [row[0] for row in short]) == (True, [hebden.id("edith")])
+
+
+async def test_the_statement_to_try_begins_at_what_the_books_have(hebden: Circle) -> None:
+    nasreen = await members.actor_for(hebden.id("nasreen"))
+    account = next(one.id for one in (await banking.accounts()).values() if one.code == "1000")
+    payer = await members.payer_for(hebden.seeded.short)
+    assert payer is not None
+    reference = next(words for words, of in (await banking.references()).items() if of == payer.id)
+    file = statement(MONDAY.day, reference, hebden.seeded.bank_pence)
+    draft = await read_statement(nasreen, account, "november.csv", file)
+    await importing.write_statement(nasreen, draft)
+    standing = (await kept.standings(nasreen))[0]
+    assert standing.bank_pence == standing.books_pence > 500_000
+    assert (standing.apart_pence, len(say.standing(standing))) == (0, 1)
 
 
 async def test_everyone_of_the_story_has_a_face(circle: Circle) -> None:

@@ -14,6 +14,7 @@ from eccoo_node.escrow import corrections
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow.verify import verify
 from eccoo_node.expenses import actions, queries, rules
+from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, Refusal
 from eccoo_node.members import queries as members
@@ -292,6 +293,32 @@ async def test_public_money_is_for_shopping_only_where_its_plan_says_so(shopping
     own = await make.payer(shopping.books.person)
     assert await code(actions.allow_plan(tess, payer_id=own, allows=True, rests_on="x")) == "not_public"
     assert [one.id for one in await queries.payers_of(shopping.books.person)] == [own, shopping.books.payer]
+
+
+async def test_a_treasurer_who_speaks_for_one_of_the_two_writes_down_nothing_about_their_money(
+    shopping: Shopping,
+) -> None:
+    books = shopping.books
+    ruth = await make.person("Ruth")
+    await make.hat(ruth, await make.circle(), "treasurer")
+    await make.speaks(ruth, books.person, "money")
+    id_ = await shopping.bought(1500)
+    for_ada, keeps = await members.actor_for(ruth, acting_for=books.person), await members.actor_for(ruth)
+    await actions.answer(for_ada, expense_id=id_, answer="wrong", right_pence=0)
+    agreed = {"expense_id": id_, "due_pence": 0, "because": "We agreed."}
+    await code(actions.resolve(keeps, **agreed), Forbidden)  # type: ignore[arg-type]
+    assert not access.may(keeps, "expenses.resolve", (await shopping.one(id_)).thing)
+    await change("UPDATE payer SET fund = 'council'")
+    plan = {"payer_id": books.payer, "allows": True, "rests_on": "Letter of 3 November"}
+    await code(actions.allow_plan(keeps, **plan), Forbidden)  # type: ignore[arg-type]
+    await change("UPDATE speaks_for SET speaker_id = ?, person_id = ?", ruth, books.worker)
+    await code(actions.resolve(keeps, **agreed), Forbidden)  # type: ignore[arg-type]
+    # Nor does whoever's own money it is, and whoever has no part in it does.
+    await make.hat(books.person, await make.circle(), "treasurer")
+    await code(actions.allow_plan(await shopping.ada(), **plan), Forbidden)  # type: ignore[arg-type]
+    await actions.allow_plan(books.treasurer, **plan)  # type: ignore[arg-type]
+    await actions.resolve(books.treasurer, **agreed)  # type: ignore[arg-type]
+    assert (await shopping.one(id_)).state == "settled"
 
 
 async def test_each_does_only_their_own_part_and_only_they_see_it(shopping: Shopping) -> None:

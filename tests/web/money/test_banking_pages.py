@@ -266,6 +266,11 @@ async def test_a_treasurer_says_whose_money_it_is(circle: Circle, browser_of: Si
     assert "Fern had money from the same sender before." in said
     assert 'value="40.00"' in page.text
     assert "A gift to the circle" not in said
+    assert "so the rest is a payer’s too, or goes back. If that is not so, undo that part" in said
+    # Whoever had money from that sender is named and stands first, and nobody is chosen before the treasurer chooses.
+    assert (
+        '<option value="" selected>Choose</option>' in page.text.partition('name="payer"')[2].partition("</select>")[0]
+    )
     await tess.send(f"{both}/what", {"what": "send_back"})
     assert "Say why it goes back." in main_text(tess.page)
     await tess.get(both)

@@ -17,7 +17,7 @@ from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Invalid
 from eccoo_node.members import actions as people
 from eccoo_node.members import queries as members
-from eccoo_node.payouts import giving
+from eccoo_node.payouts import changing, giving
 from tests.support import make
 from tests.support.node import Node
 from tests.support.payouts import Circle as Payers
@@ -112,12 +112,20 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     await helper.send(f"{batch}/yes")
     await node.settle()
     assert "have their yes, and can be sent" in text(await tess.get("/home"))
+    # Their own account is known by now, and no Bacs user number.
+    await changing.set_account(
+        circle.books.treasurer, "1000", name="Hebden circle", sort_code="608301", account_number="20123456"
+    )
     await tess.get(batch)
     await tess.send(f"{batch}/make")
     assert "have their yes, and can be sent" not in text(await tess.get("/home"))
     page = await tess.get(batch)
     assert all(words in text(page) for words in ("Take the file", "On its way", "ends in 76", "Fay said yes"))
     assert "12349876" not in page.text
+    assert ("ISO 20022 (pain.001)" in text(page), "For a Bacs file, write down our Bacs user number" in text(page)) == (
+        True,
+        True,
+    )
     made = await tess.get(f"{batch}/file/csv")
     assert made.text == "203040,12349876,WREN BIRD,510.00,HEBDEN CIRCLE 2-1,23/11/2026\r\n"
     assert made.headers["content-disposition"] == 'attachment; filename="batch-2.csv"'

@@ -54,6 +54,9 @@ async def test_a_visit_the_week_and_home_say_plainly_what_is_paid_for(
     assert "Two were not paid for then. The next time is on Thursday 3 December at 9am." in page
     assert "£40 more is needed, for two visits. These visits take place all the same." in page
     assert "Ada: two visits, the first on Wednesday at 9am. £40 more is needed. Please ring Ada." in page
+    to_do = "Two visits are not paid for yet £40 more is needed, for two visits. See whom to ring"
+    assert to_do in text(await tess.get("/money"))
+    assert to_do in text(await tess.get("/home"))
     home = text(await ada.get("/home"))
     assert "Two visits are not paid for yet Please pay in £40 more, by Wednesday 2 December. Nothing else" in home
     assert "See how to pay in" in home
