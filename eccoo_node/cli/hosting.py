@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -175,13 +176,24 @@ def serve(host: str | None, port: int | None) -> None:
         return app.node_app(settings, node.folder)
 
     def ready() -> None:
-        click.echo(f"{settings.circle.name} is open at {settings.public_url}/")
+        click.echo("\n".join(_where(settings)))
         if link and link[0]:
             until = clock.say_day(link[0].expires_at, settings.zone)
             click.echo(f"Nobody has signed in yet. This link signs you in, once, until {until}:\n\n  {link[0].url}\n")
         click.echo("Ctrl-C stops it.")
 
     app.serve(settings, node.folder, ready=ready, make_app=make_app)
+
+
+def _where(settings: Settings) -> list[str]:
+    """Where others find the node and, where that is elsewhere, where it listens."""
+    public, web = urlsplit(settings.public_url), settings.web
+    told = [f"{settings.circle.name} is open at {settings.public_url}/"]
+    port = public.port or (443 if public.scheme == "https" else 80)
+    if (public.scheme, public.hostname, port) != ("http", web.host, web.port):
+        host = f"[{web.host}]" if ":" in web.host else web.host
+        told.append(f"This machine listens for it on http://{host}:{web.port}")
+    return told
 
 
 def _listening(settings: Settings, host: str | None, port: int | None) -> Settings:

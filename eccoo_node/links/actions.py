@@ -123,9 +123,7 @@ async def words_same(act: Act, link_id: str) -> None:
     act.allow(thing(link_id))
     link = await load(link_id)
     if not link["words"] or link["state"] == "ended":
-        raise Conflict(
-            rules.HAS_ENDED if link["state"] == "ended" else "There are no words to compare yet.", "no_words"
-        )
+        raise Conflict(rules.or_ended(link["state"], "There are no words to compare yet."), "no_words")
     if link["words_said_at"]:
         return
     await fetch(
@@ -213,9 +211,7 @@ async def renew(act: Act, link_id: str) -> None:
 
 def _requires_words(link: Any) -> None:
     if link["state"] not in ("agreeing", "open") or not link["words_said_at"]:
-        raise Conflict(
-            rules.HAS_ENDED if link["state"] == "ended" else "First compare the six words by phone.", "words_first"
-        )
+        raise Conflict(rules.or_ended(link["state"], "First compare the six words by phone."), "words_first")
 
 
 async def _propose(act: Act, link: Any, terms: Terms) -> None:

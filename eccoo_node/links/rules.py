@@ -58,6 +58,11 @@ def data_terms_hash() -> str:
     return jcs.digest({"tag": "circle-data-terms-1", "text": DATA_TERMS})
 
 
+def or_ended(state: str, sentence: str) -> str:
+    """Why something cannot be done; of a link that has ended, that it has."""
+    return HAS_ENDED if state == "ended" else sentence
+
+
 def standing(state: str, *, by_us: bool, by_them: bool) -> Standing:
     """The one word for how a link stands; our own suspension is named before theirs, because we can lift it."""
     if state == "open" and by_us:

@@ -8,7 +8,10 @@ from html import unescape
 
 import pytest
 
-from eccoo_node.links import queries
+from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
+from eccoo_node.kernel.access import COMMAND
+from eccoo_node.links import actions, queries
 from tests.support import make
 from tests.support.pair import Pair, PairNode
 from tests.web.admins import admins, put_pages, sign_in
@@ -302,3 +305,38 @@ async def test_nobody_else_sees_or_does_any_of_it(two_nodes: Pair, role: str) ->
 
 def words_of(row: tuple[str]) -> list[str]:
     return [f">{word}<" for word in row[0].split()]
+
+
+async def test_not_linking_after_all_is_asked_once_and_the_other_side_hears_of_it(
+    two_nodes: Pair, two_admins: Readers
+) -> None:
+    ada, ben = two_admins
+    link_id = await take_up(two_nodes, ada, ben)
+    for reader in two_admins:
+        await links_page(reader, link_id)
+        await reader.send(f"/admin/links/{link_id}/same")
+    await links_page(ben, link_id)
+    page = unescape(await links_page(ada, link_id))
+    assert f'<a href="/admin/links/{link_id}/end">Don’t link with them</a>' in page
+    asked = unescape((await ada.get(f"/admin/links/{link_id}/end")).text)
+    assert "Not link with Todmorden circle after all?" in asked
+    assert "Pause it" not in asked
+    assert plum_buttons(ada) == 1
+    await ada.send(f"/admin/links/{link_id}/end")
+    assert "We have ended this link" in await links_page(ada, link_id)
+    await ben.send(f"/admin/links/{link_id}/agree", {"seen": ""})
+    assert "They have ended this link" in await until(ben, link_id, "They have ended this link")
+
+
+async def test_a_used_invitation_asks_for_a_new_one(two_nodes: Pair, two_admins: Readers) -> None:
+    _, ben = two_admins
+    with two_nodes.a.bound():
+        invite = await actions.make_invite(COMMAND)
+        async with write():
+            await fetch("UPDATE invite SET used_at = ?, used_by = 'another'", two_nodes.a.clock())
+    await ben.get("/admin/links/accept")
+    await ben.send("/admin/links/accept", {"invite": invite})
+    [link_id] = [row[0] for row in await two_nodes.b.rows("SELECT id FROM link")]
+    page = unescape(await until(ben, link_id, "This invitation was used already"))
+    assert "go on trying" not in page
+    assert 'href="/admin/links/accept">Take up a new invitation</a>' in page

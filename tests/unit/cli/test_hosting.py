@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from eccoo_node.cli.hosting import _where
+from eccoo_node.kernel.settings import CircleSettings, Settings, WebSettings
 from tests.support.ports import free_port
 from tests.support.processes import ECCOO, NodeProcess, eccoo, environment
 
@@ -154,6 +156,16 @@ def test_config_show_names_each_value_and_its_source_and_hides_secrets(tmp_path:
 
 
 # ---------------------------------------------------------------- serving
+
+
+def test_where_it_is_open_and_where_it_listens_are_both_said_when_they_differ() -> None:
+    web = WebSettings(public_url="http://127.0.0.1:8760")
+    assert _where(Settings(circle=CircleSettings(name="Our hill"), web=web)) == [
+        "Our hill is open at http://127.0.0.1:8760/",
+        "This machine listens for it on http://127.0.0.1:8000",
+    ]
+    same = WebSettings(port=8760, public_url="http://127.0.0.1:8760")
+    assert len(_where(Settings(web=same))) == len(_where(Settings())) == 1
 
 
 def test_serve_makes_a_node_of_an_empty_folder_and_lets_its_admin_in_once(node_process: Start) -> None:
