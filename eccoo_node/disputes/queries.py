@@ -304,9 +304,17 @@ async def thing(one: Question) -> Thing:
 
 async def open_questions(actor: Actor) -> list[Question]:
     """Every open question that the reader may help with, the one that is looked at first first. Raises Forbidden."""
+    return await _to_help(actor, f"q.state = 'open' ORDER BY q.next_at, q.id LIMIT {SHOWN}")
+
+
+async def decided_lately(actor: Actor) -> list[Question]:
+    """The last few that somebody of the circle decided, of those the reader may help with. Raises Forbidden."""
+    return (await _to_help(actor, "q.ended = 'resolved' ORDER BY q.ended_at DESC, q.id DESC LIMIT 20"))[:5]
+
+
+async def _to_help(actor: Actor, which: str) -> list[Question]:
     access.requires(actor, "disputes.list", Thing("question"))
-    rows = await fetch(f"{_QUESTION} WHERE q.state = 'open' ORDER BY q.next_at, q.id LIMIT {SHOWN}")
-    found = await _questions(rows)
+    found = await _questions(await fetch(f"{_QUESTION} WHERE {which}"))
     known = await parties(found)
     return [one for one in found if access.may(actor, "disputes.help", thing_of(one, known[one.id], second=False))]
 

@@ -163,7 +163,7 @@ async def test_partly_is_asked_in_minutes_and_a_slip_keeps_what_was_typed(walk: 
     assert done.text.startswith(
         "The visit Thank you. Your answer is: 60 minutes. The rest waits until Wren has answered. "
         "Thursday 26 November, 9am to 11am £30 of this waits £30 is kept apart until this is settled. "
-        "£25.50 went to Wren at once."
+        "£25.50 went to Wren at once, and £4.50 to the circle."
     )
 
 

@@ -36,7 +36,11 @@ class HelpingController(Controller):
         found = await queries.open_questions(actor_of(request))
         cards = [{"path": f"{LIST}/{one.id}", "title": say.card(one), "words": say.waits(one)} for one in found]
         between = [say.elsewhere(*one) for one in await elsewhere.waiting(actor_of(request))]
-        return await show(request, "disputes/questions.html", cards=cards, between=between)
+        decided = [
+            {"path": f"{LIST}/{one.id}", "title": say.card(one), "words": say.ended(one)}
+            for one in await queries.decided_lately(actor_of(request))
+        ]
+        return await show(request, "disputes/questions.html", cards=cards, between=between, decided=decided)
 
     async def _one(self, request: AnyRequest, question_id: str) -> tuple[Question, Thing]:
         one = await queries.question(question_id)

@@ -86,6 +86,9 @@ async def test_it_is_decided_by_someone_free_of_it_and_the_note_is_never_shown(n
     assert slip.status_code == 422 or "words" in slip.text
     done = await tess.send(f"{path}/decide", {"amount": "20", "words": "You were both right in part."})
     assert done.status_code == 303
+    assert "Decided lately Ada and Wren: £33.60, today It was decided on Thursday 26 November." in text(
+        await tess.get("/money/questions")
+    )
     read = await wren.get(page)
     assert "The treasurer decided: £20 of £33.60 for Wren. “You were both right in part.”" in text(read)
     assert not {"upset", "frightened", "shouted", "Tess"} & set(re.findall(r"\w+", read.text))
