@@ -182,11 +182,12 @@ async def calm(link_id: str) -> None:
         )
 
 
-async def carry(link_id: str) -> None:
-    """Bring our proposal, or the agreement that we have signed as second, to the other side. Raises ProtocolError."""
+async def carry(link_id: str) -> bool:
+    """Bring our proposal, or the agreement that we have signed as second, to the other side; False where there is nothing
+    to bring, so that nobody has answered. Raises ProtocolError."""
     link = await _link(link_id)
     if link is None or link["state"] == "ended" or not link["log"]:
-        return
+        return False
     state = queries.read_log(link["log"])
     waiting = link["agreement"] if link["agreement"] and not link["agreement_told"] else ""
     for text in (waiting, link["our_proposal"]):
@@ -205,13 +206,15 @@ async def carry(link_id: str) -> None:
         async with write():
             await fetch("UPDATE link SET agreement_told = TRUE WHERE id = ? AND agreement = ?", link_id, waiting)
             await letters.wake(link_id)
+    return bool(waiting or link["our_proposal"])
 
 
 @job("federation.agree")
 async def _agree(payload: dict[str, Any]) -> datetime | None:
     link_id = payload["link"]
     try:
-        await carry(link_id)
+        if not await carry(link_id):
+            return None
     except ProtocolError as refused:
         return await trouble(link_id, refused)
     await calm(link_id)
