@@ -83,7 +83,9 @@ async def add_links(node: PairNode, model: str, port: int, count: int) -> Simula
                 "VALUES (?, 0, 0, 0, 0, 50, '', '')",
                 link_id,
             )
-            await fetch("INSERT INTO link_key (link_id, kid) VALUES (?, ?)", link_id, made.transport_key.kid)
+            await fetch(
+                "INSERT INTO link_key (link_id, kid, shown) VALUES (?, ?, TRUE)", link_id, made.transport_key.kid
+            )
         seeds = [base64.b64encode(key.seed).decode() for key in (made.transport_key, made.object_key)]
         circles.append(Circle(link_id, made.node_id, *seeds))
     return Simulated(port, identity.dump_log(own.current().log).decode(), circles)
@@ -192,7 +194,7 @@ async def shown_at_all(folder: Path, *, count: int = LINKED) -> float:
 
 async def _asking(story: Story) -> str:
     """A visit that nobody here can do."""
-    start = clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
+    start = clock.now().replace(hour=10, minute=0, second=0, microsecond=0) + timedelta(days=2)
     edith = await story.as_edith()
     visit = await rota.plan_visit(
         edith, person_id=story.edith, worker_id=story.wren, starts_at=start, ends_at=start + timedelta(hours=1),
