@@ -103,7 +103,7 @@ def simulated(folder: Path, circles: Simulated) -> Iterator[Path]:
     with seen.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "bench.many", str(file)],
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.DEVNULL,
         )
