@@ -13,7 +13,7 @@ _WAITING: list[Waiting] = []
 
 def waits(function: Waiting) -> Waiting:
     """Register who knows of them."""
-    _WAITING[:] = [function]
+    _WAITING.append(function)
     return function
 
 
