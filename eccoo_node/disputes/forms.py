@@ -51,8 +51,12 @@ class WordsForm(msgspec.Struct):
 class HeardForm(msgspec.Struct):
     """What each of the two said, in short."""
 
-    theirs: _Words = ""
-    workers: _Words = ""
+    theirs: _Words
+    workers: _Words
+    SAY: ClassVar[dict[str, str]] = {
+        "theirs": "Write a few words of what the person said.",
+        "workers": "Write a few words of what the worker said.",
+    }
 
 
 class NoteForm(msgspec.Struct):
