@@ -6,14 +6,16 @@ with it. Here SQLite writes a page of rows down as one JSON text, which is read 
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from eccoo_node.db import bound
+from eccoo_node.db.engine import NodeSQLite
 from eccoo_node.db.rows import fetch, fetch_value
 
 Item = TypeVar("Item")
@@ -32,87 +34,110 @@ class Ask(NamedTuple):
     """What each expression of `wanted` is for the rows of `source` (all that follows SELECT … FROM), column by column.
 
     Several expressions as a tuple give for each row one JSON array of their values, as text. The rows come in the order
-    of the index by which they are found: whoever depends on it asks.
+    of the index by which they are found: whoever depends on it asks. With `by`, neighbours for which that is the same are
+    one row: first what it is, then their arrays for each tuple of `wanted`, in this `order` and with commas between.
     """
 
     wanted: Sequence[str | tuple[str, ...]]
     source: str
     params: tuple[Any, ...] = ()
+    by: str = ""
+    order: str = ""
+
+    @property
+    def found(self) -> Sequence[str | tuple[str, ...]]:
+        """What there is of each row in the end."""
+        return (self.by, *self.wanted) if self.by else self.wanted
 
 
 Found = list[list[Any]]
 
 
-async def columns(wanted: Sequence[str | tuple[str, ...]], source: str, *params: Any) -> Found:
+async def columns(ask: Ask) -> Found:
     """What this asks for."""
-    return (await _finished(_begun([Ask(wanted, source, params)], at_once=False)))[0]
+    if not isinstance(bound.engine(), NodeSQLite):
+        return await _by_row(ask)
+    sql, values = _question([ask])
+    return _answer([ask], await fetch(sql, *values))[0]
 
 
-class _Begun(NamedTuple):
-    """Reads under way. SQLite answers several questions with one row, so that Python is asked for once."""
-
-    asked: Sequence[Ask]
-    one: Awaitable[list[Any]] | None
+def _question(asked: Sequence[Ask]) -> tuple[str, list[Any]]:
+    """SQLite answers several questions with one row, so that Python is asked for once."""
+    return f"SELECT * FROM {', '.join(map(_part, asked))}", [value for ask in asked for value in ask.params]
 
 
-def _begun(asked: Sequence[Ask], *, at_once: bool) -> _Begun:
-    if bound.engine().engine_type != "sqlite":
-        return _Begun(asked, None)
-    parts = [f"(SELECT {', '.join(map(_grouped, ask.wanted))} FROM {ask.source})" for ask in asked]
-    sql, params = f"SELECT * FROM {', '.join(parts)}", [value for ask in asked for value in ask.params]
-    return _Begun(asked, bound.engine().begin_reading(sql, params) if at_once else fetch(sql, *params))
-
-
-async def _finished(begun: _Begun) -> list[Found]:
-    if begun.one is None:
-        return [await _by_row(ask) for ask in begun.asked]
-    texts = iter(tuple((await begun.one)[0]))
+def _answer(asked: Sequence[Ask], rows: Sequence[Any]) -> list[Found]:
+    texts = iter(tuple(rows[0]))
     return [
         [
             _read(text) if isinstance(one, str) else text.split("\n") if text else []
-            for one, text in zip(ask.wanted, texts, strict=False)
+            for one, text in zip(ask.found, texts, strict=False)
         ]
-        for ask in begun.asked
+        for ask in asked
     ]
 
 
 async def _by_row(ask: Ask) -> Found:
-    flat = [part for one in ask.wanted for part in ((one,) if isinstance(one, str) else one)]
-    rows = await fetch(f"SELECT {', '.join(flat)} FROM {ask.source}", *ask.params)
+    flat = [part for one in ask.found for part in ((one,) if isinstance(one, str) else one)]
+    order = f" ORDER BY {ask.by}, {ask.order}" if ask.by else ""
+    rows = await fetch(f"SELECT {', '.join(flat)} FROM {ask.source}{order}", *ask.params)
     whole = iter([list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in flat])
-    return [
+    found = [
         next(whole)
         if isinstance(one, str)
         else [_encode(row).decode() for row in zip(*(next(whole) for _ in one), strict=True)]
-        for one in ask.wanted
+        for one in ask.found
+    ]
+    if not ask.by:
+        return found
+    groups = [list(some) for _, some in groupby(zip(*found, strict=True), itemgetter(0))]
+    return [[some[0][0] for some in groups]] + [
+        [",".join(row[at] for row in some) for some in groups] for at in range(1, len(found))
     ]
 
 
 async def ahead(table: str, many: int, asks: Callable[[int, int], Sequence[Ask]]) -> AsyncGenerator[list[Found], None]:
-    """What `asks` has for one stretch of the table after the other. While one is gone through, SQLite reads the next.
+    """What `asks` has for one stretch of the table after the other. While one is gone through, SQLite reads the next, within
+    the open transaction.
 
     Nothing else is asked of the transaction meanwhile, or it waits for that. To be closed at its end (`aclosing`).
     """
-    next_: _Begun | None = None
+    asked: Sequence[Ask] = ()
+    reading: asyncio.Future[list[Any]] | None = None
     try:
         async for after, upto in stretches(table, many):
-            found = None if next_ is None else await _finished(next_)
-            next_ = _begun(asks(after, upto), at_once=True)
-            if found is not None:
-                yield found
-        if next_ is not None:
-            last, next_ = next_, None
-            yield await _finished(last)
+            before, asked, engine = asked, asks(after, upto), bound.engine()
+            if not isinstance(engine, NodeSQLite):
+                yield [await _by_row(ask) for ask in asked]
+                continue
+            rows = None if reading is None else await reading
+            reading = await engine.begin_reading(*_question(asked))
+            if rows is not None:
+                yield _answer(before, rows)
+        if reading is not None:
+            rows, reading = await reading, None
+            yield _answer(asked, rows)
     finally:
-        if next_ is not None and isinstance(next_.one, asyncio.Future):
-            await asyncio.wait([next_.one])
+        if reading is not None:
+            await asyncio.wait([reading])
 
 
-def _grouped(one: str | tuple[str, ...]) -> str:
-    """JSON has no line break within it, so one stands between two rows."""
-    return (
-        f"json_group_array({one})" if isinstance(one, str) else f"group_concat(json_array({', '.join(one)}), char(10))"
-    )
+def _part(ask: Ask) -> str:
+    """All its columns, each as one text. JSON has no line break within it, so one stands between two rows."""
+    if not ask.by:
+        columns_ = [
+            f"json_group_array({one})" if isinstance(one, str) else f"group_concat({_array(one)}, char(10))"
+            for one in ask.wanted
+        ]
+        return f"(SELECT {', '.join(columns_)} FROM {ask.source})"
+    names = [f"part{number}" for number in range(len(ask.wanted))]
+    parts = [f"group_concat({_array(one)}) AS {name}" for one, name in zip(ask.wanted, names, strict=True)]
+    rows = f"(SELECT {ask.by} AS owner, {', '.join(parts)} FROM {ask.source} GROUP BY owner ORDER BY owner)"
+    return f"(SELECT json_group_array(owner), {', '.join(f'group_concat({name}, char(10))' for name in names)} FROM {rows})"
+
+
+def _array(one: str | tuple[str, ...]) -> str:
+    return f"json_array({', '.join(one)})"
 
 
 async def stretch(table: str, after: int, many: int) -> int | None:

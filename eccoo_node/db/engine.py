@@ -8,7 +8,7 @@ import asyncio
 import random
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -90,7 +90,6 @@ class NodeEngine(Protocol):
     async def begin_snapshot(self) -> Tx: ...
     async def end_snapshot(self, tx: Tx) -> None: ...
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]: ...
-    def begin_reading(self, sql: str, params: Sequence[Any] = ()) -> Awaitable[list[Any]]: ...
     async def script(self, statements: Sequence[str]) -> None: ...
     async def run_querystring(self, querystring: Any, in_pool: bool = True) -> Any: ...
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any: ...
@@ -237,18 +236,27 @@ class NodeSQLite(SQLiteEngine):
             return list(tx.connection.execute(sql, params))
         return list(self._opened(self._reader).execute(sql, params))
 
-    def begin_reading(self, sql: str, params: Sequence[Any] = ()) -> Awaitable[list[Any]]:
-        """A long read of the open transaction, begun at once in a thread: SQLite needs no Python while it reads.
-
-        Whoever begins one awaits it before the transaction ends.
+    async def begin_reading(self, sql: str, params: Sequence[Any] = ()) -> "asyncio.Future[list[Any]]":
+        """A long read of the open transaction, under way in a thread once this returns: SQLite needs no Python while it
+        reads. Whoever begins one awaits it before the transaction ends.
         """
-        tx = cast("Tx | None", self.current_transaction.get())
-        if tx is None:
-            return self.execute(sql, params)
         count_query(sql)
+        tx = cast("Tx", self.current_transaction.get())
         tx.check()
-        connection = tx.connection
-        return asyncio.get_running_loop().run_in_executor(None, lambda: list(connection.execute(sql, params)))
+        connection, loop, begun = tx.connection, asyncio.get_running_loop(), asyncio.Event()
+
+        def read() -> list[Any]:
+            loop.call_soon_threadsafe(begun.set)
+            return list(connection.execute(sql, params))
+
+        reading = loop.run_in_executor(None, read)
+        try:
+            # Whoever went on at once would keep Python to themselves, and the thread waiting.
+            await begun.wait()
+        except asyncio.CancelledError:
+            await asyncio.wait([reading])
+            raise
+        return reading
 
     async def script(self, statements: Sequence[str]) -> None:
         for statement in statements:
@@ -356,10 +364,6 @@ class NodePostgres(PostgresEngine):
     async def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
         count_query(sql)
         return await self._run(_numbered(sql), params)
-
-    def begin_reading(self, sql: str, params: Sequence[Any] = ()) -> Awaitable[list[Any]]:
-        """As `execute`: the server reads in a process of its own."""
-        return self.execute(sql, params)
 
     async def _run(self, sql: str, params: Sequence[Any]) -> list[Any]:
         tx = cast("Tx | None", self.current_transaction.get())

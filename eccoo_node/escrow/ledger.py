@@ -70,7 +70,7 @@ def sealed(told: bytes) -> str:
 
 def told(found: Sequence[Posting]) -> list[Any]:
     """Postings as `digest` reads them."""
-    return [(msgspec.structs.astuple(account), amount) for account, amount in found]
+    return [(account.code, account.holder, account.awaiting, amount) for account, amount in found]
 
 
 def moment_text(value: datetime) -> str:

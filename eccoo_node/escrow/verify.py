@@ -10,11 +10,9 @@ went the same way at the same terms are reckoned once: each entry has a shape, e
 """
 
 import asyncio
-from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from hashlib import sha256
-from itertools import accumulate
 from typing import Any
 
 from eccoo_node.db import bound, bulk
@@ -24,12 +22,16 @@ from eccoo_node.db.transaction import snapshot
 from eccoo_node.escrow import ledger
 from eccoo_node.escrow.chart import CHART, Account, due_from
 from eccoo_node.escrow.purity import verify_purity
-from eccoo_node.escrow.verify_lines import Lines
+from eccoo_node.escrow.verify_lines import Lines, moved
 from eccoo_node.escrow.verify_pages import PAGE, Chain, Page, asks, told_columns
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.money import pounds
 
 _ACCOUNTS = "account WHERE id > ? AND id <= ?"
+_SUMS = (
+    "(SELECT account_id, CAST(SUM(amount_pence) AS BIGINT) AS pence FROM posting WHERE account_id > ? AND account_id <= ? "
+    "GROUP BY account_id) AS sums"
+)
 _UNDONE = "SELECT id, fee_pence, travel_pence, free_fee_pence, line_id, reverses_id FROM entry"
 _POSTED = "SELECT p.entry_id, a.code, a.holder, a.awaiting, p.amount_pence FROM posting p JOIN account a ON a.id = p.account_id"
 
@@ -59,11 +61,9 @@ class Books:
     def __init__(self) -> None:
         self.lines = Lines()
         self.names: dict[int, tuple[str, str, str]] = {}
-        # The same as the beginning of a posting in JSON, and the code alone.
-        self.told: dict[int, str] = {}
-        self.codes: dict[int, str] = {}
+        # By what an entry posted: of how many parts it is, or 0 where they don't make an entry.
+        self.parts: dict[str, int] = {}
         self.stored: dict[int, tuple[str, int]] = {}
-        self.balances: dict[int, int] = defaultdict(int)
         # Each entry that undoes another, with that one; and those that were undone.
         self.undoing: list[tuple[int, int]] = []
         self.undone: set[int] = set()
@@ -99,19 +99,17 @@ class Books:
         }
 
     async def read_accounts(self) -> None:
-        wanted = ("id", "code", "holder", "awaiting", "guard", "balance_pence", ("code", "holder", "awaiting"))
+        wanted = ("id", "code", "holder", "awaiting", "guard", "balance_pence")
         async with aclosing(
             bulk.ahead("account", 2 * PAGE, lambda *range_: [bulk.Ask(wanted, _ACCOUNTS, range_)])
         ) as pages:
-            async for ((ids, codes, holders, waits, guards, balances, told),) in pages:
+            async for ((ids, codes, holders, waits, guards, balances),) in pages:
                 if unknown := next((code for code in set(codes) if code not in CHART), None):
                     raise Broken(f"Account {unknown} is not in the chart of accounts.", "account_unknown")
                 for code, holder in zip(codes, holders, strict=True):
                     if bool(CHART[code].holder) != bool(holder):
                         raise Broken(f"Account {code} {holder} is not in the chart of accounts.", "account_unknown")
                 self.names.update(zip(ids, zip(codes, holders, waits, strict=True), strict=True))
-                self.codes.update(zip(ids, codes, strict=True))
-                self.told.update(zip(ids, (f"[{one}," for one in told), strict=True))
                 self.stored.update(zip(ids, zip(guards, balances, strict=True), strict=True))
 
     async def _next(self, pages: AsyncIterator[list[bulk.Found]]) -> "Page | None":
@@ -128,18 +126,16 @@ class Books:
         return None if found is None else self.page(found)
 
     def page(self, found: list[bulk.Found]) -> Page:
-        """These entries, without what belongs to no entry or account."""
-        entries, posted, moved, chain = found
-        owners, accounts, _ = posted
-        known = set(entries[0])
-        if not (known.issuperset(owners) and self.names.keys() >= set(accounts) and owners == sorted(owners)):
-            rows = [row for row in zip(*posted, strict=True) if row[0] in known and row[1] in self.names]
-            rows.sort(key=lambda row: row[0])
+        """These entries, without what was posted to no entry."""
+        entries, posted, chain = found
+        if posted[0] != entries[0]:
+            known = set(entries[0])
+            rows = [row for row in zip(*posted, strict=True) if row[0] in known]
             posted = [[row[at] for row in rows] for at in range(3)]
-        return Page(*entries, *posted, *moved, *chain)
+        return Page(*entries, *posted, *chain)
 
     async def _add(self, page: Page) -> None:
-        """Add a page to the balances, the lines and the chain. Raises Broken for the first entry that does not hold."""
+        """Add a page to the lines and the chain. Raises Broken for the first entry that does not hold."""
         with bulk.no_sweeping():
             holds = self.holds(page)
         if not holds:
@@ -147,7 +143,6 @@ class Books:
                 await self._name(id_)
             raise Broken(f"The entries up to {page.ids[-1]} can’t be read in their order.", "entry_digest")
         self.entries += len(page.ids)
-        self.postings += len(page.owners)
         self.last = page.ids[-1]
         if page.undoes.count(None) < len(page.ids):
             self.undoing += [(id_, of) for id_, of in zip(page.ids, page.undoes, strict=True) if of is not None]
@@ -155,28 +150,22 @@ class Books:
 
     def holds(self, page: Page) -> bool:
         """Whether every entry of the page balances and is as its digest says; each is added to where it belongs."""
-        if not set(map(type, page.amounts)) <= {int} or 0 in page.amounts or not page.ids:
+        marks_ = self.lines.marks
+        if not page.ids or page.owners != page.ids or not marks_.keys() >= set(page.lines):
             return False
-        counts, marks_ = Counter(page.owners), self.lines.marks
-        if len(counts) < len(page.ids) or min(counts.values()) < 2 or not marks_.keys() >= set(page.lines):
-            return False
-        posted = [
-            f"{told}{n}]" for told, n in zip(map(self.told.__getitem__, page.accounts), page.amounts, strict=True)
+        for posted in set(page.codes).difference(self.parts):
+            self.parts[posted] = _parts(moved(posted))
+        parts = list(map(self.parts.__getitem__, page.codes))
+        told = [
+            sha256(f'[{content},"{mark}",[{posted}]]'.encode()).hexdigest()
+            for content, mark, posted in zip(
+                page.contents, map(marks_.__getitem__, page.lines), page.postings, strict=True
+            )
         ]
-        codes, amounts = tuple(map(self.codes.__getitem__, page.accounts)), tuple(page.amounts)
-        ends = list(accumulate(map(counts.__getitem__, page.ids)))
-        spans = list(map(slice, [0, *ends], ends))
-        moved = list(map(amounts.__getitem__, spans))
-        texts = [
-            f'[{content},"{mark}",[{",".join(posted[span])}]]'
-            for content, mark, span in zip(page.contents, map(marks_.__getitem__, page.lines), spans, strict=True)
-        ]
-        if any(map(sum, moved)) or [sha256(text.encode()).hexdigest() for text in texts] != page.digests:
+        if 0 in parts or told != page.digests:
             return False
-        self.lines.went(page.lines, zip(page.gone, map(codes.__getitem__, spans), moved, strict=True))
-        balances = self.balances
-        for account, pence in zip(page.moved, page.pence, strict=True):
-            balances[account] += pence
+        self.postings += sum(parts)
+        self.lines.went(page.lines, zip(page.gone, page.codes, strict=True))
         return True
 
     async def _name(self, id_: int) -> None:
@@ -184,13 +173,13 @@ class Books:
         row = (await fetch(f"SELECT {', '.join(map(_raw, told_columns()))}, digest FROM entry WHERE id = ?", id_))[0]
         *values, digest = tuple(row)
         found = [
-            (self.names[account], amount)
+            (*self.names[account], amount)
             for account, amount in await fetch(
                 "SELECT +account_id, +amount_pence FROM posting WHERE entry_id = ? ORDER BY id", id_
             )
             if account in self.names
         ]
-        amounts: list[Any] = [amount for _, amount in found]
+        amounts: list[Any] = [amount for *_, amount in found]
         if len(amounts) < 2 or not all(type(amount) is int and amount for amount in amounts):
             raise Broken(f"Entry {id_} does not have two lines of whole pence.", "entry_lines")
         if sum(amounts) != 0:
@@ -245,10 +234,17 @@ class Books:
 
     async def _check_accounts(self) -> dict[Account, int]:
         """Each account says what its entries add up to, and may stand there; those that anything stands on."""
+        sums: dict[int, int] = {}
+        wanted = ("account_id", "pence")
+        async with aclosing(
+            bulk.ahead("account", 2 * PAGE, lambda *range_: [bulk.Ask(wanted, _SUMS, range_)])
+        ) as pages:
+            async for ((ids, pence),) in pages:
+                sums.update(zip(ids, pence, strict=True))
         open_: dict[Account, int] = {}
         async for some in bulk.in_turns(self.stored.items()):
             for id_, (guard, stored) in some:
-                kind, balance = CHART[self.codes[id_]], self.balances[id_]
+                kind, balance = CHART[self.names[id_][0]], sums.get(id_, 0)
                 if balance:
                     account = Account(*self.names[id_])
                     open_[account] = open_.get(account, 0) + balance
@@ -262,6 +258,13 @@ class Books:
                     raise Broken(f"Account {name} is no longer guarded as the chart says.", "account_guard")
                 raise Broken(f"Account {name} stands at {pounds(balance)}, which it never may.", "account_negative")
         return open_
+
+
+def _parts(posted: list[tuple[str, Any]]) -> int:
+    """Of how many parts this entry is; 0 where it has fewer than two of whole pence, or is out of balance."""
+    amounts = [amount for _, amount in posted]
+    whole = len(amounts) > 1 and all(type(amount) is int and amount for amount in amounts)
+    return len(amounts) if whole and sum(amounts) == 0 else 0
 
 
 def _check_cash(balances: dict[Account, int]) -> None:

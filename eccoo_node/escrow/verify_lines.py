@@ -18,7 +18,7 @@ from eccoo_node.escrow.queries import Booking
 from eccoo_node.escrow.sharing import Fund, State, Terms
 from eccoo_node.kernel.errors import Broken
 
-_PAGE = 1000
+_PAGE = 4000
 _FLAGS = {"cancelled_bears", "employed", "arrears"}
 _AGREED = tuple(f"CAST({name} AS INTEGER)" if name in _FLAGS else name for name in ledger.AGREED)
 _STATE = State.__struct_fields__
@@ -36,8 +36,8 @@ _FUNDED = "line WHERE funds <> '' AND id > ? AND id <= ? ORDER BY id"
 _TOGETHER = {"1100": "2000", "1300": "2200", "1200": "2300", "5100": "2300", "1010": "1000"}
 
 # What an entry let go (fee, travel, free of commission), whether it undoes another and whether it takes back what was
-# let go, as JSON; the account codes it posted to, and the amounts.
-Shape = tuple[str, tuple[str, ...], tuple[int, ...]]
+# let go, as JSON; and so the account code and the amount of each posting, with commas between.
+Shape = tuple[str, str]
 # From a path to a longer one.
 Step = tuple[int, Shape]
 
@@ -48,6 +48,14 @@ class _Agreed(msgspec.Struct, frozen=True):
     booking: Booking
     schedule_id: int | None
     contribution_pence: int
+
+
+def moved(posted: str) -> list[tuple[str, Any]]:
+    """Each posting's account code and amount."""
+    return _moved(f"[{posted}]")
+
+
+_moved = msgspec.json.Decoder(list[tuple[str, Any]]).decode
 
 
 class _Sums(msgspec.Struct):
@@ -61,13 +69,13 @@ class _Sums(msgspec.Struct):
     taken_back: bool = False
 
     def add(self, shape: Shape) -> None:
-        gone, codes, amounts = shape
+        gone, posted = shape
         fee, travel, free, undoes, takes_back = msgspec.json.decode(gone)
         self.fee += fee
         self.travel += travel
         self.free += free
         self.taken_back = self.taken_back or bool(takes_back)
-        for code, amount in zip(codes, amounts, strict=True):
+        for code, amount in moved(posted):
             self.by_code[code] = self.by_code.get(code, 0) - amount
             # The commission as a whole stands on one side of 4000 before the other circle's part is taken off it.
             if code == chart.COMMISSION.code and (amount > 0) == bool(undoes):
@@ -85,7 +93,7 @@ class Lines:
         self.path_of: dict[int, int] = {}
         # Each step leads from a path to a longer one; `paths` has the last step of each.
         self._steps: dict[Step, int] = {}
-        self._paths: list[Step] = [(0, ("[0,0,0,0,0]", (), ()))]
+        self._paths: list[Step] = [(0, ("[0,0,0,0,0]", ""))]
 
     async def read(self) -> None:
         """Every line as it stands. Raises Broken where one has no state."""
@@ -148,11 +156,13 @@ class Lines:
         given: dict[int, list[Fund]] = {}
         wanted = ("line_id", "payer_id", "amount_pence", "CAST(arrears AS INTEGER)")
         async for after, upto in bulk.stretches("line_fund", _PAGE):
-            for line, payer, amount, arrears in zip(*await bulk.columns(wanted, _FUNDS, after, upto), strict=True):
+            for line, payer, amount, arrears in zip(
+                *await bulk.columns(bulk.Ask(wanted, _FUNDS, (after, upto))), strict=True
+            ):
                 given.setdefault(line, []).append(Fund(payer, amount, bool(arrears)))
         marks: dict[int, str] = {}
         async for after, upto in bulk.stretches("line", _PAGE):
-            ids, funds_ = await bulk.columns(("id", "funds"), _FUNDED, after, upto)
+            ids, funds_ = await bulk.columns(bulk.Ask(("id", "funds"), _FUNDED, (after, upto)))
             marks.update(zip(ids, funds_, strict=True))
         for line in sorted((given.keys() & self.terms_of.keys()) | marks.keys()):
             funds = given.get(line, [])

@@ -15,11 +15,9 @@ PAGE = 2000
 # These take back what was let go: they debit our own part of the commission, not the whole of it.
 _TAKING_BACK = {"clawed_back", "owed_back"}
 _ENTRIES = "entry WHERE id > ? AND id <= ? ORDER BY id"
-_POSTINGS = "posting WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id, id"
-_MOVED = (
-    "(SELECT account_id, CAST(SUM(amount_pence) AS BIGINT) AS pence FROM posting WHERE entry_id > ? AND entry_id <= ? "
-    "GROUP BY account_id) AS moved"
-)
+# CROSS JOIN: postings lead to their accounts, not the other way.
+_POSTINGS = "posting p CROSS JOIN account a WHERE a.id = p.account_id AND p.entry_id > ? AND p.entry_id <= ?"
+_POSTED = (("a.code", "a.holder", "a.awaiting", "p.amount_pence"), ("a.code", "p.amount_pence"))
 _CHAINED = "entry_chain WHERE entry_id > ? AND entry_id <= ? ORDER BY entry_id"
 _LET_GO = (
     "fee_pence", "travel_pence", "free_fee_pence", "CASE WHEN reverses_id IS NULL THEN 0 ELSE 1 END",
@@ -39,8 +37,8 @@ def told_columns() -> tuple[str, ...]:
 class Page(msgspec.Struct):
     """Some entries, column by column, all that was posted to them, and their links of the chain.
 
-    `contents`: what a digest covers, as JSON. `gone`: what each let go, whether it undoes another and whether it takes
-    back what was let go.
+    `contents`, `postings`: what a digest covers, as JSON. `gone`: what each let go, whether it undoes another and whether
+    it takes back what was let go. `codes`: each posting's account code and amount. `owners`: whose the postings are.
     """
 
     ids: list[int]
@@ -50,10 +48,8 @@ class Page(msgspec.Struct):
     undoes: list[int | None]
     gone: list[str]
     owners: list[int]
-    accounts: list[int]
-    amounts: list[int]
-    moved: list[int]
-    pence: list[int]
+    postings: list[str]
+    codes: list[str]
     links: list[int]
     linked: list[int]
     chains: list[str]
@@ -64,8 +60,7 @@ def asks(after: int, upto: int) -> list[bulk.Ask]:
     between = (after, upto)
     return [
         bulk.Ask(("id", "digest", told_columns(), "line_id", "reverses_id", _LET_GO), _ENTRIES, between),
-        bulk.Ask(("entry_id", "account_id", "amount_pence"), _POSTINGS, between),
-        bulk.Ask(("account_id", "pence"), _MOVED, between),
+        bulk.Ask(_POSTED, _POSTINGS, between, by="p.entry_id", order="p.id"),
         bulk.Ask(("id", "entry_id", "chain"), _CHAINED, between),
     ]
 

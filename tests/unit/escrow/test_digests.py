@@ -51,7 +51,7 @@ async def play(url: str, folder: Path, asked: list[tuple[str, str, int, datetime
                 await walk.lines.read()
                 await walk.read_accounts()
                 first = await fetch_value("SELECT MIN(id) FROM entry")
-                page = walk.page([await bulk.columns(*ask[:2], *ask.params) for ask in asks(first - 1, first + 100)])
+                page = walk.page([await bulk.columns(ask) for ask in asks(first - 1, first + 100)])
                 # Told at the first look, without going through them one by one.
                 assert walk.holds(page)
                 await check_inside()
