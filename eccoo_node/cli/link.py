@@ -105,6 +105,8 @@ async def show(node: Node, circle: str) -> None:
         click.echo(f"  Linked anew, after everything was lost: {page.superseded_by}")
         for still in going:
             click.echo(f"  {'not settled, please ring them: ' if still.kind == 'open' else ''}{still.sentence}")
+    elif page.put_away_for:
+        click.echo(f"  Put away, because a newer invitation was taken up: {page.put_away_for}")
     elif page.circle.standing == "ended":
         for still in [] if page.closed_at else going:
             click.echo(f"  still going on: {still.sentence}")
@@ -190,6 +192,8 @@ def _show_words(page: Page) -> None:
     if not page.words:
         raise Conflict(f"There are no words yet. {say.trouble(page.health.trouble)}".strip(), "no_words")
     click.echo(f"{page.called}: {' '.join(page.words)}")
+    if page.other_words and not page.words_said:
+        click.echo("They take the place of six other words with them, which are no longer good.")
     if not page.words_said:
         click.echo("Ring them, on a number you had before today, and read these words to each other. Then:")
         click.echo(f"  eccoo link words --same {page.circle.id}    or    eccoo link words --different {page.circle.id}")

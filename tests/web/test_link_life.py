@@ -281,3 +281,29 @@ async def test_the_page_of_a_link_whose_place_another_took_lists_what_people_hav
             assert "Try now" not in page
             assert "Waiting to be sent" not in page
             assert "Linked anew, after everything was lost." in unescape((await ada.get("/admin/links")).text)
+
+
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_six_words_that_a_newer_invitation_put_away_are_shown_nowhere_and_said_to_be_no_good(
+    two_nodes: Pair,
+) -> None:
+    old = await two_nodes.shake_hands()
+    node = two_nodes.a
+    gone = (await node.row("SELECT words FROM link WHERE id = ?", old))[0].split()
+    two_nodes.move(timedelta(minutes=1))
+    new = await two_nodes.shake_hands()
+    shell = put_pages(node)
+    await an_admin(node, "Ada")
+    async with Reader(shell, node.url, cookies={shell.site.session_cookie: TOKEN}) as ada:
+        page = unescape((await ada.get(f"/admin/links/{old}")).text)
+        assert "was put away on Monday 23 November, because a newer invitation between the two was taken up." in page
+        assert "The six words that stood here are no longer good." in page
+        assert f'href="/admin/links/{new}"' in page
+        assert "Everything is done" not in page
+        assert (await ada.get(f"/admin/links/{old}/words")).headers["location"] == f"/admin/links/{old}"
+        page = unescape((await ada.get(f"/admin/links/{new}")).text)
+        assert "You had six other words with them before. A newer invitation took their place" in page
+        shown = re.findall(r"<li>([a-z]+)</li>", page)
+        assert len(shown) == 6
+        assert shown != gone
+        assert "A newer invitation took its place." in unescape((await ada.get("/admin/links")).text)

@@ -105,7 +105,7 @@ class LinksController(Controller):
         """Six new words within a link that stands, after a move."""
         _requires(request, link_id)
         page = await queries.page(link_id)
-        if not page.words or page.words_said:
+        if not page.words or page.words_said or page.circle.standing == "ended":
             return redirect(request, f"{HERE}/{link_id}")
         return render(request, "links/words.html", **_facts(request, page))
 
@@ -351,6 +351,7 @@ def _card(request: AnyRequest, page: Page) -> dict[str, Any]:
     now, zone = clock.now(), ask_of(request).site.zone
     words = "" if page.circle.standing == "ended" else _in_a_line(page, now, zone)
     words = "Linked anew, after everything was lost." if page.superseded_by else words
+    words = "A newer invitation took its place." if page.put_away_for else words
     return {
         "path": f"{HERE}/{page.circle.id}",
         "title": page.called,
