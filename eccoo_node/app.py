@@ -353,14 +353,15 @@ def node_app(settings: Settings, folder: DataFolder, *, parts: Parts | None = No
 async def prepare(settings: Settings, folder: DataFolder, *, alone: bool = False) -> list[str]:
     """Bring the database to this version, or make it. The names of the migrations that ran; raises Broken.
 
-    `alone`: the folder's lock is held, so jobs that are still leased were left by a process that died.
+    `alone`: the folder's lock is held, so jobs that are still leased were left by a process that died. PostgreSQL is asked
+    who else is connected.
     """
     engine = engine_for(settings.database.url, folder.database)
     await engine.open()
     try:
         with bound.bound(engine):
             ran = await migrate(shipped("migrations"))
-            if alone:
+            if alone or await jobs.alone():
                 await jobs.let_go()
             return ran
     finally:

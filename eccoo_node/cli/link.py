@@ -90,17 +90,24 @@ async def show(node: Node, circle: str) -> None:
     lapsed = page.agreed_until is not None and page.agreed_until <= now
     _, state = say.standing(page.circle.standing, page.health.trouble, lapsed=lapsed)
     click.echo(f"{page.called} ({page.circle.id}): {state}")
-    wrong = say_health.in_one_line(report, page.called, zone)
+    wrong = "" if page.superseded_by else say_health.in_one_line(report, page.called, zone)
     for said in (wrong, say_health.advice(report, page.called, page.circle.phone) if wrong else ""):
         if said:
             click.echo(said)
-    for name, value in [*say_health.rows(report, now, zone), *say_health.figures(report)]:
+    rows = say_health.rows(report, now, zone, goes_on=not page.superseded_by)
+    for name, value in [*rows, *say_health.figures(report)]:
         if value:
             click.echo(f"  {name}: {value}")
     for alarm in page.alarms:
         click.echo(f"  {alarm.at:%Y-%m-%d %H:%M} UTC: {say.alarm(alarm.code)}")
-    if page.circle.standing == "ended":
-        going = [still for still in await ending.goes_on(page.circle.id) if still.kind != "stops"]
+    going = [still for still in await ending.goes_on(page.circle.id) if still.kind != "stops"]
+    if page.superseded_by:
+        click.echo(f"  Linked anew, after everything was lost: {page.superseded_by}")
+        for still in going:
+            click.echo(f"  {'not settled, please ring them: ' if still.kind == 'open' else ''}{still.sentence}")
+    elif page.put_away_for:
+        click.echo(f"  Put away, because a newer invitation was taken up: {page.put_away_for}")
+    elif page.circle.standing == "ended":
         for still in [] if page.closed_at else going:
             click.echo(f"  still going on: {still.sentence}")
         click.echo("  Everything is done." if page.closed_at else "  It closes when nothing goes on any more.")
@@ -185,6 +192,8 @@ def _show_words(page: Page) -> None:
     if not page.words:
         raise Conflict(f"There are no words yet. {say.trouble(page.health.trouble)}".strip(), "no_words")
     click.echo(f"{page.called}: {' '.join(page.words)}")
+    if page.other_words and not page.words_said:
+        click.echo("They take the place of six other words with them, which are no longer good.")
     if not page.words_said:
         click.echo("Ring them, on a number you had before today, and read these words to each other. Then:")
         click.echo(f"  eccoo link words --same {page.circle.id}    or    eccoo link words --different {page.circle.id}")

@@ -1,13 +1,17 @@
-"""What becomes of cover when a link ends: what is certain is honoured, what was only asked or offered is let go and forgotten."""
+"""What becomes of cover when a link ends: what is certain is honoured, what was only asked or offered is let go and forgotten.
 
-from eccoo_federation import bodies
+Where another link stands in for it, no node honours anything any more: what is not settled by then is for people.
+"""
+
+from eccoo_federation import bodies, limits
 from eccoo_federation import cover as wire
-from eccoo_node.cover import machine, offering, queries
+from eccoo_node.cover import machine, offering, queries, settling
 from eccoo_node.cover.doors import Act, door
 from eccoo_node.db.rows import as_time, fetch
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.links import letters
+from eccoo_node.links import queries as links
 from eccoo_node.links.ending import Still, still_going
 from eccoo_node.record import events
 from eccoo_node.record.events import Happened
@@ -17,19 +21,29 @@ from eccoo_node.record.events import Happened
 async def visits(link_id: str) -> list[Still]:
     """Visits agreed across this link, either way, and what either keeps because of them. Days, never names."""
     now, zone, found = clock.now(), clock.zone(), []
+    gone = await links.superseded_at(link_id)
+    # Of a link whose place another took, also what nobody claimed in time: no claim could come.
+    over = "OR (r.ended_reason IN ('unclaimed', 'claimed_late') AND v.ends_at > ?)" if gone else ""
+    states = "'preparing', 'coming', 'said'" + (", 'too_late'" if gone else "")
     here = await fetch(
         "SELECT v.starts_at, v.ends_at FROM cover_request r JOIN cover_offer o ON o.id = r.chosen_offer "
-        "JOIN visit v ON v.id = r.visit_id WHERE o.link_id = ? AND r.state = 'coming' ORDER BY v.starts_at",
-        link_id,
-    )
+        "JOIN visit v ON v.id = r.visit_id WHERE o.link_id = ? AND "
+        f"(r.state = 'coming' {over}) ORDER BY v.starts_at",
+        link_id, *([gone - limits.CLAIM_WITHIN] if gone else []),
+    )  # fmt: skip
     there = await fetch(
         "SELECT o.starts_at, o.ends_at, m.state FROM my_offer m JOIN open_request o ON o.id = m.open_request_id "
-        "WHERE m.link_id = ? AND m.state IN ('preparing', 'coming', 'said') ORDER BY o.starts_at",
+        f"WHERE m.link_id = ? AND m.state IN ({states}) ORDER BY o.starts_at",
         link_id,
     )
     for row in [*here, *there]:
         when = clock.say_when(row[0], row[1], zone)
         ours = len(row) == 2
+        if gone:
+            was = "their worker was to come here" if ours else "our worker was to go there"
+            left = f"the visit {'here' if ours else 'there'} is not settled"
+            found.append(Still("open", f"{when}: {was if row[1] > now else left}.", row[0]))
+            continue
         if row[1] > now:
             said = (
                 f"{when}: their worker comes to a visit here." if ours else f"{when}: our worker goes to a visit there."
@@ -71,6 +85,28 @@ async def _only_asked(link_id: str) -> list[Still]:
 @events.on("link.ended")
 async def ended(happened: Happened) -> None:
     await leave(NODE, link_id=happened.subject_id)
+
+
+@events.on("link.superseded")
+async def superseded(happened: Happened) -> None:
+    await leave_open(NODE, link_id=happened.subject_id)
+
+
+@events.on("cover.said")
+async def said(happened: Happened) -> None:
+    """A worker says how it went at a circle that was linked anew since: nobody at the old link hears it."""
+    mine = await queries.mine(happened.subject_id)
+    if await links.superseded_at(mine.link_id):
+        await leave_open(NODE, link_id=mine.link_id)
+
+
+@door("cover.leave_open")
+async def leave_open(act: Act, *, link_id: str) -> None:
+    """What our workers said and nobody answered on this link will not be answered on it: those who can settle it are told."""
+    act.allow(Thing("link", link_id, link_id=link_id))
+    for row in await fetch("SELECT id FROM my_offer WHERE link_id = ? AND state = 'said' ORDER BY id", link_id):
+        if await settling.left_to_people(await queries.lock_mine(row[0])):
+            await act.tell("cover.left_open", "my_offer", row[0], link=link_id)
 
 
 @door("cover.leave")

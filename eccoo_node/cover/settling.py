@@ -143,19 +143,25 @@ async def came_too_late(act: Act, *, link_id: str, ref: str) -> None:
     act.allow(Thing("my_offer", link_id=link_id))
     opened = await queries.open_by_ref(link_id, ref)
     for one in await queries.mine_for(opened.id) if opened else []:
-        mine = await queries.lock_mine(one.id)
-        state = msgspec.json.decode(mine.machine, type=wire.OffererState)
-        over = state.claim is None or state.let_go or state.disputed or state.agreed is not None
-        if over or mine.state == "too_late":
-            continue
-        await offering.set_mine(mine.id, state="too_late", disclosure="", retain_until=None)
-        await offering.finish(mine)
-        ringing = {f.person_id for f in await members.facilitators()} - {mine.worker_id}
-        path = f"/coming/{mine.id}"
-        await tell(ringing, None, "too_late_ring_away", about=mine.id, path=path)
-        told = {mine.worker_id, *await members.treasurers()} - ringing
-        await tell(told, None, "too_late_away", about=mine.id, path=path)
-        await act.tell("cover.came_too_late", "my_offer", mine.id)
+        if await left_to_people(await queries.lock_mine(one.id)):
+            await act.tell("cover.came_too_late", "my_offer", one.id)
+
+
+async def left_to_people(mine: queries.Mine) -> bool:
+    """What our worker said is not answered by the other node any more, inside `write()`: whoever can settle it learns so.
+    False where nothing is claimed, or it is in question or settled."""
+    state = msgspec.json.decode(mine.machine, type=wire.OffererState)
+    over = state.claim is None or state.let_go or state.disputed or state.agreed is not None
+    if over or mine.state == "too_late":
+        return False
+    await offering.set_mine(mine.id, state="too_late", disclosure="", retain_until=None)
+    await offering.finish(mine)
+    ringing = {f.person_id for f in await members.facilitators()} - {mine.worker_id}
+    path = f"/coming/{mine.id}"
+    await tell(ringing, None, "too_late_ring_away", about=mine.id, path=path)
+    told = {mine.worker_id, *await members.treasurers()} - ringing
+    await tell(told, None, "too_late_away", about=mine.id, path=path)
+    return True
 
 
 @door("cover.heard_too_late")

@@ -7,6 +7,7 @@ itself takes 0.005 ms. Here one reading and one writing connection are kept and 
 import asyncio
 import random
 import re
+import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -25,6 +26,8 @@ from eccoo_node.db.counting import count_query
 from eccoo_node.kernel.courtesy import in_a_row
 from eccoo_node.kernel.errors import Broken, Conflict
 
+# By which the sessions of one process are known as its own.
+THIS_PROCESS = f"eccoo {secrets.token_hex(8)}"
 # How long a writer waits for other processes before a person is asked to try again.
 WRITE_WAIT_S = 20.0
 # PostgreSQL gave up on this transaction because of another; run again, it will most likely pass.
@@ -304,7 +307,7 @@ class NodePostgres(PostgresEngine):
                 min_size=1,
                 max_size=10,
                 # A statement outside write() can read and nothing more; write() asks for more by name.
-                server_settings={"default_transaction_read_only": "on"},
+                server_settings={"default_transaction_read_only": "on", "application_name": THIS_PROCESS},
             )
         except (OSError, asyncpg.PostgresError, ValueError) as error:
             raise Broken(f"PostgreSQL cannot be reached: {error}.", "bad_database") from None

@@ -128,6 +128,22 @@ async def _notice() -> None:
                 await add(kind, "when")
 
 
+async def alone() -> bool:
+    """Whether no other process is connected to this PostgreSQL database; False on SQLite, where a lock tells.
+
+    A session ends with its process, and whoever serves asks at least once a second. Where something else is connected, or a
+    pooler keeps sessions, the answer is False, and leases run out by themselves. Two that start at one moment may both hear
+    True: a job is begun twice then, which each handler bears.
+    """
+    if bound.engine().engine_type != "postgres":
+        return False
+    others = (
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND usesysid IS NOT NULL "
+        "AND application_name IS DISTINCT FROM current_setting('application_name') LIMIT 1"
+    )
+    return not await fetch(others)
+
+
 async def let_go() -> None:
     """End every lease. For a process that knows itself alone on this database: whoever held one has died, and what they
     were doing is taken up at once instead of when the lease runs out."""

@@ -91,7 +91,7 @@ async def accept_invite(act: Act, text: str) -> str:
             await jobs.hurry("federation.handshake", same)
         act.about(same)
         return same
-    await make_room(invite.node_id)
+    await make_room(invite.node_id, now)
     link_id, nonce = new_id(), new_nonce()
     await insert(
         Link(
@@ -107,14 +107,15 @@ async def accept_invite(act: Act, text: str) -> str:
     return link_id
 
 
-async def make_room(node_id: str) -> None:
-    """A new handshake with a circle replaces one that was never finished. Raises Conflict when a link stands."""
+async def make_room(node_id: str, now: datetime) -> None:
+    """A handshake that is asked for `now` puts an unfinished one away; both bear that moment, so that each page tells of the
+    other (`queries.Page`). Raises Conflict when a link stands."""
     row = await fetch_one("SELECT id, state FROM link WHERE node_id = ? AND state <> 'ended'", node_id)
     if row is None:
         return
     if row["state"] == "open":
         raise Conflict("We are linked with this circle already. End that link first.", "already_linked")
-    await fetch("UPDATE link SET state = 'ended', ended_at = ?, token = '' WHERE id = ?", clock.now(), row["id"])
+    await fetch("UPDATE link SET state = 'ended', ended_at = ?, token = '' WHERE id = ?", now, row["id"])
 
 
 @door("links.words_same")

@@ -99,7 +99,7 @@ async def let_in(act: Act, request: LinkRequest, log: Log, state: LogState, docu
             link=row["id"], node_id=us.node_id, log_head=row["our_head"], commitment=row["our_commitment"]
         )
     await introducing.has_come(used["id"], state)
-    await make_room(request.node_id)
+    await make_room(request.node_id, now)
     nonce = new_nonce()
     commitment = handshake.new_nonce_commitment(request.link, us.node_id, us.state.head, nonce)
     await insert(

@@ -132,6 +132,7 @@ async def carry_over(link_id: str, value: dict[str, Any]) -> None:
         await fetch("DELETE FROM link_key WHERE link_id = ?", old["id"])
         if old["state"] != "ended":
             await events.tell(new_id(), "link.ended", "link", old["id"], by="us", superseded_by=link_id)
+        # Said to every admin: whoever signed on either side was one alone, and what it leaves open is for all of them.
         await events.tell(new_id(), "link.superseded", "link", old["id"], by=link_id)
 
 

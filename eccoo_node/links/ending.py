@@ -24,9 +24,12 @@ GIVE_UP = timedelta(days=60)
 
 
 class Still(msgspec.Struct, frozen=True):
-    """One thing that goes on after the end, or is let go of at it. It names nobody."""
+    """One thing that goes on after the end, or is let go of at it. It names nobody.
 
-    kind: Literal["certain", "stops", "money", "kept", "letters"]
+    "open": nothing here will ever settle it; people have to. It keeps no link from closing.
+    """
+
+    kind: Literal["certain", "stops", "money", "kept", "letters", "open"]
     sentence: str
     at: datetime | None = None
 
@@ -44,7 +47,7 @@ def still_going(function: Provider) -> Provider:
 async def goes_on(link_id: str) -> list[Still]:
     """All that there is with this circle now, certain visits first, in order of their days."""
     found = [still for provider in _PROVIDERS for still in await provider(link_id)]
-    order = ("certain", "money", "kept", "letters", "stops")
+    order = ("certain", "open", "money", "kept", "letters", "stops")
     return sorted(found, key=lambda still: (order.index(still.kind), still.at or clock.now(), still.sentence))
 
 
@@ -61,8 +64,13 @@ async def _owed(link_id: str) -> list[Still]:
 
 @still_going
 async def _undelivered(link_id: str) -> list[Still]:
+    # Of a link that another one stands in for nobody has the keys: what lies there never goes.
     count = int(
-        await fetch_value("SELECT COUNT(*) FROM letter_out WHERE link_id = ? AND state IN ('waiting', 'sent')", link_id)
+        await fetch_value(
+            "SELECT COUNT(*) FROM letter_out o JOIN link l ON l.id = o.link_id WHERE o.link_id = ? "
+            "AND o.state IN ('waiting', 'sent') AND l.superseded_by = ''",
+            link_id,
+        )
     )
     said = "One letter is still to reach them." if count == 1 else f"{count} letters are still to reach them."
     return [Still("letters", said)] if count else []
@@ -71,11 +79,12 @@ async def _undelivered(link_id: str) -> list[Still]:
 async def close_if_through(link_id: str) -> bool:
     """Close an ended link with which nothing goes on any more, inside `write()`."""
     row = await fetch_one(
-        "SELECT ended_at, agreement FROM link WHERE id = ? AND state = 'ended' AND closed_at IS NULL", link_id
+        "SELECT ended_at, agreement, superseded_by FROM link WHERE id = ? AND state = 'ended' AND closed_at IS NULL",
+        link_id,
     )
     if row is None:
         return False
-    left = [still for still in await goes_on(link_id) if still.kind != "stops"]
+    left = [still for still in await goes_on(link_id) if still.kind not in ("stops", "open")]
     ended_at = as_time(row["ended_at"])
     recent = ended_at is not None and clock.now() - ended_at <= GIVE_UP
     if recent and not row["agreement"]:
@@ -90,7 +99,7 @@ async def close_if_through(link_id: str) -> bool:
     # Unpinned: no key speaks for this link any more. The log itself stays, because what was signed must stay provable.
     await fetch("DELETE FROM link_key WHERE link_id = ?", link_id)
     await fetch("UPDATE letter_subject SET followed = FALSE WHERE link_id = ?", link_id)
-    await events.tell(new_id(), "link.closed", SUBJECT, link_id)
+    await events.tell(new_id(), "link.closed", SUBJECT, link_id, superseded_by=row["superseded_by"])
     return True
 
 

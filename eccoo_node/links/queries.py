@@ -79,6 +79,12 @@ class Page(msgspec.Struct, frozen=True):
     ended_at: datetime | None = None
     ended_by_them: bool = False
     closed_at: datetime | None = None
+    # The link that took this one's place because one side had lost everything; and whether that was us.
+    superseded_by: str = ""
+    we_lost: bool = False
+    # The newer handshake with this circle that put this one away; and whether this one put one away whose words were seen.
+    put_away_for: str = ""
+    other_words: bool = False
     alarms: tuple[Alarm, ...] = ()
     # The newest thing about who they are that nobody has rung them about yet.
     loud: str = ""
@@ -177,6 +183,14 @@ def _pool_fields(row: Any, direction: Direction) -> tuple[str, ...]:
     return tuple(f for f, scope in scopes.items() if rules.refusal(policy, direction, scope, now) is None)
 
 
+async def superseded_at(link_id: str) -> datetime | None:
+    """When another link took this one's place because one side had lost everything; None while none has."""
+    row = await fetch_one(
+        "SELECT n.carried_at FROM link l JOIN link n ON n.id = l.superseded_by WHERE l.id = ?", link_id
+    )
+    return as_time(row[0]) if row else None
+
+
 async def words_key(link_id: str) -> str:
     """What both nodes of a link hold and nobody else: the digest behind its six words. Raises NotFound."""
     row = await fetch_one("SELECT agreement FROM link WHERE id = ?", link_id)
@@ -228,10 +242,20 @@ async def page(link_id: str) -> Page:
     return msgspec.structs.replace(_page(row), alarms=tuple(Alarm(*tuple(a)) for a in alarms))
 
 
+# Which handshake a newer one put away: that one was asked for at the very moment when this one ended (`actions.make_room`).
+_PUT_AWAY = (
+    "{old}.node_id = {new}.node_id AND {old}.id <> {new}.id AND {old}.state = 'ended' AND {old}.agreement = '' "
+    "AND {old}.ended_at = {new}.asked_at"
+)
 _PAGE = (
     "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "
     "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_hash, l.words_said_at, l.our_proposal, l.their_proposal, "
-    "l.ended_at, l.ended_by_them, l.closed_at, l.moving_to, l.moving_agreed_by, (SELECT b.code FROM link_alarm b WHERE b.link_id = l.id "
+    "l.ended_at, l.ended_by_them, l.closed_at, l.superseded_by, (SELECT n.node_id FROM link n WHERE n.id = l.superseded_by) AS "
+    "new_node, CASE WHEN l.state = 'ended' AND l.agreement = '' THEN "
+    f"(SELECT n.id FROM link n WHERE {_PUT_AWAY.format(old='l', new='n')} LIMIT 1) END AS put_away_for, "
+    "CASE WHEN l.state IN ('words', 'agreeing') THEN "
+    f"(SELECT o.id FROM link o WHERE {_PUT_AWAY.format(old='o', new='l')} AND o.words <> '' LIMIT 1) END AS other_words, "
+    "l.moving_to, l.moving_agreed_by, (SELECT b.code FROM link_alarm b WHERE b.link_id = l.id "
     f"AND b.id > l.alarms_heard AND b.code IN ({', '.join(repr(code) for code in rules.LOUD)}) ORDER BY b.id DESC LIMIT 1) "
     "AS loud, " + _HEALTH + " FROM link l JOIN link_wire w ON w.link_id = l.id"
 )
@@ -245,7 +269,9 @@ def _page(row: Any) -> Page:
         ours=_proposed(row["our_proposal"], row["node_id"]), theirs=_proposed(row["their_proposal"], row["node_id"]),
         proposal=proposal_mark(row["their_proposal"]),
         agreed_until=datetime.fromisoformat(agreement["expires_at"]) if agreement else None,
-        ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]), closed_at=as_time(row["closed_at"]), loud=row["loud"] or "",
+        ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]), closed_at=as_time(row["closed_at"]),
+        superseded_by=row["superseded_by"], we_lost=row["new_node"] == row["node_id"],
+        put_away_for=row["put_away_for"] or "", other_words=bool(row["other_words"]), loud=row["loud"] or "",
         moving_to=row["moving_to"], moving_agreed=bool(row["moving_agreed_by"]),
         words_new=agreement is not None and row["words_hash"] != agreement["words_hash"],
         moved_since=agreement is not None and row["state"] == "open" and _moved_since(agreement, row),

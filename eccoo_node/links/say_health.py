@@ -63,8 +63,15 @@ def alarm_advice(them: str, phone: str) -> str:
     return f"Ask them what happened on their side. {ring(them, phone)}"
 
 
-def rows(report: Report, now: datetime, zone: ZoneInfo) -> list[tuple[str, str]]:
-    """Everything an admin may want to read, in plain words."""
+def rows(report: Report, now: datetime, zone: ZoneInfo, *, goes_on: bool = True) -> list[tuple[str, str]]:
+    """Everything an admin may want to read, in plain words. Not `goes_on`: another link has taken this one's place, and
+    nothing of it is tried or sent any more."""
+    heard = [
+        ("They last reached us", say.last_seen(report.heard_at, now, zone)),
+        ("We last reached them", say.last_seen(report.reached_at, now, zone) if report.reached_at else "Not yet"),
+    ]
+    if not goes_on:
+        return heard
     waiting = say.waiting(report.waiting)
     if report.oldest_at is not None:
         waiting += f" The oldest since {_when(report.oldest_at, now, zone)}."
@@ -75,8 +82,7 @@ def rows(report: Report, now: datetime, zone: ZoneInfo) -> list[tuple[str, str]]
         if report.resting:
             tries += " We only knock until they answer."
     return [
-        ("They last reached us", say.last_seen(report.heard_at, now, zone)),
-        ("We last reached them", say.last_seen(report.reached_at, now, zone) if report.reached_at else "Not yet"),
+        *heard,
         ("Waiting to be sent", waiting),
         ("Turned down by them", say.many(report.refused, "letter").capitalize() if report.refused else "Nothing"),
         ("Calls that failed", tries),

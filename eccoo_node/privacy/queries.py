@@ -13,7 +13,7 @@ from eccoo_node.members.erasing import Kept
 
 
 class Circle(msgspec.Struct, frozen=True):
-    """One linked circle that was asked to delete."""
+    """One linked circle that was asked to delete. `by_phone`: another link took this one's place, and no node can ask them."""
 
     name: str
     phone: str
@@ -22,6 +22,7 @@ class Circle(msgspec.Struct, frozen=True):
     keep_until: datetime | None
     asked_at: datetime
     answered_at: datetime | None
+    by_phone: bool = False
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -95,15 +96,15 @@ async def wishes(actor: Actor) -> list[Wish]:
 
 async def _circles(wish_ids: list[str]) -> dict[str, list[Circle]]:
     rows = await fetch(
-        "SELECT e.forgetting_id, l.name, l.phone, e.state, e.reason, e.keep_until, e.asked_at, e.answered_at "
-        f"FROM erasure_out e JOIN link l ON l.id = e.link_id WHERE e.forgetting_id IN ({marks(wish_ids)}) "
+        "SELECT e.forgetting_id, l.name, l.phone, e.state, e.reason, e.keep_until, e.asked_at, e.answered_at, "
+        f"l.superseded_by FROM erasure_out e JOIN link l ON l.id = e.link_id WHERE e.forgetting_id IN ({marks(wish_ids)}) "
         "ORDER BY l.name, e.id",
         *wish_ids,
     )
     found: dict[str, list[Circle]] = {}
     for row in rows:
         found.setdefault(row[0], []).append(
-            Circle(row[1], row[2], row[3], row[4], as_time(row[5]), row[6], as_time(row[7]))
+            Circle(row[1], row[2], row[3], row[4], as_time(row[5]), row[6], as_time(row[7]), bool(row[8]))
         )
     return found
 

@@ -52,9 +52,15 @@ def circle(one: Circle, zone: tzinfo) -> str:
     """What became of it in one linked circle."""
     if one.state == "done" and one.answered_at:
         return f"Asked on {day(one.asked_at, zone)}, deleted on {day(one.answered_at, zone)}."
+    if one.state == "asked" and one.by_phone:
+        return (
+            f"Wanted on {day(one.asked_at, zone)}. The two circles were linked anew after everything was lost, so our node "
+            "can’t ask them about what went before. Please ring them."
+        )
     if one.state == "kept" and one.keep_until:
         because = f", because {THEIRS[one.reason]}" if one.reason in THEIRS else ""
-        return f"Keeps something until {day(one.keep_until, zone)}{because}. It is asked again after that."
+        again = "Please ring them after that." if one.by_phone else "It is asked again after that."
+        return f"Keeps something until {day(one.keep_until, zone)}{because}. {again}"
     return f"Asked on {day(one.asked_at, zone)}. No answer yet: we go on asking."
 
 

@@ -12,7 +12,7 @@ from eccoo_node.rota.telling import tell
 
 HEARD = {
     "link.proposed": "link_proposed", "link.ended": "link_ended", "link.suspended": "link_paused",
-    "link.closed": "link_closed", "introduction.asked": "introduction_asked",
+    "link.closed": "link_closed", "link.superseded": "link_superseded", "introduction.asked": "introduction_asked",
     "introduction.yes": "introduction_yes", "introduction.no": "introduction_no",
 }  # fmt: skip
 
@@ -20,7 +20,8 @@ HEARD = {
 @events.on("link.news", *HEARD)
 async def of_links(happened: Happened) -> None:
     """What they did, and what needs a look; not what one of us has just done."""
-    if happened.payload.get("by") == "us":
+    if happened.payload.get("by") == "us" or happened.payload.get("superseded_by"):
+        # That another link took its place is said once, and it does not close as if all of it were done.
         return
     news = happened.payload.get("news") or HEARD[happened.kind]
     async with write():

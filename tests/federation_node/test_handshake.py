@@ -3,6 +3,9 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from eccoo_federation import handshake as handshake_forms
+from eccoo_federation import jcs
+from eccoo_federation.invites import read_invite
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.federating import handshake
@@ -12,6 +15,7 @@ from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.links import actions, ending, health, queries, say_health
 from eccoo_node.links.rules import Terms
+from tests.support.hostile import send, sign
 from tests.support.pair import Pair
 
 
@@ -136,6 +140,76 @@ async def test_an_end_before_anything_is_agreed_is_learnt_from_the_answer(
     with a.bound():
         await ending.close_ended({})
     assert await a.rows("SELECT 1 FROM link WHERE closed_at IS NULL") == []
+
+
+@pytest.mark.parametrize("said", [False, True])
+async def test_a_newer_invitation_puts_a_handshake_away_and_nothing_of_it_is_taken_any_more(
+    two_nodes: Pair, said: bool
+) -> None:
+    a, b = two_nodes.both
+    with a.bound():
+        first = await actions.make_invite(COMMAND)
+    with b.bound():
+        old = await actions.accept_invite(COMMAND, first)
+        token = read_invite(first, b.clock()).token
+    await two_nodes.settle()
+    if said:
+        for node in two_nodes.both:
+            with node.bound():
+                await actions.words_same(COMMAND, old)
+        with b.bound():
+            await actions.agree(COMMAND, old)
+    rows = [await node.row("SELECT * FROM link WHERE id = ?", old) for node in two_nodes.both]
+    two_nodes.move(timedelta(minutes=1))
+    new = await two_nodes.shake_hands()
+    pages = []
+    for node in two_nodes.both:
+        with node.bound():
+            before, page = await queries.page(old), await queries.page(new)
+            pages.append((before.circle.standing, before.put_away_for, before.other_words))
+            assert (page.circle.standing, page.put_away_for, page.other_words) == ("words", "", True)
+            assert before.words != page.words
+            with pytest.raises(Conflict, match="The link has ended"):
+                await actions.words_same(COMMAND, old)
+    assert pages == [("ended", new, False)] * 2
+    # Everything that was said in it, said again as it was: each is refused by name, and the newer one stays as it is.
+    stands = [await node.rows("SELECT id, state, words FROM link ORDER BY id") for node in two_nodes.both]
+    asked = handshake_forms.LinkRequest(
+        token=token, link=old, node_id=b.wire.us.node_id, base_url=b.url, log_head=rows[1]["our_head"],
+        commitment=rows[1]["our_commitment"],
+    )  # fmt: skip
+    reveal = handshake_forms.Reveal(link=old, nonce=rows[1]["our_nonce"])
+    proposal = msgspec.json.decode(rows[1]["our_proposal"]) if said else {"v": 1}
+    again = [
+        ("links", asked.as_wire()), (f"links/{old}/reveal", reveal.as_wire()),
+        (f"links/{old}/agreement", {"v": 1, "agreement": proposal}),
+    ]  # fmt: skip
+    answers = [await send(a.port, sign(b, "POST", f"{a.url}/fed/v1/{path}", jcs.dump(body))) for path, body in again]
+    assert [(one.status, one.code) for one in answers] == [
+        (403, "bad_invite"),
+        (410, "link_ended"),
+        (410, "link_ended"),
+    ]
+    assert [await node.rows("SELECT id, state, words FROM link ORDER BY id") for node in two_nodes.both] == stands
+    for node in two_nodes.both:
+        with node.bound():
+            await actions.words_same(COMMAND, new)
+            await actions.agree(COMMAND, new)
+    await two_nodes.settle()
+    assert [(await node.row("SELECT state FROM link WHERE id = ?", new))[0] for node in two_nodes.both] == ["open"] * 2
+
+
+async def test_whoever_gave_up_and_links_later_reads_of_nothing_that_was_put_away(two_nodes: Pair) -> None:
+    old = await two_nodes.shake_hands()
+    for node in two_nodes.both:
+        with node.bound():
+            await actions.end(COMMAND, old)
+    two_nodes.move(timedelta(minutes=1))
+    new = await two_nodes.shake_hands()
+    for node in two_nodes.both:
+        with node.bound():
+            assert (await queries.page(old)).put_away_for == ""
+            assert not (await queries.page(new)).other_words
 
 
 async def test_a_used_invitation_is_said_to_be_used_and_is_not_tried_again(two_nodes: Pair) -> None:

@@ -1,23 +1,37 @@
 """A circle that lost keys and words is linked anew: what stands between the two goes over, to the penny, or nothing does."""
 
+from datetime import timedelta
+
 import pytest
 
-from eccoo_node.db.rows import fetch
+from eccoo_node.cover import leaving, offering, settling
+from eccoo_node.cover import queries as cover
+from eccoo_node.db.rows import fetch, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import chart, ledger
 from eccoo_node.escrow.actions import Across, owe_worker_from, release
 from eccoo_node.escrow.verify import verify as verify_books
 from eccoo_node.federating.verify import verify
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND, NODE
 from eccoo_node.kernel.errors import Conflict
+from eccoo_node.kernel.ids import new_id
 from eccoo_node.keys import actions as own
-from eccoo_node.links import actions, carrying, identity, queries, say
+from eccoo_node.links import actions, carrying, ending, identity, queries, say
 from eccoo_node.links.superseding import stands_in_for
+from eccoo_node.privacy import actions as privacy
+from eccoo_node.privacy.queries import wishes
+from eccoo_node.privacy.say import circle
+from eccoo_node.privacy.tables import Forgetting
+from eccoo_node.rota import link_news
+from tests.support import make
 from tests.support.escrow import open_books
 from tests.support.hostile import ping, send
 from tests.support.pair import Pair, PairNode
-from tests.support.story import Story
+from tests.support.story import Story, actor
 
+assert leaving
+assert link_news
 BOTH = {"payer_add_bps": 0, "worker_deduct_bps": 1500, "home_share_bps": 5000}
 
 
@@ -166,3 +180,112 @@ async def test_a_newcomers_word_ends_no_link_and_what_our_admin_names_ends_with_
     assert await a.rows("SELECT id FROM letter_out WHERE link_id = ?", old) == letters
     assert await a.rows("SELECT state FROM cover_request") == [("coming",)]
     assert "link_ended" not in [row[0] for row in await a.rows("SELECT news FROM told")]
+
+
+async def left(node: PairNode, link_id: str) -> list[tuple[str, str]]:
+    with node.bound():
+        return [
+            (still.kind, still.sentence)
+            for still in await ending.goes_on(link_id)
+            if still.kind not in ("kept", "stops")
+        ]
+
+
+@pytest.mark.parametrize("said", ["before", "after"])
+async def test_what_was_not_settled_is_told_and_stays_in_sight_on_both_sides(two_nodes: Pair, said: str) -> None:
+    story = await Story(two_nodes).begin()
+    old, (a, b) = two_nodes.link_id, two_nodes.both
+    admins = []
+    for node in two_nodes.both:
+        with node.bound():
+            admins.append(await make.person("Ada"))
+            await make.hat(admins[-1], await make.circle(), "admin")
+    await story.committed()
+    when = "Thursday 26 November, 9am to 11am"
+    if said == "before":
+        two_nodes.move(timedelta(days=3, hours=4))
+        await says_how_it_went(story)
+        a_side, b_side = "the visit here is not settled", "the visit there is not settled"
+    else:
+        a_side, b_side = "their worker was to come here", "our worker was to go there"
+    new = await linked_anew(two_nodes, old, say=two_nodes.both)
+    with a.bound():
+        await actions.propose(COMMAND, new)
+    await two_nodes.settle()
+    with b.bound():
+        await actions.agree(COMMAND, new)
+    await two_nodes.settle()
+    assert [await left(a, old), await left(b, old)] == [
+        [("open", f"{when}: {a_side}.")],
+        [("open", f"{when}: {b_side}.")],
+    ]
+    # Every admin hears of it once, also of the circle whose own admin signed; nothing says that it was ended, or is done.
+    two_nodes.move(timedelta(hours=1))
+    await two_nodes.settle()
+    for node, admin in zip(two_nodes.both, admins, strict=True):
+        told = await node.rows("SELECT news, about_id FROM told WHERE person_id = ? AND news LIKE 'link_%'", admin)
+        assert [one for one in told if one[1] == old] == [("link_superseded", old)]
+        with node.bound():
+            page = await queries.page(old)
+            assert (page.superseded_by, page.we_lost) == (new, node is b)
+    if said == "after":
+        two_nodes.move(timedelta(days=3, hours=4))
+        await says_how_it_went(story)
+    with b.bound():
+        assert (await cover.mine(story.offer)).state == "too_late"
+    assert "too_late_away" in await story.news(b, story.bea)
+    assert "too_late_away" in await story.news(b, story.kit)
+    assert "too_late_ring_away" in await story.news(b, story.tom)
+    # Neither a fortnight nor the end of what was kept takes it off the list.
+    two_nodes.move(timedelta(days=16))
+    await two_nodes.settle()
+    if said == "before":
+        # Nobody said otherwise in their week, so what was claimed is owed, and nothing brings it to the other circle.
+        assert await left(a, old) == [("money", "We owe them £61.05.")]
+    else:
+        assert (await a.row("SELECT ended_reason FROM cover_request"))[0] == "unclaimed"
+        assert await left(a, old) == [("open", f"{when}: the visit here is not settled.")]
+    assert await left(b, old) == [("open", f"{when}: the visit there is not settled.")]
+    with b.bound():
+        await settling.let_go(await actor(story.tom), offer_id=story.offer)
+    assert await left(b, old) == []
+    # What people have to see to keeps no link from closing, and it does not close as if all of it were done.
+    with b.bound():
+        await ending.close_ended({})
+    await two_nodes.settle()
+    assert await b.row("SELECT 1 FROM link WHERE id = ? AND closed_at IS NOT NULL", old)
+    assert await b.rows("SELECT 1 FROM told WHERE news IN ('link_closed', 'link_ended')") == []
+    for node in two_nodes.both:
+        with node.bound():
+            await verify()
+            await verify_books()
+
+
+async def test_whoever_asks_to_be_forgotten_afterwards_is_asked_for_by_telephone(two_nodes: Pair) -> None:
+    story = await Story(two_nodes).begin()
+    old, (a, b) = two_nodes.link_id, two_nodes.both
+    await story.ask_far()
+    with a.bound():
+        admin = await make.person("Ada")
+        await make.hat(admin, await make.circle(), "admin")
+    new = await linked_anew(two_nodes, old, say=(a,))
+    with a.bound():
+        await actions.propose(COMMAND, new)
+    await two_nodes.settle()
+    with b.bound():
+        await actions.agree(COMMAND, new)
+    await two_nodes.settle()
+    with a.bound():
+        async with write():
+            wish = Forgetting(id=new_id(), person_id=story.edith, state="gone", asked_at=a.clock(), due_at=a.clock())
+            await insert(wish)
+            await privacy._ask_circles(wish)
+        [found] = [one for one in await wishes(await actor(admin)) if one.id == wish.id]
+        assert [(one.name, one.state, one.by_phone) for one in found.circles] == [("Todmorden circle", "asked", True)]
+        assert circle(found.circles[0], clock.zone()).endswith("Please ring them.")
+
+
+async def says_how_it_went(story: Story) -> None:
+    with story.b.bound():
+        await offering.say_how_it_went(await actor(story.bea), offer_id=story.offer, answer="as_planned")
+    await story.pair.settle()

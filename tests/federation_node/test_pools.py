@@ -240,6 +240,75 @@ async def test_hostile_pages_change_nothing_and_what_was_not_agreed_is_not_kept(
     assert [one.called for one in await pool.seen()] == ["Bea"]
 
 
+class Liar:
+    """Todmorden answers every asking for its pool with fifty more workers, and says that there are more behind them.
+
+    With `breaks_off`, each reading takes another turn just before it would be long enough, and has names of its own.
+    """
+
+    def __init__(self, pool: Pool, monkeypatch: pytest.MonkeyPatch, *, breaks_off: bool) -> None:
+        self.pool, self.breaks_off = pool, breaks_off
+        self.asked = self.readings = self.pages = self.most_held = 0
+        monkeypatch.setitem(letters._ANSWERS, "pool", letters.Answerer(self.answer, (), True))
+
+    async def answer(self, actor: Actor, after: str = "") -> dict[str, Any]:
+        self.asked += 1
+        self.readings, self.pages = (self.readings, self.pages + 1) if after else (self.readings + 1, 1)
+        refs = [f"r{self.readings if self.breaks_off else 0:04}-{self.pages:04}-{i:02}" for i in range(50)]
+        turns = self.breaks_off and self.pages == 20
+        return page(self.pool, *refs, on=refs[-1]) | {"revision": 8 if turns else 7}
+
+    async def says_that_it_changed(self) -> None:
+        with self.pool.b.bound():
+            async with write():
+                await letters.send(self.pool.link, "pool.changed", "pool", {"revision": 7})
+        await self.pool.pair.settle()
+        self.most_held = max(self.most_held, await self.held())
+
+    async def held(self) -> int:
+        return int((await self.pool.a.row("SELECT COUNT(*) FROM pool_worker"))[0])
+
+
+async def test_a_pool_that_never_ends_is_read_as_far_as_a_town_has_people_and_not_at_once_again(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pool.shares()
+    liar = Liar(pool, monkeypatch, breaks_off=False)
+    await pool.minutes(61)
+    # Twenty pages, and the copy is whole: nobody asks on, until it is read again in its time.
+    before = liar.readings
+    assert (liar.asked, await liar.held()) == (20 * before, 1000)
+    await pool.minutes(10)
+    assert (liar.readings, liar.asked, await liar.held()) == (before, 20 * before, 1000)
+    for _ in range(9):
+        await liar.says_that_it_changed()
+    # Nine words at one moment are one reading, and it is no longer.
+    assert (liar.readings, liar.asked, await liar.held()) == (before + 1, 20 * (before + 1), 1000)
+    assert await pool.a.rows("SELECT kind FROM job WHERE dead") == []
+    monkeypatch.undo()
+    await pool.minutes(61)
+    assert [one.called for one in await pool.seen()] == ["Bea"]
+
+
+async def test_readings_that_never_come_to_an_end_fill_no_table(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    await pool.shares()
+    liar = Liar(pool, monkeypatch, breaks_off=True)
+    troubles = []
+    for _ in range(3):
+        pool.pair.move(timedelta(minutes=2))
+        await liar.says_that_it_changed()
+        troubles.append((await pool.a.row("SELECT trouble FROM pool_link"))[0])
+    # Broken off twice, and in the third reading there are more names than anybody has workers: nothing of it is kept.
+    assert troubles == ["gap", "gap", "too_many"]
+    assert (liar.readings, liar.most_held, await liar.held()) == (3, 1901, 0)
+    assert await pool.seen() == []
+    # Other letters of theirs were taken all the time, and an honest reading puts it right.
+    assert await pool.a.rows("SELECT 1 FROM letter_read WHERE verdict <> 'applied'") == []
+    monkeypatch.undo()
+    await pool.minutes(61)
+    assert [one.called for one in await pool.seen()] == ["Bea"]
+
+
 async def town(count: int, link_id: str) -> None:
     """So many workers, each of whom has said yes; written in one transaction."""
     circle, now, rows = await make.circle(), clock.now(), []

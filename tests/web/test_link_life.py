@@ -16,10 +16,12 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.keys import actions as keys
-from eccoo_node.links import keeping, showing
+from eccoo_node.links import actions, keeping, showing
 from eccoo_node.links.rules import BOTH_WAYS, Terms
+from eccoo_node.links.superseding import stands_in_for
 from eccoo_node.links.tables import HeardCircle, Introduction, Link, LinkWire
 from tests.support.pair import Pair, PairNode
+from tests.support.story import Story
 from tests.web.admins import TOKEN, an_admin, put_pages
 from tests.web.client import Reader
 
@@ -239,3 +241,69 @@ async def test_two_hundred_links_take_as_many_questions_as_one(
         page = await reader.get("/admin/links?page=5")
         assert "Todmorden circle" in page.text
         assert (await reader.get(f"/admin/links?page={'9' * 20}")).status_code == 200
+
+
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_the_page_of_a_link_whose_place_another_took_lists_what_people_have_to_settle(two_nodes: Pair) -> None:
+    story = await Story(two_nodes).begin()
+    old, (a, b) = two_nodes.link_id, two_nodes.both
+    await story.committed()
+    with b.bound():
+        await keys.begin_anew(COMMAND, b.folder, b.settings)
+    new = await two_nodes.shake_hands()
+    for node in two_nodes.both:
+        with node.bound():
+            await actions.words_same(COMMAND, new)
+    with a.bound():
+        await stands_in_for(COMMAND, new, old)
+        await actions.propose(COMMAND, new)
+    await two_nodes.settle()
+    with b.bound():
+        await actions.agree(COMMAND, new)
+    await two_nodes.settle()
+    for node, lost, left in (
+        (a, "Todmorden circle lost", "9am to 11am: their worker was to come here."),
+        (b, "We lost", "9am to 11am: our worker was to go there."),
+    ):
+        shell = put_pages(node)
+        await an_admin(node, "Ada")
+        async with Reader(shell, node.url, cookies={shell.site.session_cookie: TOKEN}) as ada:
+            page = unescape((await ada.get(f"/admin/links/{old}")).text)
+            assert f"{lost} everything, and the two circles were linked anew on Monday 23 November." in page
+            assert "These visits are not settled, and don’t settle themselves any more." in page
+            assert f"<li>Thursday 26 November, {left}</li>" in page
+            assert f'href="/admin/links/{new}"' in page
+            # Nothing is promised that can't come.
+            for never in ("still honoured", "Waiting to be sent", "Everything is done", "ended this link"):
+                assert never not in page
+            page = unescape((await ada.get(f"/admin/links/{old}/health")).text)
+            assert "Nothing goes over this link any more." in page
+            assert "Try now" not in page
+            assert "Waiting to be sent" not in page
+            assert "Linked anew, after everything was lost." in unescape((await ada.get("/admin/links")).text)
+
+
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_six_words_that_a_newer_invitation_put_away_are_shown_nowhere_and_said_to_be_no_good(
+    two_nodes: Pair,
+) -> None:
+    old = await two_nodes.shake_hands()
+    node = two_nodes.a
+    gone = (await node.row("SELECT words FROM link WHERE id = ?", old))[0].split()
+    two_nodes.move(timedelta(minutes=1))
+    new = await two_nodes.shake_hands()
+    shell = put_pages(node)
+    await an_admin(node, "Ada")
+    async with Reader(shell, node.url, cookies={shell.site.session_cookie: TOKEN}) as ada:
+        page = unescape((await ada.get(f"/admin/links/{old}")).text)
+        assert "was put away on Monday 23 November, because a newer invitation between the two was taken up." in page
+        assert "The six words that stood here are no longer good." in page
+        assert f'href="/admin/links/{new}"' in page
+        assert "Everything is done" not in page
+        assert (await ada.get(f"/admin/links/{old}/words")).headers["location"] == f"/admin/links/{old}"
+        page = unescape((await ada.get(f"/admin/links/{new}")).text)
+        assert "You had six other words with them before. A newer invitation took their place" in page
+        shown = re.findall(r"<li>([a-z]+)</li>", page)
+        assert len(shown) == 6
+        assert shown != gone
+        assert "A newer invitation took its place." in unescape((await ada.get("/admin/links")).text)

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
 from tests.web.covering import Told, coming
 from tests.web.story import Walk
 
@@ -64,3 +66,19 @@ async def test_what_is_let_go_says_so_to_the_worker(walk: Walk) -> None:
     assert page.text.startswith("Written down. Bea is told that nothing is paid.")
     bea = await (await walk.b.read_as("Bea")).get(told.offers["Bea"])
     assert "Your circle and Hebden circle agreed that nothing is paid for it." in bea.text
+
+
+async def test_where_the_circles_were_linked_anew_the_page_says_so_and_promises_nothing(walk: Walk) -> None:
+    told = await coming(walk)
+    mine = told.offers["Bea"]
+    with walk.b.node.bound():
+        async with write():
+            # As `carrying.carry_over` and `leaving.leave_open` leave it.
+            await fetch("UPDATE link SET superseded_by = id, carried_at = ?, state = 'ended'", walk.b.node.clock())
+            await fetch("UPDATE my_offer SET state = 'too_late', disclosure = '', retain_until = NULL")
+    for name in ("Bea", "Tom"):
+        text = (await (await walk.b.read_as(name)).get(mine)).text
+        assert "One of the two circles lost everything before it was settled, and they were linked anew." in text
+        assert "If it is to be paid, our treasurers see to it." in text
+        assert "fortnight" not in text
+        assert "all goes on here by itself" not in text

@@ -62,6 +62,7 @@ class ComingController(Controller):
             "differs": state.get("disputed", False) and not state.get("agreed"),
             "called": told.get("called") or f"someone in {mine.area}",
             "settled": pounds(line.worker_pence) if line else "",
+            "linked_anew": mine.state == "too_late" and await links.superseded_at(mine.link_id) is not None,
         }  # fmt: skip
 
     @post("/coming/{offer_id:str}/take-back", opt={"action": "cover.take_back"})

@@ -28,7 +28,7 @@ class LifeController(Controller):
             request, "links/health.html",
             **{
                 **_facts(request, page),
-                "rows": [row for row in say_health.rows(report, now, zone) if row[1]],
+                "rows": [row for row in say_health.rows(report, now, zone, goes_on=not page.superseded_by) if row[1]],
                 "figures": [row for row in say_health.figures(report) if row[1]],
                 "wrong": say_health.in_one_line(report, them, zone),
                 "advice": say_health.advice(report, them, phone),

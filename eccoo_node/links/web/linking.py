@@ -95,7 +95,8 @@ class LinksController(Controller):
             return render(request, "links/words.html", **_facts(request, page))
         if page.circle.standing == "agreeing":
             return await _ask_to_agree(request, page)
-        going = await ending.goes_on(link_id) if page.circle.standing == "ended" and not page.closed_at else []
+        over = page.closed_at and not page.superseded_by
+        going = await ending.goes_on(link_id) if page.circle.standing == "ended" and not over else []
         going = [still for still in going if still.kind != "stops"]
         return render(request, "links/link.html", going=going, **_facts(request, page))
 
@@ -104,7 +105,7 @@ class LinksController(Controller):
         """Six new words within a link that stands, after a move."""
         _requires(request, link_id)
         page = await queries.page(link_id)
-        if not page.words or page.words_said:
+        if not page.words or page.words_said or page.circle.standing == "ended":
             return redirect(request, f"{HERE}/{link_id}")
         return render(request, "links/words.html", **_facts(request, page))
 
@@ -321,8 +322,8 @@ def _facts(request: AnyRequest, page: Page) -> dict[str, Any]:
     zone, now, health = ask_of(request).site.zone, clock.now(), page.health
     rows = [
         ("Last heard from", say.last_seen(health.last_seen_at, now, zone)),
-        ("Waiting to be sent", say.waiting(health.waiting)),
-        ("Clocks", say.clock_offset(health.clock_offset_s)),
+        ("Waiting to be sent", "" if page.superseded_by else say.waiting(health.waiting)),
+        ("Clocks", "" if page.superseded_by else say.clock_offset(health.clock_offset_s)),
         ("Next try", say.next_try(health.next_try_at, now, zone) if health.trouble else ""),
     ]
     return {
@@ -349,6 +350,8 @@ def _facts(request: AnyRequest, page: Page) -> dict[str, Any]:
 def _card(request: AnyRequest, page: Page) -> dict[str, Any]:
     now, zone = clock.now(), ask_of(request).site.zone
     words = "" if page.circle.standing == "ended" else _in_a_line(page, now, zone)
+    words = "Linked anew, after everything was lost." if page.superseded_by else words
+    words = "A newer invitation took its place." if page.put_away_for else words
     return {
         "path": f"{HERE}/{page.circle.id}",
         "title": page.called,

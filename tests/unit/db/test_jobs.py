@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 
+from eccoo_node.app import prepare
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.paths import DataFolder
+from eccoo_node.kernel.settings import DatabaseSettings, Settings
 from tests.support.node import MONDAY, Node
 from tests.support.processes import ROOT, environment
 
@@ -409,3 +412,38 @@ async def test_a_process_alone_on_its_database_takes_up_at_once_what_a_dead_one_
     await jobs.let_go()
     assert await jobs.drain() == 1
     assert ran == [{"n": 1}]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("node_url", ["postgres"], indirect=True)
+async def test_on_postgresql_a_node_that_starts_takes_up_a_dead_ones_work_unless_another_lives(
+    node: Node, node_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing_to_migrate(found: object) -> list[str]:
+        return []
+
+    async def leased() -> bool:
+        return await fetch_value("SELECT leased_by FROM job") != ""
+
+    monkeypatch.setattr("eccoo_node.app.migrate", nothing_to_migrate)
+    settings = Settings(database=DatabaseSettings(url=node_url))
+    await ready(node, 1)
+    doomed = worker(node_url, tmp_path, hold_s=30)
+    try:
+        deadline = time.monotonic() + 20
+        while not await fetch_value("SELECT COUNT(*) FROM ran"):
+            assert time.monotonic() < deadline
+            assert doomed.poll() is None, doomed.communicate()[0]
+            await asyncio.sleep(0.02)
+        await prepare(settings, DataFolder(tmp_path))
+        assert await leased()
+    finally:
+        doomed.kill()
+        doomed.communicate()
+    deadline = time.monotonic() + 20
+    while not await jobs.alone():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    assert await leased()
+    await prepare(settings, DataFolder(tmp_path))
+    assert not await leased()
