@@ -86,6 +86,15 @@ class Register(msgspec.Struct):
     SAY: ClassVar[dict[str, str]] = {"called": "Write the name they like to be called."}
 
 
+class AskForRole(msgspec.Struct):
+    """Who is asked to take which role in the circle. `person`: which of those who answer to `who`."""
+
+    who: Line
+    role: Literal["facilitator", "treasurer", "safeguarding", "panel", "convenor", "admin"]
+    person: str = ""
+    SAY: ClassVar[dict[str, str]] = {"who": "Write a name or a phone number.", "role": "Choose what they would do."}
+
+
 class AnswerHat(msgspec.Struct):
     """Yes or no to a role that was offered."""
 

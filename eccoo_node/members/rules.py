@@ -200,6 +200,12 @@ def _register(actor: Actor, thing: Thing) -> bool | str:
     return actor.wears("facilitator") or "Only a facilitator keeps the circle’s list of people."
 
 
+@rule("members.see_roles")
+def _roles(actor: Actor, thing: Thing) -> bool | str:
+    own = not actor.acting_for and actor.wears("admin")
+    return own or "Only an admin of the circle decides who does what."
+
+
 @rule("members.say_standing")
 def _standing(actor: Actor, thing: Thing) -> bool | str:
     return actor.wears("facilitator") and actor.person_id != thing.person_id

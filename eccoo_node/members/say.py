@@ -46,6 +46,12 @@ OFFER_WORDS = {
     "convenor": "to be the convenor", "admin": "to look after this node",
 }  # fmt: skip
 
+# Roles with power in the circle, as its admins read them.
+ROLE_WORDS = {
+    "facilitator": "Facilitator", "treasurer": "Treasurer", "safeguarding": "Safeguarding lead", "panel": "Panel",
+    "convenor": "Convenor", "admin": "Looks after this node",
+}  # fmt: skip
+
 
 def say_date(day: date) -> str:
     """ "3 May 2027"."""

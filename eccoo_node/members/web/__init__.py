@@ -3,6 +3,7 @@
 from eccoo_node.members.web.faces import FaceController
 from eccoo_node.members.web.paying import PayingController, WageController
 from eccoo_node.members.web.phone import PhoneController
+from eccoo_node.members.web.roles import RolesController
 from eccoo_node.members.web.sessions import SessionController
 from eccoo_node.members.web.sign_in import SignInController
 from eccoo_node.members.web.speaking import SpeakingController
@@ -10,6 +11,7 @@ from eccoo_node.web.site import NavItem
 
 CONTROLLERS = (
     SignInController, SessionController, SpeakingController, PhoneController, FaceController, PayingController, WageController,
+    RolesController,
 )  # fmt: skip
 NAV = (
     NavItem(
