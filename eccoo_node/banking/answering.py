@@ -41,7 +41,11 @@ class Answer(msgspec.Struct, frozen=True):
     def option(self, called: Mapping[str, str]) -> tuple[str, str, str]:
         """How a page offers it."""
         if not self.kind:
-            return f"{self.what}:{self.of}", "A transfer between our own accounts", f"Its other side: {self.on}."
+            return (
+                f"{self.what}:{self.of}",
+                "A transfer between our own accounts",
+                f"The books have it where it is now. Its other side: {self.on}.",
+            )
         kind = say_entry.kind(self.kind)
         about = f", {called[self.holder]}" if self.holder in called else ""
         if self.what == "own":

@@ -1,5 +1,6 @@
 """Whose money is this? Lines that nobody has explained, and the few things each of them may be."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Controller, Response, get, post
@@ -18,6 +19,7 @@ from eccoo_node.banking import (
     say,
     sent,
 )
+from eccoo_node.banking import lines as lines_
 from eccoo_node.banking.forms import TakeBackForm, WhatForm, WhoseForm
 from eccoo_node.banking.kept import Open, Said
 from eccoo_node.banking.lines import Line
@@ -77,7 +79,7 @@ class InboxController(Controller):
     async def about_said(self, request: AnyRequest, line_id: FromPath[str]) -> Response[Any]:
         """What was said of one line, what it answers to, and taking it back."""
         found = await kept.said_line(actor_of(request), _number(actor_of(request), line_id))
-        return render(request, "banking/take_back.html", **_said(found))
+        return render(request, "banking/take_back.html", **await _said(found))
 
     @post("/money/inbox/{line_id:str}/said", opt={"action": "banking.take_back"})
     async def take_back(self, request: AnyRequest, line_id: FromPath[str]) -> Response[Any]:
@@ -87,7 +89,7 @@ class InboxController(Controller):
             await reopening.take_back(actor_of(request), found.line.id, because=form.because)
         except (FormError, Invalid, Conflict, Forbidden) as error:
             status = 403 if isinstance(error, Forbidden) else 0
-            return form_error(request, "banking/take_back.html", error, status=status, **_said(found))
+            return form_error(request, "banking/take_back.html", error, status=status, **await _said(found))
         return redirect(request, _path(found.line), "It is taken back. Now say here what it was.")
 
     @get("/money/inbox/{line_id:str}", opt={"action": "banking.see_lines"})
@@ -164,19 +166,21 @@ def _number(actor: Actor, line_id: str) -> int:
     return int(line_id)
 
 
-def _said(found: Said) -> dict[str, Any]:
-    other = found.of.removeprefix("line:") if found.of.startswith("line:") else ""
+async def _said(found: Said) -> dict[str, Any]:
+    across = found.of.startswith("line:")
+    other = await lines_.find(int(found.of.removeprefix("line:"))) if across else None
     return {
         "own_path": f"{_path(found.line)}/said",
         "title": say.line_title(found.line),
+        "account": say.account(found.line.code),
         "facts": [
             ("The bank says", found.line.text or "nothing"),
-            ("Which account", say.account(found.line.code)),
             ("What it was", say.was_said(found)),
+            ("Its other side", f"{say.line_title(other)}. {say.account(other.code)}." if other else ""),
             ("Said", f"{say_date(found.at.astimezone(clock.zone()).date())}, by {found.by or 'somebody'}"),
         ],
         "entry": f"/money/entries/{found.of}" if found.of.isdigit() else "",
-        "other": other,
+        "other": across,
     }
 
 
@@ -241,12 +245,11 @@ async def _arrived(found: Open, whole: bool, back: list[sent.Offer], owing: bool
         # What of it is a payer's can't be all of it something else.
         return [*ours, _BACK]
     more = [one.option for one in await others.may_have_come(found.line)]
-    called = await queries.called()
-    answers = [one.option(called) for one in await answering.may_answer(found.line)]
+    written, across = await _answers(found.line, await queries.called())
     owed = [_OWING] if owing else []
     if found.line.code != rules.CLIENT:
-        return [*ours, *answers, *owed, _GIFT, *more, _INTEREST, _OTHER]
-    return [*ours, *answers, _BACK, _GIFT, *more, _INTEREST, *owed]
+        return [*ours, *written, *owed, _GIFT, *more, *across, _INTEREST, _OTHER]
+    return [*ours, *written, _BACK, _GIFT, *more, *across, _INTEREST, *owed]
 
 
 async def _left(actor: Actor, found: Open, payers: dict[str, str]) -> list[tuple[str, str, str]]:
@@ -261,5 +264,14 @@ async def _left(actor: Actor, found: Open, payers: dict[str, str]) -> list[tuple
     listed += [one.option for one in await others.may_have_left(actor, line)]
     if line.code == rules.CLIENT:
         listed.append(("bounced", "Money of a payer that the bank took back", "Choose below whose."))
+    written, across = await _answers(line, called)
     # What the books have already is written twice otherwise, so it comes first.
-    return [one.option(called) for one in await answering.may_answer(line)] + listed
+    return [*written, *listed, *across]
+
+
+async def _answers(
+    line: Line, called: Mapping[str, str]
+) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]:
+    """What a line may answer to: entries, and other lines, which come after whatever would write an entry."""
+    found = await answering.may_answer(line)
+    return [one.option(called) for one in found if one.kind], [one.option(called) for one in found if not one.kind]

@@ -347,7 +347,10 @@ async def test_what_the_books_have_already_is_named_and_taken_back(circle: Circl
     entry = re.findall(r"by_hand:\d+", page.text)[0]
     assert (await tess.send(f"{path}/what", {"what": entry})).headers["location"] == INBOX
     page = await tess.get(other)
-    assert "A transfer between our own accounts Its other side: the circle’s own money, 21 November 2026." in text(page)
+    assert (
+        "A transfer between our own accounts The books have it where it is now. Its other side: the circle’s own money, 21 November 2026."
+        in text(page)
+    )
     await tess.send(f"{other}/what", {"what": f"own:line:{there.line.id}"})
     page = await tess.get(f"{INBOX}/said")
     assert text(page).count("A transfer between our own accounts") == 2
@@ -360,6 +363,7 @@ async def test_what_the_books_have_already_is_named_and_taken_back(circle: Circl
     assert (done.status_code, done.headers["location"]) == (303, path)
     assert "It is taken back. Now say here what it was." in text(await tess.follow())
     page = await tess.get(f"{other}/said")
+    assert "Its other side £0.70 came in on 21 November 2026. The circle’s own money." in text(page)
     assert "So does the one on the other side" in text(page)
     await tess.send(f"{other}/said", {"because": "It was rent."})
     waits = await kept.waiting_lines(circle.books.treasurer)
