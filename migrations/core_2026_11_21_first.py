@@ -1577,6 +1577,12 @@ STATEMENTS = {
   "retain_until" TIMESTAMPTZ NOT NULL,
   "fetched_at" TIMESTAMPTZ
 )""",
+        """CREATE TABLE "bank_line_opened" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "end_id" INTEGER NOT NULL REFERENCES "bank_line_end" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "at" TIMESTAMPTZ NOT NULL,
+  "by" VARCHAR(36) NOT NULL
+)""",
         """CREATE TABLE "split_yes" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "split_id" INTEGER NOT NULL REFERENCES "money_split" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -1610,6 +1616,7 @@ STATEMENTS = {
         """CREATE INDEX "bank_line_end_by_entry_id_where" ON "bank_line_end" ("entry_id") WHERE entry_id IS NOT NULL""",
         """CREATE INDEX "bank_line_end_by_line_id" ON "bank_line_end" ("line_id")""",
         """CREATE UNIQUE INDEX "bank_line_one_mark" ON "bank_line" ("mark")""",
+        """CREATE UNIQUE INDEX "bank_line_opened_one_end_id" ON "bank_line_opened" ("end_id")""",
         """CREATE INDEX "capacity_by_person_id" ON "capacity" ("person_id")""",
         """CREATE UNIQUE INDEX "care_facts_one_person_id" ON "care_facts" ("person_id")""",
         """CREATE INDEX "circle_bank_by_link_id" ON "circle_bank" ("link_id")""",
@@ -1798,6 +1805,8 @@ STATEMENTS = {
         """CREATE TRIGGER "bank_line_keeps_delete" BEFORE DELETE ON "bank_line" BEGIN SELECT RAISE(ABORT, 'bank_line is append-only'); END""",
         """CREATE TRIGGER "bank_line_end_keeps_update" BEFORE UPDATE ON "bank_line_end" BEGIN SELECT RAISE(ABORT, 'bank_line_end is append-only'); END""",
         """CREATE TRIGGER "bank_line_end_keeps_delete" BEFORE DELETE ON "bank_line_end" BEGIN SELECT RAISE(ABORT, 'bank_line_end is append-only'); END""",
+        """CREATE TRIGGER "bank_line_opened_keeps_update" BEFORE UPDATE ON "bank_line_opened" BEGIN SELECT RAISE(ABORT, 'bank_line_opened is append-only'); END""",
+        """CREATE TRIGGER "bank_line_opened_keeps_delete" BEFORE DELETE ON "bank_line_opened" BEGIN SELECT RAISE(ABORT, 'bank_line_opened is append-only'); END""",
         """CREATE TRIGGER "books_check_keeps_update" BEFORE UPDATE ON "books_check" BEGIN SELECT RAISE(ABORT, 'books_check is append-only'); END""",
         """CREATE TRIGGER "books_check_keeps_delete" BEFORE DELETE ON "books_check" BEGIN SELECT RAISE(ABORT, 'books_check is append-only'); END""",
         """CREATE TRIGGER "consent_keeps_update" BEFORE UPDATE ON "consent" WHEN NEW."words" <> '' OR NEW."id" IS NOT OLD."id" OR NEW."person_id" IS NOT OLD."person_id" OR NEW."kind" IS NOT OLD."kind" OR NEW."scope" IS NOT OLD."scope" OR NEW."subject_kind" IS NOT OLD."subject_kind" OR NEW."subject_id" IS NOT OLD."subject_id" OR NEW."words_hash" IS NOT OLD."words_hash" OR NEW."said_by" IS NOT OLD."said_by" OR NEW."via" IS NOT OLD."via" OR NEW."known_by" IS NOT OLD."known_by" OR NEW."said_at" IS NOT OLD."said_at" OR NEW."withdraws" IS NOT OLD."withdraws" BEGIN SELECT RAISE(ABORT, 'consent is append-only'); END""",
@@ -3445,6 +3454,12 @@ STATEMENTS = {
   "retain_until" TIMESTAMPTZ NOT NULL,
   "fetched_at" TIMESTAMPTZ
 )""",
+        """CREATE TABLE "bank_line_opened" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "end_id" BIGINT NOT NULL REFERENCES "bank_line_end" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "at" TIMESTAMPTZ NOT NULL,
+  "by" VARCHAR(36) NOT NULL
+)""",
         """CREATE TABLE "split_yes" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "split_id" BIGINT NOT NULL REFERENCES "money_split" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -3478,6 +3493,7 @@ STATEMENTS = {
         """CREATE INDEX "bank_line_end_by_entry_id_where" ON "bank_line_end" ("entry_id") WHERE entry_id IS NOT NULL""",
         """CREATE INDEX "bank_line_end_by_line_id" ON "bank_line_end" ("line_id")""",
         """CREATE UNIQUE INDEX "bank_line_one_mark" ON "bank_line" ("mark")""",
+        """CREATE UNIQUE INDEX "bank_line_opened_one_end_id" ON "bank_line_opened" ("end_id")""",
         """CREATE INDEX "capacity_by_person_id" ON "capacity" ("person_id")""",
         """CREATE UNIQUE INDEX "care_facts_one_person_id" ON "care_facts" ("person_id")""",
         """CREATE INDEX "circle_bank_by_link_id" ON "circle_bank" ("link_id")""",
@@ -3678,6 +3694,8 @@ END $$""",
         """CREATE TRIGGER "bank_line_keeps_all" BEFORE TRUNCATE ON "bank_line" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_line_end_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_line_end" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "bank_line_end_keeps_all" BEFORE TRUNCATE ON "bank_line_end" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_line_opened_keeps_rows" BEFORE UPDATE OR DELETE ON "bank_line_opened" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+        """CREATE TRIGGER "bank_line_opened_keeps_all" BEFORE TRUNCATE ON "bank_line_opened" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "books_check_keeps_rows" BEFORE UPDATE OR DELETE ON "books_check" FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "books_check_keeps_all" BEFORE TRUNCATE ON "books_check" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
         """CREATE TRIGGER "consent_keeps_rows" BEFORE UPDATE OR DELETE ON "consent" FOR EACH ROW EXECUTE FUNCTION refuse_change_but('words')""",

@@ -4,18 +4,16 @@ A payment of a batch that came back is one more kind of it, known by itself wher
 the sum is its to the penny. `payouts` writes it; what it has written before by hand is not written again.
 """
 
-from eccoo_node.banking import leaving, lines, others, sent
+from eccoo_node.banking import answering, leaving, lines, others, sent, unknown
 from eccoo_node.banking.lines import End, Line
 from eccoo_node.banking.rules import CLIENT
 from eccoo_node.banking.tables import KnownSender
-from eccoo_node.db.rows import as_time, fetch, fetch_value, insert
+from eccoo_node.db.rows import fetch_value, insert
 from eccoo_node.escrow import actions as escrow
-from eccoo_node.escrow import chart, corrections, ledger, treasury, undoing
+from eccoo_node.escrow import chart, ledger, treasury
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
-from eccoo_node.kernel.money import pounds
-from eccoo_node.members.say import say_date
 from eccoo_node.payouts import actions as payouts
 from eccoo_node.record.door import Act, door
 
@@ -24,10 +22,9 @@ KINDS = (
     "owing",
     "gift",
     "interest",
-    "own",
-    "by_hand",
     "other",
     sent.BACK,
+    *answering.KINDS,
     *sorted({one for some in others.CAME.values() for one in some}),
 )
 
@@ -83,13 +80,14 @@ async def explain(
     fee_pence: int = 0,
 ) -> None:
     """It was no payer's money for visits: a gift, interest, what somebody owed us, our own, a payment of ours that came
-    back, written down before, or one of `others`: a grant, shares, another circle's (`of`: whose), the card company's.
+    back, in the books already, or one of `others`: a grant, shares, another circle's (`of`: whose), the card company's.
 
-    Money in the account where we look after others' was nobody's until now; that is undone first, by its mirror.
+    Money in the account where we look after others' was nobody's until now; that is undone first, by its mirror. Our own
+    and in the books already say which entry, or which other line, it is (`of`, see `answering`).
     Raises Conflict where a part of it has gone somewhere already.
     """
     act.allow(Thing("bank_line", str(line_id)))
-    if what == sent.BACK:
+    if what in {sent.BACK, *answering.KINDS}:
         await payouts.take_turn()
     line = await lines.locked(line_id)
     if line.amount_pence <= 0:
@@ -99,36 +97,20 @@ async def explain(
     if what == "owing" and not payer_id:
         raise Invalid("Choose who owed it.", "no_payer", field="payer")
     ended = await lines.ends(line.id)
-    if ended and (ended[-1].what, ended[-1].of) == (what, payment_id or payer_id or of):
+    if answering.said_before(ended, what, payment_id or payer_id or of):
         return
-    written = await _written_by_hand(act, line) if what == "by_hand" else None
-    if line.code == CLIENT:
-        await _take_back(act, line, ended)
-    elif ended:
-        raise Conflict("Somebody has already said what this was.", "line_ended")
+    if what in answering.KINDS:
+        await answering.answer(act, line, what, of)
+        return
+    await unknown.becomes_known(act, line, ended)
     if what == sent.BACK:
         await came_back(act, line, payment_id, by_hand=True)
         return
-    if written:
-        entry: int | None = written
-    elif what in others.CAME[line.code]:
+    if what in others.CAME[line.code]:
         entry = await others.write_came(act.actor, line, what, of, purpose, fee_pence)
     else:
         entry = await _write(act, line, what, payer_id, purpose)
     await lines.end(act, line.id, End(what, line.amount_pence, payer_id or of, entry), by_hand=True)
-
-
-async def _take_back(act: Act, line: Line, ended: list[End]) -> None:
-    received = [one for one in ended if one.what == "received"]
-    if len(ended) != 1 or not received or received[0].entry_id is None:
-        raise Conflict("Somebody has already said whose this is, or whose a part of it is.", "line_ended")
-    await corrections.reverse(
-        act.actor,
-        received[0].entry_id,
-        f"{line.key}:known",
-        because="It is known what this money was.",
-        told_anew=True,
-    )
 
 
 async def _write(act: Act, line: Line, what: str, payer_id: str, purpose: str) -> int | None:
@@ -139,49 +121,9 @@ async def _write(act: Act, line: Line, what: str, payer_id: str, purpose: str) -
         return await treasury.donation(actor, amount, key, fund=purpose, effective_at=at)
     if what == "interest":
         return await treasury.interest(actor, amount, key, effective_at=at)
-    if what not in {"own", "other"}:
+    if what != "other":
         raise Invalid("Choose what it was.", "no_choice", field="what")
     return None
-
-
-# The card company keeps its fee, which the circle makes good, so its entry is of more than came.
-_WRITTEN = (
-    "SELECT e.id, e.effective_at FROM entry e JOIN posting p ON p.entry_id = e.id JOIN account a ON a.id = p.account_id "
-    "AND a.code = ? AND p.amount_pence > 0 WHERE e.reverses_id IS NULL AND (p.amount_pence = ? OR (e.kind = 'card_paid' "
-    "AND p.amount_pence - ? = (SELECT SUM(q.amount_pence) FROM posting q JOIN account b ON b.id = q.account_id "
-    "WHERE q.entry_id = e.id AND b.code = '5200'))) "
-    "AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.reverses_id = e.id) "
-    "AND NOT EXISTS (SELECT 1 FROM bank_line_end x JOIN bank_line l ON l.id = x.line_id WHERE x.entry_id = e.id "
-    "AND l.code = ? AND l.amount_pence > 0) ORDER BY e.id DESC LIMIT 50"
-)
-
-
-async def _written_by_hand(act: Act, line: Line) -> int:
-    """The entry of this sum that no other line tells of, the nearest in time. Raises Conflict where there is none, and
-    Forbidden where all are about the reader's own money."""
-    rows = await fetch(_WRITTEN, line.code, line.amount_pence, line.amount_pence, line.code)
-    found = sorted((abs((as_time(row[1]) or line.noon) - line.noon), row[0]) for row in rows)
-    if not found:
-        raise Conflict(
-            f"Nothing of {pounds(line.amount_pence)} was written by hand that this line could be. Say what the money was.",
-            "not_written",
-        )
-    whose = [(entry, await undoing.parties(entry)) for _, entry in found]
-    others_ = [one for one in whose if act.actor.person_id not in one[1]]
-    entry, parties = (others_ or whose)[0]
-    act.allow(Thing("entry", str(entry), parties=parties))
-    return int(entry)
-
-
-async def receive(act: Act, line: Line, *, again: bool = False) -> None:
-    """Money in the account where we look after others', and nobody knows whose it is (1000 / 2090).
-
-    `again`: what was written of it has just been undone, and so as of today.
-    """
-    entry = await treasury.receive_unmatched(
-        act.actor, line.receipt, line.amount_pence, line.key, effective_at=None if again else line.noon
-    )
-    await lines.end(act, line.id, End("received", line.amount_pence, "", entry), by_hand=False)
 
 
 async def top_up(act: Act, line: Line, payer_id: str) -> None:
@@ -203,49 +145,3 @@ async def came_back(act: Act, line: Line, payment_id: str, *, by_hand: bool) -> 
             act.actor, payment_id, on=line.on, key=f"{line.key}:{sent.BACK}", because="The bank sent it back."
         )
     await lines.end(act, line.id, End(sent.BACK, line.amount_pence, payment_id), by_hand=by_hand)
-
-
-# ---------------------------------------------------------------- what was written of a line is undone
-
-
-async def _lines_of(entry_id: int) -> list[tuple[int, str]]:
-    """The lines that an entry was written of, with what they were."""
-    rows = await fetch("SELECT line_id, what FROM bank_line_end WHERE entry_id = ? ORDER BY line_id", entry_id)
-    return [(int(row[0]), row[1]) for row in rows]
-
-
-class _BankLines:
-    """A line of the bank of which an entry was written waits again once that entry is undone."""
-
-    path = "/money/inbox"
-
-    async def says(self, entry_id: int) -> str:
-        found = [await lines.find(line_id) for line_id, _ in await _lines_of(entry_id)]
-        if not found:
-            return ""
-        days = ", ".join(f"{say_date(line.on)}, {pounds(abs(line.amount_pence))}" for line in found)
-        return (
-            f"It came from the bank’s statement: {days}. That line then waits under “Whose money is this?” again, and you "
-            "say there what it was."
-        )
-
-    async def refuses(self, entry_id: int) -> str:
-        if any(what == "received" for _, what in await _lines_of(entry_id)):
-            return "This money is in the bank, and nobody’s yet. Say whose it is at “Whose money is this?”."
-        return ""
-
-    async def take(self, entry_id: int) -> bool:
-        found = await _lines_of(entry_id)
-        for line_id, _ in found:
-            await lines.locked(line_id)
-        return bool(found)
-
-    async def open_again(self, act: Act, entry_id: int) -> None:
-        """Money that is in the account where we look after others' is there still, and nobody's until it is said anew."""
-        for line_id, _ in await _lines_of(entry_id):
-            line = await lines.find(line_id)
-            if line.code == CLIENT and line.amount_pence > 0 and not await lines.ends(line_id):
-                await receive(act, line, again=True)
-
-
-undoing.source(_BankLines())

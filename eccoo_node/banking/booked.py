@@ -19,11 +19,17 @@ _PARTS = (
     "AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.reverses_id = e.entry_id) "
     "GROUP BY l.id, l.amount_pence HAVING SUM(e.amount_pence) > l.amount_pence LIMIT 1"
 )
+# The two lines of a transfer between our own accounts are of one sum.
+_ACROSS = (
+    "SELECT l.id FROM bank_line l JOIN bank_line_end x ON x.line_id = l.id WHERE x.what = 'own' AND x.about LIKE 'line:%' "
+    "AND NOT EXISTS (SELECT 1 FROM bank_line o WHERE x.about = 'line:' || CAST(o.id AS VARCHAR) "
+    "AND o.amount_pence = -l.amount_pence) LIMIT 1"
+)
 
 
 @checks
 async def verify_lines() -> None:
     """Raises Broken for a line of the bank's that the books do not say the same of (money.md A5.11)."""
-    for query in (_ENDS, _PARTS):
+    for query in (_ENDS, _PARTS, _ACROSS):
         for (line,) in await fetch(query):
             raise Broken(f"Line {line} of the bank’s files is not what the books say of it.", "bank_line")

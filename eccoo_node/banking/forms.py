@@ -62,6 +62,13 @@ class WhatForm(msgspec.Struct):
     SAY: ClassVar[dict[str, str]] = {"what": "Choose what it was."}
 
 
+class TakeBackForm(msgspec.Struct):
+    """Why what was said of a line was a mistake."""
+
+    because: Annotated[str, msgspec.Meta(max_length=500)]
+    SAY: ClassVar[dict[str, str]] = {"because": "Say why it is taken back."}
+
+
 class SampleForm(msgspec.Struct):
     """The first lines of a bank's file."""
 

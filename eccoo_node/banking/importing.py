@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from eccoo_node.banking import arriving, checking, leaving, lines, planning, queries
+from eccoo_node.banking import arriving, checking, leaving, lines, planning, queries, unknown
 from eccoo_node.banking.checking import Looked
 from eccoo_node.banking.lines import End, Line
 from eccoo_node.banking.planning import Planned
@@ -194,7 +194,9 @@ async def _still_by_hand(draft_id: str) -> dict[str, int]:
         return {}
     gone = {
         row[0]
-        for row in await fetch("SELECT entry_id FROM bank_line_end WHERE entry_id IS NOT NULL AND what = 'by_hand'")
+        for row in await fetch(
+            f"SELECT x.entry_id FROM bank_line_end x WHERE x.entry_id IS NOT NULL AND x.what = 'by_hand' AND {lines.STANDS}"
+        )
     } | {row[0] for row in await fetch("SELECT reverses_id FROM entry WHERE reverses_id IS NOT NULL")}
     return {mark: entry for mark, entry in decided.items() if entry not in gone}
 
@@ -272,7 +274,7 @@ async def _write(act: Act, draft: Draft, one: Planned) -> None:
     if one.what == "nothing":
         await lines.end(act, kept.id, End("nothing", 0), by_hand=False)
     elif one.what == "received":
-        await arriving.receive(act, kept)
+        await unknown.receive(act, kept)
     elif one.what == "refund_left":
         await leaving.settle(act, kept, "refund_left", one.payer_id, by_hand=False)
     elif one.what == "payout" and one.payment:

@@ -1,11 +1,13 @@
 """Reads of what is kept of statements: files that were written, lines that wait, and whether bank and books agree."""
 
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 
 from eccoo_node.banking import lines
 from eccoo_node.banking.lines import Line
+from eccoo_node.banking.reopening import SAID_ALONE
 from eccoo_node.db.rows import as_time, fetch, fetch_value
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.kernel import access, clock
@@ -98,6 +100,46 @@ async def waiting_line(actor: Actor, line_id: int) -> Open:
     if found := await _open("AND l.id = ?", 1, line_id):
         return found[0]
     raise NotFound("There is nothing left to say of this.", "nothing_left")
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A line of which somebody said what it was, and that wrote nothing in the books. `of`: what it answers to, if to anything:
+    an entry's number, or another line ("line:12")."""
+
+    line: Line
+    what: str
+    of: str
+    at: datetime
+    by: str
+
+
+_SAID = (
+    "SELECT l.id, l.code, l.mark, l.on_day, l.amount_pence, COALESCE(w.text, '') AS words, l.sender_mark, 0 AS undone, "
+    "x.what, CASE WHEN x.entry_id IS NULL THEN x.about ELSE CAST(x.entry_id AS VARCHAR) END AS answered, x.at, "
+    "COALESCE(p.called, '') AS called FROM bank_line_end x JOIN bank_line l ON l.id = x.line_id "
+    "LEFT JOIN bank_words w ON w.line_id = l.id LEFT JOIN person p ON p.id = x.by "
+    f"WHERE x.what IN ({', '.join(f'{what!r}' for what in SAID_ALONE)}) AND {lines.STANDS} "
+)
+
+
+async def said_lines(actor: Actor, skip: int = 0) -> list[Said]:
+    """Lines of which something was said that wrote nothing, the latest first; one more than is shown, where there are more.
+    Raises Forbidden."""
+    access.requires(actor, "banking.see_lines", Thing("bank_line"))
+    return [_said(tuple(row)) for row in await fetch(f"{_SAID} ORDER BY x.id DESC LIMIT {SHOWN + 1} OFFSET ?", skip)]
+
+
+async def said_line(actor: Actor, line_id: int) -> Said:
+    """One of them. Raises NotFound for a line of which nothing is said that could be taken back."""
+    access.requires(actor, "banking.see_lines", Thing("bank_line", str(line_id)))
+    rows = await fetch(f"{_SAID} AND l.id = ? ORDER BY x.id DESC LIMIT 1", line_id)
+    if rows:
+        return _said(tuple(rows[0]))
+    raise NotFound("There is no such line.", "no_line")
+
+
+def _said(row: tuple[Any, ...]) -> Said:
+    return Said(lines.from_row(row[:8]), row[8], row[9], as_time(row[10]) or clock.now(), row[11])
 
 
 async def how_many_wait(actor: Actor) -> int:

@@ -10,7 +10,7 @@ A line that left is one of these:
 - what the circle had earned, moved to its own account (1010 / 1000).
 - money of a payer that the bank took back (2000 / 1000).
 - a charge of the bank, another circle paid, shares or a gift sent back, a gift spent on its purpose (`others`).
-- a transfer between our own accounts that the books have already, or something else that stands there already.
+- a transfer between our own accounts, or something else, that the books have already (`answering`).
 
 Until somebody has said which, the line waits on the page "Whose money is this?", and nothing is in the books.
 """
@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from eccoo_node.banking import lines, others, sent
+from eccoo_node.banking import answering, lines, others, sent
 from eccoo_node.banking.lines import End, Line
 from eccoo_node.banking.rules import CLIENT, OPERATING
 from eccoo_node.banking.sent import Moved, Sent
@@ -107,14 +107,11 @@ def options(
             for of in [*exact, *more]
         ]  # fmt: skip
         swept = Option("swept", "", "What the circle had earned, moved to its own account")
-        own = Option("own", "", "A transfer between our own accounts that the books have already")
-        found = [swept, own, *found] if own_named else [*found, swept, own]
+        found = [swept, *found] if own_named else [*found, swept]
     else:
         exact = [of for of, pence in expected.shares.items() if pence == amount] if line.code == OPERATING else []
         found += [Option("share_paid", of, f"The shares of {called.get(of, 'a member')}, paid back") for of in exact]
-        found.append(Option("own", "", "A transfer between our own accounts"))
         found.append(Option("other", "", "Something the circle paid for itself", "These books keep nothing of that."))
-    found.append(Option("by_hand", "", "It stands in the books already", "Somebody wrote it down by hand."))
     return found
 
 
@@ -142,9 +139,12 @@ async def explain(act: Act, line_id: int, what: str, of: str = "") -> None:
     if line.amount_pence >= 0:
         raise Invalid("This came in. Say whose it is.", "came_in")
     ended = await lines.ends(line.id)
-    if [(one.what, one.of) for one in ended] == [(what, of)] or (what == "batch" and await _all_of(ended, of)):
+    if answering.said_before(ended, what, of) or (what == "batch" and await _all_of(ended, of)):
         return
     await lines.refuse_unless_open(line)
+    if what in answering.KINDS:
+        await answering.answer(act, line, what, of)
+        return
     await settle(act, line, what, of, by_hand=True)
 
 
@@ -187,9 +187,7 @@ async def _write(act: Act, line: Line, what: str, of: str) -> int | None:
     if what in others.LEFT[line.code]:
         return await others.write_left(act.actor, line, what, of)
     actor, amount, key, at = act.actor, -line.amount_pence, line.key, line.noon
-    allowed = {CLIENT: ("refund_left", "swept", "bounced", "own", "by_hand")}.get(
-        line.code, ("share_paid", "own", "other", "by_hand")
-    )
+    allowed = {CLIENT: ("refund_left", "swept", "bounced")}.get(line.code, ("share_paid", "other"))
     if what not in allowed:
         raise Invalid("Choose what it was.", "no_choice", field="what")
     if what == "refund_left":

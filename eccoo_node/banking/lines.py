@@ -21,7 +21,7 @@ class Line(msgspec.Struct, frozen=True):
     amount_pence: int
     text: str
     sender_mark: str = ""
-    # How often something that was written of it has been undone since.
+    # How often something that was written or said of it has been undone since.
     undone: int = 0
 
     @property
@@ -57,8 +57,9 @@ def noon(on: date) -> datetime:
     return datetime.combine(on, time(12), tzinfo=clock.zone())
 
 
-# Whether an end of a line (x) still stands: what it wrote in the books may have been undone.
-STANDS = "NOT EXISTS (SELECT 1 FROM entry mirror WHERE mirror.reverses_id = x.entry_id)"
+# Whether an end of a line (x) was taken back, and whether it still stands: what it wrote in the books may have been undone.
+OPENED = "EXISTS (SELECT 1 FROM bank_line_opened taken WHERE taken.end_id = x.id)"
+STANDS = f"(NOT EXISTS (SELECT 1 FROM entry mirror WHERE mirror.reverses_id = x.entry_id) AND NOT {OPENED})"
 UNDONE = f"(SELECT COUNT(*) FROM bank_line_end x WHERE x.line_id = l.id AND NOT {STANDS})"
 COLUMNS = (
     "SELECT l.id, l.code, l.mark, l.on_day, l.amount_pence, COALESCE(w.text, '') AS text, l.sender_mark, "

@@ -2,7 +2,7 @@
 our own accounts. With these no line of a statement is without a place.
 
 A line may stand on an account that its money does not belong to. Then the books say where it belongs, and the two agree
-again once it has been moved at the bank; the lines of that move are "the books have it already".
+again once it has been moved at the bank; the lines of that move answer to that line, or to its entry (`answering`).
 """
 
 import msgspec

@@ -213,7 +213,7 @@ async def _by_hand() -> list[ByHand]:
     rows = await fetch(
         "SELECT e.id, a.holder, -p.amount_pence, e.effective_at FROM entry e JOIN posting p ON p.entry_id = e.id "
         "JOIN account a ON a.id = p.account_id AND a.code = '2000' WHERE e.kind = 'top_up' "
-        "AND NOT EXISTS (SELECT 1 FROM bank_line_end x WHERE x.entry_id = e.id) "
+        f"AND NOT EXISTS (SELECT 1 FROM bank_line_end x WHERE x.entry_id = e.id AND NOT {lines.OPENED}) "
         "AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.reverses_id = e.id) ORDER BY e.id DESC LIMIT 500"
     )
     zone = clock.zone()

@@ -27,14 +27,13 @@ def keeps_bank(actor: Actor) -> bool:
     "banking.import_part",
     "banking.match",
     "banking.send_back",
-    "banking.explain_leaving",
     "banking.see_lines",
 )
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_bank(actor) or "Only the circle’s treasurer reads what the bank says."
 
 
-@access.rule("banking.explain")
+@access.rule("banking.explain", "banking.explain_leaving", "banking.take_back")
 def _explains(actor: Actor, thing: Thing) -> bool | str:
     """`thing.parties`: whose money it was, once that is known of what stands in the books already."""
     if actor.person_id in thing.parties:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from eccoo_node.banking import sent
 from eccoo_node.banking.checking import Looked
-from eccoo_node.banking.kept import HalfWritten, Imported, Open, Standing
+from eccoo_node.banking.kept import HalfWritten, Imported, Open, Said, Standing
+from eccoo_node.banking.lines import Line
 from eccoo_node.banking.planning import Planned
 from eccoo_node.banking.queries import HowToPay
 from eccoo_node.banking.rules import CLIENT
@@ -136,6 +137,26 @@ def open_title(one: Open) -> str:
     if one.left_pence != one.line.amount_pence:
         return f"{pounds(one.left_pence)} of {pounds(one.line.amount_pence)} that came in on {say_date(one.line.on)}"
     return f"{pounds(one.line.amount_pence)} came in on {say_date(one.line.on)}"
+
+
+def line_title(line: Line) -> str:
+    """ "£42 came in on 3 November 2026"."""
+    return open_title(Open(line, line.amount_pence))
+
+
+_WAS_SAID = {
+    "own": "A transfer between our own accounts",
+    "by_hand": "It stands in the books already",
+    "other": "Something else of the circle’s own",
+    "elsewhere": "Meant for the account in which we look after money",
+    "own_in": "Something of the circle’s own, sent to the wrong account",
+    "own_cost": "Something the circle paid for itself",
+}
+
+
+def was_said(one: Said) -> str:
+    """What somebody said that a line was, where that wrote nothing in the books."""
+    return _WAS_SAID[one.what]
 
 
 def account(code: str) -> str:

@@ -116,6 +116,15 @@ class BankLineEnd(Table, tablename="bank_line_end"):
     by = word(36)
 
 
+class BankLineOpened(Table, tablename="bank_line_opened"):
+    """What was said of a line, and wrote nothing in the books, is taken back. An end that wrote an entry is undone with it."""
+
+    id = serial()
+    end_id = ref(BankLineEnd)
+    at = moment()
+    by = word(36)
+
+
 class KnownSender(Table, tablename="known_sender"):
     """Whose money a sender's is, as a treasurer once said. One who sends for two payers has two rows, and is asked about."""
 
@@ -127,11 +136,11 @@ class KnownSender(Table, tablename="known_sender"):
 
 
 TABLES = [
-    BankFiles, BankLayout, PayerReference, StatementDraft, StatementImport, BankLine, BankWords, BankLineEnd, KnownSender,
+    BankFiles, BankLayout, PayerReference, StatementDraft, StatementImport, BankLine, BankWords, BankLineEnd, BankLineOpened, KnownSender,
 ]  # fmt: skip
 
 for _table in (
-    "bank_files", "bank_layout", "payer_reference", "bank_line", "bank_line_end", "known_sender",
+    "bank_files", "bank_layout", "payer_reference", "bank_line", "bank_line_end", "bank_line_opened", "known_sender",
 ):  # fmt: skip
     extras.append_only(_table)
 extras.append_only("statement_import", but=("file_name",))
@@ -146,4 +155,5 @@ extras.index("bank_line", "code", "on_day")
 extras.index("bank_line", "sender_mark", where="sender_mark <> ''")
 extras.index("bank_line_end", "line_id")
 extras.index("bank_line_end", "entry_id", where="entry_id IS NOT NULL")
+extras.unique("bank_line_opened", "end_id")
 extras.index("known_sender", "sender_mark")

@@ -116,6 +116,8 @@ class Costs(msgspec.Struct, frozen=True):
 
     weeks: list[Week]
     to_pay_in: list[ToPayIn]
+    # A visit here has no money because of its mileage.
+    no_mileage: bool = False
 
 
 async def thing_for(person_id: str) -> Thing:
@@ -155,7 +157,7 @@ async def costs_of(actor: Actor, thing: Thing, mondays: Sequence[date]) -> Costs
             for visit in visits if first <= visit.starts_at < last
         ]  # fmt: skip
         found.append(Week(monday, theirs, [_bought(one) for one in bought if first <= one.agreed_at < last]))
-    return Costs(found, await _to_pay_in(actor, thing, end, now))
+    return Costs(found, *await _to_pay_in(actor, thing, end, now))
 
 
 async def _ahead(monday: date, now: datetime) -> datetime | None:
@@ -242,23 +244,24 @@ def _bought(one: Expense) -> Cost:
     return Cost(one.purpose, one.worker_called, f"/expenses/{one.id}", pence, _BOUGHT[one.state], aside)
 
 
-async def _to_pay_in(actor: Actor, thing: Thing, end: datetime, now: datetime) -> list[ToPayIn]:
-    """What is missing for all that has no money up to the end of these weeks, for whoever has a say in the money itself.
+async def _to_pay_in(actor: Actor, thing: Thing, end: datetime, now: datetime) -> tuple[list[ToPayIn], bool]:
+    """What is missing for all that has no money up to the end of these weeks, and whether some of it has none because of its
+    mileage, for whoever has a say in the money itself.
 
     One who pays a part reads their own part; who only chooses who comes reads none of it.
     """
-    visits, pays, missing = await unpaid.missing_until(thing.person_id, max(end, now))
+    visits, short = await unpaid.missing_until(thing.person_id, max(end, now))
+    whole = actor.speaks_as(thing.person_id, "money") or (actor.wears("facilitator") and not actor.acting_for)
+    pays, missing = [one for one in short.pays if whole or actor.speaks_as(one.payer_person_id, "money")], short.missing
+    no_mileage = bool(short.no_mileage and pays)
     if not missing:
-        return []
+        return [], no_mileage
     first = visits[0]
     due = await _ahead(clock.week_of(first.starts_at, clock.zone()), now)
     by = first.starts_at if first.unpaid_at is not None or due is None else due
-    whole = actor.speaks_as(thing.person_id, "money") or (actor.wears("facilitator") and not actor.acting_for)
     return [
-        ToPayIn(one.called, _is_you(actor, one), missing[one.id], max(by, now))
-        for one in pays
-        if missing.get(one.id) and (whole or actor.speaks_as(one.payer_person_id, "money"))
-    ]
+        ToPayIn(one.called, _is_you(actor, one), missing[one.id], max(by, now)) for one in pays if missing.get(one.id)
+    ], no_mileage
 
 
 def _is_you(actor: Actor, one: Pays) -> bool:

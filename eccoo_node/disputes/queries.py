@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_one, locking, marks
+from eccoo_node.db.rows import as_time, fetch, fetch_one, locking, marks
 from eccoo_node.disputes import rules
 from eccoo_node.escrow.queries import Booking
 from eccoo_node.kernel import access, clock
@@ -197,7 +197,7 @@ async def parties(questions: Sequence[Question]) -> dict[str, frozenset[str]]:
     """Who has a part in each question, by its id: the two sides and every payer, whoever raised it, the team, whoever
     speaks for any of them, and who said so themselves. Three statements, however many questions there are."""
     around = await _around({
-        one.id: (one.team_id, {one.person_id, one.worker_id, *one.payers})
+        one.id: (one.team_id, {one.person_id, one.worker_id, *one.payers}, one.starts_at)
         for one in questions
     })  # fmt: skip
     aside = await _pairs(
@@ -221,32 +221,41 @@ async def parties_of_lines(lines: Sequence[Booking]) -> dict[str, frozenset[str]
         "JOIN payer y ON y.id = COALESCE(f.payer_id, l.payer_id) WHERE l.reference IN ({})",
         references,
     )
-    teams = await _pairs("SELECT id, team_id FROM visit WHERE id IN ({})", {ref.split(":")[1] for ref in references})
-    found = await _around({
-        one.reference: (
-            next(iter(teams.get(one.reference.split(":")[1], {""}))),
-            {one.person_id, one.worker_id} | payers.get(one.reference, set()),
-        )
-        for one in lines
-    })  # fmt: skip
-    return {reference: frozenset(people - {""}) for reference, people in found.items()}
+    ids = sorted({ref.split(":")[1] for ref in references})
+    rows = await fetch(f"SELECT id, team_id, starts_at FROM visit WHERE id IN ({marks(ids)})", *ids) if ids else []
+    visits = {row[0]: (row[1], as_time(row[2]) or clock.now()) for row in rows}
+    found = {}
+    for one in lines:
+        team_id, began = visits.get(one.reference.split(":")[1], ("", clock.now()))
+        found[one.reference] = (team_id, {one.person_id, one.worker_id} | payers.get(one.reference, set()), began)
+    around = await _around(found)
+    return {reference: frozenset(people - {""}) for reference, people in around.items()}
 
 
-async def _around(cases: dict[str, tuple[str, set[str]]]) -> dict[str, set[str]]:
-    """The people of each case, with its team and with whoever speaks for any of them."""
+async def _around(cases: dict[str, tuple[str, set[str], datetime]]) -> dict[str, set[str]]:
+    """The people of each case, with its team and with whoever speaks for any of them, or did when the visit began or since:
+    who stopped speaking before it is decided has had their part in it."""
     teams = await _pairs(
         "SELECT community_id, person_id FROM hat WHERE ended_at IS NULL AND community_id IN ({})",
-        {team for team, _ in cases.values()},
+        {team for team, *_ in cases.values()},
     )
-    speakers = await _pairs(
-        "SELECT person_id, speaker_id FROM speaks_for WHERE ended_at IS NULL AND (until_at IS NULL OR until_at > ?) "
-        "AND person_id IN ({})",
-        {id_ for _, people in cases.values() for id_ in people if id_},
-        clock.now(),
-    )
+    spoke: dict[str, list[tuple[str, datetime | None]]] = {}
+    everyone = sorted({id_ for _, people, _ in cases.values() for id_ in people if id_})
+    for person_id, speaker_id, until, ended in await fetch(
+        f"SELECT person_id, speaker_id, until_at, ended_at FROM speaks_for WHERE person_id IN ({marks(everyone)})", *everyone
+    ) if everyone else []:  # fmt: skip
+        ends = [at for at in (as_time(until), as_time(ended)) if at]
+        spoke.setdefault(person_id, []).append((speaker_id, min(ends) if ends else None))
     return {
-        key: people | teams.get(team, set()) | {who for id_ in people for who in speakers.get(id_, ())}
-        for key, (team, people) in cases.items()
+        key: people
+        | teams.get(team, set())
+        | {
+            who
+            for id_ in people
+            for who, until in spoke.get(id_, ())
+            if until is None or until > min(began, clock.now())
+        }
+        for key, (team, people, began) in cases.items()
     }
 
 

@@ -57,6 +57,14 @@ async def refuse_unfit(asked: Sequence[New]) -> None:
                 _refuse_beyond(plans.get(id_, Plan()), bought=new.reference.partition(":")[0] in _PLANS)
 
 
+async def keep_no_travel(payer_ids: Sequence[str]) -> frozenset[str]:
+    """Those of these payers out of whose money no way to a visit is paid, because its plan says so. Two statements at most."""
+    ids = sorted(set(payer_ids))
+    rows = await fetch(f"SELECT id, fund FROM payer WHERE id IN ({marks(ids)})", *ids) if ids else []
+    plans = await _plans([row[0] for row in rows if is_public(row[1])])
+    return frozenset(id_ for id_, plan in plans.items() if not plan.travel)
+
+
 def _refuse_beyond(plan: Plan, *, bought: bool) -> None:
     if not (plan.bought if bought else plan.travel):
         what = "shopping" if bought else "mileage"

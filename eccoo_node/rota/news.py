@@ -36,6 +36,8 @@ SENTENCES = {
     "not_paid_for": "The visit{to} {day} is not paid for yet.",
     "not_paid_for_some": "Some visits{to} are not paid for yet, the first of them {day}.",
     "not_paid_for_several": "Visits to several people are not paid for yet, the first of them {day}.",
+    "no_mileage": "The visit{to} {day} is not paid for yet: its money may not pay mileage.",
+    "no_mileage_some": "Some visits are not paid for yet, the first of them{to} {day}. Their money may not pay mileage.",
     "covered_unpaid": "The visit{to} {day} is not paid for yet. The other circle’s worker comes all the same.",
     "paid_for": "The visit{to} {day} is paid for now.",
     "paid_for_some": "The visits{to} that were not paid for are paid for now.",

@@ -3,7 +3,7 @@
 Too little credit never stops a visit. It stands as not paid for yet, and is tried again as soon as more is there.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -11,7 +11,7 @@ import structlog
 
 from eccoo_node.db.rows import fetch, fetch_one, marks
 from eccoo_node.escrow import actions as escrow
-from eccoo_node.escrow import lines, payers, telling
+from eccoo_node.escrow import lines, payers, purity, telling
 from eccoo_node.escrow import queries as books
 from eccoo_node.escrow.batch import Aside, Asked, set_aside_many
 from eccoo_node.escrow.lines import Across, New
@@ -216,10 +216,12 @@ async def more_is_needed(person_id: str, total_pence: int, aside_pence: int) -> 
 
 
 class Short(msgspec.Struct, frozen=True):
-    """What is missing for the visits to one person: of whom, and how much beyond what they have here."""
+    """What is missing for the visits to one person: of whom, and how much beyond what they have here. `no_mileage`: the visits
+    with mileage that the money for them may not pay, so that paying in more changes nothing."""
 
     pays: list[Pays]
     missing: dict[str, int]
+    no_mileage: frozenset[str] = frozenset()
 
     @property
     def missing_pence(self) -> int:
@@ -233,8 +235,9 @@ async def missing_for(visits: Sequence[ToPay]) -> dict[str, Short]:
     pays = await who_pays(visit.person_id for visit in visits)
     employed, taken = await employed_among(visit.worker_id for visit in visits), await books.schedules()
     needed: dict[str, int] = {}
+    barred = await _barred(visits, pays)
     for visit in visits:
-        if them := pays.get(visit.person_id):
+        if (them := pays.get(visit.person_id)) and visit.id not in barred:
             schedule = taken.at(visit.agreed_at)
             new = booking(_line(visit, employed), them, schedule)
             for fund in new.out_of(lines.terms_by(schedule, new).total_pence):
@@ -243,17 +246,39 @@ async def missing_for(visits: Sequence[ToPay]) -> dict[str, Short]:
     there = await payers.credits_of(needed)
     short = {payer: amount - there[payer] for payer, amount in needed.items() if amount > there[payer]}
     return {
-        person: Short(pays.get(person, []), {one.id: short[one.id] for one in pays.get(person, []) if one.id in short})
+        person: Short(
+            pays.get(person, []), {one.id: short[one.id] for one in pays.get(person, []) if one.id in short},
+            frozenset(visit.id for visit in visits if visit.person_id == person and visit.id in barred),
+        )
         for person in dict.fromkeys(visit.person_id for visit in visits)
-    }
+    }  # fmt: skip
+
+
+async def _barred(visits: Iterable[ToPay], pays: Mapping[str, Sequence[Pays]]) -> set[str]:
+    """Those of these with mileage, where the plan of money that pays for them does not let it be paid."""
+    travels = [visit for visit in visits if visit.travel_pence]
+    no_travel = await purity.keep_no_travel([one.id for visit in travels for one in pays.get(visit.person_id, ())])
+    return {visit.id for visit in travels if any(one.id in no_travel for one in pays.get(visit.person_id, ()))}
+
+
+async def may_not_pay_mileage(person_id: str, travel_pence: int) -> bool:
+    """Whether a visit to someone stays without money because of its mileage."""
+    pays = (await who_pays([person_id])).get(person_id, []) if travel_pence else []
+    return bool(await purity.keep_no_travel([one.id for one in pays]))
 
 
 # ---------------------------------------------------------------- telling
 
 
 async def tell_not_paid(visits: Sequence[ToPay]) -> None:
-    """Those concerned learn that these are not paid for yet: each once, however many visits it is about."""
-    for (first, one, person), people in (await _concerned(visits, facilitators=True)).items():
+    """Those concerned learn that these are not paid for yet: each once, however many visits it is about; and why, where more
+    money would not change it."""
+    barred = await _barred(visits, await who_pays(visit.person_id for visit in visits))
+    stay = [visit for visit in visits if visit.id in barred]
+    for (first, one, _), people in (await _concerned(stay, facilitators=True)).items():
+        await tell(people, first, "no_mileage" if one else "no_mileage_some")
+    others = [visit for visit in visits if visit.id not in barred]
+    for (first, one, person), people in (await _concerned(others, facilitators=True)).items():
         await tell(people, first, "not_paid_for" if one else "not_paid_for_some" if person else "not_paid_for_several")
 
 

@@ -152,6 +152,12 @@ async def _pay_ahead(visit: VisitRow) -> None:
             "not paid for yet. Once more is paid in, this one can be agreed too.",
             "kept_for_others",
         )
+    if visit.trial and await paying.may_not_pay_mileage(visit.person_id, visit.travel_pence):
+        raise Conflict(
+            "A first visit by someone new is paid ahead, and the money for it may not pay mileage, because its plan says so. "
+            "Somebody else can pay, or it can be agreed without mileage.",
+            "plan_forbids",
+        )
     if visit.trial:
         raise Conflict(
             "A first visit by someone new is paid ahead, and there is not enough paid in for it yet.", "not_enough"

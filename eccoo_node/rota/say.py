@@ -186,12 +186,14 @@ def money_state(visit: Visit, ahead: datetime | None) -> str:
     return "set aside" if visit.line and visit.state in {"planned", "covered", "said"} else ""
 
 
-def _not_yet(visit: Visit, reader: Reader, now: datetime, ahead: datetime | None) -> str:
+def _not_yet(visit: Visit, reader: Reader, now: datetime, ahead: datetime | None, no_mileage: bool) -> str:
     if visit.unpaid_at is None and ahead is not None:
         if ahead > now:
             return f"Nothing is set aside for it yet. It is paid ahead on {clock.say_day(ahead, clock.zone())}."
         return "Nothing is set aside for it yet. That is done within the hour."
     said = "This visit is not paid for yet. Whoever pays has been told."
+    if no_mileage:
+        said = f"This visit is not paid for yet. {NO_MILEAGE}"
     if visit.starts_at <= now:
         return (
             f"{said} {'You are paid' if reader.comes(visit) else 'The worker is paid'} as soon as the money is there."
@@ -212,12 +214,12 @@ def _answered(visit: Visit, said: SaidRow, reader: Reader) -> str:
 
 def money(
     visit: Visit, line: LineState | None, reader: Reader, now: datetime, ahead: datetime | None = None,
-    said: SaidRow | None = None,
+    said: SaidRow | None = None, *, no_mileage: bool = False,
 ) -> str:  # fmt: skip
     """What is set aside and where it goes, as one or two sentences; nothing for a visit that costs nothing.
 
     `ahead`: when the money for its week is set aside, where that has not been yet. `said`: what the person has answered,
-    for the reader who may know of it.
+    for the reader who may know of it. `no_mileage`: the money for it may not pay its mileage.
     """
     if not visit.paid:
         return ""
@@ -227,7 +229,7 @@ def money(
     across = bool(line and line.link_id)
     circles = "the two circles" if across else "the circle"
     if waits_for_money(visit):
-        return _not_yet(visit, reader, now, ahead)
+        return _not_yet(visit, reader, now, ahead, no_mileage)
     if line is None or line.state == "returned":
         if visit.state == "stopped":
             return "Nothing is paid for it."
@@ -257,14 +259,26 @@ def not_paid(one: NotPaid, reader: Reader, now: datetime) -> str:
 
 def what_is_missing(one: NotPaid, reader: Reader) -> str:
     """What the reader can do about it."""
+    why = NO_MILEAGE if one.no_mileage else ""
     if one.mine_pence:
         by = clock.say_day(one.first.starts_at, clock.zone())
-        return f"Please pay in {pounds(one.mine_pence)} more, by {by}. Nothing else is needed."
+        please = f"Please pay in {pounds(one.mine_pence)} more, by {by}."
+        return (
+            f"{please} Part of this is something else: {why[:1].lower()}{why[1:]}"
+            if why
+            else f"{please} Nothing else is needed."
+        )
+    if why:
+        return f"{why} Nobody has called it off."
     told = names(p.called for p in one.pays if p.payer_person_id != reader.id)
     return f"{told} pays, and has been told. Nobody has called it off." if told else "Nobody has called it off."
 
 
 # Why a visit is not paid for although some money is there.
+NO_MILEAGE = (
+    "The money for it may not pay mileage, because its plan says so. It is paid for once somebody else pays, or once it is "
+    "agreed without mileage. Ring us, and we will look at it together."
+)
 KEPT = "What is paid in is kept for what can’t be missed."
 
 
@@ -274,19 +288,29 @@ def to_ring_about(one: NotPaid, now: datetime) -> str:
     begins = f"{'' if len(one.visits) == 1 else 'the first '}{at_time(one.first.starts_at, now)}"
     ring = names(p.called for p in one.pays) or one.called
     missing = f"{pounds(one.missing_pence)} more is needed" if one.missing_pence else "Nobody is named who pays"
-    if one.pays and not one.missing_pence:
+    if one.no_mileage:
+        missing = f"{missing}. " if one.missing_pence else ""
+        some = "" if len(one.no_mileage) == len(one.visits) else f" of {count(len(one.no_mileage))}"
+        missing += (
+            f"The plan of the money that pays does not let the mileage{some} be paid. Somebody else can pay, it can be agreed "
+            "without mileage, or the plan can be looked at again"
+        )
+    elif one.pays and not one.missing_pence:
         missing = "The books would not take it"
     kept = f" {KEPT}" if len({visit.cannot_be_missed for visit in one.visits}) == 2 else ""
     return f"{one.called}: {many}, {begins}. {missing}.{kept} Please ring {ring}."
 
 
 def missing_in_all(short: Sequence[NotPaid]) -> str:
-    """ "£120 more is needed, for three visits."."""
-    many = sum(len(one.visits) for one in short)
-    visits = f"{count(many)} visit{'' if many == 1 else 's'}"
+    """ "£120 more is needed." beneath how many visits it is about, and how many that would not help."""
+    barred = sum(len(one.no_mileage) for one in short)
+    it = "it" if barred == 1 else "them"
+    said = [f"{first(count(barred))} cannot be, because the money for {it} may not pay mileage."] if barred else []
     if missing := sum(one.missing_pence for one in short):
-        return f"{pounds(missing)} more is needed, for {visits}."
-    return f"{first(visits)} {'waits' if many == 1 else 'wait'}."
+        said.insert(0, f"{pounds(missing)} more is needed.")
+    if said:
+        return " ".join(said)
+    return "Nobody is named who pays, or the books would not take it."
 
 
 def run(one: Run) -> list[str]:

@@ -9,7 +9,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.members import queries as members
 from eccoo_node.members.payers import Pays
-from eccoo_node.rota.paying import COLUMNS, ToPay, missing_for
+from eccoo_node.rota.paying import COLUMNS, Short, ToPay, missing_for
 from eccoo_node.rota.tables import WITHOUT_MONEY
 
 SHOWN = 500
@@ -24,6 +24,8 @@ class NotPaid(msgspec.Struct, frozen=True):
     pays: list[Pays]
     missing_pence: int
     mine_pence: int
+    # Those that have no money because of their mileage, whatever is paid in.
+    no_mileage: frozenset[str] = frozenset()
 
     @property
     def first(self) -> ToPay:
@@ -46,8 +48,8 @@ async def _not_paid(where: str, *params: object, reader: str = "") -> list[NotPa
     for person_id, visits in by_person.items():
         missing = short[person_id].missing
         mine = sum(missing.get(one.id, 0) for one in short[person_id].pays if one.payer_person_id == reader)
-        pays, called = short[person_id].pays, cards[person_id].called
-        found.append(NotPaid(person_id, called, visits, pays, short[person_id].missing_pence, mine))
+        one, called = short[person_id], cards[person_id].called
+        found.append(NotPaid(person_id, called, visits, one.pays, one.missing_pence, mine, one.no_mileage))
     return found
 
 
@@ -62,7 +64,7 @@ async def for_reader(person_id: str) -> list[NotPaid]:
     )
 
 
-async def missing_until(person_id: str, until: datetime) -> tuple[list[ToPay], list[Pays], dict[str, int]]:
+async def missing_until(person_id: str, until: datetime) -> tuple[list[ToPay], Short]:
     """Someone's visits before then that have no money, who pays for them, and what each has to pay in beyond what is
     there, with the visits to come whose week has not had its run."""
     rows = await fetch(
@@ -71,8 +73,7 @@ async def missing_until(person_id: str, until: datetime) -> tuple[list[ToPay], l
         person_id, until,
     )  # fmt: skip
     visits = [ToPay(*tuple(row)) for row in rows]
-    short = (await missing_for(visits)).get(person_id)
-    return visits, short.pays if short else [], short.missing if short else {}
+    return visits, (await missing_for(visits)).get(person_id, Short([], {}))
 
 
 async def everywhere(actor: Actor) -> list[NotPaid]:

@@ -13,7 +13,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members import queries as members
-from eccoo_node.rota import actions, news, queries, say, unpaid, weekly
+from eccoo_node.rota import actions, news, paying, queries, say, unpaid, weekly
 from eccoo_node.rota.queries import News, ToldRow, Visit
 from eccoo_node.rota.say import Reader
 from eccoo_node.web.ask import AnyRequest
@@ -79,7 +79,9 @@ async def money_of(
         return ""
     line = await escrow.line(visit.line) if visit.line else None
     ahead = await paid_ahead_at(visit) if say.waits_for_money(visit) else None
-    return say.money(visit, line, reader, clock.now(), ahead, said)
+    waits = say.waits_for_money(visit) and (ahead is None or visit.unpaid_at is not None)
+    no_mileage = waits and await paying.may_not_pay_mileage(visit.person_id, visit.travel_pence)
+    return say.money(visit, line, reader, clock.now(), ahead, said, no_mileage=no_mileage)
 
 
 async def paid_ahead_at(visit: Visit) -> datetime | None:

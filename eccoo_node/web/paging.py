@@ -20,13 +20,16 @@ class Place(msgspec.Struct, frozen=True):
 
     def links(self, path: str, more: bool, **kept: str) -> dict[str, Any]:
         """For `m.pages`: the addresses of the page before and after, with what else the list was asked for."""
-        asked = {name: value for name, value in kept.items() if value}
+        return {
+            "newer": address(path, self.page - 1, **kept) if self.page > 1 else "",
+            "older": address(path, self.page + 1, **kept) if more else "",
+        }
 
-        def at(page: int) -> str:
-            query = asked | ({"page": str(page)} if page > 1 else {})
-            return f"{path}?{urlencode(query)}" if query else path
 
-        return {"newer": at(self.page - 1) if self.page > 1 else "", "older": at(self.page + 1) if more else ""}
+def address(path: str, page: int = 1, **kept: str) -> str:
+    """Where one page of a list stands, with what else the list was asked for."""
+    query = {name: value for name, value in kept.items() if value} | ({"page": str(page)} if page > 1 else {})
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def page_of(query: Mapping[str, Any]) -> Place:

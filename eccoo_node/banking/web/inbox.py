@@ -1,20 +1,36 @@
 """Whose money is this? Lines that nobody has explained, and the few things each of them may be."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.banking import arriving, kept, leaving, others, planning, queries, rules, say, sent
-from eccoo_node.banking.forms import WhatForm, WhoseForm
-from eccoo_node.banking.kept import Open
+from eccoo_node.banking import (
+    answering,
+    arriving,
+    kept,
+    leaving,
+    others,
+    planning,
+    queries,
+    reopening,
+    rules,
+    say,
+    sent,
+)
+from eccoo_node.banking import lines as lines_
+from eccoo_node.banking.forms import TakeBackForm, WhatForm, WhoseForm
+from eccoo_node.banking.kept import Open, Said
+from eccoo_node.banking.lines import Line
 from eccoo_node.escrow import statements as escrow
 from eccoo_node.escrow.say import payer as say_payer
-from eccoo_node.kernel import access
+from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
-from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import parse_pounds, pounds
+from eccoo_node.members.say import say_date
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -25,8 +41,6 @@ from eccoo_node.web.paging import page_of
 _GIFT = ("gift", "A gift to the circle", "Write below what it is for, if it is for one purpose.")
 _INTEREST = ("interest", "Interest that the bank paid", "")
 _OWING = ("owing", "Somebody paid what they owed us", "Choose below who.")
-_OWN = ("own", "Our own money, moved between our accounts", "The books have it already.")
-_BY_HAND = ("by_hand", "It stands in the books already", "Somebody wrote it down by hand.")
 _OTHER = ("other", "Something else of the circle’s own", "These books keep nothing of that.")
 _BACK = ("send_back", "It is nobody’s here, and goes back to whoever sent it", "Say below why.")
 
@@ -47,6 +61,36 @@ class InboxController(Controller):
             came=[_card(one) for one in found if one.line.amount_pence > 0],
             left=[_card(one) for one in found if one.line.amount_pence < 0],
         )  # fmt: skip
+
+    @get("/money/inbox/said", opt={"action": "banking.see_lines"})
+    async def said(self, request: AnyRequest) -> Response[Any]:
+        """What was said of lines and wrote nothing in the books, the latest first."""
+        place = page_of(request.query_params)
+        found = await kept.said_lines(actor_of(request), place.skip(kept.SHOWN))
+        return render(
+            request, "banking/said.html", **place.links("/money/inbox/said", len(found) > kept.SHOWN),
+            cards=[
+                {"path": f"{_path(one.line)}/said", "title": say.line_title(one.line), "words": say.was_said(one)}
+                for one in found[: kept.SHOWN]
+            ],
+        )  # fmt: skip
+
+    @get("/money/inbox/{line_id:str}/said", opt={"action": "banking.take_back"})
+    async def about_said(self, request: AnyRequest, line_id: FromPath[str]) -> Response[Any]:
+        """What was said of one line, what it answers to, and taking it back."""
+        found = await kept.said_line(actor_of(request), _number(actor_of(request), line_id))
+        return render(request, "banking/take_back.html", **await _said(found))
+
+    @post("/money/inbox/{line_id:str}/said", opt={"action": "banking.take_back"})
+    async def take_back(self, request: AnyRequest, line_id: FromPath[str]) -> Response[Any]:
+        found = await kept.said_line(actor_of(request), _number(actor_of(request), line_id))
+        try:
+            form = read_form(request, TakeBackForm)
+            await reopening.take_back(actor_of(request), found.line.id, because=form.because)
+        except (FormError, Invalid, Conflict, Forbidden) as error:
+            status = 403 if isinstance(error, Forbidden) else 0
+            return form_error(request, "banking/take_back.html", error, status=status, **await _said(found))
+        return redirect(request, _path(found.line), "It is taken back. Now say here what it was.")
 
     @get("/money/inbox/{line_id:str}", opt={"action": "banking.see_lines"})
     async def about(self, request: AnyRequest, line_id: FromPath[str]) -> Response[Any]:
@@ -111,9 +155,38 @@ async def _say_what(actor: Actor, facts: dict[str, Any], form: WhatForm) -> None
         )  # fmt: skip
 
 
+def _path(line: Line) -> str:
+    return f"/money/inbox/{line.id}"
+
+
+def _number(actor: Actor, line_id: str) -> int:
+    access.requires(actor, "banking.see_lines", Thing("bank_line", line_id))
+    if not line_id.isascii() or not line_id.isdigit() or len(line_id) > 15:
+        raise NotFound("There is no such line.", "no_line")
+    return int(line_id)
+
+
+async def _said(found: Said) -> dict[str, Any]:
+    across = found.of.startswith("line:")
+    other = await lines_.find(int(found.of.removeprefix("line:"))) if across else None
+    return {
+        "own_path": f"{_path(found.line)}/said",
+        "title": say.line_title(found.line),
+        "account": say.account(found.line.code),
+        "facts": [
+            ("The bank says", found.line.text or "nothing"),
+            ("What it was", say.was_said(found)),
+            ("Its other side", f"{say.line_title(other)}. {say.account(other.code)}." if other else ""),
+            ("Said", f"{say_date(found.at.astimezone(clock.zone()).date())}, by {found.by or 'somebody'}"),
+        ],
+        "entry": f"/money/entries/{found.of}" if found.of.isdigit() else "",
+        "other": across,
+    }
+
+
 def _card(one: Open) -> dict[str, Any]:
     return {
-        "path": f"/money/inbox/{one.line.id}",
+        "path": _path(one.line),
         "title": say.open_title(one),
         "words": f"{one.line.text or 'The bank says nothing of it'}. {say.account(one.line.code)}.",
     }
@@ -121,10 +194,7 @@ def _card(one: Open) -> dict[str, Any]:
 
 async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
     actor = actor_of(request)
-    access.requires(actor, "banking.see_lines", Thing("bank_line", line_id))
-    if not line_id.isascii() or not line_id.isdigit() or len(line_id) > 15:
-        raise NotFound("There is no such line.", "no_line")
-    found = await kept.waiting_line(actor, int(line_id))
+    found = await kept.waiting_line(actor, _number(actor, line_id))
     lines = await escrow.payers(actor)
     payers = {one.payer_id: say_payer(one) for one in lines}
     # Nobody pays more than they owe: what is beyond that is another payment.
@@ -153,6 +223,7 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
         "some_is_a_payers": came and not whole,
         "amount": f"{found.left_pence // 100}.{found.left_pence % 100:02}",
         "choices": choices,
+        "no_transfer": whole and not any(value.startswith("own:") for value, *_ in choices),
         "asks": _asks([value for value, *_ in choices]),
         "members": [("", "Choose"), *(await others.members_called(actor)).items()] if came and whole else [],
         # A payment of ours that came back is no payer's, and the words say that it may be one.
@@ -174,10 +245,11 @@ async def _arrived(found: Open, whole: bool, back: list[sent.Offer], owing: bool
         # What of it is a payer's can't be all of it something else.
         return [*ours, _BACK]
     more = [one.option for one in await others.may_have_come(found.line)]
+    written, across = await _answers(found.line, await queries.called())
     owed = [_OWING] if owing else []
     if found.line.code != rules.CLIENT:
-        return [*ours, *owed, _GIFT, *more, _INTEREST, _OWN, _BY_HAND, _OTHER]
-    return [*ours, _BACK, _GIFT, *more, _INTEREST, *owed, _OWN, _BY_HAND]
+        return [*ours, *written, *owed, _GIFT, *more, *across, _INTEREST, _OTHER]
+    return [*ours, *written, _BACK, _GIFT, *more, *across, _INTEREST, *owed]
 
 
 async def _left(actor: Actor, found: Open, payers: dict[str, str]) -> list[tuple[str, str, str]]:
@@ -189,8 +261,17 @@ async def _left(actor: Actor, found: Open, payers: dict[str, str]) -> list[tuple
     called = payers | await queries.called()
     options = leaving.options(line, await leaving.waiting(actor), once, called, any(number in said for number in own))
     listed = [(one.value.removesuffix(":"), one.words, one.hint) for one in options]
-    # Before "it stands in the books already" and whatever else says nothing.
-    listed[-1:-1] = [one.option for one in await others.may_have_left(actor, line)]
+    listed += [one.option for one in await others.may_have_left(actor, line)]
     if line.code == rules.CLIENT:
-        listed.insert(-1, ("bounced", "Money of a payer that the bank took back", "Choose below whose."))
-    return listed
+        listed.append(("bounced", "Money of a payer that the bank took back", "Choose below whose."))
+    written, across = await _answers(line, called)
+    # What the books have already is written twice otherwise, so it comes first.
+    return [*written, *listed, *across]
+
+
+async def _answers(
+    line: Line, called: Mapping[str, str]
+) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]:
+    """What a line may answer to: entries, and other lines, which come after whatever would write an entry."""
+    found = await answering.may_answer(line)
+    return [one.option(called) for one in found if one.kind], [one.option(called) for one in found if not one.kind]

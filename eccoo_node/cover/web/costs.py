@@ -38,6 +38,7 @@ class CostController(Controller):
             whose="" if reader.is_you(person_id) else f"{say.whose(called)} week", this=start == this,
             weeks=[(_named(week.monday, this), week) for week in found.weeks], to_pay_in=found.to_pay_in,
             pays=any(one.you for one in found.to_pay_in), before=start - WEEK, after=start + WEEK,
+            no_mileage=f"Some visits are not paid for yet. {say.NO_MILEAGE}" if found.no_mileage else "",
         )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
-from eccoo_node.web.paging import Place, page_of
+from eccoo_node.web.paging import address, page_of
 
 LIST = "/money/entries"
 
@@ -38,7 +38,7 @@ class EntriesController(Controller):
             asked={"whose": whose, "kind": kind}, looked=bool(whose or kind),
             **place.links(LIST, found.more, whose=whose, kind=kind),
             beyond=place.page > 1 and not found.entries,
-            first=Place(2).links(LIST, False, whose=whose, kind=kind)["newer"],
+            first=address(LIST, whose=whose, kind=kind),
         )  # fmt: skip
 
     @get("/money/entries/{entry_id:str}", opt={"action": "money.trace_entry"})

@@ -7,9 +7,11 @@ from eccoo_node.db.transaction import write
 from eccoo_node.disputes import actions, pausing, queries
 from eccoo_node.disputes import resolving as helping
 from eccoo_node.escrow import entries
+from eccoo_node.escrow import queries as books
 from eccoo_node.escrow.actions import top_up
 from eccoo_node.escrow.pausing import Came, Waited, left, paused_by_worker
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
+from eccoo_node.members.speaking import stop_speaking
 from eccoo_node.payouts import actions as payouts
 from eccoo_node.payouts import giving
 from eccoo_node.rota import actions as rota
@@ -91,6 +93,27 @@ async def test_nobody_decides_or_proposes_for_the_circle_what_they_have_a_part_i
     assert await may_decide(them, "Mia", one) == "not_heard"
     await make.hat(them.ids["Mia"], (await queries.question(one)).team_id, "volunteer")
     assert await may_decide(them, "Mia", one) == "forbidden"
+
+
+async def test_who_spoke_for_one_of_them_when_it_happened_has_a_part_in_it_for_good(node: Node) -> None:
+    """Whether they stopped, or their yes ran out; who stopped before the visit has none."""
+    them = await cast(node)
+    circle = await make.circle()
+    for called in ("Mia", "Bill"):
+        await make.hat(them.ids[called], circle, "treasurer")
+    await make.speaks(them.ids["Tess"], them.ids["Ada"], "money")
+    await make.speaks(them.ids["Mia"], them.ids["Wren"], "money", days=9)
+    await make.speaks(them.ids["Bill"], them.ids["Ada"], "money")
+    ada = await them.be("Ada")
+    await stop_speaking(ada, person_id=ada.person_id, speaker_id=them.ids["Bill"])
+    one = (await them.asked()).id
+    await stop_speaking(ada, person_id=ada.person_id, speaker_id=them.ids["Tess"])
+    node.clock.move(timedelta(days=10))
+    decides = [await may_decide(them, who, one) for who in ("Tess", "Mia", "Bill")]
+    assert decides == ["forbidden", "forbidden", "not_heard"]
+    line = (await queries.question(one)).line
+    found = (await queries.parties_of_lines([await books.find(line)]))[line]
+    assert {called for called in ("Tess", "Mia", "Bill") if them.ids[called] in found} == {"Tess", "Mia"}
 
 
 async def test_a_facilitator_who_only_wrote_it_down_has_not_asked_it(node: Node) -> None:

@@ -286,7 +286,8 @@ async def test_a_treasurer_says_whose_money_it_is(circle: Circle, browser_of: Si
     assert (await tess.send(f"{gift}/what", {"what": "gift", "purpose": ""})).status_code == 303
     page = await tess.get(left)
     assert acts(page) == ["Write it down"]
-    assert "A transfer between our own accounts that the books have already" in text(page)
+    assert "Was it moved between our own accounts? Read the other account’s statement" in text(page)
+    assert "It stands in the books already" not in text(page)
     assert "Choose whose money it was." in main_text(await tess.send(f"{left}/what", {"what": "bounced"}))
     await tess.get(left)
     assert (await tess.send(f"{left}/what", {"what": "bounced", "who": other})).status_code == 303
@@ -328,6 +329,48 @@ async def test_money_in_the_circles_own_account_has_its_own_choices(circle: Circ
     assert [totals[code] for code in ("1020", "2610", "3200", "5200")] == [1_400, -500, -900, 12]
     assert await kept.waiting_lines(circle.books.treasurer) == []
     assert (await escrow.trial_balance())["1010"] == 77 - 12
+
+
+async def test_what_the_books_have_already_is_named_and_taken_back(circle: Circle, browser_of: SignIn) -> None:
+    await accounts(circle)
+    tess = await browser_of(circle.books.treasurer.person_id)
+    assert "stands here once somebody has said so" in text(await tess.get(f"{INBOX}/said"))
+    await circle.books.top_up(2_000)
+    await treasury.bounce(circle.books.treasurer, circle.books.payer, 2_000, "by hand")
+    (unpaid, moved) = await written(
+        circle, [line("2026-11-20", -2_000, "UNPAID"), line("2026-11-20", -70, "to 65432102")]
+    )
+    (*_, there) = await written(circle, [line("2026-11-21", 70, "from 65432101")], "1010")
+    path, other = f"{INBOX}/{unpaid.line.id}", f"{INBOX}/{moved.line.id}"
+    page = await tess.get(path)
+    assert "It stands in the books already The bank took a payment back, Ada, 23 November 2026." in text(page)
+    entry = re.findall(r"by_hand:\d+", page.text)[0]
+    assert (await tess.send(f"{path}/what", {"what": entry})).headers["location"] == INBOX
+    page = await tess.get(other)
+    assert (
+        "A transfer between our own accounts The books have it where it is now. Its other side: the circle’s own money, 21 November 2026."
+        in text(page)
+    )
+    await tess.send(f"{other}/what", {"what": f"own:line:{there.line.id}"})
+    page = await tess.get(f"{INBOX}/said")
+    assert text(page).count("A transfer between our own accounts") == 2
+    page = await tess.get(f"{path}/said")
+    assert "See what the books have of it Was it a mistake?" in text(page)
+    assert "Said 23 November 2026, by Tess" in text(page)
+    assert "Say why it is taken back." in main_text(await tess.send(f"{path}/said", {"because": ""}))
+    await tess.get(f"{path}/said")
+    done = await tess.send(f"{path}/said", {"because": "It was another payment."})
+    assert (done.status_code, done.headers["location"]) == (303, path)
+    assert "It is taken back. Now say here what it was." in text(await tess.follow())
+    page = await tess.get(f"{other}/said")
+    assert "Its other side £0.70 came in on 21 November 2026. The circle’s own money." in text(page)
+    assert "So does the one on the other side" in text(page)
+    await tess.send(f"{other}/said", {"because": "It was rent."})
+    waits = await kept.waiting_lines(circle.books.treasurer)
+    assert [one.line.amount_pence for one in waits] == [-2_000, -70, 70]
+    assert (await tess.get(f"{other}/said")).status_code == 404
+    assert (await tess.get(f"{INBOX}/x/said")).status_code == 404
+    await verify()
 
 
 async def test_a_bank_is_described_from_one_of_its_files(circle: Circle, browser_of: SignIn, node: Node) -> None:

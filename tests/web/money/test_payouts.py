@@ -19,6 +19,7 @@ from eccoo_node.members import actions as people
 from eccoo_node.members import queries as members
 from eccoo_node.payouts import changing, giving
 from tests.support import make
+from tests.support.escrow import shares_out
 from tests.support.node import Node
 from tests.support.payouts import Circle as Payers
 from tests.support.payouts import hatted
@@ -262,3 +263,20 @@ async def test_a_page_asks_no_more_for_many_than_for_one(
 
     few = await ask(await more(1))
     assert await ask(await more(6)) == few
+
+
+async def test_members_shares_are_a_batch_of_their_own(node: Node, circle: Circle, browser_of: SignIn) -> None:
+    books = circle.books
+    tess = await browser_of(books.treasurer.person_id)
+    assert "Out of the circle’s own account" not in text(await tess.get("/money/payouts"))
+    await shares_out(books, 2500)
+    # Nobody is paid to an account that nobody has made sure of, shares no sooner than pay.
+    said = text(await tess.get("/money/payouts"))
+    assert ("Ada: £25" in said, "They take out shares." in said) == (True, False)
+    await Payers(books, await hatted("Fay", "facilitator")).details(books.person, name="Ada")
+    page = await tess.get("/money/payouts")
+    assert "Out of the circle’s own account £25 is ready for one person. They take out shares. Make a batch" in text(
+        page
+    )
+    assert 'href="/money/payouts/new?source=own"' in page.text
+    assert "£25" in text(await tess.get("/money/payouts/new?source=own"))

@@ -4,6 +4,10 @@ from datetime import timedelta
 
 from eccoo_node.agreements.actions import agree_terms
 from eccoo_node.db import jobs
+from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow.verify import verify
+from eccoo_node.expenses.actions import allow_plan
 from eccoo_node.members import queries as members
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota.weekly import pay_due_weeks
@@ -52,9 +56,9 @@ async def test_a_visit_the_week_and_home_say_plainly_what_is_paid_for(
         "On Thursday 26 November at 9am £20 was set aside for one visit of the week 30 November to 6 December." in page
     )
     assert "Two were not paid for then. The next time is on Thursday 3 December at 9am." in page
-    assert "£40 more is needed, for two visits. These visits take place all the same." in page
+    assert "£40 more is needed. These visits take place all the same." in page
     assert "Ada: two visits, the first on Wednesday at 9am. £40 more is needed. Please ring Ada." in page
-    to_do = "Two visits are not paid for yet £40 more is needed, for two visits. See whom to ring"
+    to_do = "Two visits are not paid for yet £40 more is needed. See whom to ring"
     assert to_do in text(await tess.get("/money"))
     assert to_do in text(await tess.get("/home"))
     home = text(await ada.get("/home"))
@@ -75,3 +79,56 @@ async def test_a_visit_the_week_and_home_say_plainly_what_is_paid_for(
     assert "Not paid for yet" not in text(await helper.get("/home"))
     assert "not paid for yet" not in text(await ada.get("/home"))
     assert "Everything that is planned up to then is paid for." in text(await tess.get("/money/weekly"))
+
+
+async def test_why_a_visit_stays_without_money_because_of_its_mileage_stands_wherever_it_is_told(
+    circle: Circle, browser_of: SignIn
+) -> None:
+    """Its payer's money is public, there is enough of it, and its plan does not let mileage be paid."""
+    books = circle.books
+    fay = await make.person("Fay")
+    await make.hat(fay, await make.circle(), "facilitator")
+    await make.hat(books.worker, circle.team, "worker")
+    for side in (books.person, books.worker):
+        await agree_terms(
+            await members.actor_for(side),
+            person_id=books.person,
+            worker_id=books.worker,
+            rate_pence=2000,
+            travel_pence=300,
+        )
+    async with write():
+        await fetch("UPDATE payer SET fund = 'council' WHERE id = ?", books.payer)
+    await allow_plan(books.treasurer, payer_id=books.payer, allows=False, travel=False, rests_on="Plan of 1 November")
+    await books.top_up(10_000)
+    visit = await planned(circle, 3)
+    ada, wren = await browser_of(books.person), await browser_of(books.worker)
+    tess, helper = await browser_of(books.treasurer.person_id), await browser_of(fay)
+    why = "The money for it may not pay mileage, because its plan says so. It is paid for once somebody else pays, or once it"
+    for reader in (ada, wren):
+        page = text(await reader.get(f"/visits/{visit}"))
+        assert f"This visit is not paid for yet. {why} is agreed without mileage. Ring us" in page
+    assert f"is not paid for yet {why}" in text(await ada.get("/home"))
+    told = "is not paid for yet: its money may not pay mileage."
+    assert told in text(await wren.get("/home"))
+    page = text(await ada.get(f"/weeks/{books.person}/cost"))
+    assert f"Some visits are not paid for yet. {why}" in page
+    assert "Nothing more has to be paid in now." not in page
+    assert "Please pay in" not in page
+    ring = "The plan of the money that pays does not let the mileage be paid. Somebody else can pay, it can be agreed without"
+    assert ring in text(await helper.get("/home"))
+    page = text(await tess.get("/money/weekly"))
+    assert (
+        f"Ada: one visit, on Thursday at 9am. {ring} mileage, or the plan can be looked at again. Please ring Ada."
+        in page
+    )
+    task = "One visit is not paid for yet One cannot be, because the money for it may not pay mileage. See whom to ring"
+    assert task in text(await tess.get("/money"))
+    # Once the plan allows it, it is paid for like any other.
+    await allow_plan(
+        books.treasurer, payer_id=books.payer, allows=False, travel=True, rests_on="New plan of 20 November"
+    )
+    await books.top_up(1, "again")
+    await jobs.drain()
+    assert "is set aside for Thursday." in text(await ada.get(f"/visits/{visit}"))
+    await verify()
