@@ -298,6 +298,8 @@ class Play(Treasurer):
         key, entry, by = self.key(), line.entries[-1], self.books.treasurer
         kind = await fetch_value("SELECT kind FROM entry WHERE id = ?", entry)
         amount = await fetch_value("SELECT MAX(amount_pence) FROM posting WHERE entry_id = ?", entry)
+        # One end of what lies between two circles is not undone without the other.
+        between = {"1200", "2300"} & {code for code, *_ in await queries.postings_of(entry)}
         # A line whose money was given back can be set aside again only while the payer has it still.
         credit, bank, spare = self.model.credit(), self.model.balances().get(BANK, 0), self.model.spare()
         undone = await self.act(
@@ -310,16 +312,16 @@ class Play(Treasurer):
                 self.model.paid_in -= amount
                 del self.model.lines[name]
             return
-        if undone is None:
+        assert not (between and undone)
+        if undone is None and not between:
             # Given back and spent since, so it can't be set aside again; or what the circle took of it was swept.
             assert kind in {"returned", "released", "cancelled"}
             assert credit < amount or spare < amount
+        if undone is None:
             return
         line.entries.pop()
         if kind == "set_aside":
             line.closed = True
-        elif kind == "owed":
-            line.paid_fee = line.paid_travel = 0
         else:
             line.closed = False
             line.paid_fee = line.paid_travel = 0
