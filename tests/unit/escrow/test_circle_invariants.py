@@ -66,7 +66,7 @@ STEPS: dict[str, tuple[st.SearchStrategy[Any], set[str]]] = {
     "share_out": (st.tuples(pence), {"short_3000", "own_short"}),
     "undo": (
         st.tuples(nth),
-        {"not_reversible", "not_newest", "already_reversed", "disputed", "cash_short", "in_a_batch", "between_circles"}
+        {"not_reversible", "not_newest", "already_reversed", "disputed", "cash_short", "in_a_batch", "between_circles", "not_here"}
         | {f"short_{code}" for code in ("1000", "1020", "1100", "1200", "2000", "2090", "2200", "2210", "2500", "2610", "3000")},
     ),
     "again": (st.tuples(nth, st.booleans()), set()),
