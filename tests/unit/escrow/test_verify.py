@@ -273,6 +273,20 @@ def of(books: Books, code: str) -> Account:
     return Account(code, holder)
 
 
+async def undone_before_it_was(books: Books) -> None:
+    entry = await fetch_value("SELECT MAX(id) FROM entry")
+    await forge("reversed", [(of(books, "1000"), -5), (of(books, "2000"), 5)], reverses_id=entry + 2)
+    await forge("top_up", [(of(books, "1000"), 5), (of(books, "2000"), -5)])
+
+
+async def undone_in_part(books: Books, **more: Any) -> None:
+    """All that a release moved goes back, and not all that the release says of its line."""
+    entry = await last_entry("visit:1")
+    assert entry is not None
+    back = sorted((Account(*names), -amount) for *names, amount in await queries.postings_of(entry))
+    await forge("reversed", back, reverses_id=entry, **more)
+
+
 FORGERIES: dict[str, Callable[[Books], Awaitable[None]]] = {
     "entry_lines one": lambda b: forge("gift", [(of(b, "1000"), 5)]),
     "entry_lines none": lambda b: forge("gift", []),
@@ -293,6 +307,9 @@ FORGERIES: dict[str, Callable[[Books], Awaitable[None]]] = {
     "awaiting_uncovered": lambda b: forge(
         "promise", [(of(b, "5100"), 9000), (Account("2200", b.worker, "circle B"), -9000)]
     ),
+    "entry_mirror of another sum": partial(undone_in_part, line_id=1, fee_pence=-5999, travel_pence=-100),
+    "entry_mirror of another line": partial(undone_in_part, fee_pence=-6000, travel_pence=-100),
+    "entry_mirror of what came later": undone_before_it_was,
     "entry_mirror of nothing": lambda b: forge("reversed", [(of(b, "1000"), 5), (of(b, "2000"), -5)], reverses_id=9999),
     "entry_mirror": lambda b: forge("reversed", [(of(b, "1000"), -5), (of(b, "2000"), 5)], reverses_id=1),
 }
