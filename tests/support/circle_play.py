@@ -36,6 +36,8 @@ from tests.support.escrow_invariants import (
     a5_14_hours_and_weeks_are_local,
     a5_15_erasing_and_exports_change_nothing,
     hold,
+    see,
+    spare_pence,
 )  # fmt: skip
 from tests.support.node import Node
 from tests.support.payouts import Circle
@@ -76,8 +78,8 @@ class Play:
         self.decision = await make.decision("Shares may go out.")
         return self
 
-    async def do(self, name: str, given_: tuple[Any, ...], may_be: Collection[str], ran: Counter[str]) -> None:
-        """One step and every invariant after it. `may_be`: the codes with which it may be refused."""
+    async def do(self, name: str, given_: tuple[Any, ...], may_be: Collection[str], ran: Counter[str]) -> str:
+        """One step and every invariant after it; the code with which it was refused, one of `may_be`, or nothing."""
         self.made += 1
         try:
             async with write():
@@ -86,8 +88,9 @@ class Play:
         except Refusal as refused:
             if refused.code not in may_be:
                 raise
-            return
+            return refused.code
         self.seen = await hold(self.seen, MIRROR)
+        return ""
 
     async def act(self, door: Callable[..., Awaitable[Any]], *sure: Any, pence_: int, key: str, **more: Any) -> Any:
         """A door that takes a sum and a key; kept, to be asked again."""
@@ -116,6 +119,21 @@ class Play:
 
     async def days(self, key: str, number: int) -> None:
         self.node.clock.move(timedelta(days=number, hours=7))
+
+    async def midnight(self, key: str, quarter: bool, before: bool) -> bool | None:
+        """The moment in which the next quarter begins, or the next week; or the last second before it."""
+        zone, now = clock.zone(), clock.now()
+        day = clock.week_of(now, zone) + timedelta(days=7)
+        if quarter:
+            month = now.astimezone(zone).replace(day=1)
+            while month <= now or month.month % 3 != 1:
+                month = (month + timedelta(days=32)).replace(day=1)
+            day = month.date()
+        at = clock.day_bounds(day, zone)[0] - timedelta(seconds=int(before))
+        if at <= now:
+            return False
+        self.node.clock.set(at)
+        return None
 
     async def top_up(self, key: str, payer: int, amount: int) -> None:
         await self.act(actions.top_up, self.by, self.payers[payer], pence_=amount, key=key)
@@ -158,6 +176,13 @@ class Play:
         if done:
             self.lines.append(reference)
         return done
+
+    async def stray(self, key: str, payer: int, fee: int) -> None:
+        """A5.8: nobody pays for another."""
+        other = self.books.person if payer == 3 else self.bill
+        with pytest.raises(Refusal) as refused:
+            await actions.set_aside(NODE, f"visit:{self.made}", self.payers[payer], other, self.workers[0], fee, 0, key)
+        assert refused.value.code == "not_their_payer"
 
     async def shop(self, key: str, payer: int, ceiling: int) -> bool:
         done = await self.aside(key, f"expense:{self.made}", payer, self.books.worker, 0, ceiling)
@@ -344,8 +369,22 @@ class Play:
     async def gift(self, key: str, amount: int, restricted: bool) -> None:
         await self.act(treasury.donation, self.by, pence_=amount, key=key, fund="hoists" if restricted else "")
 
-    async def sweep(self, key: str, amount: int) -> None:
+    async def sweep(self, key: str, share: int) -> bool | None:
+        """A5.7: of what is spare any part may be swept, and not a penny more than all of it."""
+        spare = spare_pence(await see())
+        with pytest.raises(Refusal) as refused:
+            await treasury.sweep(self.by, spare + 1, f"{key} more")
+        assert refused.value.code in {"cash_short", "short_1000"}
+        if not (amount := spare * share // 100):
+            return False
         await self.act(treasury.sweep, self.by, pence_=amount, key=key)
+        return None
+
+    async def card(self, key: str, payer: int, amount: int) -> None:
+        await self.act(treasury.gateway_top_up, self.by, self.payers[payer], pence_=amount, key=key)
+
+    async def left(self, key: str, payer: int, amount: int) -> None:
+        await self.act(treasury.refund_left, self.by, self.payers[payer], pence_=amount, key=key)
 
     async def finder(self, key: str, payer: int, amount: int, yes: bool) -> None:
         agreed = "They said yes by phone" if yes else ""
