@@ -202,6 +202,7 @@ CORRUPTIONS = {
     "entry_chain": "UPDATE entry_chain SET chain = 'x' WHERE entry_id = 3",
     "entry_chain left out": "DELETE FROM entry_chain WHERE entry_id = 3",
     "entry_chain order": "UPDATE entry_chain SET id = 1000 WHERE entry_id = 3",
+    "entry_chain order of pages": "UPDATE entry_chain SET id = 1000 WHERE entry_id = 5",
     "entry_missing": "UPDATE entry_chain SET entry_id = 9999 WHERE entry_id = 3",
     "entry_unchained": "DELETE FROM entry_chain WHERE id = (SELECT MAX(id) FROM entry_chain)",
 }  # fmt: skip
