@@ -98,6 +98,13 @@ class Play:
         self.done.append((partial(door, *sure, pence_, key, **more), partial(door, *sure, pence_ + 1, key, **more)))
         return answer
 
+    async def line_act(self, door: Callable[..., Awaitable[Any]], line: str, key: str, name: str, **given_: Any) -> Any:
+        """The same for what is done to a line; `name`: which of its sums is another, asked once more."""
+        answer = await door(NODE, line, key=key, **given_)
+        other = given_ | {name: given_[name] + 1}
+        self.done.append((partial(door, NODE, line, key=key, **given_), partial(door, NODE, line, key=key, **other)))
+        return answer
+
     @staticmethod
     def one_of(found: list[Any], number: int) -> Any:
         return found[number % len(found)]
@@ -106,7 +113,12 @@ class Play:
         """A5.3: the same key and body give the same and change nothing; another body is refused."""
         if not self.done:
             return False
-        call, other = self.one_of(self.done, number)
+        await self.once_more(*self.one_of(self.done, number), same)
+        return None
+
+    async def once_more(
+        self, call: Callable[[], Awaitable[Any]], other: Callable[[], Awaitable[Any]], same: bool
+    ) -> None:
         before = await fetch_value("SELECT COUNT(*) FROM posting")
         if same:
             await call()
@@ -115,7 +127,6 @@ class Play:
                 await other()
             assert refused.value.code == "key_reused"
         assert await fetch_value("SELECT COUNT(*) FROM posting") == before
-        return None
 
     async def days(self, key: str, number: int) -> None:
         self.node.clock.move(timedelta(days=number, hours=7))
@@ -202,26 +213,30 @@ class Play:
 
     async def went(self, key: str, number: int, share: int) -> None:
         found = await self.line(number)
-        await actions.release(NODE, found.reference, key, part_pence=found.terms.fee_pence * share // 100)
+        due = found.terms.fee_pence * share // 100
+        await self.line_act(actions.release, found.reference, key, "part_pence", part_pence=due)
 
     async def off(self, key: str, number: int) -> None:
         await actions.return_line(NODE, (await self.line(number)).reference, key)
 
     async def late(self, key: str, number: int, share: int) -> None:
-        await actions.pay_cancelled(NODE, (await self.line(number)).reference, share, key)
+        line = (await self.line(number)).reference
+        await self.line_act(actions.pay_cancelled, line, key, "share_bps", share_bps=share)
 
     async def wrong(self, key: str, number: int, share: int) -> None:
         found = await self.line(number)
-        await corrections.dispute(NODE, found.reference, key, fee_pence=found.terms.fee_pence * share // 100)
+        fee = found.terms.fee_pence * share // 100
+        await self.line_act(corrections.dispute, found.reference, key, "fee_pence", fee_pence=fee)
 
     async def agreed(self, key: str, number: int, share: int, keep: bool) -> bool | None:
         if not self.lines:
             return False
         found = await self.line(number)
         fee, travel = found.state.disputed_fee_pence * share // 100, found.state.disputed_travel_pence * share // 100
-        await corrections.resolve(
-            NODE, found.reference, key, fee_pence=fee, travel_pence=travel, because="Both", keep_rest=keep
-        )
+        await self.line_act(
+            corrections.resolve, found.reference, key, "fee_pence", fee_pence=fee, travel_pence=travel, because="Both",
+            keep_rest=keep,
+        )  # fmt: skip
         return None
 
     async def back(self, key: str, number: int, share: int) -> bool | None:
@@ -229,7 +244,7 @@ class Play:
             return False
         found = await self.line(number)
         fee = found.state.released_fee_pence * share // 100
-        await clawback.claw_back(NODE, found.reference, key, fee_pence=fee, because="Both agreed")
+        await self.line_act(clawback.claw_back, found.reference, key, "fee_pence", fee_pence=fee, because="Both agreed")
         return None
 
     # ------------------------------------------------------------ circles
@@ -275,7 +290,7 @@ class Play:
             return False
         reference, _ = self.one_of(self.owed_, number)
         fee = (await queries.booking(reference)).state.released_fee_pence * share // 100
-        await clawback.owe_back(NODE, reference, key, fee_pence=fee)
+        await self.line_act(clawback.owe_back, reference, key, "fee_pence", fee_pence=fee)
         return None
 
     async def circle_paid(self, key: str, amount: int) -> None:
@@ -419,6 +434,9 @@ class Play:
 
     async def end(self) -> None:
         """What is asked once; and `verify` finds nothing either."""
+        for call, other in self.done:
+            await self.once_more(call, other, same=True)
+            await self.once_more(call, other, same=False)
         now = clock.now() + timedelta(seconds=1)
         await a5_13_each_release_in_one_period(START, now)
         a5_14_hours_and_weeks_are_local(now)
