@@ -301,6 +301,8 @@ FORGERIES: dict[str, Callable[[Books], Awaitable[None]]] = {
     "line_held": lambda b: forge("gift", [(of(b, "2000"), 700), (of(b, "2100"), -700)]),
     "line_held open": lambda b: forge("gift", [(Account("2100", "5"), 700), (of(b, "2000"), -700)]),
     "line_held of no line": lambda b: forge("gift", [(of(b, "2000"), 700), (Account("2100", "99"), -700)]),
+    # Who pays in advance owes nothing for it.
+    "line_shares owed": lambda b: forge("gift", [(Account("1100", b.payer), 7), (of(b, "2000"), -7)], line_id=1),
     "line_shares": lambda b: forge("gift", [(of(b, "2000"), 700), (of(b, "2200"), -700)], line_id=1),
     # Commission is taken twice, out of what the worker is owed.
     "commission": lambda b: forge("fee", [(of(b, "2200"), 60), (of(b, "4000"), -60)], line_id=1),
@@ -330,6 +332,28 @@ async def test_half_pennies_that_balance_are_named(node: Node) -> None:
     await unguard()
     halves = [(of(books, "1000"), 0.5), (of(books, "2000"), -0.5)]
     assert await named(partial(forge, "gift", halves)) == "entry_lines"  # type: ignore[arg-type]
+
+
+async def test_numbers_that_were_never_used_are_no_break(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large act that was rolled back leaves such a gap, longer than a page."""
+    await true_books()
+    counts = await verify()
+    await unguard()
+    monkeypatch.setattr(verifying, "PAGE", 2)
+    with rolled_back():
+        async with write() as tx:
+            if bound.engine().engine_type == "sqlite":
+                tx.connection.execute("PRAGMA defer_foreign_keys = 1")
+            await fetch("UPDATE posting SET entry_id = entry_id + 12 WHERE entry_id > 13")
+            await fetch("UPDATE entry SET id = id + 12 WHERE id > 13")
+            assert await check_inside() == counts
+            # What was posted to one of them, or chained, belongs to nothing.
+            await fetch("INSERT INTO posting (entry_id, account_id, amount_pence) VALUES (20, 1, 5)")
+            assert await broken(check_inside) == "posting_orphan"
+            await fetch("DELETE FROM posting WHERE entry_id = 20")
+            await fetch("INSERT INTO entry_chain (entry_id, chain) VALUES (20, 'x')")
+            assert await broken(check_inside) == "entry_missing"
+            raise RolledBack
 
 
 async def test_each_link_of_the_chain_covers_all_before_it(node: Node) -> None:
