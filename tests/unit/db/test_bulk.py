@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 
 import pytest
@@ -109,3 +110,29 @@ async def test_who_is_cancelled_ends_only_when_nobody_reads_any_more(node: Node,
     with pytest.raises(asyncio.CancelledError):
         await walking
     assert told
+
+
+@only_sqlite
+async def test_who_is_cancelled_before_the_thread_began_waits_for_it_too(node: Node) -> None:
+    await kept([(1, "a")], [])
+    may_begin, read = threading.Event(), threading.Event()
+
+    async def walk() -> None:
+        async with snapshot():
+            tx = current()
+            assert tx is not None
+            tx.connection.create_function("mark", 0, read.set)
+            await node.engine.begin_reading("SELECT mark()")  # type: ignore[union-attr]
+
+    with ThreadPoolExecutor(1) as one:
+        asyncio.get_running_loop().set_default_executor(one)
+        one.submit(may_begin.wait, 5)
+        walking = asyncio.create_task(walk())
+        await asyncio.sleep(0.01)
+        walking.cancel()
+        await asyncio.sleep(0.01)
+        assert not walking.done()
+        may_begin.set()
+        with pytest.raises(asyncio.CancelledError):
+            await walking
+        assert read.is_set()
