@@ -110,12 +110,13 @@ async def ahead(table: str, many: int, asks: Callable[[int, int], Sequence[Ask]]
             if not isinstance(engine, NodeSQLite):
                 yield [await _by_row(ask) for ask in asked]
                 continue
-            rows = None if reading is None else await reading
+            # Shielded: whoever is cancelled here would else take it for ended while the thread still reads.
+            rows = None if reading is None else await asyncio.shield(reading)
             reading = await engine.begin_reading(*_question(asked))
             if rows is not None:
                 yield _answer(before, rows)
         if reading is not None:
-            rows, reading = await reading, None
+            rows, reading = await asyncio.shield(reading), None
             yield _answer(asked, rows)
     finally:
         if reading is not None:

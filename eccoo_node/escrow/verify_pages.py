@@ -77,7 +77,6 @@ class Chain:
     def follow(self, page: Page) -> None:
         """The links of these entries, as long as they come in the entries' own order."""
         if not page.links or not self.straight:
-            self.straight = self.straight and not page.links
             self._left_out(page.ids)
             return
         made, head = [], self.head

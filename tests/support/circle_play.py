@@ -36,6 +36,8 @@ from tests.support.escrow_invariants import (
     a5_14_hours_and_weeks_are_local,
     a5_15_erasing_and_exports_change_nothing,
     hold,
+    see,
+    spare_pence,
 )  # fmt: skip
 from tests.support.node import Node
 from tests.support.payouts import Circle
@@ -76,8 +78,8 @@ class Play:
         self.decision = await make.decision("Shares may go out.")
         return self
 
-    async def do(self, name: str, given_: tuple[Any, ...], may_be: Collection[str], ran: Counter[str]) -> None:
-        """One step and every invariant after it. `may_be`: the codes with which it may be refused."""
+    async def do(self, name: str, given_: tuple[Any, ...], may_be: Collection[str], ran: Counter[str]) -> str:
+        """One step and every invariant after it; the code with which it was refused, one of `may_be`, or nothing."""
         self.made += 1
         try:
             async with write():
@@ -86,13 +88,21 @@ class Play:
         except Refusal as refused:
             if refused.code not in may_be:
                 raise
-            return
+            return refused.code
         self.seen = await hold(self.seen, MIRROR)
+        return ""
 
     async def act(self, door: Callable[..., Awaitable[Any]], *sure: Any, pence_: int, key: str, **more: Any) -> Any:
         """A door that takes a sum and a key; kept, to be asked again."""
         answer = await door(*sure, pence_, key, **more)
         self.done.append((partial(door, *sure, pence_, key, **more), partial(door, *sure, pence_ + 1, key, **more)))
+        return answer
+
+    async def line_act(self, door: Callable[..., Awaitable[Any]], line: str, key: str, name: str, **given_: Any) -> Any:
+        """The same for what is done to a line; `name`: which of its sums is another, asked once more."""
+        answer = await door(NODE, line, key=key, **given_)
+        other = given_ | {name: given_[name] + 1}
+        self.done.append((partial(door, NODE, line, key=key, **given_), partial(door, NODE, line, key=key, **other)))
         return answer
 
     @staticmethod
@@ -103,7 +113,12 @@ class Play:
         """A5.3: the same key and body give the same and change nothing; another body is refused."""
         if not self.done:
             return False
-        call, other = self.one_of(self.done, number)
+        await self.once_more(*self.one_of(self.done, number), same)
+        return None
+
+    async def once_more(
+        self, call: Callable[[], Awaitable[Any]], other: Callable[[], Awaitable[Any]], same: bool
+    ) -> None:
         before = await fetch_value("SELECT COUNT(*) FROM posting")
         if same:
             await call()
@@ -112,10 +127,24 @@ class Play:
                 await other()
             assert refused.value.code == "key_reused"
         assert await fetch_value("SELECT COUNT(*) FROM posting") == before
-        return None
 
     async def days(self, key: str, number: int) -> None:
         self.node.clock.move(timedelta(days=number, hours=7))
+
+    async def midnight(self, key: str, quarter: bool, before: bool) -> bool | None:
+        """The moment in which the next quarter begins, or the next week; or the last second before it."""
+        zone, now = clock.zone(), clock.now()
+        day = clock.week_of(now, zone) + timedelta(days=7)
+        if quarter:
+            month = now.astimezone(zone).replace(day=1)
+            while month <= now or month.month % 3 != 1:
+                month = (month + timedelta(days=32)).replace(day=1)
+            day = month.date()
+        at = clock.day_bounds(day, zone)[0] - timedelta(seconds=int(before))
+        if at <= now:
+            return False
+        self.node.clock.set(at)
+        return None
 
     async def top_up(self, key: str, payer: int, amount: int) -> None:
         await self.act(actions.top_up, self.by, self.payers[payer], pence_=amount, key=key)
@@ -159,6 +188,13 @@ class Play:
             self.lines.append(reference)
         return done
 
+    async def stray(self, key: str, payer: int, fee: int) -> None:
+        """A5.8: nobody pays for another."""
+        other = self.books.person if payer == 3 else self.bill
+        with pytest.raises(Refusal) as refused:
+            await actions.set_aside(NODE, f"visit:{self.made}", self.payers[payer], other, self.workers[0], fee, 0, key)
+        assert refused.value.code == "not_their_payer"
+
     async def shop(self, key: str, payer: int, ceiling: int) -> bool:
         done = await self.aside(key, f"expense:{self.made}", payer, self.books.worker, 0, ceiling)
         if done:
@@ -177,26 +213,30 @@ class Play:
 
     async def went(self, key: str, number: int, share: int) -> None:
         found = await self.line(number)
-        await actions.release(NODE, found.reference, key, part_pence=found.terms.fee_pence * share // 100)
+        due = found.terms.fee_pence * share // 100
+        await self.line_act(actions.release, found.reference, key, "part_pence", part_pence=due)
 
     async def off(self, key: str, number: int) -> None:
         await actions.return_line(NODE, (await self.line(number)).reference, key)
 
     async def late(self, key: str, number: int, share: int) -> None:
-        await actions.pay_cancelled(NODE, (await self.line(number)).reference, share, key)
+        line = (await self.line(number)).reference
+        await self.line_act(actions.pay_cancelled, line, key, "share_bps", share_bps=share)
 
     async def wrong(self, key: str, number: int, share: int) -> None:
         found = await self.line(number)
-        await corrections.dispute(NODE, found.reference, key, fee_pence=found.terms.fee_pence * share // 100)
+        fee = found.terms.fee_pence * share // 100
+        await self.line_act(corrections.dispute, found.reference, key, "fee_pence", fee_pence=fee)
 
     async def agreed(self, key: str, number: int, share: int, keep: bool) -> bool | None:
         if not self.lines:
             return False
         found = await self.line(number)
         fee, travel = found.state.disputed_fee_pence * share // 100, found.state.disputed_travel_pence * share // 100
-        await corrections.resolve(
-            NODE, found.reference, key, fee_pence=fee, travel_pence=travel, because="Both", keep_rest=keep
-        )
+        await self.line_act(
+            corrections.resolve, found.reference, key, "fee_pence", fee_pence=fee, travel_pence=travel, because="Both",
+            keep_rest=keep,
+        )  # fmt: skip
         return None
 
     async def back(self, key: str, number: int, share: int) -> bool | None:
@@ -204,7 +244,7 @@ class Play:
             return False
         found = await self.line(number)
         fee = found.state.released_fee_pence * share // 100
-        await clawback.claw_back(NODE, found.reference, key, fee_pence=fee, because="Both agreed")
+        await self.line_act(clawback.claw_back, found.reference, key, "fee_pence", fee_pence=fee, because="Both agreed")
         return None
 
     # ------------------------------------------------------------ circles
@@ -250,7 +290,7 @@ class Play:
             return False
         reference, _ = self.one_of(self.owed_, number)
         fee = (await queries.booking(reference)).state.released_fee_pence * share // 100
-        await clawback.owe_back(NODE, reference, key, fee_pence=fee)
+        await self.line_act(clawback.owe_back, reference, key, "fee_pence", fee_pence=fee)
         return None
 
     async def circle_paid(self, key: str, amount: int) -> None:
@@ -344,8 +384,22 @@ class Play:
     async def gift(self, key: str, amount: int, restricted: bool) -> None:
         await self.act(treasury.donation, self.by, pence_=amount, key=key, fund="hoists" if restricted else "")
 
-    async def sweep(self, key: str, amount: int) -> None:
+    async def sweep(self, key: str, share: int) -> bool | None:
+        """A5.7: of what is spare any part may be swept, and not a penny more than all of it."""
+        spare = spare_pence(await see())
+        with pytest.raises(Refusal) as refused:
+            await treasury.sweep(self.by, spare + 1, f"{key} more")
+        assert refused.value.code in {"cash_short", "short_1000"}
+        if not (amount := spare * share // 100):
+            return False
         await self.act(treasury.sweep, self.by, pence_=amount, key=key)
+        return None
+
+    async def card(self, key: str, payer: int, amount: int) -> None:
+        await self.act(treasury.gateway_top_up, self.by, self.payers[payer], pence_=amount, key=key)
+
+    async def left(self, key: str, payer: int, amount: int) -> None:
+        await self.act(treasury.refund_left, self.by, self.payers[payer], pence_=amount, key=key)
 
     async def finder(self, key: str, payer: int, amount: int, yes: bool) -> None:
         agreed = "They said yes by phone" if yes else ""
@@ -380,6 +434,9 @@ class Play:
 
     async def end(self) -> None:
         """What is asked once; and `verify` finds nothing either."""
+        for call, other in self.done:
+            await self.once_more(call, other, same=True)
+            await self.once_more(call, other, same=False)
         now = clock.now() + timedelta(seconds=1)
         await a5_13_each_release_in_one_period(START, now)
         a5_14_hours_and_weeks_are_local(now)

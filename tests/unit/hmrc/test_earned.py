@@ -93,6 +93,11 @@ def test_what_comes_back_belongs_to_the_quarter_it_was_earned_in() -> None:
     assert [(at, shares.worker_pence, shares.commission_pence) for at, shares in settled] == [(november.at, 3400, 600)]
     # A dispute that was never let go is earned when it is settled.
     assert [at.month for at, _ in parts(terms, [step(3, "released", 2000), step(5, "resolved", 4000)])] == [3, 5]
+    # What comes back comes off the latest.
+    let_go = [step(3, "released", 2000), step(5, "resolved", 4000)]
+    for less, left in ((1000, [(3, 2000), (5, 3000)]), (4500, [(3, 1500)])):
+        found = parts(terms, [*let_go, step(7, "owed_back", -less)])
+        assert [(at.month, shares.fee_pence) for at, shares in found] == left
     # Undone and let go again, it is earned the second time.
     undone = [step(3, "released", 6000), step(4, "reversed", -6000), step(5, "released", 6000)]
     assert [at.month for at, _ in parts(terms, undone)] == [5]
