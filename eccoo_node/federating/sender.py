@@ -71,7 +71,8 @@ async def peer_of(link_id: str) -> Peer | None:
         link_id=link_id, base_url=row["base_url"], state=queries.read_log(row["log"]), link_state=row["state"],
         agreement_told=bool(row["agreement_told"]), pace=pace_of(row), seq_in=row["seq_in"], seq_out=row["seq_out"],
         acked_out=row["acked_out"], waiting=row["waiting"],
-        doubtful=bool(row["moving_to"]) or row["trouble"] in _NOT_THEM,
+        # With nothing to send, nothing else shows that what was wrong is over.
+        doubtful=bool(row["moving_to"]) or (row["trouble"] in _NOT_THEM if row["waiting"] else bool(row["trouble"])),
     )  # fmt: skip
 
 
@@ -228,13 +229,13 @@ async def ping(peer: Peer) -> Ping:
     body = jcs.dump({"link": peer.link_id, "sent": peer.seq_out, "applied": peer.seq_in})
     response = await wire.call(peer.base_url, peer.state, "POST", "/fed/v1/ping", body)
     answer = read_ping(response.json(), peer.link_id)
-    reached, knows = await _told_of(peer.link_id)
-    if reached and knows == response.kid and not _forgot(peer, answer):
+    reached, knows, trouble = await _told_of(peer.link_id)
+    if reached and knows == response.kid and not trouble and not _forgot(peer, answer):
         # An idle link is asked for ever: what is known already is not written once more.
         return answer
     async with write():
         await fetch(
-            "UPDATE link_wire SET reached_at = ?, knows_kid = ? WHERE link_id = ?",
+            "UPDATE link_wire SET reached_at = ?, knows_kid = ?, trouble = '' WHERE link_id = ?",
             clock.now(), response.kid, peer.link_id,
         )  # fmt: skip
         await _reckon(peer, answer)
@@ -248,11 +249,14 @@ async def _reached(link_id: str) -> None:
             await fetch("UPDATE link_wire SET reached_at = ? WHERE link_id = ?", clock.now(), link_id)
 
 
-async def _told_of(link_id: str) -> tuple[bool, str]:
-    """Whether it was written within five minutes that they answered, and which transport key of ours they let in last."""
-    row = await fetch_one("SELECT reached_at, knows_kid FROM link_wire WHERE link_id = ?", link_id)
-    at = as_time(row["reached_at"]) if row else None
-    return at is not None and clock.now() - at < timedelta(minutes=5), row["knows_kid"] if row else ""
+async def _told_of(link_id: str) -> tuple[bool, str, str]:
+    """Whether it was written within five minutes that they answered, which transport key of ours they let in last, and what
+    was wrong at the last call that failed."""
+    row = await fetch_one("SELECT reached_at, knows_kid, trouble FROM link_wire WHERE link_id = ?", link_id)
+    if row is None:
+        return False, "", ""
+    at = as_time(row["reached_at"])
+    return at is not None and clock.now() - at < timedelta(minutes=5), row["knows_kid"], row["trouble"]
 
 
 def read_ping(value: Any, link_id: str) -> Ping:

@@ -34,7 +34,8 @@ def due(row: Any, now: datetime) -> Iterator[tuple[str, str]]:
         days = rules.reminder(datetime.fromisoformat(agreement["expires_at"]), now)
         if days is not None:
             yield f"ends:{agreement['rev']}:{days}", f"link_ends_{days}" if days else "link_lapsed"
-    if silent_since(row, now):
+    # Without a call that failed we have not tried: a node that was off for two days says nothing of the others.
+    if row["trouble"] and silent_since(row, now):
         yield "silent", "link_silent"
     if say.clock_matters(row["clock_offset_s"]):
         yield "clock", "link_clock"
@@ -43,7 +44,7 @@ def due(row: Any, now: datetime) -> Iterator[tuple[str, str]]:
 
 
 _LOOK = (
-    "SELECT l.id, l.agreement, l.opened_at, w.last_seen_at, w.reached_at, w.clock_offset_s, "
+    "SELECT l.id, l.agreement, l.opened_at, w.last_seen_at, w.reached_at, w.clock_offset_s, w.trouble, "
     "(SELECT MAX(a.id) FROM link_alarm a WHERE a.link_id = l.id) AS alarm "
     "FROM link l JOIN link_wire w ON w.link_id = l.id WHERE l.state = 'open'"
 )

@@ -9,7 +9,7 @@ import pytest
 from eccoo_federation.errors import ProtocolError
 from eccoo_node.cover import letters as cover_letters
 from eccoo_node.db import jobs
-from eccoo_node.federating import sender, wire
+from eccoo_node.federating import pulls, sender, wire
 from eccoo_node.federating.verify import verify
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.links import actions, queries
@@ -169,6 +169,21 @@ async def test_a_clock_four_minutes_fast_is_refused_named_and_mended(two_nodes: 
     await two_nodes.settle()
     assert heard.letters == [("cover.declined", "req-1", 1)]
     assert (await offsets(two_nodes), await two_nodes.troubles()) == ((0, 0), [])
+    await holds(two_nodes)
+
+
+async def test_trying_now_finds_out_that_the_clock_was_mended_also_with_nothing_to_send(two_nodes: Pair) -> None:
+    link_id = await two_nodes.link()
+    a, _ = two_nodes.both
+    a.clock.move(timedelta(minutes=10))
+    with a.bound():
+        await pulls.pull_states({"link": link_id})
+    assert await a.rows("SELECT trouble FROM link_wire") == [("clock_skew",)]
+    a.clock.move(timedelta(minutes=-10))
+    with a.bound():
+        await actions.try_now(COMMAND, link_id)
+        await sender.send_letters({"link": link_id})
+    assert await a.rows("SELECT trouble FROM link_wire") == [("",)]
     await holds(two_nodes)
 
 

@@ -10,6 +10,7 @@ from eccoo_node.cover import leaving, offering, queries
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import queries as money
+from eccoo_node.federating import pulls
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.links import actions, ending, keeping
@@ -66,7 +67,8 @@ async def test_an_agreement_goes_on_and_what_was_taken_back_stays_so(
         assert (terms.we_may, terms.home_share_bps) == (("cover.offer", "settle"), 6000)
     two_nodes.move(timedelta(days=11))
     told_of = await news(a)
-    assert (told_of[-1], "link_silent" in told_of) == ("link_lapsed", True)
+    # Nobody called anybody in these days, so nothing is known to be wrong with the other.
+    assert (told_of[-1], "link_silent" in told_of) == ("link_lapsed", False)
     with a.bound():
         assert await links.askable("cover.offer") == []
         assert await links.may_cross(link_id, "out", "settle") is None
@@ -76,6 +78,22 @@ async def test_an_agreement_goes_on_and_what_was_taken_back_stays_so(
         await actions.renew(COMMAND, link_id)
     await two_nodes.settle()
     assert [(await agreed(node))[0] for node in two_nodes.both] == [3, 3]
+
+
+async def test_a_circle_that_was_called_in_vain_for_a_day_is_told_of_once(two_nodes: Pair) -> None:
+    a, b = two_nodes.both
+    link_id = await two_nodes.link()
+    two_nodes.move(timedelta(days=2))
+    assert await news(a) == []
+    await b.stop()
+    with a.bound():
+        await pulls.pull_states({"link": link_id})
+    assert await news(a) == await news(a) == ["link_silent"]
+    await b.start()
+    with a.bound():
+        await pulls.pull_states({"link": link_id})
+    assert await news(a) == ["link_silent"]
+    assert await a.rows("SELECT code FROM link_notice") == []
 
 
 async def test_two_proposals_that_cross_leave_one_agreement_and_other_terms_are_read_first(two_nodes: Pair) -> None:
