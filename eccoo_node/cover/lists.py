@@ -154,15 +154,16 @@ async def slots_of(worker_id: str, now: datetime) -> list[datetime]:
     return [row[0] for row in rows]
 
 
-async def busy_on(worker_id: str, person_id: str, slots: Sequence[Slot]) -> str:
-    """The first of these days on which a worker is somewhere else already, at home or away; with whom is not said."""
+async def busy_on(worker_id: str, slots: Sequence[Slot], *, but: str = "") -> str:
+    """The first of these days on which a worker has a visit already, at home or away; with whom is not said. `but`: a
+    weekly pattern that is being changed, whose own visits don't count."""
     if not slots:
         return ""
     theirs = await rota.visits(
-        "v.worker_id = ? AND v.person_id <> ? AND v.state = 'planned' AND v.starts_at < ? AND v.ends_at > ?",
-        worker_id, person_id, slots[-1].ends_at, slots[0].starts_at,
+        "v.worker_id = ? AND v.state = 'planned' AND v.starts_at < ? AND v.ends_at > ?",
+        worker_id, slots[-1].ends_at, slots[0].starts_at,
     )  # fmt: skip
-    taken = [(one.starts_at, one.ends_at) for one in theirs]
+    taken = [(one.starts_at, one.ends_at) for one in theirs if not but or one.pattern_id != but]
     taken += [(at, at + SLOT) for at in await slots_of(worker_id, slots[0].starts_at - SLOT)]
     for slot in slots:
         if any(start < slot.ends_at and end > slot.starts_at for start, end in taken):

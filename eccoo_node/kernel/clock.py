@@ -146,5 +146,7 @@ def say_day(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def say_when(start: datetime, end: datetime, zone: ZoneInfo) -> str:
-    """ "Thursday 26 November, 9am to 11am"."""
-    return f"{say_day(start, zone)}, {say_time(start, zone)} to {say_time(end, zone)}"
+    """ "Thursday 26 November, 9am to 11am", or "10pm to 7am the next day"."""
+    # What ends at midnight ends with its day.
+    over = (end - timedelta(minutes=1)).astimezone(zone).date() > start.astimezone(zone).date()
+    return f"{say_day(start, zone)}, {say_time(start, zone)} to {say_time(end, zone)}{' the next day' if over else ''}"

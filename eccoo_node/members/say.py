@@ -47,7 +47,7 @@ OFFER_WORDS = {
 }  # fmt: skip
 
 # Roles with power in the circle, as its admins read them.
-ROLE_WORDS = {
+POWER_WORDS = {
     "facilitator": "Facilitator", "treasurer": "Treasurer", "safeguarding": "Safeguarding lead", "panel": "Panel",
     "convenor": "Convenor", "admin": "Looks after this node",
 }  # fmt: skip

@@ -34,6 +34,8 @@ from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect
 
 _FORM, _CHECK = "rota/plan_form.html", "rota/plan_check.html"
+# Longer than that in minutes, and the page says how long before the yes.
+_LONG = 12 * 60
 
 
 def said_day(day: date) -> str:
@@ -51,7 +53,8 @@ def typed_time(at: time) -> str:
 
 
 def hours(wanted: Wanted) -> str:
-    return f"{_hour(wanted.starts)} to {_hour(wanted.ends)}"
+    over = " the next day" if time() < wanted.ends <= wanted.starts else ""
+    return f"{_hour(wanted.starts)} to {_hour(wanted.ends)}{over}"
 
 
 def _hour(at: time) -> str:
@@ -229,11 +232,11 @@ class PlanController(Controller):
             changes = found.words
             visits = await patterns.coming_of(old.id, wanted.first)
             costs = _late([one for one in visits if Slot(one.starts_at, one.ends_at) in found.goes])
-        return await self._check(request, wanted, who, rows, slots, context, changes=changes, late=costs)
+        return await self._check(request, wanted, who, rows, slots, context, old=old, changes=changes, late=costs)
 
     async def _check(
         self, request: AnyRequest, wanted: Wanted, who: str, rows: list[tuple[str, str]], slots: list[Slot],
-        context: dict[str, Any], *, changes: str = "", late: str = "",
+        context: dict[str, Any], *, old: Pattern | None = None, changes: str = "", late: str = "",
     ) -> Response[Any]:  # fmt: skip
         """What will be, in words, before the yes."""
         price = await _price(actor_of(request), wanted)
@@ -243,11 +246,13 @@ class PlanController(Controller):
             costs += f", so a week costs {pounds(price.pence * len(wanted.weekdays))}." if context["weekly"] else "."
             goes = words.goes(who, given, of="of each" if context["weekly"] else "of it")
         off = [day for day in wanted_days(wanted) if is_bank_holiday(day)]
+        if wanted.minutes > _LONG:
+            rows = [*rows, ("How long", f"{wanted.minutes / 60:g} hours")]
         rows = [("Who", who), *rows, ("What for", wanted.what)]
         return await show(
             request, _CHECK, wanted.person_id, **context, rows=rows, price=costs, goes=goes, changes=changes, late=late, worker=who,
             missed=wanted.cannot_be_missed, holidays=say.names(said_day(day) for day in off),
-            left_out=wanted.not_on_holidays, busy=await lists.busy_on(wanted.worker_id, wanted.person_id, slots),
+            left_out=wanted.not_on_holidays, busy=await lists.busy_on(wanted.worker_id, slots, but=old.id if old else ""),
             fields=[*_fields(wanted, context["weekly"]), ("shown", price.shown)],
         )  # fmt: skip
 

@@ -89,6 +89,11 @@ async def test_one_visit_is_planned_and_moved(circle: Circle, browser_of: SignIn
     typed = {"worker": books.worker, "day": "26 November 2026", "starts": "2pm", "ends": "4pm", "what": "A walk"}
     await ada.get(path)
     assert "When Thursday 26 November, 2pm to 4pm" in text(await ada.send(path, typed))
+    # What was typed the wrong way round is a long night: it is said before the yes.
+    page = text(await ada.send(path, typed | {"starts": "3pm", "ends": "2pm"}))
+    assert "When Thursday 26 November, 3pm to 2pm the next day" in page
+    assert "How long 23 hours" in page
+    await ada.send(path, typed)
     await ada.send(path, typed | {"sure": "yes"})
     visit = ada.page.headers["location"]
     assert "Move this visit" in text(await ada.follow())
@@ -100,3 +105,6 @@ async def test_one_visit_is_planned_and_moved(circle: Circle, browser_of: SignIn
     assert "A visit to Ada has another time now: on Friday at 2pm." in text(
         await (await browser_of(books.worker)).get("/home")
     )
+    await ada.get(path)
+    again = text(await ada.send(path, typed | {"day": "27 November 2026", "starts": "3pm", "ends": "5pm"}))
+    assert "Wren has another visit at this time on Friday 27 November. Please ask Wren first." in again
