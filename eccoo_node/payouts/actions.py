@@ -264,12 +264,13 @@ async def _send(act: Act, one: Payment) -> None:
 async def take_file(act: Act, batch_id: str, form: Form) -> Made:
     """The file of a batch, to hand to the bank; each time is in the record. The same bytes, whenever it is asked for.
 
-    Raises Broken where it would not be the file that was made first.
+    Raises Broken where it would not be the file that was made first, and Conflict while the books have a break.
     """
     found = await queries.find_batch(batch_id)
     act.allow(found.thing)
     if not found.filed_at:
         raise Conflict("Its file is not made yet.", "no_file")
+    await _books_hold()
     made = files.make(await queries.order(found), form)
     if (await queries.digests(batch_id)).get(form) != made.digest:
         raise Broken("This file is not the one that was made first. Nothing was given out.", "file_changed")
