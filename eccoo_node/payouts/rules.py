@@ -48,11 +48,14 @@ def _own(actor: Actor, thing: Thing) -> bool | str:
 
 @access.rule("payouts.confirm_details", "payouts.not_sure")
 def _confirms(actor: Actor, thing: Thing) -> bool | str:
-    """`thing.worker_id` is whoever wrote the details down: two people see to it."""
+    """`thing.worker_id` is whoever wrote the details down, `thing.parties` whoever printed a code by which they may have
+    been given: two people see to it."""
     if not (as_self(actor) and actor.wears("treasurer", "facilitator")):
         return "The treasurer or a facilitator makes sure of bank details."
     if actor.person_id in {thing.person_id, thing.worker_id}:
         return "Someone else makes sure of these: two people see to each change."
+    if actor.person_id in thing.parties:
+        return "You gave them the code they signed in with. Somebody else rings them, or sees it face to face."
     return True
 
 

@@ -1,0 +1,65 @@
+"""Nobody sends money where they alone said that it goes, nor decides on their own: two people see to each."""
+
+from datetime import timedelta
+
+import pytest
+
+import eccoo_node.rota.payout_news  # noqa: F401 (who is told of it)
+from eccoo_node.kernel.access import Actor
+from eccoo_node.kernel.errors import Forbidden
+from eccoo_node.members import limits, sign_in
+from eccoo_node.members import queries as members
+from eccoo_node.payouts import details, giving
+from tests.support.node import Node
+from tests.support.payouts import Circle, hatted, is_ready, open_circle
+
+NEW = {"name": "Wren Bird", "sort_code": "60-83-71", "account_number": "66643219"}
+HEARD = {"how": "paper", "sort_code": "608371", "account_number": "66643219"}
+
+
+async def as_wren(circle: Circle, printer: Actor) -> Actor:
+    """Whoever holds the code that this facilitator printed for Wren, which signs in as Wren."""
+    printed = await sign_in.print_code(printer, circle.books.worker)
+    opened = await sign_in.sign_in_with_code(printed.code)
+    assert opened is not None
+    return await members.actor_for(opened.person_id)
+
+
+@pytest.mark.parametrize("later", [timedelta(), timedelta(days=80)])
+async def test_whoever_printed_the_code_that_gave_an_account_does_not_make_sure_of_it(
+    node: Node, later: timedelta
+) -> None:
+    circle = await open_circle()
+    wren, mal = circle.books.worker, await hatted("Mal", "facilitator")
+    await circle.earns(wren, 6000)
+    # What was sure before does not help: the code still signs in for as long as what it opened lasts.
+    own = await as_wren(circle, mal)
+    await circle.details(wren)
+    node.clock.move(later)
+    await limits.forget_tries({})
+    await giving.give_details(own, wren, **NEW)
+    with pytest.raises(Forbidden, match="You gave them the code"):
+        await giving.confirm_details(mal, wren, **HEARD)
+    with pytest.raises(Forbidden, match="You gave them the code"):
+        await giving.not_sure(mal, wren, outcome="wrong")
+    assert (await details.to_confirm(mal), await is_ready()) == ([], [("Wren", 5100, "not_sure")])
+    assert len(await details.to_confirm(circle.facilitator)) == 1
+    await giving.confirm_details(circle.facilitator, wren, **HEARD)
+    assert await is_ready() == [("Wren", 5100, "")]
+
+
+async def test_a_code_that_opened_nothing_by_which_they_were_given_keeps_nobody_from_making_sure(node: Node) -> None:
+    circle = await open_circle()
+    wren, mal, fay = circle.books.worker, await hatted("Mal", "facilitator"), circle.facilitator
+    # One that nobody used, one that another took the place of, and one that was used afterwards.
+    await sign_in.print_code(mal, wren)
+    await as_wren(circle, fay)
+    node.clock.move(timedelta(hours=1))
+    await giving.give_details(await members.actor_for(wren), wren, **NEW)
+    node.clock.move(timedelta(hours=1))
+    await as_wren(circle, mal)
+    await giving.confirm_details(mal, wren, **HEARD)
+    # Fay writes down what Wren says on the phone: they are two already, whoever printed a code before.
+    phone = Actor(person_id=fay.person_id, hats=fay.hats, via="phone", acting_for=wren, known_by="rang_back")
+    await giving.give_details(phone, wren, **{**NEW, "account_number": "12349876"})
+    await giving.confirm_details(mal, wren, **{**HEARD, "account_number": "12349876"})
