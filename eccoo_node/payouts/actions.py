@@ -124,7 +124,7 @@ async def _list(batch_id: str, number: int, chosen: list[Ready]) -> None:
 
 @door("payouts.approve")
 async def approve(act: Act, batch_id: str) -> None:
-    """The yes of a second person, who did not make it and is not paid by it."""
+    """The yes of a second person, who did not make it, is not paid by it and speaks for nobody who is."""
     found = await queries.find_batch(batch_id, lock=True)
     act.allow(found.thing)
     if found.approved_by == act.actor.person_id:
@@ -206,7 +206,7 @@ async def _may_be_filed(act: Act, found: Batch) -> None:
     """Raises Conflict for a batch that was taken back, that waits, or whose lines do not hold any more."""
     if found.ended_at:
         raise Conflict("This batch was taken back.", "batch_taken_back")
-    if not found.approved_by and (found.second or act.actor.person_id in found.paid_people):
+    if not found.approved_by and (found.second or act.actor.person_id in found.parties):
         raise Conflict("This one needs the yes of a second person first.", "needs_second")
     if found.pay_on < clock.today():
         raise Conflict(f"The day on which it was to be paid is over. {_ANEW}", "day_over")

@@ -123,13 +123,13 @@ def may_be_second(actor: Actor) -> bool:
 
 @access.rule("payouts.approve")
 def _approves(actor: Actor, thing: Thing) -> bool | str:
-    """`thing.worker_id` made the batch, `thing.paid_workers` are paid by it."""
+    """`thing.worker_id` made the batch, `thing.parties` are paid by it or speak for somebody who is."""
     if not may_be_second(actor):
         return "The second yes is a treasurer’s, a convenor’s or a facilitator’s, on their own screen."
     if actor.person_id == thing.worker_id:
         return "You made this one. The second yes is somebody else’s."
-    if actor.person_id in thing.paid_workers:
-        return "You are paid by this one. The second yes is somebody else’s."
+    if actor.person_id in thing.parties:
+        return "You are paid by this one, or speak for somebody who is. The second yes is somebody else’s."
     return True
 
 

@@ -5,13 +5,15 @@ from datetime import timedelta
 import pytest
 
 import eccoo_node.rota.payout_news  # noqa: F401 (who is told of it)
+from eccoo_node.escrow import treasury
 from eccoo_node.kernel.access import Actor
-from eccoo_node.kernel.errors import Forbidden
+from eccoo_node.kernel.errors import Conflict, Forbidden
 from eccoo_node.members import limits, sign_in
 from eccoo_node.members import queries as members
-from eccoo_node.payouts import details, giving
+from eccoo_node.payouts import actions, details, giving, queries
+from tests.support import make
 from tests.support.node import Node
-from tests.support.payouts import Circle, hatted, is_ready, open_circle
+from tests.support.payouts import TODAY, Circle, hatted, is_ready, open_circle
 
 NEW = {"name": "Wren Bird", "sort_code": "60-83-71", "account_number": "66643219"}
 HEARD = {"how": "paper", "sort_code": "608371", "account_number": "66643219"}
@@ -63,3 +65,36 @@ async def test_a_code_that_opened_nothing_by_which_they_were_given_keeps_nobody_
     phone = Actor(person_id=fay.person_id, hats=fay.hats, via="phone", acting_for=wren, known_by="rang_back")
     await giving.give_details(phone, wren, **{**NEW, "account_number": "12349876"})
     await giving.confirm_details(mal, wren, **{**HEARD, "account_number": "12349876"})
+
+
+async def test_a_batch_for_whom_one_speaks_takes_somebody_else_as_well(node: Node) -> None:
+    circle = await open_circle()
+    by, wren, payer = circle.treasurer, circle.books.worker, circle.books.payer
+    fay, convenor = circle.facilitator, await hatted("Cora", "convenor")
+    await make.speaks(by.person_id, wren, "money")
+    await make.speaks(convenor.person_id, wren, "money")
+    await circle.details(wren)
+    await circle.earns(wren, 6000)
+    made = await circle.batch()
+    assert (await queries.batch(by, made)).second
+    with pytest.raises(Conflict, match="second person"):
+        await actions.file_batch(by, made)
+    with pytest.raises(Forbidden, match="speak for"):
+        await actions.approve(convenor, made)
+    assert await queries.waiting_for(convenor) == []
+    assert [one.id for one in await queries.waiting_for(fay)] == [made]
+    # Nor does another treasurer who speaks for them send it alone, whoever made it.
+    await actions.take_back(by, made)
+    theo = await hatted("Theo", "treasurer")
+    made = await actions.make_batch(theo, pay_on=TODAY, key="theo's")
+    assert not (await queries.batch(theo, made)).second
+    with pytest.raises(Conflict, match="second person"):
+        await actions.file_batch(by, made)
+    await actions.file_batch(theo, made)
+    # A refund goes to whoever paid; whose support it was, and who speaks for them, have a part in it too.
+    await circle.books.top_up(1000, "more")
+    await treasury.refund(theo, payer, 1000, "refund")
+    await circle.details(circle.books.person, "33334444")
+    await make.speaks(theo.person_id, circle.books.person, "money")
+    made = await actions.make_batch(theo, pay_on=TODAY, key="refunds")
+    assert (await queries.batch(theo, made)).second
