@@ -340,10 +340,12 @@ async def confirm_batch(act: Act, batch_id: str, *, on: date, key: str) -> int:
 @door("payouts.bounced")
 async def bounced(act: Act, payment_id: str, *, on: date, key: str, because: str) -> None:
     """It did not arrive, or came back after it had: the money is owed as before (2290 / 2200, 2210; 1000 / 2290 first
-    where the bank had paid). The details it went to are not sure any more, and the person and a facilitator are told."""
+    where the bank had paid). The details it went to are not sure any more, and the person and a facilitator are told.
+
+    It will be paid again, so nobody says it of their own money: another treasurer does, or the bank's line by itself."""
     await take_turn()
     one = await queries.find_payment(payment_id, lock=True)
-    act.allow(Thing("payment", payment_id, one.person_id))
+    act.allow(Thing("payment", payment_id, one.person_id, parties=await entering.concerned([one.holder])))
     why = rules.without_numbers(because)
     act.because(why)
     if one.bounced_key == key and one.state == "bounced":

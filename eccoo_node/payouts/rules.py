@@ -4,7 +4,7 @@ import re
 import unicodedata
 from datetime import date, timedelta
 
-from eccoo_node.escrow.rules import keeps_books
+from eccoo_node.escrow.rules import another_treasurer, keeps_books
 from eccoo_node.governance import figures
 from eccoo_node.governance.figures import Figure
 from eccoo_node.kernel import access
@@ -66,10 +66,16 @@ def _confirms(actor: Actor, thing: Thing) -> bool | str:
     "payouts.take_file",
     "payouts.confirm_paid",
     "payouts.confirm_batch",
-    "payouts.bounced",
 )
 def _sends(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer sends money out."
+
+
+@access.rule("payouts.bounced")
+def _came_back(actor: Actor, thing: Thing) -> bool | str:
+    """`thing.parties` as for money that a treasurer decides on: what came back is paid again. The node writes what the
+    bank's own line says of it by its reference: nobody decides that."""
+    return actor.is_node() or another_treasurer(actor, thing)
 
 
 # The accounts of the chart that are accounts at a bank.

@@ -13,7 +13,7 @@ from eccoo_node.members import queries as members
 from eccoo_node.payouts import actions, details, giving, queries
 from tests.support import make
 from tests.support.node import Node
-from tests.support.payouts import TODAY, Circle, hatted, is_ready, open_circle
+from tests.support.payouts import TODAY, Circle, hatted, is_ready, open_circle, payments
 
 NEW = {"name": "Wren Bird", "sort_code": "60-83-71", "account_number": "66643219"}
 HEARD = {"how": "paper", "sort_code": "608371", "account_number": "66643219"}
@@ -98,3 +98,27 @@ async def test_a_batch_for_whom_one_speaks_takes_somebody_else_as_well(node: Nod
     await make.speaks(theo.person_id, circle.books.person, "money")
     made = await actions.make_batch(theo, pay_on=TODAY, key="refunds")
     assert (await queries.batch(theo, made)).second
+
+
+async def test_nobody_says_that_their_own_payment_came_back(node: Node) -> None:
+    """It would be paid again, and the bank may have paid it."""
+    circle = await open_circle()
+    by, wren = circle.treasurer, circle.books.worker
+    theo = await hatted("Theo", "treasurer")
+    await circle.earns(by.person_id, 6000)
+    await circle.earns(wren, 3000)
+    await circle.details(by.person_id)
+    await circle.details(wren, "55667788")
+    await make.speaks(by.person_id, wren, "money")
+    made = await actions.make_batch(theo, pay_on=TODAY, key="theo's")
+    await actions.file_batch(theo, made)
+    ids = await payments(made)
+    for one in ids:
+        with pytest.raises(Forbidden, match="Another treasurer"):
+            await actions.bounced(by, one, on=TODAY, key=f"sent {one}", because="Came back")
+        await actions.confirm_paid(by, one, on=TODAY, key=f"paid {one}")
+        with pytest.raises(Forbidden, match="Another treasurer"):
+            await actions.bounced(by, one, on=TODAY, key=f"back {one}", because="Came back")
+    assert await is_ready() == []
+    await actions.bounced(theo, ids[0], on=TODAY, key="back", because="Came back")
+    assert len(await is_ready()) == 1
