@@ -218,6 +218,7 @@ def _hear(actor: Actor, thing: Thing) -> bool | str:
     "cover.note_full",
     "cover.check_gone",
     "cover.leave",
+    "cover.let_rest",
     "cover.next_wave",
     "cover.ring_at_home",
     "cover.ring_their_circle",
