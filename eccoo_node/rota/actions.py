@@ -221,7 +221,7 @@ async def settle_by_time(act: Act, *, visit_id: str) -> bool:
     if visit.standing != "here" or speaks_for_self or spoken is None or door_closed:
         await set_fields(visit.id, settles_at=visit.ends_at + ASKED_AROUND if door_closed else None)
         if visit.standing == "died":
-            await tell(await members.treasurers(), visit.id, "write_down_due")
+            await tell(await members.treasurers() if visit.paid else (), visit.id, "write_down_due")
         else:
             await tell({f.person_id for f in await members.facilitators()}, visit.id, "please_ask")
         return False

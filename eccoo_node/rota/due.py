@@ -16,8 +16,9 @@ from eccoo_node.rota.rules import ASKED_AGAIN
 from eccoo_node.rota.telling import tell
 
 # What was said waits for a word that does not come; or the worker has said nothing a day after it.
-_WAITS = """NOT EXISTS (SELECT 1 FROM said a WHERE a.visit_id = v.id AND a.side = 'person')
- AND p.standing = 'died' AND (v.state = 'said' OR (v.state = 'planned' AND v.ends_at < ?))
+_WAITS = """v.person_id IN (SELECT d.id FROM person d WHERE d.standing = 'died')
+ AND NOT EXISTS (SELECT 1 FROM said a WHERE a.visit_id = v.id AND a.side = 'person')
+ AND v.rate_pence > 0 AND (v.state = 'said' OR (v.state = 'planned' AND v.ends_at < ?))
  AND v.person_id <> ? AND COALESCE(v.worker_id, '') <> ?"""
 LISTED = 50
 
@@ -37,7 +38,7 @@ async def thing_of(visit: Visit) -> Thing:
 
 def may_write(visit: Visit, said: dict[str, SaidRow]) -> bool:
     """Whether this waits for a word that does not come, and settles by no other way."""
-    if "person" in said or visit.starts_at > clock.now():
+    if not visit.paid or "person" in said or visit.starts_at > clock.now():
         return False
     over = visit.ends_at <= clock.now()
     died = visit.standing == "died" and (visit.state == "said" or (visit.state == "planned" and over))
@@ -66,7 +67,7 @@ async def write_due(act: Act, *, visit_id: str, minutes: int, because: str) -> N
     as_said = said["worker"].minutes if "worker" in said else length
     if visit.cover_circle and minutes != as_said:
         raise Conflict("Their circle settles this with us. Here only what their worker said can be due.", "theirs")
-    if visit.paid and not visit.line and minutes not in {0, as_said}:
+    if not visit.line and minutes not in {0, as_said}:
         raise Conflict("No money is set aside for this visit yet, so only what the worker said can be due.", "no_money")
     await jobs.cancel("rota.ask_worker", visit.id)
     if minutes or visit.cover_circle:

@@ -6,6 +6,7 @@ import pytest
 
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
 from eccoo_node.escrow import queries, treasury
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel.access import NODE
@@ -203,5 +204,13 @@ async def test_a_worker_who_says_nothing_after_a_death_does_not_keep_the_money_w
     assert await due.waiting(home.books.treasurer) == []
     node.clock.move(timedelta(days=2))
     assert [one.id for one in await due.waiting(home.books.treasurer)] == [visit]
+    # For a visit that costs nothing there is nothing to write down.
+    async with write():
+        await fetch("UPDATE visit SET rate_pence = 0")
+    assert await due.waiting(home.books.treasurer) == []
+    with pytest.raises(Conflict):
+        await due.write_due(home.books.treasurer, visit_id=visit, minutes=0, because="x")
+    async with write():
+        await fetch("UPDATE visit SET rate_pence = 2000")
     await due.write_due(home.books.treasurer, visit_id=visit, minutes=0, because="Wren found nobody in.")
     assert await credit(home) == 10_000
