@@ -1,8 +1,10 @@
 """When someone has died nobody is sought for them any more, here or in another circle, and nobody goes there."""
 
-from eccoo_node.cover import queries
+from eccoo_federation import cover as wire
+from eccoo_node.cover import offering, queries
 from eccoo_node.cover.actions import call_off
 from eccoo_node.cover.doors import Act, door
+from eccoo_node.db.rows import fetch
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.members import queries as members
@@ -40,3 +42,12 @@ async def let_rest(act: Act, *, person_id: str) -> None:
             await rota.return_money(visit)
             await rota.set_fields(visit.id, state="stopped", line="")
             await act.tell("visit.stopped", "visit", visit.id, by="", acting_for="")
+    # What a worker who has died offered or promised to another circle: it asks anew, and is not told why.
+    mine = await fetch(
+        "SELECT m.id FROM my_offer m JOIN open_request o ON o.id = m.open_request_id WHERE m.worker_id = ? "
+        "AND m.state IN ('offered', 'preparing', 'coming') AND o.starts_at > ? ORDER BY m.id",
+        person_id,
+        clock.now(),
+    )
+    for row in mine:
+        await offering.step(act, await queries.lock_mine(row[0]), wire.Withdraw())

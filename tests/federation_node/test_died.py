@@ -77,3 +77,12 @@ async def test_what_their_worker_said_before_the_death_is_written_down_and_owed(
     with story.a.bound():
         assert await due.waiting(tess) == []
     await balanced(story)
+
+
+async def test_a_worker_who_has_died_is_not_waited_for_in_the_other_circle(story: Story) -> None:
+    await story.committed()
+    with story.b.bound():
+        await people.say_standing(await actor(story.tom), story.bea, "died")
+    await story.pair.settle()
+    assert await story.states() == ("gap", "asking", "taken_back")
+    await balanced(story)
