@@ -2,11 +2,12 @@
 
 import base64
 import hashlib
+from datetime import date
 from typing import Any
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_value, insert
+from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert, locking
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
@@ -132,13 +133,23 @@ async def correct_person(act: Act, person_id: str, **changes: Any) -> None:
 
 
 @door("members.say_standing")
-async def say_standing(act: Act, person_id: str, standing: str) -> None:
-    """Write down that someone is here, in hospital, or has died. A death ends speaking for them, and their sessions."""
+async def say_standing(act: Act, person_id: str, standing: str, on: date | None = None) -> None:
+    """Write down that someone is here, in hospital, or has died; since or `on` which day, today without one.
+
+    A death ends speaking for them, and their sessions. Said twice is said once. Raises Invalid for a day to come.
+    """
     act.allow(Thing("person", person_id, person_id))
     if standing not in {"here", "in_hospital", "died"}:
         raise Invalid("Choose how they are.", "bad_standing", field="standing")
-    if not await fetch("UPDATE person SET standing = ? WHERE id = ? RETURNING id", standing, person_id):
+    if on and on > clock.today():
+        raise Invalid("Write today, or a day before.", "in_future", field="on")
+    day = "" if standing == "here" else (on or clock.today()).isoformat()
+    before = await fetch_one(f"SELECT standing, standing_on FROM person WHERE id = ?{locking()}", person_id)
+    if before is None:
         raise NotFound()
+    if tuple(before) == (standing, day):
+        return
+    await fetch("UPDATE person SET standing = ?, standing_on = ? WHERE id = ?", standing, day, person_id)
     if standing == "died":
         now = clock.now()
         await fetch(

@@ -220,7 +220,10 @@ async def settle_by_time(act: Act, *, visit_id: str) -> bool:
     door_closed = spoken is not None and spoken.answer == "no_answer" and clock.now() < visit.ends_at + ASKED_AROUND
     if visit.standing != "here" or speaks_for_self or spoken is None or door_closed:
         await set_fields(visit.id, settles_at=visit.ends_at + ASKED_AROUND if door_closed else None)
-        await tell({f.person_id for f in await members.facilitators()}, visit.id, "please_ask")
+        if visit.standing == "died":
+            await tell(await members.treasurers() if visit.paid else (), visit.id, "write_down_due")
+        else:
+            await tell({f.person_id for f in await members.facilitators()}, visit.id, "please_ask")
         return False
     if spoken.answer == "did_not_go" and not visit.cover_circle:
         await return_money(visit)

@@ -329,7 +329,8 @@ async def news_to_bring(limit: int = 50) -> list[News]:
     rows = await fetch(
         f"{_NEWS} WHERE t.told_at IS NULL AND NOT EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id "
         "WHERE h.person_id = t.person_id AND c.kind = 'circle' AND h.role = 'facilitator' AND h.ended_at IS NULL) "
-        # What has been overtaken needs no telephone call.
+        # Nobody is rung who has died, and what has been overtaken needs no telephone call.
+        "AND p.standing <> 'died' "
         "AND NOT (t.news IN ('gap', 'gap_again', 'offer', 'no_news', 'nobody_near', 'costs_more', 'not_after_all', 'asked') "
         f"AND v.state <> 'gap') AND NOT (t.news = 'how_did_it_go' AND (v.state <> 'said' OR {_ANSWERED})) "
         "AND NOT (t.news = 'say_how_it_went' AND v.state <> 'planned') "

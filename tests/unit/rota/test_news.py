@@ -117,7 +117,7 @@ def test_each_leads_to_a_page_and_what_is_over_to_today() -> None:
     assert paths == {
         "/home", "/visits/v1", "/visits/v1/answer", "/visits/v1/went", "/visits/v1/asked", "/visits/v1/choose",
         "/cover/x1", "/cover/offers/x1", "/requests/x1", "/coming/x1", "/coming/x1/went", "/expenses/x1",
-        "/papers/x1", "/visits/v1/money", "/money/questions/x1", "/money/waits",
+        "/papers/x1", "/visits/v1/money", "/visits/v1/due", "/week", "/money", "/money/questions/x1", "/money/waits",
         "/money/where-to", "/money/details", "/money/details/x1", "/money/account-changes/x1", "/money/payouts/x1",
         "/money/tax-details", "/money/told-hmrc", "/money/circles/x1", "/money/circles/x1/account",
         "/admin/links/x1", "/admin/links/x1/health", "/admin/links/introductions", "/admin/identity", "/enquiries",
