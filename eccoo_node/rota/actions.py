@@ -17,7 +17,7 @@ from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.questions import Question
 from eccoo_node.rota.rules import ASKED_AROUND, check_said, late, settles_at, spoken_minutes
 from eccoo_node.rota.tables import Absence, Said
-from eccoo_node.rota.telling import team_around, tell
+from eccoo_node.rota.telling import has_reached, still_to_be_told, team_around, tell, when_reached
 
 
 async def set_fields(visit_id: str, **values: object) -> None:
@@ -116,9 +116,7 @@ async def worker_said(act: Act, visit: Visit, answer: str, minutes: int) -> None
             said_at=now,
         )
     )
-    person = await members.person(visit.person_id)
-    at = settles_at(now, clock.zone(), by_post=person.channel == "post")
-    await set_fields(visit.id, state="said", settles_at=at)
+    await set_fields(visit.id, state="said")
     await tell(
         {visit.person_id, *await members.speakers_for(visit.person_id, "say_visit_went")}, visit.id, "how_did_it_go"
     )
@@ -127,7 +125,25 @@ async def worker_said(act: Act, visit: Visit, answer: str, minutes: int) -> None
         await tell({f.person_id for f in await members.facilitators()}, visit.id, "no_answer")
     await act.tell("visit.said", "visit", visit.id, answer=answer)
     await jobs.cancel("rota.ask_worker", visit.id)
+    # Where no money waits for the answer, nobody is kept waiting for it.
+    if not visit.paid or not await still_to_be_told("how_did_it_go", visit.id, visit.person_id):
+        await _begin_window(visit)
+
+
+async def _begin_window(visit: Visit) -> None:
+    """The question has reached the person: from now on it settles itself where nobody answers."""
+    person = await members.person(visit.person_id)
+    at = settles_at(clock.now(), clock.zone(), by_post=person.channel == "post")
+    await set_fields(visit.id, settles_at=at)
     await jobs.add("rota.settle", visit.id, run_at=at, visit=visit.id)
+
+
+@when_reached("how_did_it_go")
+async def _asked(visit_id: str, person_id: str) -> None:
+    visit = await queries.lock_visit(visit_id)
+    waits = visit.state == "said" and visit.settles_at is None and visit.person_id == person_id
+    if waits and "person" not in await queries.said(visit_id):
+        await _begin_window(visit)
 
 
 @door("rota.answer")
@@ -261,14 +277,17 @@ async def remind_worker(act: Act, *, visit_id: str) -> None:
 
 @door("rota.mark_told")
 async def mark_told(act: Act, *, told_id: str) -> None:
-    """A facilitator has rung, written or called round: this news has reached its person."""
-    row = await fetch_one("SELECT person_id, told_at FROM told WHERE id = ?", told_id)
+    """A facilitator has rung, written or called round: this news has reached its person. A question that settles itself
+    does so from now on."""
+    row = await fetch_one("SELECT person_id, news, visit_id, about_id FROM told WHERE id = ?", told_id)
     if row is None:
         raise NotFound()
     act.allow(Thing("told", told_id, row[0], await members.circle_id()))
-    await fetch(
-        "UPDATE told SET told_at = ?, told_by = ? WHERE id = ? AND told_at IS NULL",
+    first = await fetch(
+        "UPDATE told SET told_at = ?, told_by = ? WHERE id = ? AND told_at IS NULL RETURNING id",
         clock.now(),
         act.actor.person_id,
         told_id,
     )
+    if first:
+        await has_reached(row[1], row[2] or row[3], row[0])

@@ -345,8 +345,8 @@ def parts(visit: Visit) -> list[tuple[str, str]]:
     return [(words, pounds(pence)) for words, pence in rows if pence]
 
 
-def settles(visit: Visit, now: datetime) -> str:
-    """By when a question settles itself, where it does."""
+def settles(visit: Visit, now: datetime, *, to_tell: bool = False) -> str:
+    """By when a question settles itself, where it does. `to_tell`: it has not reached the person yet."""
     if visit.settles_at is None:
-        return ""
+        return f"This does not settle itself before {visit.person_called} has been asked." if to_tell else ""
     return f"If nobody answers, this settles itself {on_day(visit.settles_at, now)} at {clock.say_time(visit.settles_at, clock.zone())}."
