@@ -5,12 +5,13 @@ from datetime import datetime
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, insert
 from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow.sharing import share_pence
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members import queries as members
 from eccoo_node.record.door import Act, door
-from eccoo_node.rota import queries, questions
+from eccoo_node.rota import paying, queries, questions
 from eccoo_node.rota.planning import LONGEST as LONGEST
 from eccoo_node.rota.planning import plan_visit as plan_visit
 from eccoo_node.rota.queries import Visit
@@ -79,13 +80,17 @@ def refuse_begun(starts_at: datetime, *, comes: bool) -> None:
 
 
 async def return_money(visit: Visit) -> None:
-    """What is set aside goes back to the payer; cancelled late while a worker was coming, the agreed share is theirs."""
-    if not visit.line:
-        return
-    if visit.state == "planned" and visit.cancel_bps and late(clock.now(), visit.starts_at, visit.cancel_hours):
-        await escrow.pay_cancelled(NODE, visit.line, visit.cancel_bps, f"cancelled:{visit.line}")
-    else:
+    """What is set aside goes back to the payer; cancelled late while a worker was coming, the agreed share is theirs, also
+    where nothing was set aside."""
+    share = visit.cancel_bps if visit.state == "planned" and visit.worker_id else 0
+    if not late(clock.now(), visit.starts_at, visit.cancel_hours):
+        share = 0
+    if visit.line and share:
+        await escrow.pay_cancelled(NODE, visit.line, share, f"cancelled:{visit.line}")
+    elif visit.line:
         await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
+    elif owed := share_pence(visit.fee_pence, share):
+        await paying.owe_late(visit.id, owed)
 
 
 @door("rota.say_how_it_went")

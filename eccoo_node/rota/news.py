@@ -38,6 +38,8 @@ SENTENCES = {
     "not_paid_for_several": "Visits to several people are not paid for yet, the first of them {day}.",
     "no_mileage": "The visit{to} {day} is not paid for yet: its money may not pay mileage.",
     "no_mileage_some": "Some visits are not paid for yet, the first of them{to} {day}. Their money may not pay mileage.",
+    "not_paid_for_late": "What is due for the visit{to} {day}, called off late, is not paid for yet.",
+    "paid_for_late": "What was due for the visit{to} {day}, called off late, is paid.",
     "covered_unpaid": "The visit{to} {day} is not paid for yet. The other circle’s worker comes all the same.",
     "paid_for": "The visit{to} {day} is paid for now.",
     "paid_for_some": "The visits{to} that were not paid for are paid for now.",
@@ -255,7 +257,7 @@ TO_DO = (
     "details_wrong_wrote",
 )
 # What stands on its own pages for as long as it is so.
-NOT_PAID = frozenset({"not_paid_for", "not_paid_for_some", "not_paid_for_several"})
+NOT_PAID = frozenset({"not_paid_for", "not_paid_for_some", "not_paid_for_several", "not_paid_for_late"})
 # Whom else was asked, what they said, and what it may cost: not for someone who is paid in that team.
 OF_COVER = frozenset(
     {"asked", "offer", "nobody_near", "costs_more", "someone_else", "filled", "closed", "no_news", "not_after_all"}

@@ -45,6 +45,7 @@ class Visit(msgspec.Struct, frozen=True):
     unpaid_at: datetime | None
     agreed_at: datetime
     pattern_id: str | None = None
+    owed_pence: int = 0
 
     @property
     def paid(self) -> bool:
@@ -74,7 +75,8 @@ class Visit(msgspec.Struct, frozen=True):
 _COLUMNS = """v.id, v.team_id, v.person_id, v.worker_id, v.payer_id, v.starts_at, v.ends_at, v.what, v.address,
  v.cannot_be_missed, v.state, v.rate_pence, v.fee_pence, v.travel_pence, v.travel_minutes,
  v.miles, v.mileage_pence, v.cancel_hours, v.cancel_bps, v.line,
- v.cover_name, v.cover_circle, v.settles_at, p.called, w.called, p.standing, v.unpaid_at, v.agreed_at, v.pattern_id"""
+ v.cover_name, v.cover_circle, v.settles_at, p.called, w.called, p.standing, v.unpaid_at, v.agreed_at, v.pattern_id,
+ v.owed_pence"""
 _FROM = "FROM visit v JOIN person p ON p.id = v.person_id LEFT JOIN person w ON w.id = v.worker_id"
 
 
@@ -333,7 +335,7 @@ async def news_to_bring(limit: int = 50) -> list[News]:
         "AND NOT (t.news IN ('gap', 'gap_again', 'offer', 'no_news', 'nobody_near', 'costs_more', 'not_after_all', 'asked') "
         f"AND v.state <> 'gap') AND NOT (t.news = 'how_did_it_go' AND (v.state <> 'said' OR {_ANSWERED})) "
         "AND NOT (t.news = 'say_how_it_went' AND v.state <> 'planned') "
-        "AND NOT (t.news LIKE 'not_paid_for%' AND v.line <> '') "
+        "AND NOT (t.news LIKE 'not_paid_for%' AND (v.line <> '' OR (v.state = 'stopped' AND v.owed_pence = 0))) "
         "AND NOT (t.news IN ('coming', 'coming_by_phone', 'not_sure') AND v.ends_at <= ?) "
         f"AND {_STILL_THEIRS} AND {_STILL_SO} ORDER BY t.at, t.id LIMIT ?",
         clock.now(),
