@@ -122,17 +122,24 @@ async def worker_said(act: Act, visit: Visit, answer: str, minutes: int) -> None
         )
     )
     await set_fields(visit.id, state="said")
-    await tell(
-        {visit.person_id, *await members.speakers_for(visit.person_id, "say_visit_went")}, visit.id, "how_did_it_go"
-    )
+    asked = {visit.person_id, *await members.speakers_for(visit.person_id, "say_visit_went")}
+    await tell(asked, visit.id, "how_did_it_go")
     if answer == "no_answer":
         # A closed door is first a worry about the person, and only then a question of money.
         await tell({f.person_id for f in await members.facilitators()}, visit.id, "no_answer")
+    if minutes:
+        await _tell_payers(visit, asked)
     await act.tell("visit.said", "visit", visit.id, answer=answer)
     await jobs.cancel("rota.ask_worker", visit.id)
     # Where no money waits for the answer, nobody is kept waiting for it.
     if not visit.paid or not await still_to_be_told("how_did_it_go", visit.id, visit.person_id):
         await _begin_window(visit)
+
+
+async def _tell_payers(visit: Visit, but: set[str]) -> None:
+    """That it went ahead and that it is to be paid are two questions: whoever else pays for it ahead learns of it, once."""
+    knows = {row.person_id for row in await queries.told_about(visit.id) if row.news == "charge"} | but
+    await tell(await queries.pay_ahead_for(visit) - knows - {visit.person_id, visit.worker_id}, visit.id, "charge")
 
 
 async def _begin_window(visit: Visit) -> None:
@@ -201,6 +208,8 @@ async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> Non
     """Let the money go where it was agreed. A visit covered from a linked circle is settled by cover, which listens."""
     await set_fields(visit.id, settles_at=None)
     await jobs.cancel("rota.settle", visit.id)
+    if minutes:
+        await _tell_payers(visit, {act.actor.person_id})
     if not visit.cover_circle:
         await set_fields(visit.id, state="settled")
     if visit.worker_id and visit.line and not visit.cover_circle:

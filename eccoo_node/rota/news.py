@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from eccoo_node.kernel.money import pounds
 from eccoo_node.rota import say
 from eccoo_node.rota.queries import News
 from eccoo_node.rota.say import Reader
@@ -45,6 +46,7 @@ SENTENCES = {
     "paid_for_some": "The visits{to} that were not paid for are paid for now.",
     "paid_for_several": "Visits to several people that were not paid for are paid for now.",
     "how_did_it_go": "Did {who} come{to} {day}?",
+    "charge": "You pay {up_to}for the visit{to} {day}. If that is not right, you can ask about it{by}.",
     "no_answer": "No one answered {who} at {whose} door {day}.",
     "something_wrong": "{Person} said that something was not right with the visit {day}.",
     "please_ask": "Please ask {person} how the visit {day} went. It does not settle itself.",
@@ -167,6 +169,7 @@ SENTENCES = {
 _PATHS = {
     "gap": "/visits/{visit}",
     "how_did_it_go": "/visits/{visit}/answer",
+    "charge": "/visits/{visit}/money",
     "money_question": "/visits/{visit}/money",
     "money_split": "/visits/{visit}/money",
     "money_settled": "/visits/{visit}/money",
@@ -307,6 +310,8 @@ def sentence(news: News, reader: Reader, now: datetime, away: Away | None = None
         there=there,
         Someone_there=f"Someone in {there}",
         about=news.about_called or "Someone",
+        up_to=f"up to {pounds(news.charge_pence)} " if news.charge_pence else "",
+        by=f" by {say.by_time(news.settles_at, now)}" if news.settles_at and news.settles_at > now else "",
     )
     # Where a time is not known any more, its place closes up.
     return " ".join(said.split()).replace(" .", ".").replace(" ?", "?").replace(" ,", ",")

@@ -98,6 +98,16 @@ async def thing_of(visit: Visit, *, payer: bool = False) -> Thing:
     )
 
 
+async def pay_ahead_for(visit: Visit) -> set[str]:
+    """The people who pay for a visit ahead. Whoever pays after it has their invoice."""
+    rows = await fetch(
+        "SELECT DISTINCT y.payer_person_id FROM payer y WHERE y.arrears = ? AND (y.id = ? OR y.id IN "
+        "(SELECT f.payer_id FROM line_fund f JOIN line l ON l.id = f.line_id WHERE l.reference = ?))",
+        False, visit.payer_id, visit.line,
+    )  # fmt: skip
+    return {row[0] for row in rows} if visit.paid else set()
+
+
 async def visit(visit_id: str) -> Visit:
     """Raises NotFound."""
     row = await fetch_one(f"SELECT {_COLUMNS} {_FROM} WHERE v.id = ?", visit_id)
@@ -274,12 +284,18 @@ class News(msgspec.Struct, frozen=True):
     agreed_words: str = ""
     note: str = ""
     visit_worker_id: str = ""
+    settles_at: datetime | None = None
+    charge_pence: int = 0
 
 
 _NEWS = """SELECT t.id, t.person_id, p.called, p.phone, t.channel, t.news, t.about_id, COALESCE(a.called, ''), t.at,
  t.told_at, t.visit_id, COALESCE(v.person_id, ''), COALESCE(o.called, ''), COALESCE(w.called, ''),
  COALESCE(v.cover_name, ''), v.starts_at, COALESCE(s.safe, TRUE), COALESCE(s.leave_message, FALSE),
- COALESCE(s.agreed_words, ''), COALESCE(s.note, ''), COALESCE(v.worker_id, '')
+ COALESCE(s.agreed_words, ''), COALESCE(s.note, ''), COALESCE(v.worker_id, ''), v.settles_at,
+ CASE WHEN t.news = 'charge' THEN (SELECT CAST(COALESCE(SUM(CASE WHEN f.id IS NULL
+ THEN l.fee_pence + l.contribution_pence + l.travel_pence ELSE f.amount_pence END), 0) AS BIGINT)
+ FROM line l LEFT JOIN line_fund f ON f.line_id = l.id JOIN payer y ON y.id = COALESCE(f.payer_id, l.payer_id)
+ WHERE l.reference = v.line AND y.payer_person_id = t.person_id) ELSE 0 END
  FROM told t JOIN person p ON p.id = t.person_id LEFT JOIN person a ON a.id = t.about_id
  LEFT JOIN visit v ON v.id = t.visit_id LEFT JOIN person o ON o.id = v.person_id LEFT JOIN person w ON w.id = v.worker_id
  LEFT JOIN safe_contact s ON s.person_id = t.person_id AND s.channel = t.channel"""
