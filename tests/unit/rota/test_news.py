@@ -55,6 +55,8 @@ def test_every_code_that_is_told_has_a_sentence_and_no_sentence_is_left_over() -
     told_codes |= {"chosen", "not_chosen", "cancelled_away", "unclaimed_away", "talk", "another_time"}
     # Told of a change of the circle's own bank accounts (payout_news.our_account).
     told_codes |= {f"account_{what}" for what in ("asked", "confirmed", "turned_down", "taken_back")}
+    # Told of what was called off late (paying._tell_each).
+    told_codes |= {"not_paid_for_late", "paid_for_late"}
     # Told of what is planned, moved and called off (patterns._tell).
     told_codes |= {"planned", "moved", "planned_weekly", "weekly_changed", "weekly_ended"}
     # Told to the treasurers about another circle (settlement.actions.news).
