@@ -28,6 +28,7 @@ from eccoo_node.admin.queries import theme_name as chosen_theme
 from eccoo_node.admin.register import DecidedPlugins
 from eccoo_node.banking import booked as bank_booked
 from eccoo_node.banking import todo as bank_todo
+from eccoo_node.cover import died as cover_died
 from eccoo_node.cover import leaving
 from eccoo_node.cover import letters as cover_letters
 from eccoo_node.cover import lines as cover_lines
@@ -60,6 +61,7 @@ from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.pools import attesting, giving, reading
 from eccoo_node.privacy import letters as privacy_letters
 from eccoo_node.referrals import letters as referral_letters
+from eccoo_node.rota import died as rota_died
 from eccoo_node.rota import lines as rota_lines
 from eccoo_node.rota import link_news, patterns, payout_news
 from eccoo_node.rota import todo as rota_todo
@@ -88,10 +90,10 @@ DOMAINS = (
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
-    attesting, bank_booked, bank_todo, cover_letters, cover_lines, expense_lines, expense_plans, giving,
+    attesting, bank_booked, bank_todo, cover_died, cover_letters, cover_lines, expense_lines, expense_plans, giving,
     hmrc_asking, introducing, keeping, leaving, link_ending, link_names, link_news, papers_due, patterns, pausing,
     payout_checking, payout_news, payout_todo, privacy_letters, pulls, questions, reading, referral_letters,
-    rota_lines, rota_todo, sender, settlement_checking, settlement_letters, settlement_todo,
+    rota_died, rota_lines, rota_todo, sender, settlement_checking, settlement_letters, settlement_todo,
 )  # fmt: skip
 MAX_REQUEST_BODY = 1024 * 1024
 

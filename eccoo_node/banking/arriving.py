@@ -141,7 +141,12 @@ async def came_back(act: Act, line: Line, payment_id: str, *, by_hand: bool) -> 
     (one,) = offer.payments
     if one.state != "bounced":
         # The bank's own words may name people, so they stay with the line.
+        # Where its reference says which payment it was, nobody decides that.
         await payouts.bounced(
-            act.actor, payment_id, on=line.on, key=f"{line.key}:{sent.BACK}", because="The bank sent it back."
+            act.actor if by_hand else NODE,
+            payment_id,
+            on=line.on,
+            key=f"{line.key}:{sent.BACK}",
+            because="The bank sent it back.",
         )
     await lines.end(act, line.id, End(sent.BACK, line.amount_pence, payment_id), by_hand=by_hand)

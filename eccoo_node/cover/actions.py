@@ -4,8 +4,6 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Literal
 
-import msgspec
-
 from eccoo_federation import cover as wire
 from eccoo_federation import limits
 from eccoo_federation.times import parse_time
@@ -321,16 +319,20 @@ async def end(act: Act, *, visit_id: str, reason: Literal["not_needed", "moved"]
         return
     request = await queries.lock_request(request.id)
     # The visit still reads as a gap while the receipt of the certificate is under way.
-    phase = msgspec.json.decode(request.machine, type=wire.RequesterState).phase
-    rota.refuse_begun(visit.starts_at, comes=phase == "committed")
-    state = await step(act, request, wire.Cancel(reason))
-    await _close(act, request, reason, keep=request.chosen_offer if state.award else "")
-    visit = await rota_queries.visit(visit_id)
-    if visit.line and state.award is None:
-        await rota.return_money(visit)
-    await rota.set_fields(visit_id, state="stopped")
+    rota.refuse_begun(visit.starts_at, comes=request.committed)
+    await call_off(act, request, reason)
     around = await team_around(visit.person_id, visit.team_id, visit_worker=visit.worker_id)
     await tell(around - {act.actor.person_id}, visit_id, "stopped")
+
+
+async def call_off(act: Act, request: Request, reason: str) -> None:
+    """Nobody is sought or comes any more, for a live request that is held against others. Inside a door."""
+    state = await step(act, request, wire.Cancel(reason))
+    await _close(act, request, reason, keep=request.chosen_offer if state.award else "")
+    visit = await rota_queries.visit(request.visit_id)
+    if visit.line and state.award is None:
+        await rota.return_money(visit)
+    await rota.set_fields(visit.id, state="stopped")
     await act.tell("cover.ended", "cover_request", request.id, reason=reason)
 
 

@@ -174,7 +174,7 @@ def _visit(
     title = say.when(visit)
     who = (visit.who or "Nobody is coming yet") if sees else ""
     path = f"/visits/{visit.id}" if sees else ""
-    if visit.state == "stopped" and (line is None or line.state == "returned"):
+    if visit.state == "stopped" and not visit.owed_pence and (line is None or line.state == "returned"):
         return Cost(title, who if visit.who else "", path, 0, ("over", "called off"), at=visit.starts_at)
     pence = spent_pence(line) if line is not None else 0
     if line is None and visit.paid and not visit.cover_circle:
@@ -196,10 +196,11 @@ def _visit(
 
 def _price(visit: Visit, taken: Schedules, *, employed: bool) -> int:
     """What is to be set aside for it, at the share that it was agreed at."""
+    fee, travel = (visit.owed_pence, 0) if visit.owed_pence else (visit.fee_pence, visit.travel_pence)
     try:
-        return taken.at(visit.agreed_at).price(visit.fee_pence, visit.travel_pence, employed=employed)
+        return taken.at(visit.agreed_at).price(fee, travel, employed=employed)
     except Conflict:
-        return visit.fee_pence + visit.travel_pence
+        return fee + travel
 
 
 def spent_pence(line: LineState) -> int:
@@ -211,7 +212,7 @@ def spent_pence(line: LineState) -> int:
 def cost_state(visit: Visit, line: LineState | None, ahead: datetime | None, now: datetime) -> State:
     """How the money for one visit stands, in plain words."""
     if visit.state == "stopped":
-        return "over", "called off late, paid as agreed"
+        return ("open", "not paid for yet") if visit.owed_pence else ("over", "called off late, paid as agreed")
     if line is not None and line.state == "disputed":
         return "waiting", "in question"
     if line is not None and line.state == "released":

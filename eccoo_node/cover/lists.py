@@ -232,3 +232,14 @@ async def fitting(worker_id: str, requests: list[Open], now: datetime) -> list[O
         if why_not(card, checks, free, need, zone, wanted=on_the_wall(one.starts_at, one.ends_at, zone)) is None:
             found.append(one)
     return found
+
+
+async def a_death_stops(person_id: str) -> tuple[int, int]:
+    """How many visits to someone, and by them, are still to come."""
+    now = clock.now()
+    row = await fetch_one(
+        "SELECT (SELECT COUNT(*) FROM visit WHERE person_id = ? AND state IN ('planned', 'gap', 'covered') AND starts_at > ?), "
+        "(SELECT COUNT(*) FROM visit WHERE worker_id = ? AND state = 'planned' AND starts_at > ?)",
+        person_id, now, person_id, now,
+    )  # fmt: skip
+    return (int(row[0]), int(row[1])) if row else (0, 0)

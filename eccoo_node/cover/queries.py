@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from eccoo_federation import cover as wire
 from eccoo_node.db.rows import fetch, fetch_one, locking, marks
 from eccoo_node.escrow.sharing import Terms
 from eccoo_node.kernel import clock
@@ -41,6 +42,11 @@ class Request(msgspec.Struct, frozen=True):
     @property
     def live(self) -> bool:
         return self.state != "ended"
+
+    @property
+    def committed(self) -> bool:
+        """Whether both circles are sure that somebody comes."""
+        return msgspec.json.decode(self.machine, type=wire.RequesterState).phase == "committed"
 
 
 _REQUEST = """SELECT id, visit_id, person_id, asked_by, state, further, next_news_at, go_no_go_at, chosen_offer, unsure,

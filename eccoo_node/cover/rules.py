@@ -219,6 +219,7 @@ def _hear(actor: Actor, thing: Thing) -> bool | str:
     "cover.check_gone",
     "cover.leave",
     "cover.leave_open",
+    "cover.let_rest",
     "cover.next_wave",
     "cover.ring_at_home",
     "cover.ring_their_circle",

@@ -77,8 +77,13 @@ async def _free(act: Act, link_id: str, amount_pence: int, key: str) -> int:
     return amount_pence - left
 
 
+async def _waiting_here(link_id: str) -> frozenset[str]:
+    """Whose pay waits for this circle, and who speaks for them: none of them lets it go as a treasurer."""
+    return await concerned([one.account.holder for one in await _waiting(link_id)])
+
+
 async def _begin(act: Act, link_id: str, amount_pence: int) -> None:
-    act.allow(Thing("link", link_id, link_id=link_id))
+    act.allow(Thing("link", link_id, link_id=link_id, parties=await _waiting_here(link_id)))
     check_sum(amount_pence)
     # Everything here moves the bank or what it must cover, and reads what stands elsewhere.
     await ledger.lock_bank()
@@ -168,9 +173,8 @@ async def bear_for_circle(act: Act, link_id: str, line: str, amount_pence: int, 
     their part. Raises Invalid for more than is owed for this visit.
     """
     found = await queries.booking(line, lock=True)
-    act.allow(
-        Thing("line", line, worker_id=found.worker_id, link_id=link_id, parties=await concerned([found.worker_id]))
-    )
+    parties = await concerned([found.worker_id]) | await _waiting_here(link_id)
+    act.allow(Thing("line", line, worker_id=found.worker_id, link_id=link_id, parties=parties))
     act.because(because)
     body, key = {"link": link_id, "line": line, "amount": amount_pence}, entry_key(link_id, key)
     if await ledger.already("borne", key, body):

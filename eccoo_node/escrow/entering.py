@@ -1,6 +1,6 @@
 """What every entry that somebody writes by hand has in common: a reason, whose money it is, and what is on its way already."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -21,17 +21,30 @@ def reason(act: Act, because: str, sentence: str) -> None:
         raise Invalid(sentence, "no_reason", field="because")
 
 
-async def concerned(holders: Sequence[str]) -> frozenset[str]:
+async def concerned(holders: Iterable[str]) -> frozenset[str]:
     """Whose money lies on the accounts of these payers, workers and members: they, whose support it pays for, and whoever
     speaks for one of them about money. None of them decides on it as a treasurer."""
-    rows = await fetch(f"SELECT person_id, payer_person_id FROM payer WHERE id IN ({marks(holders)})", *holders)
-    people = sorted({*holders, *(id_ for row in rows for id_ in row)})
+    return frozenset[str]().union(*(await concerned_each(holders)).values())
+
+
+async def concerned_each(holders: Iterable[str]) -> dict[str, frozenset[str]]:
+    """As `concerned`, of each of them by itself. Two statements."""
+    ids = sorted(set(holders))
+    if not ids:
+        return {}
+    rows = await fetch(f"SELECT id, person_id, payer_person_id FROM payer WHERE id IN ({marks(ids)})", *ids)
+    pays = {row[0]: {row[1], row[2]} for row in rows}
+    theirs = {one: {one} | pays.get(one, set()) for one in ids}
+    people = sorted(set[str]().union(*theirs.values()))
     speak = await fetch(
-        "SELECT speaker_id FROM speaks_for WHERE scope = 'money' AND ended_at IS NULL AND (until_at IS NULL OR until_at > ?) "
+        "SELECT person_id, speaker_id FROM speaks_for WHERE scope = 'money' AND ended_at IS NULL AND (until_at IS NULL OR until_at > ?) "
         f"AND person_id IN ({marks(people)})",
         clock.now(), *people,
     )  # fmt: skip
-    return frozenset({*people, *(row[0] for row in speak)})
+    return {
+        one: frozenset(found | {speaker for person_id, speaker in map(tuple, speak) if person_id in found})
+        for one, found in theirs.items()
+    }
 
 
 async def enter(

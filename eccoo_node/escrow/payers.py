@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from eccoo_node.db.rows import fetch, marks
 from eccoo_node.escrow import say
+from eccoo_node.escrow.entering import concerned
 from eccoo_node.escrow.statements import PayerLine
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import access
@@ -13,11 +14,17 @@ from eccoo_node.members.payers import tells_left
 from eccoo_node.record.door import Act, door
 
 
+async def thing_of(payer_id: str) -> Thing:
+    """A payer, with whoever pays and whose support it pays for: none of them decides on this money as a treasurer."""
+    return Thing("payer", payer_id, payer_id=payer_id, parties=await concerned([payer_id]))
+
+
 @door("money.pays_after")
 async def pays_after(act: Act, payer_id: str, after: bool, *, decision_id: str = "") -> None:
     """Let a payer pay after each visit, or ahead again. Until they have paid the circle's own money stands in for
-    theirs, so that it rests on a decision of the circle, written down by somebody else. Money that is set aside already stays as it was agreed."""
-    act.allow(Thing("payer", payer_id, payer_id=payer_id))
+    theirs, so that it rests on a decision of the circle, written down by somebody else, and nobody says it of what they pay
+    themselves. Money that is set aside already stays as it was agreed."""
+    act.allow(await thing_of(payer_id))
     if after:
         await governance.requires_decision(decision_id, not_by=act.actor.person_id)
     rows = await fetch(

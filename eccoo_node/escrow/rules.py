@@ -59,13 +59,9 @@ def keeps_books(actor: Actor) -> bool:
     "money.fund_spent",
     "money.gift_back",
     "money.gateway_paid",
-    "money.share_applied",
     "money.share_paid",
     "money.vat_paid",
-    "money.circle_paid",
     "money.paid_circle",
-    "money.front",
-    "money.pays_after",
 )
 def _treasurer(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
@@ -74,13 +70,13 @@ def _treasurer(actor: Actor, thing: Thing) -> bool | str:
 @access.rule("money.set_off")
 def _sets_off(actor: Actor, thing: Thing) -> bool | str:
     # The node writes what both circles agreed entry by entry.
-    return actor.is_node() or keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
+    return actor.is_node() or another_treasurer(actor, thing)
 
 
 @access.rule("money.top_up")
 def _tops_up(actor: Actor, thing: Thing) -> bool | str:
     # The node writes what came with a payer's own reference: nobody decides whose that is.
-    return actor.is_node() or _another_treasurer(actor, thing)
+    return actor.is_node() or another_treasurer(actor, thing)
 
 
 @access.rule(
@@ -92,12 +88,16 @@ def _tops_up(actor: Actor, thing: Thing) -> bool | str:
     "money.finders_fee",
     "money.write_off",
     "money.write_off_payer",
+    "money.share_applied",
     "money.share_allotted",
     "money.share_withdrawn",
     "money.bear_for_circle",
+    "money.circle_paid",
+    "money.front",
+    "money.pays_after",
     "money.reverse",
 )
-def _another_treasurer(actor: Actor, thing: Thing) -> bool | str:
+def another_treasurer(actor: Actor, thing: Thing) -> bool | str:
     """`thing.parties`: whoever pays and whose support it pays for, the worker or the member, and who speaks for them about money.
     Nobody decides on their own money."""
     if not keeps_books(actor):

@@ -10,6 +10,7 @@ from datetime import datetime
 from eccoo_node.db.rows import fetch_one
 from eccoo_node.escrow import capital, chart, ledger
 from eccoo_node.escrow.entering import concerned, enter, reason, refuse_on_its_way
+from eccoo_node.escrow.payers import thing_of as of_payer
 from eccoo_node.escrow.rules import SHARES_OUT, Leg, check_sum, is_public
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel.access import Thing
@@ -26,11 +27,6 @@ async def _payer(payer_id: str) -> tuple[str, bool]:
     if row is None:
         raise NotFound("There is no such payer.", "no_payer")
     return row[0], row[1] == "died"
-
-
-async def _of_payer(payer_id: str) -> Thing:
-    """A payer, with whoever pays and whose support it pays for: none of them decides on this money as a treasurer."""
-    return Thing("payer", payer_id, payer_id=payer_id, parties=await concerned([payer_id]))
 
 
 # ---------------------------------------------------------------- what came in and nobody knows from whom
@@ -51,7 +47,7 @@ async def receive_unmatched(
 @door("money.match")
 async def match(act: Act, receipt: str, payer_id: str, amount_pence: int, key: str) -> int:
     """It is this payer's (2090 / 2000). A part of it may be, where one transfer is for several."""
-    act.allow(await _of_payer(payer_id))
+    act.allow(await of_payer(payer_id))
     check_sum(amount_pence)
     await _payer(payer_id)
     body = {"receipt": receipt, "payer": payer_id, "amount": amount_pence}
@@ -97,7 +93,7 @@ async def paid_owing(
     act: Act, payer_id: str, amount_pence: int, key: str, *, effective_at: datetime | None = None
 ) -> int:
     """A payer has paid what they owed us into the circle's own account, which had stood in for it (1010 / 1100)."""
-    act.allow(await _of_payer(payer_id))
+    act.allow(await of_payer(payer_id))
     check_sum(amount_pence)
     body = {"payer": payer_id, "amount": amount_pence}
     leg = Leg(chart.OPERATING, chart.receivable(payer_id), amount_pence)
@@ -114,7 +110,7 @@ async def refund(act: Act, payer_id: str, amount_pence: int, key: str, *, becaus
     Once the person it was for has died, `because` says on whose authority it goes to the estate; public money goes
     back to where it came from without that.
     """
-    act.allow(await _of_payer(payer_id))
+    act.allow(await of_payer(payer_id))
     check_sum(amount_pence)
     fund, died = await _payer(payer_id)
     act.because(because)
@@ -141,7 +137,7 @@ async def refund_left(act: Act, of: str, amount_pence: int, key: str, *, effecti
 @door("money.goodwill")
 async def goodwill(act: Act, payer_id: str, amount_pence: int, key: str, *, because: str) -> int:
     """The circle gives a payer credit out of its own money (5100 / 2000, with 1000 / 1010)."""
-    act.allow(await _of_payer(payer_id))
+    act.allow(await of_payer(payer_id))
     check_sum(amount_pence)
     await _payer(payer_id)
     reason(act, because, "Say why the circle gives this.")
@@ -207,7 +203,7 @@ async def interest(act: Act, amount_pence: int, key: str, *, effective_at: datet
 @door("money.gateway_top_up")
 async def gateway_top_up(act: Act, payer_id: str, amount_pence: int, key: str) -> int:
     """A payer paid by card; the money lies with the gateway (1050 / 2000). All of it is theirs."""
-    act.allow(await _of_payer(payer_id))
+    act.allow(await of_payer(payer_id))
     check_sum(amount_pence)
     await _payer(payer_id)
     body = {"payer": payer_id, "amount": amount_pence}
@@ -238,7 +234,7 @@ async def finders_fee(act: Act, payer_id: str, amount_pence: int, key: str, *, a
     Invoiced (1100 / 4100), or with the payer's yes to that sum taken from their credit (2000 / 4100): `agreed` says how
     they said it. Never out of public money, which is there for care alone (money.md A5.8).
     """
-    act.allow(await _of_payer(payer_id))
+    act.allow(await of_payer(payer_id))
     check_sum(amount_pence)
     fund, _ = await _payer(payer_id)
     act.because(agreed)
@@ -259,7 +255,7 @@ async def share_applied(
     act: Act, member_id: str, amount_pence: int, key: str, *, effective_at: datetime | None = None
 ) -> int:
     """Someone sends money for shares; it lies apart until they are allotted, and may go back (1020 / 2610)."""
-    act.allow(Thing("member", member_id, person_id=member_id))
+    await _of_member(act, member_id)
     check_sum(amount_pence)
     body = {"member": member_id, "amount": amount_pence}
     leg = Leg(chart.RING_FENCED, chart.applied(member_id), amount_pence)

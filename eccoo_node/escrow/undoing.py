@@ -146,4 +146,4 @@ async def parties(entry_id: int) -> frozenset[str]:
         "SELECT l.payer_id, l.worker_id FROM entry e JOIN line l ON l.id = e.line_id WHERE e.id = ?", entry_id
     )
     holders |= {one for one in tuple(line or ()) if one}
-    return await entering.concerned(sorted(holders)) if holders else frozenset()
+    return await entering.concerned(holders)

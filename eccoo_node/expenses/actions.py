@@ -21,7 +21,7 @@ from eccoo_node.members.reading import read_words
 from eccoo_node.members.rules import how_said
 from eccoo_node.record.door import Act, door
 from eccoo_node.rota.rules import settles_at
-from eccoo_node.rota.telling import tell
+from eccoo_node.rota.telling import tell, when_reached
 
 MOST_WORDS = 120
 
@@ -142,19 +142,36 @@ async def say_cost(
     if photo:
         data = base64.b64encode(photo).decode()
         await insert(ExpensePhoto(expense_id=expense_id, media_type="image/webp", data=data, made_at=now))
-    person = await members.person(one.person_id)
-    at = settles_at(now, clock.zone(), by_post=person.channel == "post")
     shown = "paper" if paper and not photo else "photo"
     await _set(
         expense_id, state=to, cost_pence=cost_pence, shown=shown, said_by=act.actor.person_id,
         seen_by=act.actor.person_id if shown == "paper" else "", said_via=how_said(act.actor), said_at=now,
-        more=False, settles_at=at,
+        more=False, settles_at=None,
     )  # fmt: skip
     await jobs.cancel("expenses.send_back", expense_id)
     await jobs.cancel("expenses.settle", expense_id)
-    await jobs.add("expenses.settle", expense_id, run_at=at, expense=expense_id)
     await _tell(await _asked(one), expense_id, "expense_cost")
+    one = await queries.expense(expense_id)
+    if not await queries.to_tell(one):
+        await _begin_window(one)
     await act.tell("expense.said", "expense", expense_id, cost_pence=cost_pence)
+
+
+async def _begin_window(one: Expense) -> None:
+    """The question has reached the person: from now on it settles itself where nobody answers."""
+    person = await members.person(one.person_id)
+    at = settles_at(clock.now(), clock.zone(), by_post=person.channel == "post")
+    await _set(one.id, settles_at=at)
+    await jobs.add("expenses.settle", one.id, run_at=at, expense=one.id)
+
+
+@when_reached("expense_cost")
+async def _reached(expense_id: str, person_id: str) -> None:
+    one = await queries.lock_expense(expense_id)
+    waits = one.state == "said" and one.settles_at is None and one.person_id == person_id
+    # Where it was said anew, what waits to be told is the newer word.
+    if waits and not await queries.to_tell(one):
+        await _begin_window(one)
 
 
 @door("expenses.ask_more")
@@ -272,7 +289,7 @@ async def resolve(act: Act, *, expense_id: str, due_pence: int, because: str) ->
     act.because(because)
     if not because.strip():
         raise Invalid("Say how this was agreed.", "no_reason", field="because")
-    if one.state == "said" and one.settles_at is not None:
+    if one.state == "said" and (one.settles_at is not None or await queries.to_tell(one)):
         raise Conflict("This is still being answered.", "expense_changed")
     most = one.claimed_pence - one.right_pence
     if type(due_pence) is not int or not 0 <= due_pence <= most:

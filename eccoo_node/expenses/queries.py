@@ -14,6 +14,7 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
+from eccoo_node.rota.telling import still_to_be_told
 
 LISTED = 60
 
@@ -96,6 +97,11 @@ async def expense(expense_id: str) -> Expense:
         raise NotFound()
     found = _expense(row)
     return msgspec.structs.replace(found, parties=await concerned([found.payer_id, found.worker_id]))
+
+
+async def to_tell(one: Expense) -> bool:
+    """Whether someone still has to ring the person, write to them or call round, to ask about what it cost."""
+    return one.state == "said" and await still_to_be_told("expense_cost", one.id, one.person_id)
 
 
 async def lock_expense(expense_id: str) -> Expense:

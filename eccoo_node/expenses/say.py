@@ -65,12 +65,12 @@ def rows(one: Expense) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def settles(one: Expense, now: datetime) -> str:
-    """By when it settles itself where nobody says anything."""
+def settles(one: Expense, now: datetime, *, to_tell: bool = False) -> str:
+    """By when it settles itself where nobody says anything. `to_tell`: what it cost has not reached the person yet."""
     if one.state == "agreed":
         return f"Without a word from {one.worker_called} it all goes back {on_day(one.back_at, now)}."
     if one.state != "said" or one.settles_at is None:
-        return ""
+        return f"This does not settle itself before {one.person_called} has been asked." if to_tell else ""
     return (
         f"If nobody answers, {pounds(one.claimed_pence)} goes to {one.worker_called} by {by_time(one.settles_at, now)}."
     )

@@ -131,13 +131,14 @@ class ExpensesController(Controller):
         own = access.may(actor, "expenses.see_own_receipt", one.thing)
         buys = access.may(actor, "expenses.say_cost", one.thing)
         for_whom = "you" if reader.is_you(one.person_id) else one.person_called
+        to_tell = not reader.is_you(one.person_id) and await queries.to_tell(one)
         return await show(
             request, "expenses/expense.html", one.person_id, one=one, sentence=say.sentence(one, reader, now),
-            state=say.state(one, reader), rows=say.rows(one), settles=say.settles(one, now), buys=buys, own=own,
+            state=say.state(one, reader), rows=say.rows(one), settles=say.settles(one, now, to_tell=to_tell), buys=buys, own=own,
             whom=f"{'You go' if reader.is_you(one.worker_id) else f'{one.worker_called} goes'} for {for_whom}",
             may_answer=access.may(actor, "expenses.answer", one.thing), photo=await queries.photos(one.id),
             may_resolve=access.may(actor, "expenses.resolve", one.thing), over=pounds(one.over_pence),
-            stuck=one.state == "said" and one.settles_at is None, ceiling=pounds(one.ceiling_pence),
+            stuck=one.state == "said" and one.settles_at is None and not to_tell, ceiling=pounds(one.ceiling_pence),
         )  # fmt: skip
 
     @get("/expenses/{expense_id:str}/receipt", opt={"action": "expenses.see"})

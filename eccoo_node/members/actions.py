@@ -2,17 +2,19 @@
 
 import base64
 import hashlib
+from datetime import date
 from typing import Any
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_value, insert
+from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert, locking
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
-from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
-from eccoo_node.members import numbers, pictures
+from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from eccoo_node.members import numbers, pictures, queries
 from eccoo_node.members.hats import put_on
 from eccoo_node.members.reading import read_email, read_outward, read_phone
+from eccoo_node.members.rules import POWERS
 from eccoo_node.members.tables import CHANNELS, Community, Face, Person
 from eccoo_node.record.door import Act, door
 
@@ -110,10 +112,17 @@ _CORRECTABLE = frozenset({
 
 @door("members.correct_person")
 async def correct_person(act: Act, person_id: str, **changes: Any) -> None:
-    """Change how someone is called, reached or written to, in their own words. Raises Invalid for an unknown field."""
+    """Change how someone is called, reached or written to, in their own words. Raises Invalid for an unknown field.
+
+    A mail signs in, so whoever looks after the circle changes where theirs go on their own screen: nobody who writes
+    their words down could then sign in as them.
+    """
     act.allow(Thing("person", person_id, person_id))
     if not changes or not set(changes) <= _CORRECTABLE:
         raise Invalid("There is nothing of that name to change.", "bad_field")
+    theirs = {hat.role for hat in await queries.hats_of(person_id)}
+    if "email" in changes and theirs & POWERS and act.actor.via != "screen":
+        raise Forbidden("Whoever looks after the circle changes their email address themselves, on their own screen.")
     values = _read_person(changes)
     if "phone" in values:
         await numbers.keep_before(person_id, values["phone"], act.actor.person_id)
@@ -128,13 +137,23 @@ async def correct_person(act: Act, person_id: str, **changes: Any) -> None:
 
 
 @door("members.say_standing")
-async def say_standing(act: Act, person_id: str, standing: str) -> None:
-    """Write down that someone is here, in hospital, or has died. A death ends speaking for them, and their sessions."""
+async def say_standing(act: Act, person_id: str, standing: str, on: date | None = None) -> None:
+    """Write down that someone is here, in hospital, or has died; since or `on` which day, today without one.
+
+    A death ends speaking for them, and their sessions. Said twice is said once. Raises Invalid for a day to come.
+    """
     act.allow(Thing("person", person_id, person_id))
     if standing not in {"here", "in_hospital", "died"}:
         raise Invalid("Choose how they are.", "bad_standing", field="standing")
-    if not await fetch("UPDATE person SET standing = ? WHERE id = ? RETURNING id", standing, person_id):
+    if on and on > clock.today():
+        raise Invalid("Write today, or a day before.", "in_future", field="on")
+    day = "" if standing == "here" else (on or clock.today()).isoformat()
+    before = await fetch_one(f"SELECT standing, standing_on FROM person WHERE id = ?{locking()}", person_id)
+    if before is None:
         raise NotFound()
+    if tuple(before) == (standing, day):
+        return
+    await fetch("UPDATE person SET standing = ?, standing_on = ? WHERE id = ?", standing, day, person_id)
     if standing == "died":
         now = clock.now()
         await fetch(

@@ -62,6 +62,11 @@ async def forget_tries(payload: dict[str, Any]) -> datetime | None:
     now = clock.now()
     async with write():
         await fetch('DELETE FROM attempt WHERE "window" < ?', now - _LONGEST)
-        await fetch("DELETE FROM sign_in WHERE expires_at < ?", now - timedelta(days=30))
+        # A session lasts 90 days, and as long it is known who printed the code that opened it.
+        await fetch(
+            "DELETE FROM sign_in WHERE expires_at < ? AND (kind <> 'printed' OR expires_at < ?)",
+            now - timedelta(days=30),
+            now - timedelta(days=90),
+        )
         await fetch("DELETE FROM session WHERE ends_at < ? OR ended_at < ?", now, now - timedelta(days=90))
     return None

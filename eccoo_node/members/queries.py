@@ -5,6 +5,7 @@ decision. Nothing here gives back the number of a check.
 """
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -76,6 +77,12 @@ async def find_people(text: str, *, limit: int = 20) -> list[PersonCard]:
     rows = await fetch(f"SELECT {_PERSON}, p.full_name FROM person p WHERE p.standing <> 'died'")
     found = [PersonCard(*list(row)[:8]) for row in rows if answers_to(f"{row[1]} {row[8]}", row[3], text)]
     return sorted(found, key=lambda p: (p.called.lower(), p.id))[:limit]
+
+
+async def standing_on(person_id: str) -> date | None:
+    """Since when someone is in hospital, or the day of their death."""
+    day = await fetch_value("SELECT standing_on FROM person WHERE id = ?", person_id)
+    return date.fromisoformat(day) if day else None
 
 
 async def shares_contact(person_id: str) -> list[PersonCard]:

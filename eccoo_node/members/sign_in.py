@@ -233,9 +233,12 @@ async def print_code(act: Act, person_id: str) -> PrintedCode:
     if act.actor.person_id in await queries.paid_workers_of(await queries.team_of(person_id)):
         raise Forbidden("You are paid to work in this team, so another facilitator has to print this.")
     now, code = clock.now(), new_code(PRINTED_LENGTH)
+    # Over and not used: who signed in by a printed code is asked for later.
     await fetch(
-        "UPDATE sign_in SET used_at = ? WHERE person_id = ? AND kind = 'printed' AND used_at IS NULL", now, person_id
-    )
+        "UPDATE sign_in SET expires_at = ? WHERE person_id = ? AND kind = 'printed' AND used_at IS NULL "
+        "AND expires_at > ?",
+        now, person_id, now,
+    )  # fmt: skip
     row = SignIn(
         person_id=person_id, kind="printed", code_hash=hash_secret(code), issued_by=act.actor.person_id, created_at=now,
         expires_at=now + PRINTED_LASTS,

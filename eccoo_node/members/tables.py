@@ -3,7 +3,7 @@
 from piccolo.table import Table
 
 from eccoo_node.db import extras
-from eccoo_node.db.columns import flag, key, moment, number, pence, prose, ref, serial, word
+from eccoo_node.db.columns import day, flag, key, moment, number, pence, prose, ref, serial, word
 from eccoo_node.kernel.access import SCOPES
 
 CHANNELS = ("phone", "post", "face_to_face", "email", "text")
@@ -40,6 +40,8 @@ class Person(Table, tablename="person"):
     language = word(16, default="en")
     # here, in_hospital, died: what a job must know before it acts about them.
     standing = word(16, default="here")
+    # In hospital since that day, or the day of the death; empty while they are here.
+    standing_on = day()
     # The first signs of the hash of their picture in `face`, or nothing.
     face = word(64)
     created_at = moment()

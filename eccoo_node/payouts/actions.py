@@ -124,7 +124,7 @@ async def _list(batch_id: str, number: int, chosen: list[Ready]) -> None:
 
 @door("payouts.approve")
 async def approve(act: Act, batch_id: str) -> None:
-    """The yes of a second person, who did not make it and is not paid by it."""
+    """The yes of a second person, who did not make it, is not paid by it and speaks for nobody who is."""
     found = await queries.find_batch(batch_id, lock=True)
     act.allow(found.thing)
     if found.approved_by == act.actor.person_id:
@@ -206,7 +206,7 @@ async def _may_be_filed(act: Act, found: Batch) -> None:
     """Raises Conflict for a batch that was taken back, that waits, or whose lines do not hold any more."""
     if found.ended_at:
         raise Conflict("This batch was taken back.", "batch_taken_back")
-    if not found.approved_by and (found.second or act.actor.person_id in found.paid_people):
+    if not found.approved_by and (found.second or act.actor.person_id in found.parties):
         raise Conflict("This one needs the yes of a second person first.", "needs_second")
     if found.pay_on < clock.today():
         raise Conflict(f"The day on which it was to be paid is over. {_ANEW}", "day_over")
@@ -264,12 +264,13 @@ async def _send(act: Act, one: Payment) -> None:
 async def take_file(act: Act, batch_id: str, form: Form) -> Made:
     """The file of a batch, to hand to the bank; each time is in the record. The same bytes, whenever it is asked for.
 
-    Raises Broken where it would not be the file that was made first.
+    Raises Broken where it would not be the file that was made first, and Conflict while the books have a break.
     """
     found = await queries.find_batch(batch_id)
     act.allow(found.thing)
     if not found.filed_at:
         raise Conflict("Its file is not made yet.", "no_file")
+    await _books_hold()
     made = files.make(await queries.order(found), form)
     if (await queries.digests(batch_id)).get(form) != made.digest:
         raise Broken("This file is not the one that was made first. Nothing was given out.", "file_changed")
@@ -339,10 +340,12 @@ async def confirm_batch(act: Act, batch_id: str, *, on: date, key: str) -> int:
 @door("payouts.bounced")
 async def bounced(act: Act, payment_id: str, *, on: date, key: str, because: str) -> None:
     """It did not arrive, or came back after it had: the money is owed as before (2290 / 2200, 2210; 1000 / 2290 first
-    where the bank had paid). The details it went to are not sure any more, and the person and a facilitator are told."""
+    where the bank had paid). The details it went to are not sure any more, and the person and a facilitator are told.
+
+    It will be paid again, so nobody says it of their own money: another treasurer does, or the bank's line by itself."""
     await take_turn()
     one = await queries.find_payment(payment_id, lock=True)
-    act.allow(Thing("payment", payment_id, one.person_id))
+    act.allow(Thing("payment", payment_id, one.person_id, parties=await entering.concerned([one.holder])))
     why = rules.without_numbers(because)
     act.because(why)
     if one.bounced_key == key and one.state == "bounced":

@@ -10,7 +10,7 @@ import msgspec
 from eccoo_node.db.rows import as_time, fetch, marks
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
-from eccoo_node.members import numbers
+from eccoo_node.members import numbers, ways_in
 from eccoo_node.payouts import rules
 
 
@@ -60,6 +60,25 @@ async def current_details(people: Iterable[str]) -> dict[str, Details]:
     return {found.person_id: found for found in map(_details, rows)}
 
 
+async def things(found: Iterable[Details]) -> dict[str, Thing]:
+    """These details by their id, each with those who can't make sure of it: whoever wrote it down, and whoever printed a
+    code that the person had used by then. One statement."""
+    given = list(found)
+    printed = await ways_in.printed_by({one.person_id for one in given if one.given_by == one.person_id})
+    return {
+        one.id: Thing(
+            "bank_details", one.id, one.person_id, worker_id=one.given_by,
+            parties=frozenset(by for by, used_at in printed.get(one.person_id, ()) if used_at <= one.given_at),
+        )
+        for one in given
+    }  # fmt: skip
+
+
+async def thing_of(found: Details | None, person_id: str) -> Thing:
+    """As `things`, of one person's details, where they have given any."""
+    return (await things([found]))[found.id] if found else Thing("bank_details", "", person_id)
+
+
 async def details_of(actor: Actor, person_id: str) -> Details | None:
     """Someone's own details: whole for themselves and for whoever wrote them down, else only how the number ends."""
     access.requires(actor, "payouts.see_details", Thing("bank_details", "", person_id))
@@ -99,11 +118,11 @@ async def to_confirm(actor: Actor) -> list[ToConfirm]:
         f"AND u.outcome = 'unreached') FROM ({_DETAILS} WHERE {_NEWEST}) f JOIN person p ON p.id = f.person_id "
         "WHERE p.standing <> 'died' ORDER BY f.given_at, f.id"
     )
-    given = {row[1]: as_time(row[7]) or clock.now() for row in rows}
-    found, new = [], await numbers.changed(given)
-    for row in rows:
-        one = _details(list(row)[:11])
-        thing = Thing("bank_details", one.id, one.person_id, worker_id=one.given_by)
+    stands = [_details(list(row)[:11]) for row in rows]
+    found, new = [], await numbers.changed({one.person_id: one.given_at for one in stands})
+    whose = await things(stands)
+    for one, row in zip(stands, rows, strict=True):
+        thing = whose[one.id]
         if not one.sure and one.outcome != "wrong" and access.may(actor, "payouts.confirm_details", thing):
             back = one.outcome == "bounced"
             changed = new.get(one.person_id)

@@ -9,7 +9,7 @@ from eccoo_node.kernel.money import pounds
 from eccoo_node.members import numbers
 from eccoo_node.members import queries as members
 from eccoo_node.payouts import rules
-from eccoo_node.payouts.details import current_details
+from eccoo_node.payouts.details import current_details, thing_of
 from eccoo_node.payouts.tables import BankDetails, DetailsCheck, RecoveryYes
 from eccoo_node.record.door import Act, door
 
@@ -45,11 +45,11 @@ async def give_details(act: Act, person_id: str, *, name: str, sort_code: str, a
 async def confirm_details(act: Act, person_id: str, *, how: str, sort_code: str, account_number: str) -> None:
     """Somebody else has rung the number we know, or seen it on paper with the person there, and writes what they heard.
 
-    It must be what stands here; so nobody has to be shown it.
+    Never whoever wrote them down, nor whoever printed a code for the person that was used by then: they could have been
+    given by whoever held it. It must be what stands here; so nobody has to be shown it.
     """
     found = (await current_details([person_id])).get(person_id)
-    thing = Thing("bank_details", found.id if found else "", person_id, worker_id=found.given_by if found else "")
-    act.allow(thing)
+    act.allow(await thing_of(found, person_id))
     if found is None:
         raise NotFound("They have given us no bank details.", "no_details")
     if how not in rules.HOW_SURE:
@@ -84,7 +84,7 @@ async def not_sure(act: Act, person_id: str, *, outcome: str) -> None:
     What is wrong is asked for again: they are told, and whoever wrote it down for them is.
     """
     found = (await current_details([person_id])).get(person_id)
-    act.allow(Thing("bank_details", found.id if found else "", person_id, worker_id=found.given_by if found else ""))
+    act.allow(await thing_of(found, person_id))
     if found is None:
         raise NotFound("They have given us no bank details.", "no_details")
     if outcome not in rules.NOT_SURE:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, locking, marks
+from eccoo_node.escrow import entering
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
@@ -18,7 +19,8 @@ from eccoo_node.payouts.rules import COUNTS_TOGETHER, PAYOUT_ALONE
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """One batch. `paid_people` are those whom it pays; `second`: it needs the yes of a second person."""
+    """One batch. `paid_people` are those whom it pays; `parties` they, whose support a refund was for, and whoever speaks
+    for one of them about money. `second`: it needs the yes of a second person."""
 
     id: str
     number: int
@@ -35,6 +37,7 @@ class Batch(msgspec.Struct, frozen=True):
     account_id: int | None
     payments: list["Payment"]
     second: bool
+    parties: frozenset[str]
 
     @property
     def total_pence(self) -> int:
@@ -46,7 +49,7 @@ class Batch(msgspec.Struct, frozen=True):
 
     @property
     def thing(self) -> Thing:
-        return Thing("batch", self.id, worker_id=self.made_by, paid_workers=self.paid_people)
+        return Thing("batch", self.id, worker_id=self.made_by, parties=self.parties)
 
     @property
     def state(self) -> str:
@@ -104,7 +107,7 @@ SHOWN = 30
 
 
 async def _batches(where: str, *params: Any) -> list[Batch]:
-    """Batches with their payments, and whether each needs a second yes. Four statements."""
+    """Batches with their payments, and whether each needs a second yes. Six statements."""
     rows = await fetch(f"{_BATCH} WHERE {where}", *params)
     if not rows:
         return []
@@ -112,16 +115,18 @@ async def _batches(where: str, *params: Any) -> list[Batch]:
     for row in await fetch(f"{_PAYMENT} WHERE m.batch_id IN ({marks(list(by_batch))}) ORDER BY m.n", *by_batch):
         by_batch[row[1]].append(Payment(*row))
     alone, limit = await sent_alone(), await governance.figure(PAYOUT_ALONE)
+    concerned = await entering.concerned_each(one.holder for some in by_batch.values() for one in some)
     found = []
     for row in rows:
         payments = by_batch[row[0]]
         total = sum(one.amount_pence for one in payments)
-        second = total + alone > limit or row[4] in {one.person_id for one in payments}
+        parties = frozenset[str]().union(*(concerned[one.holder] for one in payments))
+        second = total + alone > limit or row[4] in parties
         approved, filed, ended = (as_time(row[n]) for n in (9, 10, 11))
         found.append(
             Batch(
                 row[0], row[1], row[2], date.fromisoformat(row[3]), row[4], row[5], as_time(row[6]) or clock.now(),
-                row[7], row[8], approved, filed, ended, row[12], payments, second,
+                row[7], row[8], approved, filed, ended, row[12], payments, second, parties,
             )
         )  # fmt: skip
     return found

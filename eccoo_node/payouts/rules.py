@@ -4,7 +4,7 @@ import re
 import unicodedata
 from datetime import date, timedelta
 
-from eccoo_node.escrow.rules import keeps_books
+from eccoo_node.escrow.rules import another_treasurer, keeps_books
 from eccoo_node.governance import figures
 from eccoo_node.governance.figures import Figure
 from eccoo_node.kernel import access
@@ -48,11 +48,14 @@ def _own(actor: Actor, thing: Thing) -> bool | str:
 
 @access.rule("payouts.confirm_details", "payouts.not_sure")
 def _confirms(actor: Actor, thing: Thing) -> bool | str:
-    """`thing.worker_id` is whoever wrote the details down: two people see to it."""
+    """`thing.worker_id` is whoever wrote the details down, `thing.parties` whoever printed a code by which they may have
+    been given: two people see to it."""
     if not (as_self(actor) and actor.wears("treasurer", "facilitator")):
         return "The treasurer or a facilitator makes sure of bank details."
     if actor.person_id in {thing.person_id, thing.worker_id}:
         return "Someone else makes sure of these: two people see to each change."
+    if actor.person_id in thing.parties:
+        return "You gave them the code they signed in with. Somebody else rings them, or sees it face to face."
     return True
 
 
@@ -63,10 +66,16 @@ def _confirms(actor: Actor, thing: Thing) -> bool | str:
     "payouts.take_file",
     "payouts.confirm_paid",
     "payouts.confirm_batch",
-    "payouts.bounced",
 )
 def _sends(actor: Actor, thing: Thing) -> bool | str:
     return keeps_books(actor) or "Only the circle’s treasurer sends money out."
+
+
+@access.rule("payouts.bounced")
+def _came_back(actor: Actor, thing: Thing) -> bool | str:
+    """`thing.parties` as for money that a treasurer decides on: what came back is paid again. The node writes what the
+    bank's own line says of it by its reference: nobody decides that."""
+    return actor.is_node() or another_treasurer(actor, thing)
 
 
 # The accounts of the chart that are accounts at a bank.
@@ -120,13 +129,13 @@ def may_be_second(actor: Actor) -> bool:
 
 @access.rule("payouts.approve")
 def _approves(actor: Actor, thing: Thing) -> bool | str:
-    """`thing.worker_id` made the batch, `thing.paid_workers` are paid by it."""
+    """`thing.worker_id` made the batch, `thing.parties` are paid by it or speak for somebody who is."""
     if not may_be_second(actor):
         return "The second yes is a treasurer’s, a convenor’s or a facilitator’s, on their own screen."
     if actor.person_id == thing.worker_id:
         return "You made this one. The second yes is somebody else’s."
-    if actor.person_id in thing.paid_workers:
-        return "You are paid by this one. The second yes is somebody else’s."
+    if actor.person_id in thing.parties:
+        return "You are paid by this one, or speak for somebody who is. The second yes is somebody else’s."
     return True
 
 

@@ -5,19 +5,20 @@ from datetime import datetime
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, insert
 from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow.sharing import share_pence
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.members import queries as members
 from eccoo_node.record.door import Act, door
-from eccoo_node.rota import queries, questions
+from eccoo_node.rota import paying, queries, questions
 from eccoo_node.rota.planning import LONGEST as LONGEST
 from eccoo_node.rota.planning import plan_visit as plan_visit
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.questions import Question
 from eccoo_node.rota.rules import ASKED_AROUND, check_said, late, settles_at, spoken_minutes
 from eccoo_node.rota.tables import Absence, Said
-from eccoo_node.rota.telling import team_around, tell
+from eccoo_node.rota.telling import has_reached, still_to_be_told, team_around, tell, when_reached
 
 
 async def set_fields(visit_id: str, **values: object) -> None:
@@ -79,13 +80,17 @@ def refuse_begun(starts_at: datetime, *, comes: bool) -> None:
 
 
 async def return_money(visit: Visit) -> None:
-    """What is set aside goes back to the payer; cancelled late while a worker was coming, the agreed share is theirs."""
-    if not visit.line:
-        return
-    if visit.state == "planned" and visit.cancel_bps and late(clock.now(), visit.starts_at, visit.cancel_hours):
-        await escrow.pay_cancelled(NODE, visit.line, visit.cancel_bps, f"cancelled:{visit.line}")
-    else:
+    """What is set aside goes back to the payer; cancelled late while a worker was coming, the agreed share is theirs, also
+    where nothing was set aside."""
+    share = visit.cancel_bps if visit.state == "planned" and visit.worker_id else 0
+    if not late(clock.now(), visit.starts_at, visit.cancel_hours):
+        share = 0
+    if visit.line and share:
+        await escrow.pay_cancelled(NODE, visit.line, share, f"cancelled:{visit.line}")
+    elif visit.line:
         await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
+    elif owed := share_pence(visit.fee_pence, share):
+        await paying.owe_late(visit.id, owed)
 
 
 @door("rota.say_how_it_went")
@@ -116,18 +121,41 @@ async def worker_said(act: Act, visit: Visit, answer: str, minutes: int) -> None
             said_at=now,
         )
     )
-    person = await members.person(visit.person_id)
-    at = settles_at(now, clock.zone(), by_post=person.channel == "post")
-    await set_fields(visit.id, state="said", settles_at=at)
-    await tell(
-        {visit.person_id, *await members.speakers_for(visit.person_id, "say_visit_went")}, visit.id, "how_did_it_go"
-    )
+    await set_fields(visit.id, state="said")
+    asked = {visit.person_id, *await members.speakers_for(visit.person_id, "say_visit_went")}
+    await tell(asked, visit.id, "how_did_it_go")
     if answer == "no_answer":
         # A closed door is first a worry about the person, and only then a question of money.
         await tell({f.person_id for f in await members.facilitators()}, visit.id, "no_answer")
+    if minutes:
+        await _tell_payers(visit, asked)
     await act.tell("visit.said", "visit", visit.id, answer=answer)
     await jobs.cancel("rota.ask_worker", visit.id)
+    # Where no money waits for the answer, nobody is kept waiting for it.
+    if not visit.paid or not await still_to_be_told("how_did_it_go", visit.id, visit.person_id):
+        await _begin_window(visit)
+
+
+async def _tell_payers(visit: Visit, but: set[str]) -> None:
+    """That it went ahead and that it is to be paid are two questions: whoever else pays for it ahead learns of it, once."""
+    knows = {row.person_id for row in await queries.told_about(visit.id) if row.news == "charge"} | but
+    await tell(await queries.pay_ahead_for(visit) - knows - {visit.person_id, visit.worker_id}, visit.id, "charge")
+
+
+async def _begin_window(visit: Visit) -> None:
+    """The question has reached the person: from now on it settles itself where nobody answers."""
+    person = await members.person(visit.person_id)
+    at = settles_at(clock.now(), clock.zone(), by_post=person.channel == "post")
+    await set_fields(visit.id, settles_at=at)
     await jobs.add("rota.settle", visit.id, run_at=at, visit=visit.id)
+
+
+@when_reached("how_did_it_go")
+async def _asked(visit_id: str, person_id: str) -> None:
+    visit = await queries.lock_visit(visit_id)
+    waits = visit.state == "said" and visit.settles_at is None and visit.person_id == person_id
+    if waits and "person" not in await queries.said(visit_id):
+        await _begin_window(visit)
 
 
 @door("rota.answer")
@@ -180,6 +208,8 @@ async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> Non
     """Let the money go where it was agreed. A visit covered from a linked circle is settled by cover, which listens."""
     await set_fields(visit.id, settles_at=None)
     await jobs.cancel("rota.settle", visit.id)
+    if minutes:
+        await _tell_payers(visit, {act.actor.person_id})
     if not visit.cover_circle:
         await set_fields(visit.id, state="settled")
     if visit.worker_id and visit.line and not visit.cover_circle:
@@ -220,7 +250,10 @@ async def settle_by_time(act: Act, *, visit_id: str) -> bool:
     door_closed = spoken is not None and spoken.answer == "no_answer" and clock.now() < visit.ends_at + ASKED_AROUND
     if visit.standing != "here" or speaks_for_self or spoken is None or door_closed:
         await set_fields(visit.id, settles_at=visit.ends_at + ASKED_AROUND if door_closed else None)
-        await tell({f.person_id for f in await members.facilitators()}, visit.id, "please_ask")
+        if visit.standing == "died":
+            await tell(await members.treasurers() if visit.paid else (), visit.id, "write_down_due")
+        else:
+            await tell({f.person_id for f in await members.facilitators()}, visit.id, "please_ask")
         return False
     if spoken.answer == "did_not_go" and not visit.cover_circle:
         await return_money(visit)
@@ -261,14 +294,17 @@ async def remind_worker(act: Act, *, visit_id: str) -> None:
 
 @door("rota.mark_told")
 async def mark_told(act: Act, *, told_id: str) -> None:
-    """A facilitator has rung, written or called round: this news has reached its person."""
-    row = await fetch_one("SELECT person_id, told_at FROM told WHERE id = ?", told_id)
+    """A facilitator has rung, written or called round: this news has reached its person. A question that settles itself
+    does so from now on."""
+    row = await fetch_one("SELECT person_id, news, visit_id, about_id FROM told WHERE id = ?", told_id)
     if row is None:
         raise NotFound()
     act.allow(Thing("told", told_id, row[0], await members.circle_id()))
-    await fetch(
-        "UPDATE told SET told_at = ?, told_by = ? WHERE id = ? AND told_at IS NULL",
+    first = await fetch(
+        "UPDATE told SET told_at = ?, told_by = ? WHERE id = ? AND told_at IS NULL RETURNING id",
         clock.now(),
         act.actor.person_id,
         told_id,
     )
+    if first:
+        await has_reached(row[1], row[2] or row[3], row[0])

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from eccoo_node.kernel.money import pounds
 from eccoo_node.rota import say
 from eccoo_node.rota.queries import News
 from eccoo_node.rota.say import Reader
@@ -38,11 +39,14 @@ SENTENCES = {
     "not_paid_for_several": "Visits to several people are not paid for yet, the first of them {day}.",
     "no_mileage": "The visit{to} {day} is not paid for yet: its money may not pay mileage.",
     "no_mileage_some": "Some visits are not paid for yet, the first of them{to} {day}. Their money may not pay mileage.",
+    "not_paid_for_late": "What is due for the visit{to} {day}, called off late, is not paid for yet.",
+    "paid_for_late": "What was due for the visit{to} {day}, called off late, is paid.",
     "covered_unpaid": "The visit{to} {day} is not paid for yet. The other circle’s worker comes all the same.",
     "paid_for": "The visit{to} {day} is paid for now.",
     "paid_for_some": "The visits{to} that were not paid for are paid for now.",
     "paid_for_several": "Visits to several people that were not paid for are paid for now.",
     "how_did_it_go": "Did {who} come{to} {day}?",
+    "charge": "You pay {up_to}for the visit{to} {day}. If that is not right, you can ask about it{by}.",
     "no_answer": "No one answered {who} at {whose} door {day}.",
     "something_wrong": "{Person} said that something was not right with the visit {day}.",
     "please_ask": "Please ask {person} how the visit {day} went. It does not settle itself.",
@@ -51,6 +55,9 @@ SENTENCES = {
     "taken_after_all": "The visit{to} {day} is to be paid after all. Its money is set aside again.",
     "released": "The visit{to} {day} is settled, and the money is yours.",
     "say_how_it_went": "How did it go{to_with} {day}?",
+    "died": "{about} has died. We are sorry. No more visits take place. If you would like to talk, please ring us.",
+    "due_written": "What is due for the visit{to} {day} is written down. If it is not right, please ring us.",
+    "write_down_due": "{Person} can’t be asked how the visit {day} went. Please look what is due for it.",
     # what is bought for someone
     "expense_new": "Money is set aside for something you are asked to buy.",
     "expense_cost": "You can see what something cost, and say whether that is right.",
@@ -165,6 +172,7 @@ SENTENCES = {
 _PATHS = {
     "gap": "/visits/{visit}",
     "how_did_it_go": "/visits/{visit}/answer",
+    "charge": "/visits/{visit}/money",
     "money_question": "/visits/{visit}/money",
     "money_split": "/visits/{visit}/money",
     "money_settled": "/visits/{visit}/money",
@@ -176,6 +184,9 @@ _PATHS = {
     "money_to_decide": "/money/questions/{about}",
     "pause_ends": "/money/waits",
     "say_how_it_went": "/visits/{visit}/went",
+    "died": "/week",
+    "due_written": "/money",
+    "write_down_due": "/visits/{visit}/due",
     **dict.fromkeys((code for code in SENTENCES if code.startswith("expense_")), "/expenses/{about}"),
     "asked": "/visits/{visit}/asked",
     "offer": "/visits/{visit}/choose",
@@ -236,6 +247,7 @@ TO_DO = (
     "no_answer",
     "something_wrong",
     "please_ask",
+    "write_down_due",
     "unclaimed",
     "claimed_late",
     "differ",
@@ -255,7 +267,7 @@ TO_DO = (
     "details_wrong_wrote",
 )
 # What stands on its own pages for as long as it is so.
-NOT_PAID = frozenset({"not_paid_for", "not_paid_for_some", "not_paid_for_several"})
+NOT_PAID = frozenset({"not_paid_for", "not_paid_for_some", "not_paid_for_several", "not_paid_for_late"})
 # Whom else was asked, what they said, and what it may cost: not for someone who is paid in that team.
 OF_COVER = frozenset(
     {"asked", "offer", "nobody_near", "costs_more", "someone_else", "filled", "closed", "no_news", "not_after_all"}
@@ -268,6 +280,7 @@ IN_CONFIDENCE = frozenset(
         "differ",
         "something_wrong",
         "please_ask",
+        "write_down_due",
         "money_to_ring",
         "papers_ended",
         "papers_ended_coming",
@@ -305,6 +318,8 @@ def sentence(news: News, reader: Reader, now: datetime, away: Away | None = None
         there=there,
         Someone_there=f"Someone in {there}",
         about=news.about_called or "Someone",
+        up_to=f"up to {pounds(news.charge_pence)} " if news.charge_pence else "",
+        by=f" by {say.by_time(news.settles_at, now)}" if news.settles_at and news.settles_at > now else "",
     )
     # Where a time is not known any more, its place closes up.
     return " ".join(said.split()).replace(" .", ".").replace(" ?", "?").replace(" ,", ",")

@@ -144,7 +144,7 @@ async def plan_weekly(act: Act, *, wanted: Wanted) -> str:
 async def change_weekly(act: Act, *, pattern_id: str, wanted: Wanted) -> str:
     """From the first day of what is wanted it is like this. Visits that stay the same are left as they are, with their
     money; the others are called off, and the new ones made. The id of the new standing week."""
-    old = await _lock(pattern_id)
+    old = await lock(pattern_id)
     thing = await thing_for(old.wanted.person_id, old.wanted.worker_id)
     act.allow(thing)
     act.allow(msgspec.structs.replace(thing, worker_id=wanted.worker_id))
@@ -157,7 +157,7 @@ async def change_weekly(act: Act, *, pattern_id: str, wanted: Wanted) -> str:
             keep[slot] = visit
         else:
             await _stop(act, visit)
-    await _end(old, wanted.first)
+    await end_from(old, wanted.first)
     new_id, made = await _begin(act, wanted, old.team_id, keep)
     workers = {old.wanted.worker_id, wanted.worker_id}
     await _tell(act, wanted.person_id, old.team_id, workers, made[0], "weekly_changed")
@@ -170,14 +170,14 @@ async def end_weekly(act: Act, *, pattern_id: str, from_day: date) -> int:
 
     A visit for which somebody else is being looked for stays, and is called off by itself.
     """
-    old = await _lock(pattern_id)
+    old = await lock(pattern_id)
     act.allow(await thing_for(old.wanted.person_id, old.wanted.worker_id))
     if from_day < clock.today():
         raise Conflict("Choose today or a later day.", "bad_day")
     visits = await coming_of(pattern_id, from_day)
     for visit in visits:
         await _stop(act, visit)
-    await _end(old, from_day)
+    await end_from(old, from_day)
     if visits:
         await _tell(act, old.wanted.person_id, old.team_id, {old.wanted.worker_id}, visits[0].id, "weekly_ended")
     return len(visits)
@@ -201,7 +201,8 @@ def _slots(wanted: Wanted) -> dict[date, Slot]:
     return {day: slot for day, slot in found.items() if slot.starts_at > now}
 
 
-async def _lock(pattern_id: str) -> Pattern:
+async def lock(pattern_id: str) -> Pattern:
+    """One that still makes visits, held against others. Inside `write()`. Raises Conflict."""
     await fetch(f"SELECT id FROM pattern WHERE id = ?{locking()}", pattern_id)
     found = await pattern(pattern_id)
     if found.ended_at is not None:
@@ -246,7 +247,7 @@ async def _make(act: Act, pattern_id: str, team: str, wanted: Wanted, day: date,
     )  # fmt: skip
 
 
-async def _end(found: Pattern, from_day: date) -> None:
+async def end_from(found: Pattern, from_day: date) -> None:
     """It makes no visits for this day or a later one."""
     before = from_day - timedelta(days=1)
     last = min(before, found.wanted.last) if found.wanted.last else before
@@ -307,7 +308,7 @@ async def go_on(act: Act, *, pattern_id: str) -> int:
         for day, slot in missing.items():
             await _make(act, pattern_id, found.team_id, found.wanted, day, slot)
     except Conflict:
-        await _end(found, min(missing))
+        await end_from(found, min(missing))
         helpers = {one.person_id for one in await members.facilitators()}
         last = there[max(there)] if there else None
         await tell(helpers | {found.wanted.person_id}, last, "weekly_stops", about=found.wanted.worker_id)

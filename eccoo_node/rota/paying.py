@@ -23,6 +23,7 @@ from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.money import share_out
 from eccoo_node.members import queries as members
 from eccoo_node.members.payers import Pays, employed_among, who_pays
+from eccoo_node.rota import queries
 from eccoo_node.rota.tables import WITHOUT_MONEY
 from eccoo_node.rota.telling import tell
 
@@ -30,7 +31,7 @@ log = structlog.get_logger("rota")
 
 
 class ToPay(msgspec.Struct, frozen=True):
-    """A visit whose money is to be set aside."""
+    """A visit whose money is to be set aside. Of one that was called off late the fee is what is due of it, and no more."""
 
     id: str
     person_id: str
@@ -50,8 +51,10 @@ class ToPay(msgspec.Struct, frozen=True):
 
 
 COLUMNS = (
-    "id, person_id, COALESCE(worker_id, ''), COALESCE(payer_id, ''), starts_at, fee_pence, travel_pence, state, unpaid_at, "
-    "agreed_at, cannot_be_missed"
+    "id, person_id, COALESCE(worker_id, ''), COALESCE(payer_id, ''), starts_at, "
+    "CASE WHEN state = 'stopped' THEN owed_pence ELSE fee_pence END, "
+    "CASE WHEN state = 'stopped' THEN 0 ELSE travel_pence END, state, unpaid_at, agreed_at, "
+    "cannot_be_missed AND state <> 'stopped'"
 )
 
 
@@ -267,7 +270,42 @@ async def may_not_pay_mileage(person_id: str, travel_pence: int) -> bool:
     return bool(await purity.keep_no_travel([one.id for one in pays]))
 
 
+async def let_go(paid: Sequence[ToPay]) -> None:
+    """A visit that took place before it was paid for, or was called off late: the worker has what is theirs as soon as it
+    is there."""
+    for visit in paid:
+        if visit.state == "stopped":
+            await escrow.pay_cancelled(NODE, visit.reference, 10_000, f"cancelled:{visit.reference}")
+            await fetch("UPDATE visit SET line = '', owed_pence = 0 WHERE id = ?", visit.id)
+        if visit.state != "settled":
+            continue
+        whole, said = await queries.visit(visit.id), await queries.said(visit.id)
+        length = clock.minutes_between(whole.starts_at, whole.ends_at)
+        minutes = next((said[side].minutes for side in ("person", "worker") if side in said), length)
+        part = None if minutes == length else whole.fee_for(minutes)
+        await escrow.release(NODE, visit.reference, f"release:{visit.reference}", part_pence=part)
+
+
+async def owe_late(visit_id: str, owed_pence: int) -> None:
+    """A visit that has no money is called off late, inside `write()`: what is due goes out of the credit there is, or
+    stands as not paid for yet, and is tried again."""
+    await fetch(
+        "UPDATE visit SET state = 'stopped', owed_pence = ?, unpaid_at = ? WHERE id = ?",
+        owed_pence, clock.now(), visit_id,
+    )  # fmt: skip
+    visits = [ToPay(*tuple(row)) for row in await fetch(f"SELECT {COLUMNS} FROM visit WHERE id = ?", visit_id)]
+    done = await pay(visits)
+    await let_go(done.paid)
+    await _tell_each(done.short, "not_paid_for_late", facilitators=True)
+
+
 # ---------------------------------------------------------------- telling
+
+
+async def _tell_each(visits: Sequence[ToPay], news: str, *, facilitators: bool) -> None:
+    for visit in visits:
+        for people in (await _concerned([visit], facilitators=facilitators)).values():
+            await tell(people, visit.id, news)
 
 
 async def tell_not_paid(visits: Sequence[ToPay]) -> None:
@@ -284,6 +322,8 @@ async def tell_not_paid(visits: Sequence[ToPay]) -> None:
 
 async def tell_paid(visits: Sequence[ToPay]) -> None:
     """Those who were told otherwise learn that these are paid for now."""
+    await _tell_each([visit for visit in visits if visit.state == "stopped"], "paid_for_late", facilitators=False)
+    visits = [visit for visit in visits if visit.state != "stopped"]
     for (first, one, person), people in (await _concerned(visits, facilitators=False)).items():
         await tell(people, first, "paid_for" if one else "paid_for_some" if person else "paid_for_several")
 

@@ -102,11 +102,13 @@ async def make_visit(
     starts_at, ends_at = slot.starts_at, slot.ends_at
     if ends_at <= starts_at or ends_at - starts_at > LONGEST:
         raise Invalid("A visit ends after it begins, within a day.", "bad_times", field="ends_at")
-    if not any(m.person_id == worker_id for m in await members.team_members(team)):
+    facts = await fetch_one("SELECT address, standing FROM person WHERE id = ?", person_id)
+    if facts and facts[1] == "died":
+        raise Conflict("They have died. Nothing more is planned for them.", "died")
+    if not any(m.person_id == worker_id and m.standing != "died" for m in await members.team_members(team)):
         raise Conflict("Only someone in the team can be planned for a visit.", "not_in_team")
     priced = await agreed(person_id, worker_id)
     payer = await members.payer_for(person_id)
-    facts = await fetch_one("SELECT address FROM person WHERE id = ?", person_id)
     away = await keeps(worker_id, starts_at, ends_at)
     if away and not pattern_day:
         raise Conflict(

@@ -45,6 +45,7 @@ class Visit(msgspec.Struct, frozen=True):
     unpaid_at: datetime | None
     agreed_at: datetime
     pattern_id: str | None = None
+    owed_pence: int = 0
 
     @property
     def paid(self) -> bool:
@@ -74,7 +75,8 @@ class Visit(msgspec.Struct, frozen=True):
 _COLUMNS = """v.id, v.team_id, v.person_id, v.worker_id, v.payer_id, v.starts_at, v.ends_at, v.what, v.address,
  v.cannot_be_missed, v.state, v.rate_pence, v.fee_pence, v.travel_pence, v.travel_minutes,
  v.miles, v.mileage_pence, v.cancel_hours, v.cancel_bps, v.line,
- v.cover_name, v.cover_circle, v.settles_at, p.called, w.called, p.standing, v.unpaid_at, v.agreed_at, v.pattern_id"""
+ v.cover_name, v.cover_circle, v.settles_at, p.called, w.called, p.standing, v.unpaid_at, v.agreed_at, v.pattern_id,
+ v.owed_pence"""
 _FROM = "FROM visit v JOIN person p ON p.id = v.person_id LEFT JOIN person w ON w.id = v.worker_id"
 
 
@@ -94,6 +96,16 @@ async def thing_of(visit: Visit, *, payer: bool = False) -> Thing:
     return Thing(
         "visit", visit.id, visit.person_id, visit.team_id, visit.worker_id or "", payer_id, "", paid, payers=payers
     )
+
+
+async def pay_ahead_for(visit: Visit) -> set[str]:
+    """The people who pay for a visit ahead. Whoever pays after it has their invoice."""
+    rows = await fetch(
+        "SELECT DISTINCT y.payer_person_id FROM payer y WHERE y.arrears = ? AND (y.id = ? OR y.id IN "
+        "(SELECT f.payer_id FROM line_fund f JOIN line l ON l.id = f.line_id WHERE l.reference = ?))",
+        False, visit.payer_id, visit.line,
+    )  # fmt: skip
+    return {row[0] for row in rows} if visit.paid else set()
 
 
 async def visit(visit_id: str) -> Visit:
@@ -272,12 +284,18 @@ class News(msgspec.Struct, frozen=True):
     agreed_words: str = ""
     note: str = ""
     visit_worker_id: str = ""
+    settles_at: datetime | None = None
+    charge_pence: int = 0
 
 
 _NEWS = """SELECT t.id, t.person_id, p.called, p.phone, t.channel, t.news, t.about_id, COALESCE(a.called, ''), t.at,
  t.told_at, t.visit_id, COALESCE(v.person_id, ''), COALESCE(o.called, ''), COALESCE(w.called, ''),
  COALESCE(v.cover_name, ''), v.starts_at, COALESCE(s.safe, TRUE), COALESCE(s.leave_message, FALSE),
- COALESCE(s.agreed_words, ''), COALESCE(s.note, ''), COALESCE(v.worker_id, '')
+ COALESCE(s.agreed_words, ''), COALESCE(s.note, ''), COALESCE(v.worker_id, ''), v.settles_at,
+ CASE WHEN t.news = 'charge' THEN (SELECT CAST(COALESCE(SUM(CASE WHEN f.id IS NULL
+ THEN l.fee_pence + l.contribution_pence + l.travel_pence ELSE f.amount_pence END), 0) AS BIGINT)
+ FROM line l LEFT JOIN line_fund f ON f.line_id = l.id JOIN payer y ON y.id = COALESCE(f.payer_id, l.payer_id)
+ WHERE l.reference = v.line AND y.payer_person_id = t.person_id) ELSE 0 END
  FROM told t JOIN person p ON p.id = t.person_id LEFT JOIN person a ON a.id = t.about_id
  LEFT JOIN visit v ON v.id = t.visit_id LEFT JOIN person o ON o.id = v.person_id LEFT JOIN person w ON w.id = v.worker_id
  LEFT JOIN safe_contact s ON s.person_id = t.person_id AND s.channel = t.channel"""
@@ -329,11 +347,12 @@ async def news_to_bring(limit: int = 50) -> list[News]:
     rows = await fetch(
         f"{_NEWS} WHERE t.told_at IS NULL AND NOT EXISTS (SELECT 1 FROM hat h JOIN community c ON c.id = h.community_id "
         "WHERE h.person_id = t.person_id AND c.kind = 'circle' AND h.role = 'facilitator' AND h.ended_at IS NULL) "
-        # What has been overtaken needs no telephone call.
+        # Nobody is rung who has died, and what has been overtaken needs no telephone call.
+        "AND p.standing <> 'died' "
         "AND NOT (t.news IN ('gap', 'gap_again', 'offer', 'no_news', 'nobody_near', 'costs_more', 'not_after_all', 'asked') "
         f"AND v.state <> 'gap') AND NOT (t.news = 'how_did_it_go' AND (v.state <> 'said' OR {_ANSWERED})) "
         "AND NOT (t.news = 'say_how_it_went' AND v.state <> 'planned') "
-        "AND NOT (t.news LIKE 'not_paid_for%' AND v.line <> '') "
+        "AND NOT (t.news LIKE 'not_paid_for%' AND (v.line <> '' OR (v.state = 'stopped' AND v.owed_pence = 0))) "
         "AND NOT (t.news IN ('coming', 'coming_by_phone', 'not_sure') AND v.ends_at <= ?) "
         f"AND {_STILL_THEIRS} AND {_STILL_SO} ORDER BY t.at, t.id LIMIT ?",
         clock.now(),

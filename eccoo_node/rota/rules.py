@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from eccoo_node.escrow.rules import keeps_books
 from eccoo_node.governance import figures
 from eccoo_node.governance.figures import Figure
 from eccoo_node.kernel.access import Actor, Thing, rule
@@ -107,10 +108,27 @@ def _stop(actor: Actor, thing: Thing) -> bool | str:
 
 
 @rule(
-    "rota.go_on", "rota.settle", "rota.remind", "rota.begin_week", "rota.pay_batch", "rota.end_week", "rota.pay_again"
+    "rota.go_on",
+    "rota.settle",
+    "rota.remind",
+    "rota.begin_week",
+    "rota.pay_batch",
+    "rota.end_week",
+    "rota.pay_again",
+    "rota.let_rest",
+    "rota.ask_again",
 )
 def _by_itself(actor: Actor, thing: Thing) -> bool | str:
     return actor.is_node()
+
+
+@rule("rota.write_due")
+def _write_due(actor: Actor, thing: Thing) -> bool | str:
+    """Written in the books by the treasurer; never where they, or someone they speak for, have a part in it."""
+    concerned = {thing.person_id, thing.worker_id, thing.payer_id} | thing.payers | thing.parties
+    if actor.wears("treasurer") and actor.person_id in concerned:
+        return "You have a part in this, so another treasurer has to write it down."
+    return keeps_books(actor) or "Only the circle’s treasurer can write this in the books."
 
 
 @rule("rota.see_unpaid")

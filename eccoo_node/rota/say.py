@@ -173,8 +173,10 @@ def sentence(visit: Visit, reader: Reader, now: datetime) -> str:
 
 
 def waits_for_money(visit: Visit) -> bool:
-    """Whether a visit that costs something has nothing set aside for it, and someone is to come or has come."""
-    return visit.paid and not visit.line and not visit.cover_circle and visit.state in {"planned", "said", "settled"}
+    """Whether a visit that costs something has nothing set aside for it, and someone is to come or has come, or is owed
+    a part because it was called off late."""
+    waits = visit.state in {"planned", "said", "settled"} or visit.owed_pence > 0
+    return visit.paid and not visit.line and not visit.cover_circle and waits
 
 
 def money_state(visit: Visit, ahead: datetime | None) -> str:
@@ -187,6 +189,9 @@ def money_state(visit: Visit, ahead: datetime | None) -> str:
 
 
 def _not_yet(visit: Visit, reader: Reader, now: datetime, ahead: datetime | None, no_mileage: bool) -> str:
+    if visit.owed_pence:
+        whose = "You have" if reader.comes(visit) else f"{visit.who or 'The worker'} has"
+        return f"It was called off late, so {pounds(visit.owed_pence)} is due. {whose} it as soon as it is paid in."
     if visit.unpaid_at is None and ahead is not None:
         if ahead > now:
             return f"Nothing is set aside for it yet. It is paid ahead on {clock.say_day(ahead, clock.zone())}."
@@ -252,6 +257,8 @@ def money(
 def not_paid(one: NotPaid, reader: Reader, now: datetime) -> str:
     """ "Two visits to Ada are not paid for yet", as a heading."""
     to = "" if reader.is_you(one.person_id) else f" to {one.called}"
+    if len(one.visits) == 1 and one.first.state == "stopped":
+        return f"What is due for the visit{to} {on_day(one.first.starts_at, now)}, called off late, is not paid for yet"
     if len(one.visits) == 1:
         return f"The visit{to} {on_day(one.first.starts_at, now)} is not paid for yet"
     return f"{first(count(len(one.visits)))} visits{to} are not paid for yet"
@@ -271,7 +278,9 @@ def what_is_missing(one: NotPaid, reader: Reader) -> str:
     if why:
         return f"{why} Nobody has called it off."
     told = names(p.called for p in one.pays if p.payer_person_id != reader.id)
-    return f"{told} pays, and has been told. Nobody has called it off." if told else "Nobody has called it off."
+    said = [f"{told} pays, and has been told."] if told else []
+    off = any(visit.state == "stopped" for visit in one.visits)
+    return " ".join([*said, *([] if off else ["Nobody has called it off."])])
 
 
 # Why a visit is not paid for although some money is there.
@@ -345,8 +354,8 @@ def parts(visit: Visit) -> list[tuple[str, str]]:
     return [(words, pounds(pence)) for words, pence in rows if pence]
 
 
-def settles(visit: Visit, now: datetime) -> str:
-    """By when a question settles itself, where it does."""
+def settles(visit: Visit, now: datetime, *, to_tell: bool = False) -> str:
+    """By when a question settles itself, where it does. `to_tell`: it has not reached the person yet."""
     if visit.settles_at is None:
-        return ""
+        return f"This does not settle itself before {visit.person_called} has been asked." if to_tell else ""
     return f"If nobody answers, this settles itself {on_day(visit.settles_at, now)} at {clock.say_time(visit.settles_at, clock.zone())}."

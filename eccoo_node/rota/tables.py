@@ -65,6 +65,8 @@ class Visit(Table, tablename="visit"):
     trial = flag()
     # Since when its payer is told that it is not paid for yet; it is so only while there is no line.
     unpaid_at = moment(null=True)
+    # What is still due for one that was called off late with nothing set aside.
+    owed_pence = pence()
     # The standing week it is of, and for which of its days it was made; empty for one that was moved from there.
     pattern_id = ref(Pattern, null=True)
     pattern_day = day()
@@ -131,14 +133,17 @@ class WeeklyRun(Table, tablename="weekly_run"):
 
 TABLES = [Pattern, Visit, Absence, Said, Told, WeeklyRun]
 
-# Visits that cost something and have no money set aside.
-WITHOUT_MONEY = "line = '' AND rate_pence > 0 AND cover_circle = '' AND state IN ('planned', 'said', 'settled')"
+# Visits that cost something and have no money set aside; what was called off late is due as well.
+WITHOUT_MONEY = (
+    "line = '' AND rate_pence > 0 AND cover_circle = '' AND (state IN ('planned', 'said', 'settled') OR owed_pence > 0)"
+)
 
 extras.one_of("visit", "state", STATES)
 extras.one_of("said", "side", ("worker", "person"))
 extras.check("visit", "ends_at > starts_at")
 extras.check("visit", "travel_minutes >= 0 AND miles >= 0 AND mileage_pence >= 0")
 extras.check("visit", "fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0")
+extras.check("visit", "owed_pence = 0 OR (state = 'stopped' AND owed_pence BETWEEN 0 AND fee_pence)")
 extras.check("pattern", "weekdays <> '' AND starts_minute BETWEEN 0 AND 1439 AND ends_minute BETWEEN 0 AND 1439")
 extras.index("pattern", "person_id")
 extras.unique("visit", "pattern_id", "pattern_day", where="pattern_day <> ''")

@@ -4,14 +4,44 @@ A row is written inside the act that causes it. Someone who reads screens finds 
 gets a line without any detail; someone who is rung or written to is on a facilitator's list until it is done.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from eccoo_node.db import jobs
-from eccoo_node.db.rows import fetch, marks
+from eccoo_node.db.rows import fetch, fetch_one, marks
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.ids import new_id
 
 _AT_ONCE = ("email", "text")
+
+# What a question is about, and who was asked it.
+Asked = Callable[[str, str], Awaitable[None]]
+_REACHED: dict[str, Asked] = {}
+
+
+def when_reached(news: str) -> Callable[[Asked], Asked]:
+    """Run this, in the same transaction, once a facilitator has brought this news to someone."""
+
+    def register(function: Asked) -> Asked:
+        _REACHED[news] = function
+        return function
+
+    return register
+
+
+async def has_reached(news: str, about: str, person_id: str) -> None:
+    """This news, about this visit or this other thing, has been brought to its person, inside `write()`."""
+    if function := _REACHED.get(news):
+        await function(about, person_id)
+
+
+async def still_to_be_told(news: str, about: str, person_id: str) -> bool:
+    """Whether the newest news of this kind waits for someone to ring this person, write to them or call round."""
+    row = await fetch_one(
+        "SELECT told_at FROM told WHERE person_id = ? AND news = ? AND (visit_id = ? OR about_id = ?) "
+        "ORDER BY at DESC, id DESC LIMIT 1",
+        person_id, news, about, about,
+    )  # fmt: skip
+    return row is not None and row[0] is None
 
 
 async def tell(people: Iterable[str], visit_id: str | None, news: str, *, about: str = "", path: str = "") -> None:

@@ -77,7 +77,8 @@ async def money_of(
     comes = reader.comes(visit) and not say.replaced(visit, reader)
     if not comes and not access.may(actor, "rota.see_money", thing):
         return ""
-    line = await escrow.line(visit.line) if visit.line else None
+    # What was called off late was paid out of a line that the visit does not name any more.
+    line = await escrow.line(visit.line or f"visit:{visit.id}")
     ahead = await paid_ahead_at(visit) if say.waits_for_money(visit) else None
     waits = say.waits_for_money(visit) and (ahead is None or visit.unpaid_at is not None)
     no_mileage = waits and await paying.may_not_pay_mileage(visit.person_id, visit.travel_pence)

@@ -5,7 +5,6 @@ A run can be stopped anywhere and begun again: a batch is one transaction, a vis
 again, and a run that was missed is made up for at the next hour. So it does not matter how often it runs.
 """
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,6 @@ import msgspec
 
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert_once, locking, marks
-from eccoo_node.escrow import actions as escrow
 from eccoo_node.escrow import payers
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import clock
@@ -21,7 +19,7 @@ from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.record import events
 from eccoo_node.record.door import Act, door
 from eccoo_node.record.events import Happened
-from eccoo_node.rota import paying, queries
+from eccoo_node.rota import paying
 from eccoo_node.rota.paying import COLUMNS, ToPay
 from eccoo_node.rota.rules import WEEKLY_DAY, WEEKLY_HOUR, pays_for_week_at, week_after, weeks_due
 from eccoo_node.rota.tables import WITHOUT_MONEY, WeeklyRun
@@ -105,7 +103,7 @@ async def pay_batch(act: Act, *, week: date, after: After) -> After | None:
     if not visits:
         return After(cannot_be_missed=False) if after.cannot_be_missed else None
     done = await paying.pay(visits, until=_within(week))
-    await _release_settled(done.paid)
+    await paying.let_go(done.paid)
     await fetch(
         "UPDATE weekly_run SET visits = visits + ?, aside_pence = aside_pence + ? WHERE week = ?",
         len(done.paid),
@@ -144,25 +142,13 @@ async def pay_again(act: Act, *, person_id: str) -> list[str]:
     if not visits:
         return []
     done = await paying.pay(visits)
-    await _release_settled(done.paid)
+    await paying.let_go(done.paid)
     await paying.tell_paid(done.paid)
     return [visit.id for visit in done.paid]
 
 
 async def _visits(where: str, *params: object) -> list[ToPay]:
     return [ToPay(*tuple(row)) for row in await fetch(f"SELECT {COLUMNS} FROM visit WHERE {where}", *params)]
-
-
-async def _release_settled(paid: Sequence[ToPay]) -> None:
-    """A visit that took place before it was paid for: the worker has their money as soon as it is there."""
-    for visit in paid:
-        if visit.state != "settled":
-            continue
-        whole, said = await queries.visit(visit.id), await queries.said(visit.id)
-        length = clock.minutes_between(whole.starts_at, whole.ends_at)
-        minutes = next((said[side].minutes for side in ("person", "worker") if side in said), length)
-        part = None if minutes == length else whole.fee_for(minutes)
-        await escrow.release(NODE, visit.reference, f"release:{visit.reference}", part_pence=part)
 
 
 @jobs.job("rota.pay_again")

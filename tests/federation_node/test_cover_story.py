@@ -350,6 +350,7 @@ async def test_a_visit_without_an_answer_settles_by_itself(story: Story) -> None
     with story.b.bound():
         await offering.say_how_it_went(await actor(story.bea), offer_id=story.offer, answer="shorter", minutes=60)
     await story.pair.settle()
+    await story.edith_is_rung()
     story.pair.move(timedelta(days=5))
     await story.pair.settle()
     assert await story.states() == ("settled", "ended", "settled")

@@ -54,6 +54,7 @@ async def test_who_did_not_go_is_not_paid_and_it_ends_whatever_the_person_says(s
     if answer:
         await answers(story, answer)
     else:
+        await story.edith_is_rung()
         story.pair.move(timedelta(days=5))
         await story.pair.settle()
     assert await story.states() == ("stopped", "ended", "closed")
@@ -133,6 +134,7 @@ async def test_a_door_that_stayed_shut_is_asked_about_and_paid_after_a_fortnight
     await story.committed()
     story.pair.move(AFTER)
     await says(story, "no_answer")
+    await story.edith_is_rung()
     story.pair.move(timedelta(days=5))
     await story.pair.settle()
     assert (await story.states())[0] == "said"

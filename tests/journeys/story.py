@@ -240,12 +240,12 @@ async def edith_answers(walk: Walk) -> None:
     """(n) The money is released."""
     await walk.be("Edith")
     await walk.until("Did Olena come today?")
-    await walk.says("If nobody answers, this settles itself on ")
+    # Edith is on the list of those who are rung, so it does not settle itself before somebody has.
     await walk.press("Say whether it went ahead")
     await walk.reads(
         "Did Olena come today?", "Yes, as planned", "Partly", "No", "Something was wrong",
         "£66 is set aside for today. When you say it went ahead, £56.10 goes to Olena and £9.90 to the two circles.",
-        "If nobody answers, this settles itself on ", act="Send my answer",
+        act="Send my answer",
     )  # fmt: skip
     await walk.choose("Yes, as planned")
     await walk.press("Send my answer")

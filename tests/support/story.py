@@ -98,6 +98,13 @@ class Story:
     async def as_ruth(self) -> Actor:
         return await actor(self.ruth, acting_for=self.edith)
 
+    async def edith_is_rung(self) -> None:
+        """Fay has told Edith all that waited for her on the list of those who are rung."""
+        with self.a.bound():
+            for one in await rota_queries.news_to_bring():
+                if one.person_id == self.edith:
+                    await rota.mark_told(await actor(self.fay), told_id=one.id)
+
     async def gap(self) -> None:
         """Wren can't be there on Thursday."""
         with self.a.bound():

@@ -135,6 +135,7 @@ async def worker_says(walk: Walk, answer: str = "as_planned") -> None:
     page = await wren.get(f"/visits/{walk.a.visits['Thursday']}/went")
     assert (page.heading, page.acts) == ("How did it go today?", ["Send"])
     await wren.press(page, "Send", answer=answer)
+    await walk.story.edith_is_rung()
 
 
 async def test_the_person_answers_and_the_money_goes_where_it_was_agreed(walk: Walk) -> None:
@@ -249,6 +250,8 @@ async def test_who_may_only_say_how_a_visit_went_reads_the_question_and_no_sum(w
     await walk.settle()
     wren = await walk.a.read_as("Wren")
     await wren.press(await wren.get(f"/visits/{visit}/went"), "Send", answer="as_planned")
+    assert "This does not settle itself before Edith has been asked." in (await wren.get(f"/visits/{visit}")).text
+    await walk.story.edith_is_rung()
     await walk.settle()
     for name, sees in (("Edith", True), ("Ruth", True), ("Nell", True), ("Alan", False)):
         reader = await walk.a.read_as(name, acting_for="" if name == "Edith" else "Edith")

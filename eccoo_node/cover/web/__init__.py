@@ -12,6 +12,7 @@ from eccoo_node.cover.web.order import OrderController
 from eccoo_node.cover.web.planning import PlanController
 from eccoo_node.cover.web.requests import RequestController
 from eccoo_node.cover.web.search import SearchController
+from eccoo_node.cover.web.standing import DueController, StandingController
 from eccoo_node.cover.web.week import WeekController
 from eccoo_node.web.sessions import SessionActor
 from eccoo_node.web.site import NavItem
@@ -29,5 +30,6 @@ NAV = (
 )
 CONTROLLERS = [
     HomeController, WeekController, CostController, PlanController, ChoiceController, SearchController, OfferController, AskController,
-    RequestController, ComingController, OrderController, ByPhoneController, BetweenController,
+    RequestController, ComingController, OrderController, ByPhoneController, BetweenController, StandingController,
+    DueController,
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from eccoo_node.cover import actions, queries
 from eccoo_node.escrow import queries as escrow
+from eccoo_node.escrow.sharing import share_pence
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.money import pounds
 from eccoo_node.members import queries as members
@@ -99,9 +100,14 @@ class ChoiceController(Controller):
         someone = visit.state in {"planned", "covered"}
         late = someone and queries.cancelled_late(visit, clock.now())
         back = f"The {pounds(aside)} set aside goes back." if aside else ""
-        if late and line:
-            kept = line.fee_pence * visit.cancel_bps // 10_000
-            back = f"It is late, so {pounds(kept)} goes to {visit.who}, as agreed. The rest goes back."
+        if late and (line or (visit.paid and visit.state == "planned")):
+            kept = pounds(share_pence(line.fee_pence if line else visit.fee_pence, visit.cancel_bps))
+            rest = (
+                "The rest goes back."
+                if line
+                else "It comes out of what is paid in, or is paid as soon as that is enough."
+            )
+            back = f"It is late, so {kept} goes to {visit.who}, as agreed. {rest}"
         return {
             "visit": visit, "back": back, "someone": someone, "searching": bool(search and search.live),
             "over": visit.state not in {"planned", "covered", "gap"}, "contact": await contact_of(visit),

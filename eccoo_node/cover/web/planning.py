@@ -13,7 +13,7 @@ from eccoo_node.cover import say as words
 from eccoo_node.cover.web.planning_forms import WHO, End, Move, Once, Weekly
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow import sharing
-from eccoo_node.escrow.sharing import Shares
+from eccoo_node.escrow.sharing import Shares, share_pence
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.days import is_bank_holiday
@@ -345,10 +345,10 @@ def _named(context: dict[str, Any], worker_id: str) -> str:
 
 def _late(visits: list[Visit]) -> str:
     """What calling these off costs, where it is so late that the agreed share is due."""
-    owed = [one for one in visits if one.line and one.cancel_bps and late(clock.now(), one.starts_at, one.cancel_hours)]
+    owed = [one for one in visits if one.paid and one.cancel_bps and late(clock.now(), one.starts_at, one.cancel_hours)]
     if not owed:
         return ""
-    share = pounds(sum(one.fee_pence * one.cancel_bps // 10_000 for one in owed))
+    share = pounds(sum(share_pence(one.fee_pence, one.cancel_bps) for one in owed))
     return f"{count(len(owed)).capitalize()} of them {'is' if len(owed) == 1 else 'are'} so soon that {share} is due, as agreed."
 
 

@@ -18,6 +18,7 @@ from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.say import Reader
+from eccoo_node.rota.telling import still_to_be_told
 from eccoo_node.rota.web import money_of, paid_ahead_at, reader_of, show, told_lines, visit_for
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of
@@ -235,11 +236,13 @@ class WeekController(Controller):
         must = await members.must_know(visit.person_id) if comes and not instead and visit.state == "planned" else None
         faces = await members.people({visit.person_id, visit.worker_id or ""})
         money = await money_of(actor, reader, visit, thing, answer)
+        to_tell = not spoken and not reader.is_you(visit.person_id)
+        to_tell = to_tell and await still_to_be_told("how_did_it_go", visit.id, visit.person_id)
         return await show(
             request, "cover/visit.html", visit.person_id, visit=visit, comes=comes, may_ask=may_ask, must=must,
             sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now, answered=spoken), past=visit.starts_at <= now,
             over=visit.ends_at <= now, money=money, parts=say.parts(visit) if money else [],
-            settles=say.settles(visit, now) if visit.state == "said" else "",
+            settles=say.settles(visit, now, to_tell=to_tell) if visit.state == "said" else "",
             told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
             them=faces.get(visit.person_id), who=entry(visit, reader, faces, now).person,
             may_move=visit.state == "planned" and not comes and access.may(

@@ -77,7 +77,7 @@ class VisitMoneyController(Controller):
             "may_split": one is not None and one.stands != "waiting" and bool(yes),
             "may_ask": (one is None or actions.may_join(actor, thing, one)) and visit.state in MAY_ASK and bool(visit.line) and not visit.cover_circle,
             "money": await money_of(actor, reader, visit, thing), "waits": say.paused(waits.until_at) if waits else "",
-            "across": bool(visit.cover_circle),
+            "across": bool(visit.cover_circle), "settles": rota_say.settles(visit, clock.now()) if visit.state == "said" else "",
         }  # fmt: skip
 
     async def _again(

@@ -9,7 +9,6 @@ from litestar.params import FromPath, FromQuery
 from eccoo_node.escrow import payers, rules, say, say_trace, statements, telling, tracing
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import access
-from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Invalid
 from eccoo_node.kernel.words import paid_by
 from eccoo_node.web.ask import AnyRequest
@@ -93,7 +92,7 @@ class WhenForm(msgspec.Struct):
 
 async def _when(request: AnyRequest, payer_id: str) -> dict[str, Any]:
     actor = actor_of(request)
-    access.requires(actor, "money.pays_after", Thing("payer", payer_id, payer_id=payer_id))
+    access.requires(actor, "money.pays_after", await payers.thing_of(payer_id))
     one, after = await payers.named(payer_id)
     found = await governance.decisions(actor)
     return {

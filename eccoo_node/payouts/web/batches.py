@@ -221,8 +221,8 @@ def _next(batches: Sequence[Batch], found: Sequence[Ready]) -> tuple[str, str] |
 
 
 async def _seconds(one: Batch) -> list[Helper]:
-    """Who can be rung for the second yes: nobody who made the batch or is paid by it."""
-    not_these = one.paid_people | {one.made_by}
+    """Who can be rung for the second yes: nobody who made the batch, is paid by it or speaks for somebody who is."""
+    not_these = one.parties | {one.made_by}
     return [row for row in await members.wearing(*rules.SECONDS) if row.person_id not in not_these]
 
 

@@ -6,7 +6,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
 from eccoo_node.kernel import access, clock
-from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import parse_pounds, pounds
 from eccoo_node.payouts import details, giving, ready, rules, say
@@ -138,7 +138,8 @@ async def _waiting(request: AnyRequest, person_id: str) -> ToConfirm:
     actor = actor_of(request)
     found = [one for one in await details.to_confirm(actor) if one.person_id == person_id]
     if not found:
-        access.requires(actor, "payouts.confirm_details", Thing("bank_details", "", person_id))
+        given = (await details.current_details([person_id])).get(person_id)
+        access.requires(actor, "payouts.confirm_details", await details.thing_of(given, person_id))
         raise NotFound("Nothing waits to be made sure of here.", "nothing_waits")
     return found[0]
 

@@ -11,7 +11,7 @@ from eccoo_node.banking.statements.model import StatementLine
 from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import treasury
 from eccoo_node.escrow.verify import verify
-from eccoo_node.kernel.errors import Conflict
+from eccoo_node.kernel.errors import Conflict, Forbidden
 from eccoo_node.payouts import actions as payouts
 from eccoo_node.payouts.queries import InTransit
 from tests.support.banking import Bank, open_bank
@@ -113,6 +113,25 @@ async def test_a_whole_batch_in_one_line_is_offered_and_one_payment_by_its_sum(n
         await arriving.explain(by, back, "gift")
     assert await states(batch) == ["paid", "bounced"]
     assert await trial() == {"1000": 6450, "2200": -5100, "4000": -1350}
+    await verify()
+
+
+async def test_ones_own_payment_comes_back_by_its_reference_and_not_by_ones_own_word(node: Node) -> None:
+    bank, circle = await open_both()
+    by, theo = bank.books.treasurer, await hatted("Theo", "treasurer")
+    for fee, number in ((6000, "b1"), (2000, "b2")):
+        await circle.earns(by.person_id, fee)
+        await circle.details(by.person_id)
+        await payouts.file_batch(theo, await payouts.make_batch(theo, pay_on=TODAY, key=number))
+    first, second = [tuple(row) for row in await fetch("SELECT id, reference FROM payout_payment ORDER BY reference")]
+    await bank.imports([line(DAY, -5100, first[1]), line(DAY, -1700, second[1])])
+    await bank.imports([line(DAY, 5100, f"RETURNED {first[1]}"), line(DAY, 1700, "UNABLE TO APPLY")])
+    back = await bank.line(1700)
+    assert [row[0] for row in await fetch("SELECT state FROM payout_payment ORDER BY reference")] == ["bounced", "paid"]
+    with pytest.raises(Forbidden, match="Another treasurer"):
+        await arriving.explain(by, back, "came_back", payment_id=second[0])
+    await arriving.explain(theo, back, "came_back", payment_id=second[0])
+    assert {row[0] for row in await fetch("SELECT state FROM payout_payment")} == {"bounced"}
     await verify()
 
 

@@ -1,5 +1,8 @@
 """Two circles make even, to the penny, and nobody's pay waits longer than it must (money.md A4, A5.7, A5.10)."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from eccoo_node.db.rows import fetch
@@ -123,6 +126,30 @@ async def test_only_the_treasurer_and_only_a_sum(node: Node, act: object) -> Non
     if act is not front:
         with pytest.raises(Conflict):
             await act(books.treasurer, "tod", 100, "x")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("act", [set_off, circle_paid, front, bear_for_circle])
+async def test_nobody_makes_their_own_waiting_pay_ready(node: Node, act: Any) -> None:
+    """Nor the pay of somebody they speak for, also where the oldest visit is somebody else's."""
+    books = await both_ways(node)
+    by, theo = books.treasurer, await make.person("Theo")
+    another = msgspec.structs.replace(by, person_id=theo)
+    await owe_worker_from(NODE, "tod", "claim:2", by.person_id, 4000, 0, key="claim 2", **BOTH)
+    await decide_figure(NODE, FRONT_LIMIT, 5000, decision_id=await make.decision())
+    await treasury.donation(by, 9000, "gift")
+    of = ("claim:1",) if act is bear_for_circle else ()
+    why = {"because": "They will not pay"} if act is bear_for_circle else {}
+    with pytest.raises(Forbidden, match="Another treasurer"):
+        await act(by, "tod", *of, 100, "x", **why)
+    await make.speaks(theo, books.worker, "money")
+    with pytest.raises(Forbidden, match="someone you speak for"):
+        await act(another, "tod", *of, 100, "x", **why)
+    assert await stands("2200", books.worker) == 0
+    # What is owed to nobody here is anybody's to write, and so is what the other circle's own pay waits for.
+    await paid_circle(by, "tod", 100, "paid")
+    third = msgspec.structs.replace(by, person_id=await make.person("Thea"))
+    await act(third, "tod", *of, 100, "x", **why)
+    assert await stands("2200", books.worker) == -100
 
 
 async def last_entries(books: Books, *kinds: str) -> list[list[tuple[str, str, int]]]:

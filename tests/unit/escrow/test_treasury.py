@@ -303,13 +303,17 @@ async def test_nobody_decides_on_their_own_money(node: Node) -> None:
     ]
     for door in (
         "match", "refund", "goodwill", "finders_fee", "write_off", "write_off_payer", "share_allotted", "share_withdrawn",
-        "paid_owing", "gateway_top_up",
+        "paid_owing", "gateway_top_up", "share_applied",
     ):  # fmt: skip
         for one in own:
             with pytest.raises(Forbidden, match="Another treasurer"):
                 await DOORS[door](by, one)
     with pytest.raises(Forbidden, match="Another treasurer"):
         await actions.top_up(by, pays, 500, "in")
+    # Nor whether the circle's own money stands in for theirs, whatever the circle has decided.
+    for payer in (pays, supported):
+        with pytest.raises(Forbidden, match="Another treasurer"):
+            await payers.pays_after(by, payer, True, decision_id=await make.decision())
     assert await fetch("SELECT id FROM entry") == []
     # Another treasurer writes what they send in, and gives them what is due to them.
     other_one = msgspec.structs.replace(by, person_id=await make.person("Thea"))

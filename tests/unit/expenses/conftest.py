@@ -3,6 +3,8 @@
 import msgspec
 import pytest
 
+from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
 from eccoo_node.expenses import actions, queries
 from eccoo_node.expenses.queries import Expense
 from eccoo_node.kernel.access import Actor
@@ -13,7 +15,7 @@ from tests.support.node import Node
 
 
 class Shopping(msgspec.Struct, frozen=True):
-    """Ada, for whom Wren buys things; Fay, a facilitator. £100 is paid in."""
+    """Ada, who reads mail, and for whom Wren buys things; Fay, a facilitator. £100 is paid in."""
 
     books: Books
     team: str
@@ -47,6 +49,8 @@ class Shopping(msgspec.Struct, frozen=True):
 @pytest.fixture
 async def shopping(node: Node) -> Shopping:
     books = await open_books()
+    async with write():
+        await fetch("UPDATE person SET channel = 'email' WHERE id = ?", books.person)
     team = await make.team(books.person)
     await make.hat(books.worker, team, "worker")
     fay = await make.person("Fay")

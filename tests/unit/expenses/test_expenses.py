@@ -18,6 +18,8 @@ from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, Refusal
 from eccoo_node.members import queries as members
+from eccoo_node.rota import queries as rota
+from eccoo_node.rota.actions import mark_told
 from tests.support import make
 from tests.support.escrow import entries, last_entry
 from tests.support.node import Node
@@ -103,12 +105,29 @@ async def test_silence_is_no_yes_of_someone_in_hospital_or_spoken_for_by_who_is_
     assert (await short(shopping))[-1][1][-1] == ("2210", "worker", -1245)
 
 
-async def test_who_is_written_to_has_five_working_days(shopping: Shopping, node: Node) -> None:
-    await change("UPDATE person SET channel = 'post' WHERE id = ?", shopping.books.person)
+@pytest.mark.parametrize("channel, days", [("phone", 2), ("post", 7)])
+async def test_who_is_rung_or_written_to_has_their_days_from_when_they_were_asked(
+    shopping: Shopping, node: Node, channel: str, days: int
+) -> None:
+    await change("UPDATE person SET channel = ? WHERE id = ?", channel, shopping.books.person)
     id_ = await shopping.bought()
-    at = (await shopping.one(id_)).settles_at
-    assert at is not None
-    assert (at - node.clock()).days == 7
+    await actions.say_cost(await shopping.wren(), expense_id=id_, cost_pence=1300, photo=b"another photo")
+    node.clock.move(timedelta(days=14))
+    await node.settle()
+    # Nobody has been asked yet, so silence answers nothing, and nobody writes down an answer for them.
+    assert ((await shopping.one(id_)).state, (await shopping.one(id_)).settles_at) == ("said", None)
+    early = actions.resolve(shopping.books.treasurer, expense_id=id_, due_pence=1, because="x")
+    assert await code(early) == "expense_changed"
+    fay = await members.actor_for(shopping.facilitator)
+    told = [one.id for one in await rota.news_to_bring() if one.person_id == shopping.books.person]
+    for at, id_of in enumerate(told):
+        assert (await shopping.one(id_)).settles_at is None, at
+        await mark_told(fay, told_id=id_of)
+    assert len(told) == 2
+    assert (await shopping.one(id_)).settles_at == node.clock().replace(hour=18) + timedelta(days=days)
+    node.clock.move(timedelta(days=days, hours=11))
+    await node.settle()
+    assert ((await shopping.one(id_)).state, (await shopping.one(id_)).paid_pence) == ("settled", 1300)
 
 
 async def test_more_than_was_agreed_needs_a_new_yes(shopping: Shopping) -> None:

@@ -10,6 +10,7 @@ from eccoo_node.kernel.access import SCOPES
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
 from eccoo_node.members import actions, care, queries
 from eccoo_node.members.cards import CareCodes, MustKnow, SafeWay
+from eccoo_node.members.rules import POWERS
 from tests.support import make
 from tests.support.node import Node
 from tests.support.pictures import picture
@@ -115,6 +116,26 @@ async def test_a_correction_is_in_the_persons_own_words_and_checked(node: Node) 
         assert refused.value.field == next(iter(bad))
     with pytest.raises(Invalid):
         await actions.correct_person(told, ada, standing="died")
+
+
+@pytest.mark.parametrize("role", sorted(POWERS))
+async def test_the_address_of_whoever_looks_after_the_circle_changes_on_their_own_screen(node: Node, role: str) -> None:
+    """A mail signs in, so that whoever writes their words down can't say where it goes."""
+    tess, fay, circle = (
+        await make.person("Tess", email="tess@example.org"),
+        await make.person("Fay"),
+        await make.circle(),
+    )
+    await make.hat(fay, circle, "facilitator")
+    await make.hat(tess, circle, role)
+    told = await queries.actor_for(fay, "phone", tess, "face_to_face")
+    with pytest.raises(Forbidden, match="on their own screen"):
+        await actions.correct_person(told, tess, email="fay@example.org", phone="01422 496 0009")
+    assert (await queries.person(tess)).email == "tess@example.org"
+    await actions.correct_person(told, tess, phone="01422 496 0009")
+    await actions.correct_person(await queries.actor_for(tess), tess, email="tess@example.com")
+    card = await queries.person(tess)
+    assert (card.phone, card.email) == ("01422 496 0009", "tess@example.com")
 
 
 async def test_people_are_found_by_how_a_name_begins_or_by_their_number(node: Node) -> None:

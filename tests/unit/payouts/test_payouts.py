@@ -403,6 +403,14 @@ async def test_a_break_in_the_books_stops_what_goes_out_and_not_what_comes_in(no
     async with write():
         await fetch("INSERT INTO books_check (at, broken, entries) VALUES (?, '', 0)", clock.now())
     await actions.file_batch(circle.treasurer, made)
+    # Nor does a file that was made before go to the bank.
+    async with write():
+        await fetch("INSERT INTO books_check (at, broken, entries) VALUES (?, 'Entry 3 is gone.', 0)", clock.now())
+    with pytest.raises(Conflict, match="do not add up"):
+        await actions.take_file(circle.treasurer, made, "csv")
+    async with write():
+        await fetch("INSERT INTO books_check (at, broken, entries) VALUES (?, '', 0)", clock.now())
+    assert (await actions.take_file(circle.treasurer, made, "csv")).data
 
 
 async def test_a_file_is_the_same_after_a_restart_or_is_not_given_out(

@@ -15,7 +15,22 @@ def _payment(n: int, person: str, pence: int, kind: str = "worker") -> Payment:
 def _batch(*payments: Payment) -> Batch:
     at = datetime(2026, 11, 23, 9, tzinfo=UTC)
     return Batch(
-        "b", 1, "1000", date(2026, 11, 23), "t", "Tess", at, "", "", None, at, None, None, list(payments), False
+        "b",
+        1,
+        "1000",
+        date(2026, 11, 23),
+        "t",
+        "Tess",
+        at,
+        "",
+        "",
+        None,
+        at,
+        None,
+        None,
+        list(payments),
+        False,
+        frozenset(),
     )
 
 

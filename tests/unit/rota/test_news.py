@@ -55,6 +55,8 @@ def test_every_code_that_is_told_has_a_sentence_and_no_sentence_is_left_over() -
     told_codes |= {"chosen", "not_chosen", "cancelled_away", "unclaimed_away", "talk", "another_time"}
     # Told of a change of the circle's own bank accounts (payout_news.our_account).
     told_codes |= {f"account_{what}" for what in ("asked", "confirmed", "turned_down", "taken_back")}
+    # Told of what was called off late (paying._tell_each).
+    told_codes |= {"not_paid_for_late", "paid_for_late"}
     # Told of what is planned, moved and called off (patterns._tell).
     told_codes |= {"planned", "moved", "planned_weekly", "weekly_changed", "weekly_ended"}
     # Told to the treasurers about another circle (settlement.actions.news).
@@ -117,7 +119,7 @@ def test_each_leads_to_a_page_and_what_is_over_to_today() -> None:
     assert paths == {
         "/home", "/visits/v1", "/visits/v1/answer", "/visits/v1/went", "/visits/v1/asked", "/visits/v1/choose",
         "/cover/x1", "/cover/offers/x1", "/requests/x1", "/coming/x1", "/coming/x1/went", "/expenses/x1",
-        "/papers/x1", "/visits/v1/money", "/money/questions/x1", "/money/waits",
+        "/papers/x1", "/visits/v1/money", "/visits/v1/due", "/week", "/money", "/money/questions/x1", "/money/waits",
         "/money/where-to", "/money/details", "/money/details/x1", "/money/account-changes/x1", "/money/payouts/x1",
         "/money/tax-details", "/money/told-hmrc", "/money/circles/x1", "/money/circles/x1/account",
         "/admin/links/x1", "/admin/links/x1/health", "/admin/links/introductions", "/admin/identity", "/enquiries",

@@ -2,6 +2,8 @@
 
 from html import unescape
 
+import msgspec
+
 from eccoo_node.db.rows import fetch_value
 from eccoo_node.escrow import queries, treasury
 from eccoo_node.escrow.rules import SHARES_OUT
@@ -24,8 +26,10 @@ async def test_shares_come_in_are_allotted_and_go_out(circle: Circle, browser_of
     tess, ada = await browser_of(by.person_id), await browser_of(ada_)
     assert "Nobody has shares yet." in text(await tess.get(SHARES))
     assert "What became of it" not in text(await ada.get("/money"))
-    for pence, who in ((5000, ada_), (1000, by.person_id)):
-        await treasury.share_applied(by, who, pence, f"applied {who}")
+    await treasury.share_applied(by, ada_, 5000, "applied")
+    # Of one's own another treasurer writes it down.
+    another = msgspec.structs.replace(by, person_id=await make.person("Theo"))
+    await treasury.share_applied(another, by.person_id, 1000, "applied by Tess")
     page = await tess.get("/money")
     assert "Ada has sent £50 for shares" in text(page)
     page = await tess.get(SHARES)

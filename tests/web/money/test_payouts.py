@@ -17,6 +17,7 @@ from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Invalid
 from eccoo_node.members import actions as people
 from eccoo_node.members import queries as members
+from eccoo_node.members import sign_in
 from eccoo_node.payouts import changing, giving
 from tests.support import make
 from tests.support.escrow import shares_out
@@ -188,6 +189,19 @@ async def test_a_number_that_was_changed_with_the_account_is_not_the_one_that_is
     node.clock.move(timedelta(days=3))
     await giving.give_details(own, wren, name="Wren", sort_code="203040", account_number="12349800")
     assert "the number we know" in text(await helper.get(path))
+
+
+async def test_whoever_printed_the_code_reads_that_somebody_else_makes_sure(circle: Circle, browser_of: SignIn) -> None:
+    fay, fred, wren = await hatted("Fay", "facilitator"), await hatted("Fred", "facilitator"), circle.books.worker
+    printed = await sign_in.print_code(fay, wren)
+    assert await sign_in.sign_in_with_code(printed.code)
+    own, path = await members.actor_for(wren), f"/money/details/{wren}"
+    await giving.give_details(own, wren, name="Wren", sort_code="203040", account_number="12349876")
+    helper = await browser_of(fay.person_id)
+    page = await helper.get(path)
+    assert (page.status_code, "You gave them the code they signed in with." in text(page)) == (403, True)
+    assert path not in (await helper.get("/money/details")).text
+    assert path in (await (await browser_of(fred.person_id)).get("/money/details")).text
 
 
 async def test_each_sees_only_what_is_theirs(circle: Circle, browser_of: SignIn) -> None:

@@ -1,0 +1,88 @@
+"""What is due for a visit of which the person cannot be asked any more: written down by somebody who has no part in it."""
+
+import msgspec
+
+from eccoo_node.db import jobs
+from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow.entering import concerned
+from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import NODE, Actor, Thing
+from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.record.door import Act, door
+from eccoo_node.rota import queries, questions
+from eccoo_node.rota.actions import set_fields, settle_visit
+from eccoo_node.rota.queries import SaidRow, Visit
+from eccoo_node.rota.rules import ASKED_AGAIN
+from eccoo_node.rota.telling import tell
+
+# What was said waits for a word that does not come; or the worker has said nothing a day after it.
+_WAITS = """v.person_id IN (SELECT d.id FROM person d WHERE d.standing = 'died')
+ AND NOT EXISTS (SELECT 1 FROM said a WHERE a.visit_id = v.id AND a.side = 'person')
+ AND v.rate_pence > 0 AND (v.state = 'said' OR (v.state = 'planned' AND v.ends_at < ?))
+ AND v.person_id <> ? AND COALESCE(v.worker_id, '') <> ?"""
+LISTED = 50
+
+
+async def waiting(actor: Actor) -> list[Visit]:
+    """Visits to people who have died for which somebody has to write down what is due; not those of the reader."""
+    before, me = clock.now() - ASKED_AGAIN, actor.person_id
+    return await queries.visits(_WAITS, before, me, me, limit=LISTED)
+
+
+async def thing_of(visit: Visit) -> Thing:
+    """The visit with whoever has a part in its money."""
+    thing = await queries.thing_of(visit, payer=True)
+    parties = await concerned([id_ for id_ in (visit.payer_id, visit.worker_id) if id_])
+    return msgspec.structs.replace(thing, parties=parties)
+
+
+def may_write(visit: Visit, said: dict[str, SaidRow]) -> bool:
+    """Whether this waits for a word that does not come, and settles by no other way."""
+    if not visit.paid or "person" in said or visit.starts_at > clock.now():
+        return False
+    over = visit.ends_at <= clock.now()
+    died = visit.standing == "died" and (visit.state == "said" or (visit.state == "planned" and over))
+    return died or (visit.state == "said" and visit.settles_at is None)
+
+
+@door("rota.write_due")
+async def write_due(act: Act, *, visit_id: str, minutes: int, because: str) -> None:
+    """So many minutes of a visit are due: that goes to the worker, and the rest back. 0 is nothing, and all of it goes back.
+
+    Only for a visit that does not settle itself and of which the person cannot be asked: they have died, or nobody may
+    answer. Raises Conflict otherwise, and Invalid for minutes that cannot be or no reason.
+    """
+    visit = await queries.lock_visit(visit_id)
+    thing = await thing_of(visit)
+    act.allow(thing)
+    act.because(because)
+    said = await queries.said(visit_id)
+    if not may_write(visit, said):
+        raise Conflict("This does not wait for you. Please look at it again.", "visit_changed")
+    if not because.strip():
+        raise Invalid("Say how you know.", "no_reason", field="because")
+    length = clock.minutes_between(visit.starts_at, visit.ends_at)
+    if type(minutes) is not int or not 0 <= minutes <= length:
+        raise Invalid(f"Write a number of minutes from 0 to {length}.", "bad_minutes", field="minutes")
+    as_said = said["worker"].minutes if "worker" in said else length
+    if visit.cover_circle and minutes != as_said:
+        raise Conflict("Their circle settles this with us. Here only what their worker said can be due.", "theirs")
+    if not visit.line and minutes not in {0, as_said}:
+        raise Conflict("No money is set aside for this visit yet, so only what the worker said can be due.", "no_money")
+    await jobs.cancel("rota.ask_worker", visit.id)
+    if minutes or visit.cover_circle:
+        # Cover listens for the word with which a claim is agreed to.
+        await settle_visit(act, visit, minutes, how="said_so" if visit.cover_circle else "written_down")
+    else:
+        await _nothing(act, visit)
+    await tell((thing.payers | {visit.worker_id or ""}) - {""}, visit.id, "due_written", path="/money")
+
+
+async def _nothing(act: Act, visit: Visit) -> None:
+    await jobs.cancel("rota.settle", visit.id)
+    await set_fields(visit.id, state="stopped", settles_at=None)
+    # What whoever pays has put in question waits for its own answer; the rest goes back.
+    if visit.line and not await questions.settle(act, visit, 0):
+        await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
+        await set_fields(visit.id, line="")
+    await act.tell("visit.stopped", "visit", visit.id, by=act.actor.person_id, acting_for="")

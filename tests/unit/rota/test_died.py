@@ -1,0 +1,216 @@
+"""A death stops what was planned, at nobody's cost; being in hospital stops nothing but the clock."""
+
+from datetime import date, time, timedelta
+
+import pytest
+
+from eccoo_node.db import jobs
+from eccoo_node.db.rows import fetch
+from eccoo_node.db.transaction import write
+from eccoo_node.escrow import queries, treasury
+from eccoo_node.escrow.verify import verify
+from eccoo_node.kernel.access import NODE
+from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
+from eccoo_node.members import actions as people
+from eccoo_node.members import queries as members
+from eccoo_node.rota import actions as rota
+from eccoo_node.rota import died, due, patterns, weekly
+from eccoo_node.rota import queries as visits
+from eccoo_node.rota.standing import Wanted
+from eccoo_node.rota.todo import of_the_dead
+from tests.support import make
+from tests.support.node import MONDAY, Node
+from tests.unit.rota.test_weekly import THURSDAY, Home
+
+
+async def say(home: Home, standing: str, person: str = "", on: date | None = None) -> None:
+    await people.say_standing(await members.actor_for(home.fay), person or home.books.person, standing, on)
+
+
+async def states(person: str) -> list[tuple[str, bool]]:
+    rows = await fetch("SELECT state, line FROM visit WHERE person_id = ? ORDER BY starts_at", person)
+    return [(row[0], bool(row[1])) for row in rows]
+
+
+async def credit(home: Home) -> int:
+    return await queries.credit_pence(home.books.payer)
+
+
+async def weekly_by(home: Home, worker: str = "") -> str:
+    wanted = Wanted(
+        person_id=home.books.person, worker_id=worker or home.books.worker, weekdays=(0, 3), starts=time(9),
+        ends=time(10), what="Breakfast", first=MONDAY.date() + timedelta(days=1),
+    )  # fmt: skip
+    return await patterns.plan_weekly(await members.actor_for(home.books.person), wanted=wanted)
+
+
+async def test_a_death_ends_every_week_and_gives_back_what_was_set_aside(node: Node) -> None:
+    home = await Home().begin()
+    await home.books.top_up(50_000)
+    await weekly_by(home)
+    node.clock.set(THURSDAY)
+    await weekly.pay_due_weeks()
+    await jobs.drain()
+    before = await states(home.books.person)
+    assert sum(aside for _, aside in before) > 1
+    # A visit of the next hours: a charge for calling off so late is not the person's, who called nothing off.
+    await home.plan(3, 2)
+    await say(home, "died")
+    await jobs.drain()
+    now = node.clock()
+    left = await visits.visits("v.person_id = ? AND v.starts_at > ?", home.books.person, now)
+    assert {(visit.state, visit.line) for visit in left} == {("stopped", "")}
+    begun = await visits.visits("v.person_id = ? AND v.starts_at <= ?", home.books.person, now)
+    held = sum(visit.fee_pence + visit.travel_pence for visit in begun if visit.line)
+    assert await credit(home) == 50_000 - held
+    assert (await home.told())["Wren"].count("died") == 1
+    assert "died" not in (await home.told()).get("Ada", [])
+    for _ in range(30):
+        node.clock.move(timedelta(days=1))
+        await patterns.make_due_visits()
+        await weekly.pay_due_weeks()
+        await jobs.drain()
+    assert len(await visits.visits("v.person_id = ?", home.books.person)) == len(left) + len(begun)
+    assert (await patterns.patterns_of(home.books.person, node.clock().date())) == []
+    assert await credit(home) == 50_000 - held
+    assert (await home.told())["Wren"].count("died") == 1
+    await verify()
+
+
+async def test_nothing_is_planned_for_someone_who_has_died_or_by_them(node: Node) -> None:
+    home = await Home().begin()
+    wren = home.books.worker
+    await weekly_by(home)
+    await say(home, "died", wren)
+    await jobs.drain()
+    assert {state for state, _ in await states(home.books.person)} == {"gap"}
+    assert await patterns.patterns_of(home.books.person, MONDAY.date()) == []
+    with pytest.raises(Conflict, match="in the team"):
+        await home.plan(5)
+    await say(home, "died")
+    with pytest.raises(Conflict, match="Nothing more is planned"):
+        await rota.plan_visit(
+            NODE, person_id=home.books.person, worker_id=wren, starts_at=MONDAY + timedelta(days=5),
+            ends_at=MONDAY + timedelta(days=5, hours=1), what="Breakfast",
+        )  # fmt: skip
+
+
+async def test_a_death_taken_back_before_anything_was_done_stops_nothing(node: Node) -> None:
+    home = await Home().begin()
+    await home.plan(3)
+    await say(home, "died")
+    await say(home, "here")
+    await jobs.drain()
+    assert {state for state, _ in await states(home.books.person)} == {"planned"}
+    with pytest.raises(Forbidden):
+        await died.let_rest(await members.actor_for(home.fay), person_id=home.books.person)
+
+
+async def test_the_day_is_kept_and_none_to_come_is_taken(node: Node) -> None:
+    home = await Home().begin()
+    with pytest.raises(Invalid):
+        await say(home, "in_hospital", on=MONDAY.date() + timedelta(days=1))
+    for _ in range(2):
+        await say(home, "in_hospital", on=date(2026, 11, 20))
+    row = await fetch("SELECT standing, standing_on FROM person WHERE id = ?", home.books.person)
+    assert [tuple(one) for one in row] == [("in_hospital", "2026-11-20")]
+    assert len(await fetch("SELECT id FROM event WHERE kind = 'person.in_hospital'")) == 1
+    await say(home, "here")
+    row = await fetch("SELECT standing, standing_on FROM person WHERE id = ?", home.books.person)
+    assert [tuple(one) for one in row] == [("here", "")]
+
+
+async def _said(home: Home, node: Node) -> str:
+    """A visit of Monday that Wren has said went as planned."""
+    visit = await home.plan(0)
+    node.clock.set(MONDAY + timedelta(hours=3))
+    await rota.say_how_it_went(await members.actor_for(home.books.worker), visit_id=visit, answer="as_planned")
+    return visit
+
+
+async def test_in_hospital_visits_stay_and_home_again_the_question_is_put_anew(node: Node) -> None:
+    home = await Home().begin()
+    await home.books.top_up(50_000)
+    visit = await _said(home, node)
+    other = await home.plan(20)
+    await say(home, "in_hospital")
+    node.clock.move(timedelta(days=10))
+    await jobs.drain()
+    assert [(await visits.visit(one)).state for one in (visit, other)] == ["said", "planned"]
+    assert (await home.told())["Fay"] == ["please_ask"]
+    await say(home, "here")
+    await jobs.drain()
+    assert (await home.told())["Ada"].count("how_did_it_go") == 2
+    at = (await visits.visit(visit)).settles_at
+    assert at is not None
+    assert at > node.clock() + timedelta(days=1)
+    node.clock.set(at)
+    await jobs.drain()
+    assert (await visits.visit(visit)).state == "settled"
+
+
+@pytest.mark.parametrize("minutes,paid", [(60, 2100), (30, 1100), (0, 0)])
+async def test_what_a_worker_said_before_a_death_is_written_down_and_the_rest_is_the_estates(
+    node: Node, minutes: int, paid: int
+) -> None:
+    home = await Home().begin()
+    await home.books.top_up(10_000)
+    visit = await _said(home, node)
+    treasurer = home.books.treasurer
+    with pytest.raises(Conflict):
+        await due.write_due(treasurer, visit_id=visit, minutes=minutes, because="x")
+    await say(home, "died")
+    node.clock.move(timedelta(days=10))
+    await jobs.drain()
+    assert (await visits.visit(visit)).state == "said"
+    assert [task.path for task in await of_the_dead(treasurer)] == [f"/visits/{visit}/due"]
+    for wrong, because in ((61, "x"), (-1, "x"), (minutes, " ")):
+        with pytest.raises(Invalid):
+            await due.write_due(treasurer, visit_id=visit, minutes=wrong, because=because)
+    for nobody in (home.books.worker, home.fay):
+        with pytest.raises(Forbidden):
+            await due.write_due(await members.actor_for(nobody), visit_id=visit, minutes=minutes, because="x")
+    await due.write_due(treasurer, visit_id=visit, minutes=minutes, because="Her daughter was there.")
+    await jobs.drain()
+    assert (await visits.visit(visit)).state == ("settled" if minutes else "stopped")
+    assert await credit(home) == 10_000 - paid
+    assert await of_the_dead(treasurer) == []
+    await treasury.refund(
+        treasurer, home.books.payer, 10_000 - paid, "estate", because="Probate seen: to her daughter."
+    )
+    assert await credit(home) == 0
+    await verify()
+
+
+async def test_a_treasurer_with_a_part_in_it_writes_nothing_down(node: Node) -> None:
+    home = await Home().begin()
+    await home.books.top_up(10_000)
+    visit = await _said(home, node)
+    await make.hat(home.books.worker, home.circle, "treasurer")
+    await say(home, "died")
+    with pytest.raises(Forbidden, match="another treasurer"):
+        await due.write_due(await members.actor_for(home.books.worker), visit_id=visit, minutes=60, because="x")
+    assert await due.waiting(await members.actor_for(home.books.worker)) == []
+
+
+async def test_a_worker_who_says_nothing_after_a_death_does_not_keep_the_money_waiting(node: Node) -> None:
+    home = await Home().begin()
+    await home.books.top_up(10_000)
+    visit = await home.plan(0)
+    node.clock.set(MONDAY + timedelta(hours=3))
+    await say(home, "died")
+    await jobs.drain()
+    assert (await visits.visit(visit)).state == "planned"
+    assert await due.waiting(home.books.treasurer) == []
+    node.clock.move(timedelta(days=2))
+    assert [one.id for one in await due.waiting(home.books.treasurer)] == [visit]
+    # For a visit that costs nothing there is nothing to write down.
+    async with write():
+        await fetch("UPDATE visit SET rate_pence = 0")
+    assert await due.waiting(home.books.treasurer) == []
+    with pytest.raises(Conflict):
+        await due.write_due(home.books.treasurer, visit_id=visit, minutes=0, because="x")
+    async with write():
+        await fetch("UPDATE visit SET rate_pence = 2000")
+    await due.write_due(home.books.treasurer, visit_id=visit, minutes=0, because="Wren found nobody in.")
+    assert await credit(home) == 10_000
