@@ -130,6 +130,12 @@ async def circles() -> list[KnownCircle]:
     return [_known(row) for row in await fetch(f"{_LINK} ORDER BY l.name, l.id")]
 
 
+async def waits_for_us() -> list[KnownCircle]:
+    """Circles with whom a link is begun and the next step is ours, by name."""
+    rows = await fetch(f"{_LINK} WHERE l.state IN ('words', 'agreeing') AND l.our_proposal = '' ORDER BY l.name, l.id")
+    return [_known(row) for row in rows]
+
+
 async def askable(scope: str = "cover.request") -> list[KnownCircle]:
     """Circles towards which we may do this now, by name."""
     now = clock.now()

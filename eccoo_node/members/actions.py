@@ -30,7 +30,7 @@ def _read_person(values: dict[str, Any]) -> dict[str, Any]:
     """Values of a person's row, read and bounded. Raises Invalid, naming the field."""
     read = dict(values)
     for field, longest, sentence in (
-        ("called", 80, "Write the name they like to be called."),
+        ("called", 80, "Write the name they like to be called, in up to 80 letters."),
         ("full_name", 160, "Write their full name in 160 letters or fewer."),
         ("address", 500, "Write the address in 500 letters or fewer."),
     ):
@@ -86,6 +86,10 @@ async def register_person(
     Only the name they like to be called is needed; the rest can be asked later. They get no hat by it.
     """
     act.allow(Thing("person"))
+    if channel == "email" and not email:
+        raise Invalid("Write their email address, or choose another way.", "no_email", field="email")
+    if channel == "text" and not phone:
+        raise Invalid("Write their phone number, or choose another way.", "no_phone", field="phone")
     row = Person(
         **_read_person({
             "called": called, "full_name": full_name, "outward": outward, "address": address, "phone": phone,

@@ -83,7 +83,7 @@ class Register(msgspec.Struct):
     channel: Literal["phone", "post", "face_to_face", "email", "text"] = "phone"
     large_print: bool = False
     easy_read: bool = False
-    SAY: ClassVar[dict[str, str]] = {"called": "Write the name they like to be called."}
+    SAY: ClassVar[dict[str, str]] = {"called": "Write the name they like to be called, in up to 80 letters."}
 
 
 class AskForRole(msgspec.Struct):

@@ -1,5 +1,6 @@
 """The pages of cover, on both sides of the hill: what each says, to whom, and its one button."""
 
+import re
 from datetime import timedelta
 
 import msgspec
@@ -78,6 +79,16 @@ async def test_a_paid_worker_cannot_send_the_form_of_someone_who_may(walk: Walk)
     assert (sent.status, sent.heading) == (403, "Edith decides who comes")
     with walk.a.node.bound():
         assert await fetch_value("SELECT COUNT(*) FROM cover_request") == 0
+
+
+async def test_once_all_of_our_own_are_asked_the_page_leads_back_to_how_it_stands(walk: Walk) -> None:
+    edith, visit = await walk.a.read_as("Edith"), await gap(walk)
+    page = await edith.get(f"/cover/ask?visit={visit}")
+    everyone = re.findall(r'name="workers" value="([^"]*)"', page.html)
+    search = await edith.press(page, "Ask them", workers=[one for one in everyone if one != "wish"])
+    page = await edith.get(f"/cover/ask?visit={visit}")
+    assert (page.heading, page.acts) == ("We’ve asked everyone who is free then", ["See how it stands"])
+    assert search.path in page.links
 
 
 async def test_someone_who_speaks_first_says_so_and_then_chooses(walk: Walk) -> None:

@@ -104,6 +104,8 @@ async def test_two_admins_link_their_circles(two_nodes: Pair, two_admins: Reader
         shown.append(words_on(reader))
     assert shown[0] == shown[1]
     assert len(shown[0]) == 6
+    assert "The link with Todmorden circle is not finished" in (await ada.get("/home")).text
+    await links_page(ada, link_id)
     for reader in two_admins:
         assert (await reader.send(f"/admin/links/{link_id}/same")).status_code == 303
     assert "We may ask Todmorden circle for cover, and they may ask us." in await links_page(ada, link_id)
@@ -115,6 +117,7 @@ async def test_two_admins_link_their_circles(two_nodes: Pair, two_admins: Reader
     await bronwen.send(f"/admin/links/{link_id}/agree")
     assert "We are linked with Hebden circle." in (await bronwen.follow()).text
     assert "The clocks agree" not in bronwen.page.text
+    assert "is not finished" not in (await ada.get("/home")).text
     for reader, node, them in ((ada, two_nodes.a, "Todmorden circle"), (bronwen, two_nodes.b, "Hebden circle")):
         await until(reader, link_id, "linked</span>")
         assert f"<strong>{them}</strong>" in (await reader.get("/admin/links")).text

@@ -17,6 +17,7 @@ from eccoo_node.disputes import queries as questions
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
 from eccoo_node.kernel.words import count
+from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
 from eccoo_node.pools import queries as pools
@@ -289,6 +290,15 @@ async def news_lines(reader: Reader, now: datetime, says: Says, *, helps: bool) 
     return list(found.values())[:4]
 
 
+async def for_admin() -> list[Item]:
+    """Links that are begun and wait for our word."""
+    return [
+        Item(6, f"The link with {one.name} is not finished", "Six words wait to be read out." if one.standing == "words"
+             else "Now both say what each may ask of the other.", f"/admin/links/{one.id}", "Go on")
+        for one in await links.waits_for_us()
+    ]  # fmt: skip
+
+
 class HomeController(Controller):
     @get("/home", opt={"action": "signed_in"})
     async def home(self, request: AnyRequest) -> Response[Any]:
@@ -302,6 +312,8 @@ class HomeController(Controller):
             items += await for_speaker(actor, reader, now, to_pay)
         if reader.writes or (not actor.acting_for and actor.wears("worker", "volunteer")):
             items += await for_worker(reader, now)
+        if not actor.acting_for and actor.wears("admin"):
+            items += await for_admin()
         items.sort(key=lambda item: item.rank)
         visits = await rota.coming_up(reader.id, now, by=own)
         faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})

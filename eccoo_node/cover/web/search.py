@@ -110,7 +110,7 @@ class SearchController(Controller):
         people = [c for c in await candidates(visit) if c.person_id not in asked]
         wish = await members.standing_wish(visit.person_id)
         named = wish is not None and not asked and any(c.person_id in wish.ask_first for c in people)
-        return {"visit": visit, "people": people, "wish": wish if named else None, "asked": bool(asked),
+        return {"visit": visit, "people": people, "wish": wish if named else None, "asked": search.id if search and asked else "",
                 "faces": {c.person_id: PersonCard(c.person_id, c.called, face=c.face) for c in people}}  # fmt: skip
 
     @post("/cover/ask", opt={"action": "cover.ask"})

@@ -128,6 +128,9 @@ async def test_fay_registers_a_caller_and_prints_a_code_that_signs_in(node: Node
     bad = await reader.send("/phone/new", {"called": "Griselda", "outward": "nowhere"})
     assert bad.status_code == 422
     assert 'value="Griselda"' in bad.text
+    for channel, what in (("email", "email address"), ("text", "phone number")):
+        bad = await reader.send("/phone/new", {"called": "Griselda", "channel": channel})
+        assert f"Write their {what}, or choose another way." in bad.text
     await reader.send("/phone/new", {"called": "Griselda", "outward": "HX7 8AD", "channel": "post"})
     page = await reader.follow()
     action = re.search(r'action="(/phone/[^"]+/code)"', page.text)
