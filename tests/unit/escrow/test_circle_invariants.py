@@ -41,7 +41,7 @@ STEPS: dict[str, tuple[st.SearchStrategy[Any], set[str]]] = {
     "off": (st.tuples(nth), FREE),
     "late": (st.tuples(nth, st.integers(0, 10_000)), FREE),
     "wrong": (st.tuples(nth, part), {"more_than_held"} | FREE),
-    "agreed": (st.tuples(nth, part, st.booleans()), {"not_disputed"}),
+    "agreed": (st.tuples(nth, part, st.booleans()), {"not_disputed", "bad_amount"}),
     "back": (st.tuples(nth, part, part), {"bad_amount", "disputed"}),
     "across": (st.tuples(pence, st.integers(0, 500), bps, bps, bps), {"bad_amount"}),
     "across_back": (st.tuples(nth, part, part), {"bad_amount", "disputed"}),
@@ -114,7 +114,7 @@ ON: list[tuple[Act, str]] = [
     (("undo", (1,)), "not_reversible"), (("back", (5, 50, 0)), "disputed"), (("agreed", (5, 50, True)), ""),
     (("agreed", (5, 100, False)), ""), (("undo", (0,)), "not_reversible"), (("agreed", (5, 0, False)), "not_disputed"),
     (("schedule", (750, 1500, False, 0)), ""),
-    (("visit", (0, 0, 4001, 0, False)), ""), (("wrong", (6, 33)), ""), (("agreed", (6, 40, True)), ""),
+    (("visit", (0, 0, 4001, 0, False)), ""), (("wrong", (6, 33)), ""), (("agreed", (6, 0, True)), "bad_amount"), (("agreed", (6, 40, True)), ""),
     (("agreed", (6, 30, False)), ""), (("visit", (0, 0, 4001, 30, False)), ""), (("wrong", (7, 33)), ""),
     (("agreed", (7, 40, False)), ""), (("back", (7, 50, 0)), ""), (("back", (7, 50, 0)), "disputed"),
     # Another circle: what waits for it, what was put up for it, what comes and what it takes back once it was paid out.
