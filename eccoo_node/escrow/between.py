@@ -49,7 +49,7 @@ def entry_key(link_id: str, key: str) -> str:
     return f"{_PREFIX}{link_id}:{key}"
 
 
-async def _waiting(link_id: str) -> list[Waiting]:
+async def waiting(link_id: str) -> list[Waiting]:
     """What our workers wait for from this circle, the oldest visit first."""
     rows = await fetch(
         "SELECT l.reference, a.code, a.holder, CAST(SUM(-p.amount_pence) AS BIGINT) FROM line l "
@@ -64,7 +64,7 @@ async def _waiting(link_id: str) -> list[Waiting]:
 async def _free(act: Act, link_id: str, amount_pence: int, key: str) -> int:
     """Let our workers have up to this much of what they wait for, oldest visit first; how much it was."""
     left = amount_pence
-    for one in await _waiting(link_id):
+    for one in await waiting(link_id):
         if not left:
             break
         part = min(left, one.amount_pence)
@@ -90,9 +90,18 @@ async def _begin(act: Act, link_id: str, amount_pence: int) -> None:
     await ledger.balance(chart.due_from(link_id), lock=True)
 
 
+async def waiting_pence(link_id: str) -> int:
+    """What our workers wait for from this circle in all."""
+    return int(await fetch_value("SELECT COALESCE(SUM(-balance_pence), 0) FROM account WHERE awaiting = ?", link_id))
+
+
 async def came(act: Act, link_id: str, amount_pence: int, key: str) -> None:
-    """So much of what the circle owed us is there: first ours comes back, then our workers' part is theirs."""
-    back = min(amount_pence, await fronted_pence(link_id))
+    """So much of what the circle owed us is there: first ours comes back, then our workers' part is theirs.
+
+    Ours only as far as what is still owed covers all that they wait for: no worker's pay makes good what was put up.
+    """
+    over = amount_pence + await ledger.balance(chart.due_from(link_id)) - await waiting_pence(link_id)
+    back = max(0, min(amount_pence, await fronted_pence(link_id), over))
     if back:
         body = {"link": link_id, "amount": back}
         draft = Draft(kind="front_back", key=f"{key}:back", body=body)
@@ -107,8 +116,13 @@ async def set_off(act: Act, link_id: str, amount_pence: int, key: str) -> None:
     body, key = {"link": link_id, "amount": amount_pence}, entry_key(link_id, key)
     if await ledger.already("set_off", key, body):
         return
+    await take_off(act, link_id, amount_pence, key)
+
+
+async def take_off(act: Act, link_id: str, amount_pence: int, key: str) -> None:
+    """What both owe comes off both, inside an act that has the bank and 1200 in hand; `key` is an `entry_key`."""
     legs = [Leg(chart.due_to(link_id), chart.due_from(link_id), amount_pence)]
-    await ledger.post(act, Draft(kind="set_off", key=key, body=body), legs)
+    await ledger.post(act, Draft(kind="set_off", key=key, body={"link": link_id, "amount": amount_pence}), legs)
     await came(act, link_id, amount_pence, key)
     await act.tell("money.set_off", "link", link_id, amount_pence=amount_pence)
 

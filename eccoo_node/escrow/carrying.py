@@ -4,7 +4,7 @@ First both sides set off what each owes the other, so that one sum is left; both
 """
 
 from eccoo_node.escrow import chart, ledger, queries
-from eccoo_node.escrow.between import _waiting, came, entry_key, fronted_pence
+from eccoo_node.escrow.between import came, entry_key, fronted_pence, waiting
 from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import draft_for
@@ -55,7 +55,7 @@ async def carry_circle(act: Act, old: str, new: str, owed_to_us_pence: int) -> N
                 kind=kind, key=entry_key(link_id, f"carried {kind}"), body={"link": link_id, "amount": put_up}
             )
             await ledger.post(act, draft, [leg])
-    for one in await _waiting(old):
+    for one in await waiting(old):
         found = await queries.booking(one.reference, lock=True)
         code, holder = one.account.code, one.account.holder
         body = {"line": one.reference, "amount": one.amount_pence, "link": new}

@@ -5,7 +5,7 @@ asked. What a worker has had paid out already they owe (1300); it is taken off a
 yes, or the circle bears it.
 """
 
-from eccoo_node.escrow import chart, ledger, lines, pausing, queries, rules, sharing
+from eccoo_node.escrow import between, chart, ledger, lines, pausing, queries, rules, sharing
 from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.queries import Booking
 from eccoo_node.escrow.rules import Leg
@@ -53,7 +53,8 @@ async def owe_back(act: Act, line: str, key: str, *, fee_pence: int, travel_penc
     """The circle that asked takes back what our worker had of a visit there: the mirror of its `claw_back`.
 
     Their circle owes us less, or we owe it (1200, 2300); our worker's part is taken from what still waits for that
-    circle, then from what is ready, and what was paid out they owe (1300).
+    circle, then from what is ready, and what was paid out they owe (1300). What that circle paid for this visit then
+    pays for the others that it owes us for: nobody who waits for another visit waits longer, and what was put up comes back.
     """
     found = await lines.own(act, line)
     body = {"line": line, "fee": fee_pence, "travel": travel_pence}
@@ -68,8 +69,10 @@ async def owe_back(act: Act, line: str, key: str, *, fee_pence: int, travel_penc
         raise Invalid("At these shares nothing is owed for it.", "bad_amount", field="fee")
     owing = chart.due_from(found.link_id)
     there = await ledger.balance(owing, lock=True)
-    less_owed = min(there, less.due_pence)
     debits = await _from_worker(found, less, awaiting=found.link_id)
+    waited = sum(sum_ for account, sum_ in debits if account.awaiting)
+    others = await between.waiting_pence(found.link_id) - waited + await between.fronted_pence(found.link_id)
+    less_owed = max(waited, min(there - others, less.due_pence))
     legs = rules.pair(debits, [(owing, less_owed), (chart.due_to(found.link_id), less.due_pence - less_owed)])
     covered = sum(sum_ for account, sum_ in debits if account.claims_cash)
     short = less.due_pence - less_owed - covered - await ledger.spare_cash()
@@ -77,6 +80,8 @@ async def owe_back(act: Act, line: str, key: str, *, fee_pence: int, travel_penc
         legs.append(Leg(chart.BANK, chart.OPERATING, short))
     await _enter(act, found, key, body, less, legs)
     await lines.keep(found, state)
+    if off := min(there, less.due_pence) - less_owed:
+        await between.take_off(act, found.link_id, off, between.entry_key(found.link_id, f"{key}:off"))
     await act.tell("money.owed_back", "line", line, worker=found.worker_id, link=found.link_id)
     return less
 
@@ -114,25 +119,28 @@ async def _from_circle(found: Booking, taken: Shares) -> list[tuple[Account, int
 
 
 async def _from_worker(found: Booking, taken: Shares, *, awaiting: str = "") -> list[tuple[Account, int]]:
-    """What our worker has of it: first what still waits for a circle, then what is ready, then what they have had."""
+    """What our worker has of it: first what still waits for a circle, then what is ready, then what they have had.
+
+    Only of this line: neither what they wait for on others nor what they earned since is taken without their yes."""
     if taken.employer_pence:
         return [(chart.CARE_INCOME, taken.employer_pence)]
-    debits, owes = [], 0
+    waiting, ready, owes = [], [], 0
+    here = [one for one in await between.waiting(awaiting) if one.reference == found.reference] if awaiting else []
     for wanted, account in ((taken.worker_pence, chart.worker), (taken.travel_pence, chart.expenses)):
         rest = wanted
-        if awaiting:
-            waits = account(found.worker_id, awaiting=awaiting)
-            part = min(-await ledger.balance(waits, lock=True), rest)
-            debits.append((waits, part))
+        waits = account(found.worker_id, awaiting=awaiting)
+        for part in [min(one.amount_pence, rest) for one in here if one.account == waits]:
+            await ledger.balance(waits, lock=True)
+            waiting.append((waits, part))
             rest -= part
         part = min(await _not_paid_out(found, account(found.worker_id)), rest)
-        debits.append((account(found.worker_id), part))
+        ready.append((account(found.worker_id), part))
         owes += rest - part
     ours = (taken.home_commission_pence, taken.home_contribution_pence) if awaiting else (
         taken.commission_pence, taken.contribution_pence,
     )  # fmt: skip
     # What waits for a circle may only be set against what that circle owes, so it comes first.
-    return [*debits, (chart.worker_owes(found.worker_id), owes), *_charged(*ours, taken)]
+    return [*waiting, *ready, (chart.worker_owes(found.worker_id), owes), *_charged(*ours, taken)]
 
 
 async def _not_paid_out(found: Booking, ready: Account) -> int:

@@ -80,6 +80,8 @@ async def resolve(
         or not 0 <= travel_pence <= found.state.disputed_travel_pence
     ):
         raise Invalid("This is more than is in question.", "more_than_held")
+    if keep_rest and not fee_pence + travel_pence:
+        raise Invalid("Say how much of it is settled.", "bad_amount", field="fee")
     # What bore no commission when it was let go bears none now that it is settled otherwise.
     free = not found.terms.cancelled_bears and await _was_cancelled(found.id)
     settled = sharing.resolve_part if keep_rest else sharing.resolve

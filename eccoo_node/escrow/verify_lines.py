@@ -230,10 +230,19 @@ def _wrong(line: Booking, sums: _Sums) -> tuple[str, str] | None:
     if not 0 <= bearing * line.terms.worker_deduct_bps - sharing.WHOLE_BPS * taken < sharing.WHOLE_BPS:
         return "Line {} bears a commission that was not agreed.", "commission"
     owes = sums.by_code.get("1100", 0) and not (line.arrears or line.funds)
-    if owes or _together(sums.by_code) != _together(expected(line)):
+    given = expected(line)
+    if owes or _together(_told(sums.by_code, given)) != _together(given):
         told = "what worker, circles and payer had of it and what is still there is not what was set aside"
         return f"Line {{}}: {told}.", "line_shares"
     return None
+
+
+def _told(by_code: dict[str, int], given: dict[str, int]) -> dict[str, int]:
+    """With what a worker is to give back of their travel set against 2210: 1300 does not say what it was for."""
+    owed, over = -by_code.get("1300", 0), by_code.get("2210", 0) - given.get("2210", 0)
+    if not 0 < over <= owed:
+        return by_code
+    return by_code | {"1300": over - owed, "2210": by_code["2210"] - over}
 
 
 def _together(by_code: dict[str, int]) -> dict[str, int]:

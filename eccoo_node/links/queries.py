@@ -10,7 +10,7 @@ import msgspec
 from eccoo_federation import jcs
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.identity import LogState, parse_log, verify_log
-from eccoo_node.db.rows import as_time, fetch, fetch_one
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.links import identity, rules
@@ -114,6 +114,14 @@ async def circle(link_id: str) -> KnownCircle:
     if row is None:
         raise NotFound("We know no such circle.", "unknown_link")
     return _known(row)
+
+
+async def asked_at(link_id: str) -> datetime:
+    """Since when there is a link at all: nothing passed between the two before. Raises NotFound."""
+    found = as_time(await fetch_value("SELECT asked_at FROM link WHERE id = ?", link_id))
+    if found is None:
+        raise NotFound("We know no such circle.", "unknown_link")
+    return found
 
 
 async def begun_with(node_id: str, tokens: tuple[str, str]) -> str:

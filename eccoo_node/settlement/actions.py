@@ -37,8 +37,10 @@ async def _begin(act: Act, link_id: str) -> Standing:
 
 
 async def news(link_id: str, what: str) -> None:
-    """Word for the treasurers, inside `write()`."""
-    await tell(await members.treasurers(), None, what, about=link_id, path=f"/money/circles/{link_id}")
+    """Word for the treasurers, inside `write()`; of one thing once a day, however often the other circle says it."""
+    people = await members.treasurers()
+    people -= await queries.told_lately(list(people), link_id, what)
+    await tell(people, None, what, about=link_id, path=f"/money/circles/{link_id}")
 
 
 async def _send(
@@ -158,6 +160,8 @@ async def hear(act: Act, letter: Letter) -> None:
 async def _hear_statement(act: Act, letter: Letter, standing: Standing, page: SettleStatement) -> None:
     settling.check(standing.theirs, standing.ours, page, clock.today())
     circle = await links.circle(letter.link_id)
+    since = (await links.asked_at(circle.id)).astimezone(clock.zone()).date()
+    settling.check_days(standing.theirs, standing.ours, page, circle.terms.statement_period, since)
     if page.final and circle.standing != "ended":
         # The last one may always come, also while a link rests: so it must be the last.
         raise ProtocolError("wrong_state", "This link has not ended.")

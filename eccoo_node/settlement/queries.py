@@ -1,7 +1,7 @@
 """Reads of what is stated, agreed and paid between us and linked circles."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -257,3 +257,12 @@ async def bank(link_id: str, *, state: str = "") -> Bank | None:
     values = list(row)
     values[6] = as_time(row[6]) or clock.now()
     return Bank(*values)
+
+
+async def told_lately(people: list[str], link_id: str, what: str) -> set[str]:
+    """Which of them were told this about the circle within a day."""
+    rows = await fetch(
+        f"SELECT person_id FROM told WHERE person_id IN ({marks(people)}) AND at > ? AND about_id = ? AND news = ?",
+        *people, clock.now() - timedelta(days=1), link_id, what,
+    )  # fmt: skip
+    return {row[0] for row in rows}

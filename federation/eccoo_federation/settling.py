@@ -104,6 +104,17 @@ def check(theirs: Account, ours: Account, page: SettleStatement, today: date) ->
         raise ProtocolError("wrong_amount", "The page does not begin where the last one was left.")
 
 
+def check_days(theirs: Account, ours: Account, page: SettleStatement, kind: str, since: date) -> None:
+    """Refuse a page (``wrong_state``) that ends before the link was there, give or take a day; or that is neither the last
+    one nor the answer to a page of ours, and ends before its period does."""
+    last = date.fromisoformat(page.ends_on)
+    if last < since - timedelta(days=1):
+        raise ProtocolError("wrong_state", "These days are over since before the link.")
+    answers = theirs.count < ours.count
+    if not (page.final or answers) and period_over(kind, last + timedelta(days=1))[2] != last:
+        raise ProtocolError("wrong_state", "A page ends when its period does.")
+
+
 def _follows(account: Account, page: SettleStatement) -> None:
     if page.starts_on > page.ends_on or (account.ends_on and page.starts_on <= account.ends_on):
         raise ProtocolError("wrong_state", "The days do not follow those of the page before.")

@@ -195,6 +195,35 @@ def test_a_page_that_does_not_follow_is_refused(changes: dict[str, Any], code: s
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("kind", "changes", "fits"),
+    [
+        ("month", {}, True),
+        ("month", {"ends_on": "2026-11-29"}, False),
+        ("week", {"ends_on": "2026-11-29"}, True),
+        ("week", {}, False),
+        ("month", {"starts_on": "2026-10-01", "ends_on": "2026-10-31"}, False),
+        ("month", {"starts_on": "2026-12-01", "ends_on": "2027-02-28"}, True),
+        # The last one is written on any day.
+        ("month", {"ends_on": "2026-11-24", "final": True}, True),
+        ("month", {"ends_on": "2026-11-20", "final": True}, False),
+    ],
+)
+def test_a_page_ends_with_a_period_and_not_before_the_link(kind: str, changes: dict[str, Any], fits: bool) -> None:
+    page, since = _page(**changes), date(2026, 11, 23)
+    try:
+        settling.check_days(Account(), Account(), page, kind, since)
+    except ProtocolError as refused:
+        assert (refused.code, fits) == ("wrong_state", False)
+    else:
+        assert fits
+
+
+def test_an_answer_to_our_page_has_the_days_of_ours() -> None:
+    ours = settling.wrote(Account(), _page(), "h")
+    settling.check_days(Account(), ours, _page(ends_on="2026-11-29"), "month", date(2026, 11, 23))
+
+
 def test_no_page_runs_ahead_and_nothing_is_received_or_answered_twice() -> None:
     page = _page()
     waits = settling.wrote(Account(), page, "h")

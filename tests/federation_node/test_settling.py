@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from eccoo_federation.bodies import SettleAgreed, SettleStatement, StatementEntry
+from eccoo_federation.errors import ProtocolError
 from eccoo_node.cover import offering, owing
 from eccoo_node.cover import queries as cover
 from eccoo_node.db.rows import fetch, fetch_value
@@ -19,11 +21,15 @@ from eccoo_node.escrow.lines import Across
 from eccoo_node.escrow.verify import verify as verify_books
 from eccoo_node.kernel.access import COMMAND, NODE
 from eccoo_node.kernel.errors import Broken, Conflict
+from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import actions as linking
 from eccoo_node.links import letters
+from eccoo_node.links.arrivals import circle_actor
+from eccoo_node.links.letters import Letter
 from eccoo_node.links.rules import Terms
 from eccoo_node.record.door import Act
 from eccoo_node.rota import actions as rota
+from eccoo_node.settlement import actions as settlement
 from eccoo_node.settlement import queries, righting
 from eccoo_node.settlement.checking import verify
 from eccoo_node.settlement.letters import state_all
@@ -338,3 +344,58 @@ async def undone_alone(story: Story) -> None:
                 draft = Draft(kind="reversed", key="alone", body={}, line_id=line, reverses_id=entry)
                 await ledger.mirror(Act(NODE, "test", "act"), draft, entry)
                 await verify()
+
+
+async def hears(story: Story, *, starts: str, ends: str, entries: int = 2, period: str = "") -> str:
+    """Todmorden states this, whatever its books say; with which code Hebden refused it, and Todmorden answers what Hebden
+    then says."""
+    link = story.pair.link_id
+    with story.a.bound():
+        standing = await queries.standing(link)
+        sums = tuple(StatementEntry(request=f"made-up-{ends}-{n}", n=1, amount_pence=1) for n in range(entries))
+        page = SettleStatement(
+            period=period or ends, starts_on=starts, ends_on=ends, opening_pence=0, entries=sums, closing_pence=len(sums),
+            prev=standing.theirs.head,
+        )  # fmt: skip
+
+        def letter(body: SettleStatement | SettleAgreed) -> Letter:
+            wire = body.as_wire()
+            return Letter(
+                link,
+                new_id(),
+                body.TYPE,
+                f"settle.{body.period}",
+                1,
+                "2026-12-01T09:00:00Z",
+                wire,
+                body,
+                {"body": wire},
+            )
+
+        try:
+            await settlement.hear(circle_actor(link), letter(page))
+        except ProtocolError as refused:
+            return refused.code
+        ours = (await queries.standing(link)).our_page
+        assert ours is not None
+        agreed = SettleAgreed(period=ours.period, statement_hash=ours.hash)
+        await settlement.hear(circle_actor(link), letter(agreed))
+        return ""
+
+
+async def test_a_circle_that_states_what_never_was_says_it_once_a_month_and_rings_once_a_day(two_nodes: Pair) -> None:
+    story = await Story(two_nodes).begin()
+    two_nodes.move(timedelta(days=400))
+    # Before there was a link, and days or weeks where a month was agreed.
+    assert await hears(story, starts="2001-01-01", ends="2001-01-31") == "wrong_state"
+    assert await hears(story, starts="2026-10-01", ends="2026-10-31") == "wrong_state"
+    assert await hears(story, starts="2026-11-23", ends="2026-11-29") == "wrong_state"
+    assert await hears(story, starts="2026-12-01", ends="2026-12-01") == "wrong_state"
+    assert await story.a.rows("SELECT COUNT(*) FROM settle_page") == [(0,)]
+    # A month that had begun when they linked is a month of theirs; months that nobody stated may follow at once.
+    for starts, ends in (("2026-11-01", "2026-11-30"), ("2026-12-01", "2026-12-31"), ("2027-01-01", "2027-02-28")):
+        assert await hears(story, starts=starts, ends=ends) == ""
+    assert (await story.news(story.a, story.tess)).count("settle_differs") == 1
+    two_nodes.move(timedelta(days=2))
+    assert await hears(story, starts="2027-03-01", ends="2027-03-31") == ""
+    assert (await story.news(story.a, story.tess)).count("settle_differs") == 2

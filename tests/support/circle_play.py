@@ -239,13 +239,26 @@ class Play:
         )  # fmt: skip
         return None
 
-    async def back(self, key: str, number: int, share: int) -> bool | None:
+    async def back(self, key: str, number: int, share: int, travel: int) -> bool | None:
         if not self.lines:
             return False
         found = await self.line(number)
-        fee = found.state.released_fee_pence * share // 100
-        await self.line_act(clawback.claw_back, found.reference, key, "fee_pence", fee_pence=fee, because="Both agreed")
+        fee, way = self.of(found, share, travel)
+        await self.line_act(
+            clawback.claw_back,
+            found.reference,
+            key,
+            "fee_pence",
+            fee_pence=fee,
+            travel_pence=way,
+            because="Both agreed",
+        )
         return None
+
+    @staticmethod
+    def of(found: queries.Booking, share: int, travel: int) -> tuple[int, int]:
+        """So many hundredths of the fee and of the travel that was let go."""
+        return found.state.released_fee_pence * share // 100, found.state.released_travel_pence * travel // 100
 
     # ------------------------------------------------------------ circles
 
@@ -261,13 +274,14 @@ class Play:
         self.across_.append((reference, self.made))
         return True
 
-    async def across_back(self, key: str, number: int, share: int) -> bool | None:
+    async def across_back(self, key: str, number: int, share: int, travel: int) -> bool | None:
         if not self.across_:
             return False
         reference, n = self.one_of(self.across_, number)
-        fee = (await queries.booking(reference)).state.released_fee_pence * share // 100
-        await clawback.claw_back(NODE, reference, key, fee_pence=fee, because="Both circles agreed")
-        await clawback.owe_back(NODE, f"claim:{n}", f"{key} there", fee_pence=fee)
+        fee, way = self.of(await queries.booking(reference), share, travel)
+        both = {"fee_pence": fee, "travel_pence": way}
+        await clawback.claw_back(NODE, reference, key, **both, because="Both circles agreed")
+        await clawback.owe_back(NODE, f"claim:{n}", f"{key} there", **both)
         await corrections.resolve(NODE, reference, f"{key} settled", fee_pence=0, because="Both circles agreed")
         return None
 
@@ -285,12 +299,12 @@ class Play:
         )  # fmt: skip
         self.owed_.append((f"claim:{self.made}", fee))
 
-    async def owed_back(self, key: str, number: int, share: int) -> bool | None:
+    async def owed_back(self, key: str, number: int, share: int, travel: int) -> bool | None:
         if not self.owed_:
             return False
         reference, _ = self.one_of(self.owed_, number)
-        fee = (await queries.booking(reference)).state.released_fee_pence * share // 100
-        await self.line_act(clawback.owe_back, reference, key, "fee_pence", fee_pence=fee)
+        fee, way = self.of(await queries.booking(reference), share, travel)
+        await self.line_act(clawback.owe_back, reference, key, "fee_pence", fee_pence=fee, travel_pence=way)
         return None
 
     async def circle_paid(self, key: str, amount: int) -> None:

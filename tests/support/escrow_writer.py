@@ -1,6 +1,6 @@
 """One of several processes that write to the same books at once; run by the tests of concurrency.
 
-`python -m tests.support.escrow_writer FOLDER URL BOOKS NUMBER ACTS`: does that many acts in five tasks and prints how
+`python -m tests.support.escrow_writer FOLDER URL BANK NUMBER ACTS`: does that many acts in five tasks and prints how
 many entries it made, by kind.
 """
 
@@ -14,21 +14,27 @@ import msgspec
 
 from eccoo_node.db import bound
 from eccoo_node.db.engine import engine_for
-from eccoo_node.escrow import actions, corrections, treasury
+from eccoo_node.db.rows import fetch
+from eccoo_node.escrow import actions, between, clawback, corrections, treasury
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict
-from tests.support.escrow import Books
+from eccoo_node.payouts import actions as payouts
+from tests.support import statements as banks
+from tests.support.banking import Bank
 from tests.support.node import MONDAY
 
 TASKS = 5
+LINK = "tod"
+# It was on its way already, or is spoken for by a batch that is not filed yet.
+PAID_BY_ANOTHER = {"empty_batch", "batch_made", "less_owed"}
 
 
 class Writer:
     """Sets aside more than there is, lets go of it, and asks again for what was asked already."""
 
-    def __init__(self, books: Books, number: int) -> None:
-        self.books = books
+    def __init__(self, bank: Bank, number: int) -> None:
+        self.bank, self.books = bank, bank.books
         self.number = number
         self.chance = random.Random(number)
         self.made: collections.Counter[str] = collections.Counter()
@@ -36,6 +42,51 @@ class Writer:
         self.shared: dict[str, int] = {}
 
     async def act(self, name: str) -> None:
+        await self.on_visit(name)
+        if self.chance.random() < 0.25:
+            await self.chance.choice((self.statement, self.pay_out, self.circle))(name)
+
+    async def statement(self, name: str) -> None:
+        """The bank's lines so far: each file holds all of the ones before, whoever comes with it."""
+        lines = [banks.line("2026-11-20", 100 + n, "from somebody") for n in range(self.chance.randint(1, 12))]
+        try:
+            await self.bank.imports(lines)
+        except Conflict as refused:
+            if refused.code != "just_written":
+                raise
+
+    async def pay_out(self, name: str) -> None:
+        """What is ready when its turn comes is on its way, once; and the bank has sent some of it."""
+        by, key = self.books.treasurer, f"batch {self.number}:{name}"
+        try:
+            batch = await payouts.make_batch(by, pay_on=clock.today(), key=key)
+            await payouts.file_batch(by, batch)
+            await payouts.confirm_batch(by, batch, on=clock.today(), key=f"{key} sent")
+        except Conflict as refused:
+            if refused.code not in PAID_BY_ANOTHER:
+                raise
+
+    async def circle(self, name: str) -> None:
+        """Somebody went for another circle, which pays for it, or for another visit; and some of it is put right."""
+        claim, by = f"claim:{self.number}:{name}", self.books.treasurer
+        await actions.owe_worker_from(
+            NODE, LINK, claim, self.books.other, self.chance.randint(100, 900), 50, payer_add_bps=0,
+            worker_deduct_bps=1500, home_share_bps=5000, key=claim,
+        )  # fmt: skip
+        try:
+            await between.circle_paid(by, LINK, self.chance.randint(100, 900), f"{claim} paid")
+        except Conflict as refused:
+            if refused.code != "short_1200":
+                raise
+        if self.chance.random() < 0.5:
+            [one] = await fetch(
+                "SELECT s.released_fee_pence, s.released_travel_pence FROM line l JOIN line_state s ON s.line_id = l.id "
+                "WHERE l.reference = ?",
+                claim,
+            )
+            await clawback.owe_back(NODE, claim, f"{claim} right", fee_pence=one[0], travel_pence=one[1])
+
+    async def on_visit(self, name: str) -> None:
         books = self.books
         line = f"visit:{self.number}:{name}"
         fee = self.chance.randint(100, 900)
@@ -96,10 +147,10 @@ class Writer:
                 raise
 
 
-async def main(folder: str, url: str, books: str, number: str, acts: str) -> None:
+async def main(folder: str, url: str, bank: str, number: str, acts: str) -> None:
     engine = engine_for(url, Path(folder) / "node.sqlite")
     await engine.open()
-    writer = Writer(msgspec.json.decode(books, type=Books), int(number))
+    writer = Writer(msgspec.json.decode(bank, type=Bank), int(number))
 
     async def task(which: int) -> None:
         for act in range(int(acts) // TASKS):

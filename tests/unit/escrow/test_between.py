@@ -198,10 +198,10 @@ async def test_after_all_is_settled_paid_out_and_swept_both_circles_take_it_back
     await verify()
 
 
-async def _paid_out(books: Books, pence: int) -> None:
+async def _paid_out(books: Books, pence: int, of: chart.Account | None = None) -> None:
     async with write():
         act = Act(NODE, "test", "act")
-        legs = [Leg(chart.worker(books.worker), chart.BANK, pence)]
+        legs = [Leg(of or chart.worker(books.worker), chart.BANK, pence)]
         await ledger.post(act, ledger.Draft(kind="payout", key="payout", body={}), legs)
 
 
@@ -234,4 +234,125 @@ async def test_what_the_other_circle_has_paid_and_our_worker_has_not_had_is_take
         "owed_back", [("2200", "worker", "", 5100), ("2300", "tod", "", -5550), ("4000", "", "", 450)],
     )  # fmt: skip
     assert (await stands("2200", books.worker), await stands("1300", books.worker)) == (0, 0)
+    await verify()
+
+
+async def owed_for(claim: str, worker: str, travel: int = 0, **rates: int) -> None:
+    await owe_worker_from(NODE, "tod", claim, worker, 4000, travel, key=claim, **{**BOTH, **rates})
+
+
+async def waits(worker: str) -> list[int]:
+    """What a worker waits for and what is ready, of fees and of travel."""
+    return [-await stands(code, worker, link) for code in ("2200", "2210") for link in ("tod", "")]
+
+
+async def test_what_was_paid_for_a_visit_that_is_put_right_pays_for_the_next(node: Node) -> None:
+    """Wren’s visit was paid for and is put right. Robin’s was not in question: what came for hers is theirs now."""
+    books = await open_books()
+    await owed_for("claim:1", books.worker)
+    await circle_paid(books.treasurer, "tod", 3700, "paid")
+    await owed_for("claim:2", books.other)
+    for _ in range(2):
+        await clawback.owe_back(NODE, "claim:1", "right", fee_pence=4000)
+    assert (await entries(books))[-3:] == [
+        ("owed_back", [("1200", "tod", "", -300), ("2200", "worker", "", 3400), ("2300", "tod", "", -3400), ("4000", "", "", 300)]),
+        ("set_off", [("1200", "tod", "", -3400), ("2300", "tod", "", 3400)]),
+        ("ready", [("2200", "other", "", -3400), ("2200", "other", "tod", 3400)]),
+    ]  # fmt: skip
+    assert await waits(books.worker) == [0, 0, 0, 0]
+    assert await waits(books.other) == [0, 3400, 0, 0]
+    # As in the other circle’s books: neither owes anything.
+    assert (await stands("1200", "tod"), await stands("2300", "tod")) == (0, 0)
+    await verify()
+
+
+async def test_what_the_same_worker_waits_for_on_another_visit_is_not_taken(node: Node) -> None:
+    books = await open_books()
+    await treasury.own_money(books.treasurer, 10_000, "own", because="To begin with")
+    await owed_for("claim:1", books.worker)
+    await circle_paid(books.treasurer, "tod", 3700, "paid")
+    await _paid_out(books, 3400)
+    await owed_for("claim:2", books.worker, 300)
+    await clawback.owe_back(NODE, "claim:1", "right", fee_pence=4000)
+    assert await stands("1300", books.worker) == 3400
+    assert await waits(books.worker) == [0, 3400, 300, 0]
+    await circle_paid(books.treasurer, "tod", 300, "the rest")
+    assert (await stands("1200", "tod"), await stands("2300", "tod")) == (0, 0)
+    await verify()
+
+
+async def test_where_it_was_paid_out_too_our_own_money_pays_for_the_next(node: Node) -> None:
+    books = await open_books()
+    await treasury.own_money(books.treasurer, 10_000, "own", because="To begin with")
+    await owed_for("claim:1", books.worker)
+    await circle_paid(books.treasurer, "tod", 3700, "paid")
+    await _paid_out(books, 3400)
+    await treasury.sweep(books.treasurer, 300, "ours")
+    await owed_for("claim:2", books.other)
+    await owed_for("claim:3", books.other)
+    await clawback.owe_back(NODE, "claim:1", "right", fee_pence=4000)
+    assert await stands("1300", books.worker) == 3400
+    # Our own part of what is still owed for theirs comes last, as ever: £6 of what was paid for Wren is set against it.
+    assert await waits(books.other) == [3700, 3100, 0, 0]
+    await verify()
+    await circle_paid(books.treasurer, "tod", 3700, "paid too")
+    assert await waits(books.other) == [0, 6800, 0, 0]
+    assert (await stands("1200", "tod"), await stands("2300", "tod")) == (0, 0)
+    await verify()
+
+
+@pytest.mark.parametrize("paid_out", [False, True])
+async def test_what_was_put_up_for_a_visit_that_is_put_right_is_not_taken_from_the_next(
+    node: Node, paid_out: bool
+) -> None:
+    books = await open_books()
+    await decide_figure(NODE, FRONT_LIMIT, 50_000, decision_id=await make.decision())
+    await treasury.own_money(books.treasurer, 10_000, "own", because="To begin with")
+    await owed_for("claim:1", books.worker, home_share_bps=10_000)
+    await front(books.treasurer, "tod", 3400, "friday")
+    if paid_out:
+        await _paid_out(books, 3400)
+    await clawback.owe_back(NODE, "claim:1", "right", fee_pence=4000)
+    # What was put up is back, or the worker owes it and no longer the other circle.
+    assert (await fronted_pence("tod"), await stands("1200", "tod")) == (0, 0)
+    assert (await stands("1300", books.worker), await stands("1010")) == ((3400, 6600) if paid_out else (0, 10_000))
+    await owed_for("claim:2", books.other, home_share_bps=10_000)
+    await circle_paid(books.treasurer, "tod", 4000, "paid")
+    assert await waits(books.other) == [0, 3400, 0, 0]
+    await verify()
+
+
+async def test_what_was_put_up_for_another_visit_comes_back_out_of_what_was_paid(node: Node) -> None:
+    books = await open_books()
+    await decide_figure(NODE, FRONT_LIMIT, 50_000, decision_id=await make.decision())
+    await treasury.own_money(books.treasurer, 10_000, "own", because="To begin with")
+    await owed_for("claim:1", books.worker)
+    await circle_paid(books.treasurer, "tod", 3700, "paid")
+    await owed_for("claim:2", books.other)
+    await front(books.treasurer, "tod", 3000, "friday")
+    await clawback.owe_back(NODE, "claim:1", "right", fee_pence=4000)
+    assert await waits(books.other) == [0, 3400, 0, 0]
+    assert (await fronted_pence("tod"), await stands("1010"), await stands("1200", "tod")) == (0, 10_000, 0)
+    await verify()
+
+
+async def test_a_visit_with_travel_that_was_paid_for_in_part_is_put_right(node: Node) -> None:
+    books = await open_books()
+    await owed_for("claim:1", books.worker, 400, worker_deduct_bps=0)
+    await circle_paid(books.treasurer, "tod", 3900, "part")
+    assert await waits(books.worker) == [100, 3900, 400, 0]
+    await clawback.owe_back(NODE, "claim:1", "right", fee_pence=4000, travel_pence=400)
+    assert await waits(books.worker) == [0, 0, 0, 0]
+    assert (await stands("1200", "tod"), await stands("2300", "tod")) == (0, -3900)
+    await verify()
+
+
+async def test_travel_that_was_paid_out_is_put_right(node: Node) -> None:
+    books = await open_books()
+    await treasury.own_money(books.treasurer, 1000, "own", because="To begin with")
+    await owed_for("claim:1", books.worker, 400)
+    await circle_paid(books.treasurer, "tod", 4100, "paid")
+    await _paid_out(books, 400, chart.expenses(books.worker))
+    await clawback.owe_back(NODE, "claim:1", "right", fee_pence=0, travel_pence=400)
+    assert (await stands("1300", books.worker), await stands("2300", "tod")) == (400, -400)
     await verify()

@@ -65,3 +65,26 @@ async def test_what_came_back_from_the_bank_is_not_paid_out(node: Node) -> None:
     )  # fmt: skip
     assert [one[1] for one in await is_ready()] == [1700]
     assert (await check()).broken == ""
+
+
+async def test_travel_that_was_paid_out_is_taken_back_and_nothing_else_waits(node: Node) -> None:
+    """The fee stands; what they had for the way they give back. Everybody else is paid as ever."""
+    circle = await open_circle()
+    wren, by = circle.books.worker, circle.treasurer
+    await treasury.own_money(by, 1000, "own", because="To begin with")
+    await circle.details(wren)
+    line = await circle.earns(wren, 6000, 360)
+    (payment,) = await payments(await circle.sent())
+    await actions.confirm_paid(by, payment, on=TODAY, key="paid")
+    await clawback.claw_back(NODE, line, "back", fee_pence=0, travel_pence=360, because="Both agreed, by phone")
+    assert (await entries(circle.books))[-1] == (
+        "clawed_back", [("1300", "worker", "", 360), ("2110", line, "", -360)],
+    )  # fmt: skip
+    assert (await check()).broken == ""
+    # Some of it was due after all, and is in question once more: of that, what is still here is taken first.
+    await corrections.resolve(NODE, line, "settled", fee_pence=0, travel_pence=100, because="As agreed")
+    assert (await check()).broken == ""
+    await clawback.claw_back(NODE, line, "again", fee_pence=0, travel_pence=100, because="Both agreed, by phone")
+    assert (await check()).broken == ""
+    await corrections.resolve(NODE, line, "none", fee_pence=0, because="As agreed")
+    assert (await check()).broken == ""
