@@ -80,12 +80,12 @@ async def test_keys_are_renewed_under_load_and_no_letter_is_lost(two_nodes: Pair
     first, old_files, begun = us(a).transport_key, files(a), a.clock()
     for day in (0, 75, 75.5, 77, 80, 91, 92):
         two_nodes.move(begun + timedelta(days=day) - a.clock())
-        for n in range(3):
+        for n in range(30):
             await write_letter(a, two_nodes.link_id, f"day-{day}-{n}")
         await asyncio.gather(a.settle(), b.settle())
         await two_nodes.settle()
     assert [told[1] for told in heard.letters] == [
-        f"day-{d}-{n}" for d in (0, 75, 75.5, 77, 80, 91, 92) for n in range(3)
+        f"day-{d}-{n}" for d in (0, 75, 75.5, 77, 80, 91, 92) for n in range(30)
     ]
     assert us(a).transport_key.kid != first.kid
     assert f"{first.kid}.transport" not in files(a)
