@@ -128,7 +128,7 @@ async def test_two_answers_that_change_places_are_both_refused(two_nodes: Pair) 
             calls = [wire.call(two_nodes.b.url, state, "GET", "/fed/v1/events/0") for _ in range(2)]
             return asyncio.gather(*calls, return_exceptions=True)
 
-        assert [answer.value for answer in await twice()] == [{"events": []}] * 2
+        assert [answer.json() for answer in await twice()] == [{"events": []}] * 2
         a.wire.client.send = swapping  # type: ignore[method-assign]
         refused = await twice()
     assert [getattr(one, "code", one) for one in refused] == ["bad_signature"] * 2
