@@ -53,7 +53,7 @@ DESCRIPTIONS = {
     "referral": "`reach`: how to reach them, in their own words. `salt` is 256 random bits.",
     "areas": "Outward postcodes of people for whom this circle is there.",
     "agreement": "`may[X]` is what node X may do towards the other. `rev` counts the agreements of a link.",
-    "event": "`prev` and digests are over the whole event, proof included.",
+    "event": "`prev` and digests are over the whole event, proof included. `body` is judged by itself, by `body.<type>`.",
     "terms": "Every member is there, also those of `schedule` and `cancellation`.",
     "error": "`code` is one of the table in the text; a code not known is treated as `failed`.",
     "log-entry": "`prev` is the digest of the whole line before, proof included.",

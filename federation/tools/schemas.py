@@ -59,7 +59,6 @@ def all_schemas() -> dict[str, Schema]:
     made = {name: _of(name, kind, proofs) for name, (kind, proofs) in _TYPES.items()}
     made |= {f"body.{name}": _of(name, kind, 0, f"body.{name}") for name, kind in BODIES.items()}
     made |= _by_hand()
-    made["event"] = _event(made.pop("envelope"))
     _tighten(made)
     return {f"{name}.json": made[name] for name in sorted(made)}
 
@@ -188,7 +187,7 @@ def _by_hand() -> dict[str, Schema]:
         "key": _head("key", key),
         "log-entry": _head("log-entry", _log_entry()),
         "identity-document": _head("identity-document", _document()),
-        "envelope": _of("event", events.Envelope, 1),
+        "event": _of("event", events.Envelope, 1),
         **_messages(),
     }
 
@@ -267,17 +266,6 @@ def _messages() -> dict[str, Schema]:
         "error": _object({"error": inner}),
     }
     return {name: _head(name, shape) for name, shape in shapes.items()}
-
-
-def _event(envelope: Schema) -> Schema:
-    chosen = [
-        {
-            "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
-            "then": {"properties": {"body": ref(f"body.{name}")}},
-        }
-        for name in sorted(BODIES)
-    ]
-    return {**envelope, "allOf": chosen}
 
 
 def _tighten(made: dict[str, Schema]) -> None:

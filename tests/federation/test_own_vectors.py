@@ -6,6 +6,7 @@ Nothing is generated here: what the files say is what holds.
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -408,6 +409,22 @@ def test_two_states_come_together() -> None:
                 elif isinstance(effect, cover.ResendOffer):
                     said.append({"type": "cover.offered", "body": {"offer": effect.offer}})
         assert (state.phase, said) == (case["phase"], case["says"]), case["name"]
+
+
+def test_every_word_of_such_a_state_is_explained() -> None:
+    text = (HERE.parent / "docs" / "protocol.md").read_text()
+    told = text.partition("In `reconcile`, `state` is")[2].partition("## 17")[0]
+
+    def words_of(value: Any) -> set[str]:
+        if isinstance(value, list):
+            return {word for one in value for word in words_of(one)}
+        if not isinstance(value, dict):
+            return set()
+        # A certificate has a schema of its own.
+        return set(value) | {word for name, one in value.items() if name != "certificate" for word in words_of(one)}
+
+    used = {word for case in FILES["reconcile"]["cases"] for word in words_of(case["state"])}
+    assert used == set(re.findall(r"`(\w+)`", told)) - {"reconcile", "state", "node_id", "cancelled_at"}
 
 
 def test_sums_and_statements() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from eccoo_federation.bodies import BODIES
 from eccoo_federation.errors import CODES
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "protocol.md").read_text()
 
 
 def test_every_error_code_stands_in_its_row() -> None:
@@ -31,3 +32,10 @@ def test_every_event_type_has_a_row_with_its_scope_and_every_field() -> None:
         if name not in rows[type][1]
     ]
     assert missing == []
+
+
+def test_whatever_an_error_tells_more_of_is_listed() -> None:
+    listed = TEXT.partition("`detail` may hold")[2].partition("nothing personal")[0]
+    sources = [*(ROOT / "federation/eccoo_federation").glob("*.py"), *(ROOT / "eccoo_node/federating").glob("*.py")]
+    held = [part for path in sources for part in re.findall(r"detail=\{(.*)\}", path.read_text())]
+    assert {name for part in held for name in re.findall(r'"(\w+)":', part)} == set(re.findall(r"`(\w+)`", listed))

@@ -1,12 +1,12 @@
 """What the line, the clock and the other side do to letters: nothing is lost, and nothing is done twice."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from eccoo_federation.errors import ProtocolError
 from eccoo_node.cover import letters as cover_letters
 from eccoo_node.db import jobs
 from eccoo_node.federating import pulls, sender, wire
@@ -112,20 +112,27 @@ async def test_two_answers_that_change_places_are_both_refused(two_nodes: Pair) 
     """The answer covers the request's own signature."""
     link_id = await two_nodes.link()
     a = two_nodes.a
-    real = a.wire.client.send
-    kept: list[Any] = []
+    real, kept, both = a.wire.client.send, {}, asyncio.Barrier(2)
 
     async def swapping(method: str, url: str, *rest: Any) -> Any:
-        answer = await real(method, url, *rest)
-        kept.append(answer)
-        return kept[0]
+        mine = asyncio.current_task()
+        kept[mine] = await real(method, url, *rest)
+        async with asyncio.timeout(10):
+            await both.wait()
+        return next(answer for task, answer in kept.items() if task is not mine)
 
-    a.wire.client.send = swapping  # type: ignore[method-assign]
     with a.bound():
         state = await queries.pinned(link_id)
-        await wire.call(two_nodes.b.url, state, "GET", "/fed/v1/events/0")
-        with pytest.raises(ProtocolError, match="bad_signature"):
-            await wire.call(two_nodes.b.url, state, "GET", "/fed/v1/events/0")
+
+        def twice() -> Any:
+            calls = [wire.call(two_nodes.b.url, state, "GET", "/fed/v1/events/0") for _ in range(2)]
+            return asyncio.gather(*calls, return_exceptions=True)
+
+        assert [answer.json() for answer in await twice()] == [{"events": []}] * 2
+        a.wire.client.send = swapping  # type: ignore[method-assign]
+        refused = await twice()
+    assert [getattr(one, "code", one) for one in refused] == ["bad_signature"] * 2
+    assert [answer.status for answer in kept.values()] == [200, 200]
 
 
 # ---- clocks ----

@@ -11,6 +11,7 @@ from eccoo_federation.bodies import SettleAgreed, SettleStatement, StatementEntr
 from eccoo_federation.errors import ProtocolError
 from eccoo_node.cover import offering, owing
 from eccoo_node.cover import queries as cover
+from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import between, checking, corrections, entries, ledger
@@ -19,11 +20,12 @@ from eccoo_node.escrow.actions import owe_worker_from, release, set_aside, top_u
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.lines import Across
 from eccoo_node.escrow.verify import verify as verify_books
+from eccoo_node.federating.verify import verify as verify_wire
 from eccoo_node.kernel.access import COMMAND, NODE
 from eccoo_node.kernel.errors import Broken, Conflict
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import actions as linking
-from eccoo_node.links import letters
+from eccoo_node.links import ending, letters
 from eccoo_node.links.arrivals import circle_actor
 from eccoo_node.links.letters import Letter
 from eccoo_node.links.rules import Terms
@@ -153,6 +155,65 @@ async def test_from_visit_to_paid_and_a_link_that_ends(two_nodes: Pair, monkeypa
             assert (await queries.standing(link)).closed_at is not None
         assert (await node.row("SELECT COUNT(*) FROM settle_page"))[0] == 2
     assert await two_nodes.troubles() == []
+
+
+async def test_a_link_that_ends_with_money_unstated_is_settled_by_a_last_page_and_closes(two_nodes: Pair) -> None:
+    story = await Story(two_nodes).begin()
+    link = two_nodes.link_id
+    await went_well(story)
+    with story.a.bound():
+        assert await fetch("SELECT 1 FROM settle_page") == []
+        await linking.end(COMMAND, link)
+    await two_nodes.settle()
+    # Todmorden states what it is owed, Hebden that it is owed nothing; each agrees with the other, and nothing waits.
+    for node in two_nodes.both:
+        pages = await node.rows(
+            "SELECT closing_pence, state, even_at IS NULL FROM settle_page WHERE final ORDER BY closing_pence"
+        )
+        assert [(*page[:2], bool(page[2])) for page in pages] == [(0, "answered", False), (6105, "answered", False)]
+        assert (await node.row("SELECT COUNT(*) FROM settle_page"))[0] == 2
+    assert (await opens(story.a, link), await opens(story.b, link)) == ((0, 6105), (6105, 0))
+    await sound(story)
+    await closes(story, False)
+    with story.a.bound():
+        await between.paid_circle(await actor(story.tess), link, 6105, "by hand")
+    await two_nodes.settle()
+    with story.b.bound():
+        assert (await queries.standing(link)).closed_at is None
+        await between.circle_paid(await actor(story.kit), link, 6105, "line 1")
+    await two_nodes.settle()
+    assert (await opens(story.a, link), await opens(story.b, link)) == ((0, 0), (0, 0))
+    for node in two_nodes.both:
+        with node.bound():
+            assert (await queries.standing(link)).closed_at is not None
+            assert (await money.owed(link)).they_owe_pence == 0
+            await verify_wire()
+    await sound(story)
+    assert await two_nodes.troubles() == []
+    # Each closes by its own clock: whoever is second may be told that its key is known no more, and closes all the same.
+    await closes(story, True)
+    # Nothing more is stated or said on it, and what was signed can still be shown.
+    await stated(story)
+    for node in two_nodes.both:
+        assert (await node.row("SELECT COUNT(*) FROM settle_page"))[0] == 2
+        with node.bound():
+            await verify_wire()
+    await sound(story)
+
+
+async def closes(story: Story, whether: bool) -> None:
+    """Each side looks whether anything still goes on with the other, once what is kept of a visit may go."""
+    story.pair.move(timedelta(days=15))
+    for node in story.pair.both:
+        with node.bound():
+            await jobs.ensure_recurring()
+    await story.pair.settle()
+    for node in story.pair.both:
+        with node.bound():
+            await ending.close_ended({})
+            left = [still.sentence for still in await ending.goes_on(story.pair.link_id)]
+        [(closed,)] = await node.rows("SELECT closed_at FROM link")
+        assert (closed is not None) == whether, (node.name, left)
 
 
 async def test_a_lie_waits_alone(two_nodes: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,8 +85,8 @@ def vectors() -> dict[str, dict[str, Any]]:
             "cases": _certificates(),
         },
         "reconcile": {
-            "about": "One side’s state (`mine` is what it shows the other; `state` the same with what is not shown, in the "
-            "library’s own words) reads `theirs`, at `at`. `says` are the events that it then sends, `phase` where it is.",
+            "about": "One side’s state (`mine` is what it shows the other; `state` all that it knows, in the words of §16) reads "
+            "`theirs`, at `at`. `says` are the events that it then sends, `phase` where it is.",
             "cases": [*_at_asker(), *_at_offerer()],
         },
     }
@@ -219,10 +219,15 @@ def _shown(state: Any) -> dict[str, Any]:
     return cover.offerer_document([state], now=NOW, sign=lambda value: sign(b(), value))
 
 
+def _known(state: Any) -> dict[str, Any]:
+    """All that this side knows, less what is nothing: those words would only have to be explained."""
+    return {name: value for name, value in msgspec.to_builtins(state).items() if value}
+
+
 def _pair(name: str, mine: Any, theirs: Any, phase: str, *says: dict[str, Any], at: datetime = NOW) -> Case:
     side = "requester" if isinstance(mine, cover.RequesterState) else "offerer"
     return case(
-        name, side=side, at=wire_time(at), mine=_shown(mine), state=msgspec.to_builtins(mine), theirs=_shown(theirs),
+        name, side=side, at=wire_time(at), mine=_shown(mine), state=_known(mine), theirs=_shown(theirs),
         phase=phase, says=list(says),
     )  # fmt: skip
 
