@@ -101,9 +101,12 @@ async def show(node: Node, circle: str) -> None:
         click.echo(f"  {alarm.at:%Y-%m-%d %H:%M} UTC: {say.alarm(alarm.code)}")
     if page.circle.standing == "ended":
         going = [still for still in await ending.goes_on(page.circle.id) if still.kind != "stops"]
-        for still in [] if page.closed_at else going:
+        for still in going:
             click.echo(f"  still going on: {still.sentence}")
-        click.echo("  Everything is done." if page.closed_at else "  It closes when nothing goes on any more.")
+        if not page.closed_at:
+            click.echo("  It closes when nothing goes on any more.")
+        elif not going:
+            click.echo("  Everything is done.")
 
 
 @link.command()

@@ -54,7 +54,10 @@ async def _updated(actor: Actor, letter: Letter) -> None:
 async def refetch(payload: dict[str, Any]) -> datetime | None:
     """Fetch the key log and pin it, if it continues the one we have. Else an alarm, and what is pinned stays."""
     link_id, now = payload["link"], clock.now()
-    link = await fetch_one("SELECT * FROM link WHERE id = ? AND state <> 'ended' AND log <> ''", link_id)
+    link = await fetch_one(
+        "SELECT * FROM link WHERE id = ? AND log <> '' AND (state <> 'ended' OR (agreement <> '' AND superseded_by = ''))",
+        link_id,
+    )
     if link is None:
         return None
     async with write():

@@ -155,7 +155,13 @@ async def test_a_link_with_nothing_going_on_closes_on_both_sides(two_nodes: Pair
             await ending.close_ended({})
         [(state, closed)] = await node.rows("SELECT state, closed_at FROM link")
         assert (state, closed is not None) == ("ended", True)
-        assert await node.rows("SELECT kid FROM link_key") == []
+        # Its keys stay: whoever was told of there may ask to be forgotten years later. Nothing else is let in.
+        assert len(await node.rows("SELECT kid FROM link_key")) == 1
+        with node.bound():
+            assert await links.may_cross(link_id, "in", "erasure") is None
+            refused = await links.may_cross(link_id, "in", "cover.request")
+            assert refused is not None
+            assert refused.code == "link_ended"
     assert [row[0] for row in await b.rows("SELECT kind FROM event WHERE kind IN ('link.ended', 'link.closed') ORDER BY id")] == [
         "link.ended", "link.closed",
     ]  # fmt: skip

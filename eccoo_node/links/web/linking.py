@@ -95,7 +95,7 @@ class LinksController(Controller):
             return render(request, "links/words.html", **_facts(request, page))
         if page.circle.standing == "agreeing":
             return await _ask_to_agree(request, page)
-        going = await ending.goes_on(link_id) if page.circle.standing == "ended" and not page.closed_at else []
+        going = await ending.goes_on(link_id) if page.circle.standing == "ended" else []
         going = [still for still in going if still.kind != "stops"]
         return render(request, "links/link.html", going=going, **_facts(request, page))
 
