@@ -79,6 +79,8 @@ class Page(msgspec.Struct, frozen=True):
     ended_at: datetime | None = None
     ended_by_them: bool = False
     closed_at: datetime | None = None
+    # What both nodes can do: nothing else can be agreed.
+    caps: tuple[str, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     # The newest thing about who they are that nobody has rung them about yet.
     loud: str = ""
@@ -229,7 +231,7 @@ async def page(link_id: str) -> Page:
 
 
 _PAGE = (
-    "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "
+    "SELECT l.id, l.state, l.caps, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "
     "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_hash, l.words_said_at, l.our_proposal, l.their_proposal, "
     "l.ended_at, l.ended_by_them, l.closed_at, l.moving_to, l.moving_agreed_by, (SELECT b.code FROM link_alarm b WHERE b.link_id = l.id "
     f"AND b.id > l.alarms_heard AND b.code IN ({', '.join(repr(code) for code in rules.LOUD)}) ORDER BY b.id DESC LIMIT 1) "
@@ -243,7 +245,7 @@ def _page(row: Any) -> Page:
         circle=_known(row), health=_health(row), we_invited=bool(row["we_invited"]), asked_at=row["asked_at"],
         words=tuple(row["words"].split()), words_said=row["words_said_at"] is not None,
         ours=_proposed(row["our_proposal"], row["node_id"]), theirs=_proposed(row["their_proposal"], row["node_id"]),
-        proposal=proposal_mark(row["their_proposal"]),
+        proposal=proposal_mark(row["their_proposal"]), caps=tuple(row["caps"].split()),
         agreed_until=datetime.fromisoformat(agreement["expires_at"]) if agreement else None,
         ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]), closed_at=as_time(row["closed_at"]), loud=row["loud"] or "",
         moving_to=row["moving_to"], moving_agreed=bool(row["moving_agreed_by"]),

@@ -11,6 +11,7 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
+from eccoo_federation import handshake
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
@@ -308,11 +309,12 @@ def _now(page: Page) -> Terms:
 
 
 def _choices(page: Page) -> dict[str, Any]:
-    them = page.called
+    them, both = page.called, handshake.within(SHOWN_SCOPES, page.caps)
+    pool = handshake.cap_of(rules.POOL) in page.caps
     return {
-        "we": [(scope, rules.say_scope(scope, them, ours=True)) for scope in SHOWN_SCOPES],
-        "they": [(scope, rules.say_scope(scope, them, ours=False)) for scope in SHOWN_SCOPES],
-        "fields": [(field, words[0].upper() + words[1:]) for field, words in rules.POOL_WORDS.items()],
+        "we": [(scope, rules.say_scope(scope, them, ours=True)) for scope in SHOWN_SCOPES if scope in both],
+        "they": [(scope, rules.say_scope(scope, them, ours=False)) for scope in SHOWN_SCOPES if scope in both],
+        "fields": [(field, words[0].upper() + words[1:]) for field, words in rules.POOL_WORDS.items() if pool],
     }
 
 
