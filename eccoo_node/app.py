@@ -59,6 +59,7 @@ from eccoo_node.payouts import checking as payout_checking
 from eccoo_node.payouts import todo as payout_todo
 from eccoo_node.plugins_host.host import Brought, Host, Register
 from eccoo_node.pools import attesting, giving, reading
+from eccoo_node.privacy import leaving as privacy_leaving
 from eccoo_node.privacy import letters as privacy_letters
 from eccoo_node.referrals import letters as referral_letters
 from eccoo_node.rota import died as rota_died
@@ -92,8 +93,8 @@ DOMAINS = (
 WORKING = (
     attesting, bank_booked, bank_todo, cover_died, cover_letters, cover_lines, expense_lines, expense_plans, giving,
     hmrc_asking, introducing, keeping, leaving, link_ending, link_names, link_news, papers_due, patterns, pausing,
-    payout_checking, payout_news, payout_todo, privacy_letters, pulls, questions, reading, referral_letters,
-    rota_died, rota_lines, rota_todo, sender, settlement_checking, settlement_letters, settlement_todo,
+    payout_checking, payout_news, payout_todo, privacy_leaving, privacy_letters, pulls, questions, reading,
+    referral_letters, rota_died, rota_lines, rota_todo, sender, settlement_checking, settlement_letters, settlement_todo,
 )  # fmt: skip
 MAX_REQUEST_BODY = 1024 * 1024
 

@@ -108,9 +108,12 @@ async def show(node: Node, circle: str) -> None:
     elif page.put_away_for:
         click.echo(f"  Put away, because a newer invitation was taken up: {page.put_away_for}")
     elif page.circle.standing == "ended":
-        for still in [] if page.closed_at else going:
+        for still in going:
             click.echo(f"  still going on: {still.sentence}")
-        click.echo("  Everything is done." if page.closed_at else "  It closes when nothing goes on any more.")
+        if not page.closed_at:
+            click.echo("  It closes when nothing goes on any more.")
+        elif not going:
+            click.echo("  Everything is done.")
 
 
 @link.command()

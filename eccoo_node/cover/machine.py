@@ -354,7 +354,7 @@ async def _news(act: Act, request: Request, state: wire.RequesterState, effect: 
                 await rota.set_fields(visit.id, state="gap", cover_name="", cover_circle="")
                 await tell(around, visit.id, "gap_again")
             elif effect.news != "rescinded":
-                await tell(choosers, visit.id, "not_after_all")
+                await tell(choosers, visit.id, "no_word" if effect.news == "no_answer" else "not_after_all")
             await act.tell(f"cover.{effect.news}", "cover_request", request.id)
         case _:
             pass

@@ -79,7 +79,7 @@ async def _free(act: Act, link_id: str, amount_pence: int, key: str) -> int:
 
 async def _waiting_here(link_id: str) -> frozenset[str]:
     """Whose pay waits for this circle, and who speaks for them: none of them lets it go as a treasurer."""
-    return await concerned([one.account.holder for one in await _waiting(link_id)])
+    return await concerned([one.account.holder for one in await waiting(link_id)])
 
 
 async def _begin(act: Act, link_id: str, amount_pence: int) -> None:

@@ -22,7 +22,7 @@ from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.words import plain_line
 from eccoo_node.links import actions, held, identity, letters, queries
 from eccoo_node.links.arrivals import compare, pin_keys
-from eccoo_node.links.rules import FINAL
+from eccoo_node.links.rules import FINAL, caps_of
 
 _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
 GIVE_UP = timedelta(hours=48)
@@ -56,9 +56,9 @@ async def shake_hands(link_id: str) -> str:
         log, state, document = await look_up(link["base_url"], link["node_id"])
         async with write():
             await fetch(
-                "UPDATE link SET log = ?, name = ?, phone = ? WHERE id = ?",
+                "UPDATE link SET log = ?, name = ?, phone = ?, caps = ? WHERE id = ?",
                 dump_log(log).decode(), plain_line(document["name"])[:120],
-                plain_line(str(document.get("phone") or ""))[:40], link_id,
+                plain_line(str(document.get("phone") or ""))[:40], caps_of(document), link_id,
             )  # fmt: skip
             await pin_keys(link_id, state)
         link = await held.link(link_id)

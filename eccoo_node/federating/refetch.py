@@ -8,9 +8,9 @@ verified request whose proof names one. A request from a key that nobody knows c
 from datetime import datetime
 from typing import Any
 
-from eccoo_federation import limits
+from eccoo_federation import jcs, limits
 from eccoo_federation.errors import ProtocolError
-from eccoo_federation.identity import extends, parse_log, verify_log
+from eccoo_federation.identity import LogState, extends, parse_log, verify_document, verify_log
 from eccoo_node.db import jobs
 from eccoo_node.db.jobs import job
 from eccoo_node.db.rows import as_time, fetch, fetch_one
@@ -20,6 +20,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor
 from eccoo_node.links import alarms, moves, queries
 from eccoo_node.links.letters import Letter, handles
+from eccoo_node.links.rules import caps_of
 
 
 async def ask(link_id: str) -> None:
@@ -54,7 +55,10 @@ async def _updated(actor: Actor, letter: Letter) -> None:
 async def refetch(payload: dict[str, Any]) -> datetime | None:
     """Fetch the key log and pin it, if it continues the one we have. Else an alarm, and what is pinned stays."""
     link_id, now = payload["link"], clock.now()
-    link = await fetch_one("SELECT * FROM link WHERE id = ? AND state <> 'ended' AND log <> ''", link_id)
+    link = await fetch_one(
+        "SELECT * FROM link WHERE id = ? AND log <> '' AND (state <> 'ended' OR (agreement <> '' AND superseded_by = ''))",
+        link_id,
+    )
     if link is None:
         return None
     async with write():
@@ -62,6 +66,7 @@ async def refetch(payload: dict[str, Any]) -> datetime | None:
     try:
         log = parse_log(await wire.get_unsigned(f"{link['base_url']}/.well-known/circle-node/log"))
         state = extends(queries.read_log(link["log"]), verify_log(log))
+        caps = await _caps(link, state, now)
     except ProtocolError as error:
         if error.status < 500:
             async with write():
@@ -70,4 +75,14 @@ async def refetch(payload: dict[str, Any]) -> datetime | None:
         return now + limits.REFETCH_EVERY if error.status >= 500 else None
     async with write():
         await moves.pin(link, log, state)
+        await fetch("UPDATE link SET caps = ? WHERE id = ?", caps, link_id)
     return None
+
+
+async def _caps(link: Any, state: LogState, now: datetime) -> str:
+    """What they can do now: a newer version may have learnt something. What was known where their document does not say."""
+    try:
+        raw = await wire.get_unsigned(f"{link['base_url']}/.well-known/circle-node")
+        return caps_of(verify_document(jcs.parse(raw), state, now))
+    except ProtocolError:
+        return str(link["caps"])

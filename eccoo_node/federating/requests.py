@@ -69,7 +69,7 @@ async def _key(asked: Asked, kid: str, link_id: str) -> tuple[str, bytes | None,
     if link_id:
         row = await fetch_one(
             "SELECT l.log, (SELECT k.shown FROM link_key k WHERE k.link_id = l.id AND k.kid = ?) AS shown FROM link l "
-            "WHERE l.id = ? AND l.log <> '' AND l.closed_at IS NULL AND l.superseded_by = ''",
+            "WHERE l.id = ? AND l.log <> '' AND l.superseded_by = ''",
             kid, link_id,
         )  # fmt: skip
         return (link_id, _good(row["log"], kid), bool(row["shown"])) if row else (link_id, None, False)

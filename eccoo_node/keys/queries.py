@@ -102,9 +102,13 @@ def _own_key(key: PublicKey, now: str, us: identity.Identity) -> OwnKey:
 
 
 async def untold(head: str) -> list[str]:
-    """Links to whom no word of this state of our log was written, and who did not pin it when we linked."""
+    """Links to whom no word of this state of our log was written, and who did not pin it when we linked.
+
+    Those that have ended too: what was agreed is honoured there, and whoever was told of somebody is asked to forget them.
+    """
     rows = await fetch(
-        "SELECT l.id FROM link l WHERE l.state = 'open' AND l.our_head <> ? AND NOT EXISTS (SELECT 1 FROM letter_out o "
+        "SELECT l.id FROM link l WHERE (l.state = 'open' OR (l.state = 'ended' AND l.agreement <> '' AND "
+        "l.superseded_by = '')) AND l.our_head <> ? AND NOT EXISTS (SELECT 1 FROM letter_out o "
         "WHERE o.link_id = l.id AND o.type = 'identity.updated' AND o.body LIKE ?) ORDER BY l.id",
         head, f"%{head}%",
     )  # fmt: skip

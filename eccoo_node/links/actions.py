@@ -226,7 +226,7 @@ async def _propose(act: Act, link: Any, terms: Terms) -> None:
             may={us.node_id: terms.we_may, them: terms.they_may}, credit_limit_pence=terms.credit_limit_pence,
             data_terms_hash=rules.data_terms_hash(), now=clock.now(), statement_period=terms.statement_period,
             commission=handshake.Commission(schedule=terms.schedule, home_share_bps=terms.home_share_bps),
-            previous=previous, supersedes=await carrying.proposed(link),
+            previous=previous, supersedes=await carrying.proposed(link), caps=link["caps"].split(),
         )  # fmt: skip
     except (ProtocolError, msgspec.ValidationError):
         raise Invalid("The two circles cannot agree this.", "bad_terms") from None

@@ -34,7 +34,7 @@ from eccoo_node.links.actions import (
 )
 from eccoo_node.links.alarms import alarm_once
 from eccoo_node.links.letters import Letter, handles
-from eccoo_node.links.rules import same_terms
+from eccoo_node.links.rules import caps_of, same_terms
 from eccoo_node.links.tables import Link, LinkKey, LinkWire
 from eccoo_node.record.door import Act, door
 
@@ -107,7 +107,7 @@ async def let_in(act: Act, request: LinkRequest, log: Log, state: LogState, docu
             id=request.link, state="asked", we_invited=True, node_id=request.node_id, base_url=request.base_url,
             name=plain_line(document["name"])[:120], phone=plain_line(str(document.get("phone") or ""))[:40], log=dump_log(log).decode(),
             our_nonce=nonce, our_commitment=commitment, our_head=us.state.head, their_commitment=request.commitment,
-            their_head=request.log_head, secret=letters.new_link_secret(), asked_by=used["made_by"], asked_at=now,
+            their_head=request.log_head, secret=letters.new_link_secret(), asked_by=used["made_by"], asked_at=now, caps=caps_of(document),
         )
     )  # fmt: skip
     await insert(LinkWire(link_id=request.link))

@@ -96,8 +96,9 @@ async def close_if_through(link_id: str) -> bool:
         return False
     now = clock.now()
     await fetch("UPDATE link SET closed_at = ? WHERE id = ?", now, link_id)
-    # Unpinned: no key speaks for this link any more. The log itself stays, because what was signed must stay provable.
-    await fetch("DELETE FROM link_key WHERE link_id = ?", link_id)
+    if not row["agreement"]:
+        # Nothing ever crossed: no key speaks for it any more. Else either side may be asked to forget somebody years later.
+        await fetch("DELETE FROM link_key WHERE link_id = ?", link_id)
     await fetch("UPDATE letter_subject SET followed = FALSE WHERE link_id = ?", link_id)
     await events.tell(new_id(), "link.closed", SUBJECT, link_id, superseded_by=row["superseded_by"])
     return True

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.links import letters
 
 
@@ -28,9 +29,11 @@ class Deleted(msgspec.Struct, frozen=True):
 
 
 Refers = Callable[[str], Awaitable[Iterable[tuple[str, str]]]]
+Days = Callable[[Sequence[str]], Awaitable[Iterable[datetime]]]
 Deletes = Callable[[str, Sequence[str]], Awaitable[Deleted]]
 _REFERS: list[Refers] = []
 _DELETES: list[Deletes] = []
+_DAYS: list[Days] = []
 
 
 def refers(function: Refers) -> Refers:
@@ -49,6 +52,17 @@ def deletes(function: Deletes) -> Deletes:
     return function
 
 
+def days(function: Days) -> Days:
+    """Register `async (references) -> moments`: of which visits of ours these tell, for people who ring about them."""
+    _DAYS.append(function)
+    return function
+
+
+async def days_of(subjects: Sequence[str]) -> list[datetime]:
+    """Of which visits these references tell, in order: all that a circle can be asked about by telephone."""
+    return sorted({at for ask in _DAYS for at in await ask(subjects)})
+
+
 async def references(person_id: str) -> dict[str, list[str]]:
     """Every reference under which something of this person went out, by link."""
     found: dict[str, set[str]] = {}
@@ -59,9 +73,20 @@ async def references(person_id: str) -> dict[str, list[str]]:
 
 
 async def delete(link_id: str, subjects: Sequence[str]) -> Deleted:
-    """Delete what came from this link under these references, letters included, inside `write()`."""
-    done = [await delete_(link_id, subjects) for delete_ in _DELETES]
+    """Delete what came from this link, and from any whose place it took, under these references, letters included,
+    inside `write()`."""
+    links, done = [link_id], list[Deleted]()
+    for one in links:
+        links += [row[0] for row in await fetch("SELECT id FROM link WHERE superseded_by = ? ORDER BY id", one)]
+        done += [await delete_(one, subjects) for delete_ in _DELETES]
     kept = tuple(sorted(one for some in done for one in some.kept))
-    if not kept:
-        await letters.forget_subjects(link_id, subjects)
+    for one in links if not kept else ():
+        await letters.forget_subjects(one, subjects)
     return Deleted(any(some.found for some in done), kept)
+
+
+async def stands_for(link_id: str) -> str:
+    """The link that reaches this circle now: another one where this one's keys were lost."""
+    while after := await fetch_value("SELECT superseded_by FROM link WHERE id = ?", link_id):
+        link_id = str(after)
+    return link_id

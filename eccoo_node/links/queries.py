@@ -85,6 +85,8 @@ class Page(msgspec.Struct, frozen=True):
     # The newer handshake with this circle that put this one away; and whether this one put one away whose words were seen.
     put_away_for: str = ""
     other_words: bool = False
+    # What both nodes can do: nothing else can be agreed.
+    caps: tuple[str, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     # The newest thing about who they are that nobody has rung them about yet.
     loud: str = ""
@@ -262,7 +264,7 @@ _PUT_AWAY = (
     "AND {old}.ended_at = {new}.asked_at"
 )
 _PAGE = (
-    "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "
+    "SELECT l.id, l.state, l.caps, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, l.suspended_by_us_at, "
     "l.suspended_by_them_at, l.we_invited, l.asked_at, l.words, l.words_hash, l.words_said_at, l.our_proposal, l.their_proposal, "
     "l.ended_at, l.ended_by_them, l.closed_at, l.superseded_by, (SELECT n.node_id FROM link n WHERE n.id = l.superseded_by) AS "
     "new_node, CASE WHEN l.state = 'ended' AND l.agreement = '' THEN "
@@ -281,7 +283,7 @@ def _page(row: Any) -> Page:
         circle=_known(row), health=_health(row), we_invited=bool(row["we_invited"]), asked_at=row["asked_at"],
         words=tuple(row["words"].split()), words_said=row["words_said_at"] is not None,
         ours=_proposed(row["our_proposal"], row["node_id"]), theirs=_proposed(row["their_proposal"], row["node_id"]),
-        proposal=proposal_mark(row["their_proposal"]),
+        proposal=proposal_mark(row["their_proposal"]), caps=tuple(row["caps"].split()),
         agreed_until=datetime.fromisoformat(agreement["expires_at"]) if agreement else None,
         ended_at=as_time(row["ended_at"]), ended_by_them=bool(row["ended_by_them"]), closed_at=as_time(row["closed_at"]),
         superseded_by=row["superseded_by"], we_lost=row["new_node"] == row["node_id"],

@@ -9,6 +9,7 @@ import msgspec
 
 from eccoo_federation import handshake, jcs
 from eccoo_federation.errors import ProtocolError
+from eccoo_federation.identity import CAPS
 from eccoo_node.kernel.money import percent, pounds
 
 Standing = Literal["asked", "words", "agreeing", "open", "suspended_by_us", "suspended_by_them", "ended"]
@@ -99,6 +100,11 @@ def reminder(until: datetime, now: datetime) -> int | None:
     if left <= 0:
         return 0
     return next((days for days in reversed(REMIND_DAYS) if left <= days), None)
+
+
+def caps_of(document: Mapping[str, Any]) -> str:
+    """What the node of this document and ours can both do, as a link keeps it."""
+    return " ".join(cap for cap in CAPS if cap in document["caps"])
 
 
 def terms_of(agreement: Mapping[str, Any], us: str, them: str) -> Terms:

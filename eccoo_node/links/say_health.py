@@ -27,7 +27,10 @@ _ADVICE = {
     "wrong_node": "Don’t go on before you have spoken. {ring}",
     "log_forked": "Don’t go on before you have spoken. {ring}",
 }
-_CAPS = {"cover-1": "cover", "settle-1": "settling what is owed"}
+_CAPS = {
+    "cover-1": "cover", "settle-1": "settling what is owed", "pool-1": "seeing who is there to come",
+    "attest-1": "reading what was seen of a worker", "introduce-1": "introducing circles to each other",
+}  # fmt: skip
 
 
 def ring(them: str, phone: str) -> str:
@@ -99,7 +102,8 @@ def figures(report: Report) -> list[tuple[str, str]]:
         f"{say.many(report.busiest_events, 'letter')}. Up to {limits.REQUESTS_PER_MIN} and {limits.EVENTS_PER_MIN} are "
         "taken."
     )
-    caps = " and ".join(_CAPS.get(cap, cap) for cap in report.caps)
+    *most, last = [_CAPS.get(cap, cap) for cap in report.caps] or [""]
+    caps = " and ".join([", ".join(most), last] if most else [last])
     return [
         ("Letters today", f"{report.came_today or 'None'} came, {report.went_today or 'none'} went."),
         ("How much they send", busiest),

@@ -52,6 +52,8 @@ class Link(Table, tablename="link"):
     words_before = word(64)
     words_said_by = word(36)
     words_said_at = moment(null=True)
+    # What both nodes can do, as their document says: codes with blanks between.
+    caps = word(200)
     # Signed by one side each, until one of them is signed by both.
     our_proposal = prose()
     their_proposal = prose()
@@ -85,7 +87,7 @@ class Link(Table, tablename="link"):
     moving_agreed_by = word(36)
     # Up to which alarm an admin has rung them about it.
     alarms_heard = number()
-    # Everything that outlived the link is through: its keys may not speak any more.
+    # Everything that outlived the link is through. What is to be forgotten still crosses it.
     closed_at = moment(null=True)
     # Our yes that others hear of us through them, theirs that others hear of them through us, and ours to show them.
     shown_there = flag()

@@ -104,7 +104,8 @@ async def forget(act: Act, *, wish_id: str) -> datetime | None:
 
 
 async def _ask_circles(wish: Wish) -> None:
-    for link_id, subjects in (await across.references(wish.person_id)).items():
+    for told, subjects in (await across.references(wish.person_id)).items():
+        link_id = await across.stands_for(told)
         for at in range(0, len(subjects), rules.MOST_SUBJECTS):
             some = subjects[at : at + rules.MOST_SUBJECTS]
             id_ = new_id()
@@ -133,7 +134,7 @@ async def chase(act: Act) -> None:
     rows = await fetch(
         "SELECT e.id, e.link_id, e.subjects FROM erasure_out e WHERE e.asked_at <= ? AND (e.state = 'asked' OR "
         "(e.state = 'kept' AND e.keep_until <= ?)) AND NOT EXISTS (SELECT 1 FROM letter_out o "
-        "WHERE o.event_id = e.letter_id AND o.state IN ('waiting', 'sent')) ORDER BY e.asked_at LIMIT 200",
+        "WHERE o.link_id = e.link_id AND o.event_id = e.letter_id AND o.state IN ('waiting', 'sent')) ORDER BY e.asked_at LIMIT 200",
         now - rules.ASK_AGAIN, now - rules.GRACE,
     )  # fmt: skip
     for row in rows:

@@ -8,12 +8,13 @@ import msgspec
 from eccoo_node.db.rows import as_time, fetch, fetch_one, locking, marks
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.links import erasing as across
 from eccoo_node.members import queries as members
 from eccoo_node.members.erasing import Kept
 
 
 class Circle(msgspec.Struct, frozen=True):
-    """One linked circle that was asked to delete. `by_phone`: another link took this one's place, and no node can ask them."""
+    """One linked circle that was asked to delete."""
 
     name: str
     phone: str
@@ -22,7 +23,8 @@ class Circle(msgspec.Struct, frozen=True):
     keep_until: datetime | None
     asked_at: datetime
     answered_at: datetime | None
-    by_phone: bool = False
+    # The visits that they were told of, for whoever rings them.
+    days: tuple[datetime, ...] = ()
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -97,14 +99,16 @@ async def wishes(actor: Actor) -> list[Wish]:
 async def _circles(wish_ids: list[str]) -> dict[str, list[Circle]]:
     rows = await fetch(
         "SELECT e.forgetting_id, l.name, l.phone, e.state, e.reason, e.keep_until, e.asked_at, e.answered_at, "
-        f"l.superseded_by FROM erasure_out e JOIN link l ON l.id = e.link_id WHERE e.forgetting_id IN ({marks(wish_ids)}) "
+        "CASE WHEN e.state = 'asked' THEN e.subjects ELSE '[]' END "
+        f"FROM erasure_out e JOIN link l ON l.id = e.link_id WHERE e.forgetting_id IN ({marks(wish_ids)}) "
         "ORDER BY l.name, e.id",
         *wish_ids,
     )
     found: dict[str, list[Circle]] = {}
     for row in rows:
+        days = await across.days_of(msgspec.json.decode(row[8], type=list[str]))
         found.setdefault(row[0], []).append(
-            Circle(row[1], row[2], row[3], row[4], as_time(row[5]), row[6], as_time(row[7]), bool(row[8]))
+            Circle(row[1], row[2], row[3], row[4], as_time(row[5]), row[6], as_time(row[7]), tuple(days))
         )
     return found
 

@@ -10,6 +10,8 @@ AGAIN = timedelta(days=1)
 # A circle that has not answered is asked again after so long; one whose day has passed, so long after it.
 ASK_AGAIN = timedelta(days=7)
 GRACE = timedelta(days=2)
+# Nobody there reads letters any more: it is time that somebody rings them.
+RING = timedelta(days=30)
 # References in one letter, and rows of one link that we keep about what it asked.
 MOST_SUBJECTS = 200
 MOST_ROWS = 1000
@@ -30,7 +32,7 @@ def _helpers(actor: Actor, thing: Thing) -> bool:
     return actor.wears("facilitator", "admin") and not actor.acting_for
 
 
-@rule("privacy.forget", "privacy.chase", "privacy.finish")
+@rule("privacy.forget", "privacy.chase", "privacy.finish", "privacy.follow")
 def _node(actor: Actor, thing: Thing) -> bool:
     return actor.is_node()
 

@@ -4,6 +4,7 @@ from datetime import datetime, tzinfo
 
 from eccoo_node.members.erasing import Kept
 from eccoo_node.members.say import say_date
+from eccoo_node.privacy import rules
 from eccoo_node.privacy.queries import AskedOfUs, Circle, Wish
 
 # Why something is kept at home. {day}: until when at the latest, or when it is looked at again.
@@ -48,20 +49,21 @@ def state(wish: Wish, zone: tzinfo) -> tuple[str, str]:
     return "certain", "Deleted everywhere"
 
 
-def circle(one: Circle, zone: tzinfo) -> str:
-    """What became of it in one linked circle."""
+def circle(one: Circle, since: datetime | None, now: datetime, zone: tzinfo) -> str:
+    """What became of it in one linked circle, which was first asked at `since`."""
     if one.state == "done" and one.answered_at:
         return f"Asked on {day(one.asked_at, zone)}, deleted on {day(one.answered_at, zone)}."
-    if one.state == "asked" and one.by_phone:
-        return (
-            f"Wanted on {day(one.asked_at, zone)}. The two circles were linked anew after everything was lost, so our node "
-            "can’t ask them about what went before. Please ring them."
-        )
     if one.state == "kept" and one.keep_until:
         because = f", because {THEIRS[one.reason]}" if one.reason in THEIRS else ""
-        again = "Please ring them after that." if one.by_phone else "It is asked again after that."
-        return f"Keeps something until {day(one.keep_until, zone)}{because}. {again}"
-    return f"Asked on {day(one.asked_at, zone)}. No answer yet: we go on asking."
+        return f"Keeps something until {day(one.keep_until, zone)}{because}. It is asked again after that."
+    if since is None or now - since < rules.RING:
+        return f"Asked on {day(one.asked_at, zone)}. No answer yet: we go on asking."
+    days = list(dict.fromkeys(day(at, zone) for at in one.days))
+    visits = f" because of the {'visit' if len(days) == 1 else 'visits'} on {', '.join(days)}" if days else ""
+    return (
+        f"First asked on {day(since, zone)}. No answer yet. We go on asking, and it is time to ring them: please ask them to "
+        f"delete what they know of someone{visits}."
+    )
 
 
 def asked_of_us(one: AskedOfUs, zone: tzinfo) -> str:

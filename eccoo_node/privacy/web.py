@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Controller, Response, get, post
 
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.links import erasing as across
 from eccoo_node.members import erasing as home
@@ -72,7 +73,10 @@ class PrivacyController(Controller):
                 "asked": say.day(one.asked_at, zone),
                 "state": say.state(one, zone),
                 "kept": [say.why(k, zone) for k in one.kept],
-                "circles": [(c.name, c.phone if c.state == "asked" else "", say.circle(c, zone)) for c in one.circles],
+                "circles": [
+                    (c.name, c.phone if c.state == "asked" else "", say.circle(c, one.gone_at, clock.now(), zone))
+                    for c in one.circles
+                ],
             }
             for one in await queries.wishes(actor)
         ]

@@ -95,6 +95,8 @@ SENTENCES = {
     "not_sure": "We can’t be sure that someone is coming{to} {day}. Please ring.",
     "gap_again": "{who_then} can’t come{to} {day} after all.",
     "not_after_all": "Someone who offered to come{to} {day} can’t after all. We are still asking.",
+    "no_word": "No answer came in time from the other circle about the visit{to} {day}. Perhaps we could not reach it. "
+    "Nobody has said no. {Person} can choose again.",
     # what HMRC is told
     "tax_details": "Can you tell us your tax details? HMRC asks us for them by 31 December.",
     "tax_copy": "Here is what we told HMRC about what you earned.",
@@ -198,6 +200,7 @@ _PATHS = {
     "claimed_late": "/cover/{about}",
     "gap_again": "/visits/{visit}/choose",
     "not_after_all": "/visits/{visit}/choose",
+    "no_word": "/visits/{visit}/choose",
     "someone_else": "/home",
     "filled": "/home",
     "closed": "/home",
@@ -270,7 +273,18 @@ TO_DO = (
 NOT_PAID = frozenset({"not_paid_for", "not_paid_for_some", "not_paid_for_several", "not_paid_for_late"})
 # Whom else was asked, what they said, and what it may cost: not for someone who is paid in that team.
 OF_COVER = frozenset(
-    {"asked", "offer", "nobody_near", "costs_more", "someone_else", "filled", "closed", "no_news", "not_after_all"}
+    {
+        "asked",
+        "offer",
+        "nobody_near",
+        "costs_more",
+        "someone_else",
+        "filled",
+        "closed",
+        "no_news",
+        "not_after_all",
+        "no_word",
+    }
 )
 # What is said to a facilitator in confidence, which may be about the very worker.
 IN_CONFIDENCE = frozenset(

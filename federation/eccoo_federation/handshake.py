@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from . import jcs, limits
 from .errors import ProtocolError
+from .identity import CAPS
 from .invites import Token
 from .proofs import ResolveKey, verify_cosigned
 from .shapes import Bps, Code, Count, Digest, NodeId, Pence, Shape, SignedPence, Time, Url, Uuid7, read
@@ -33,6 +34,9 @@ HONOUR = "honour"
 OUTLIVES = frozenset({HONOUR, "settle"})
 NO_AGREEMENT = "There is no agreement in force between the two circles."
 PLAIN_SCOPES = frozenset({"cover.request", "cover.offer", "attest.read", "settle", "introduce"})
+_CAPS_OF = {
+    "cover": "cover-1", "pool": "pool-1", "attest": "attest-1", "settle": "settle-1", "introduce": "introduce-1",
+}  # fmt: skip
 
 Scope = Annotated[str, Meta(max_length=200)]
 Direction = Literal["in", "out"]
@@ -95,7 +99,8 @@ class Supersedes(Shape, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Agreement(Shape, frozen=True, kw_only=True, omit_defaults=False):
-    """What both sign. ``may[X]`` is what node X may do towards the other. ``rev`` counts agreements of this link.
+    """What both sign. ``may[X]`` is what node X may do towards the other, ``caps`` what both can do: no scope is given
+    that needs another. ``rev`` counts agreements of this link.
 
     ``credit_limit_pence`` is the most that either may owe the other before new commits stop; confirmations never stop.
     """
@@ -109,7 +114,7 @@ class Agreement(Shape, frozen=True, kw_only=True, omit_defaults=False):
     base_urls: dict[str, Url]
     words_hash: Digest
     may: dict[str, tuple[Scope, ...]]
-    caps: tuple[Code, ...] = ("cover-1", "settle-1")
+    caps: tuple[Code, ...] = CAPS
     limits: dict[str, int]
     currency: Literal["GBP"] = "GBP"
     credit_limit_pence: Pence
@@ -172,6 +177,17 @@ def scopes_are_known(scopes: Iterable[str]) -> bool:
     return all(_known_scope(scope) for scope in scopes)
 
 
+def cap_of(scope: str) -> str:
+    """The capability that both must have before this scope can be given."""
+    return _CAPS_OF[scope.partition(".")[0]]
+
+
+def within(scopes: Iterable[str], caps: Iterable[str]) -> tuple[str, ...]:
+    """Those of these scopes that nodes with these capabilities can give each other, sorted."""
+    both = set(caps)
+    return tuple(sorted(scope for scope in scopes if cap_of(scope) in both))
+
+
 def check_agreement(value: Any, parties: Iterable[str], link: str, now: datetime) -> Agreement:
     """The agreement, if both could sign it now. Raises ``bad_agreement``. Proofs are checked by ``conclude``."""
     agreement = read(value, Agreement, "bad_agreement")
@@ -182,6 +198,9 @@ def check_agreement(value: Any, parties: Iterable[str], link: str, now: datetime
         raise ProtocolError("bad_agreement", "The agreement does not name both directions.")
     if not all(scopes_are_known(scopes) for scopes in agreement.may.values()):
         raise ProtocolError("bad_agreement", "The agreement names something that circles cannot allow each other.")
+    both = set(agreement.caps)
+    if not both <= set(CAPS) or any(cap_of(scope) not in both for scopes in agreement.may.values() for scope in scopes):
+        raise ProtocolError("bad_agreement", "The agreement names something that one of the two cannot do.")
     agreed, expires = parse_time(agreement.agreed_at), parse_time(agreement.expires_at)
     if not agreed < expires <= agreed + limits.AGREEMENT_LIFE or expires <= now:
         raise ProtocolError("bad_agreement", "An agreement runs for a year at most.")
@@ -222,8 +241,10 @@ def propose_agreement(
     statement_period: Literal["week", "month"] = "month",
     previous: dict[str, Any] | None = None,
     supersedes: Supersedes | None = None,
+    caps: Iterable[str] = CAPS,
 ) -> dict[str, Any]:
-    """The object to sign. ``words`` is ``words_hash`` of the handshake. Raises ``bad_agreement``."""
+    """The object to sign. ``words`` is ``words_hash`` of the handshake; ``caps`` are what both can do, and of ``may`` what
+    needs others is left out. Raises ``bad_agreement``."""
     pair = sorted(base_urls)
     agreement = Agreement(
         link=link,
@@ -232,7 +253,8 @@ def propose_agreement(
         parties=(pair[0], pair[1]),
         base_urls=dict(base_urls),
         words_hash=words,
-        may={node: tuple(sorted(scopes)) for node, scopes in may.items()},
+        may={node: within(scopes, caps) for node, scopes in may.items()},
+        caps=tuple(sorted(set(caps))),
         limits=limits.advertised(),
         credit_limit_pence=credit_limit_pence,
         statement_period=statement_period,

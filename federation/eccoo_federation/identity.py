@@ -26,7 +26,8 @@ from .times import parse_time, wire_time
 
 ROOT_OPS = ("create", "move", "recover")
 PROTOCOLS = ("circle-fed-1",)
-CAPS = ("cover-1", "settle-1")
+# What this library can do beyond linking, letters and forgetting, which every node can.
+CAPS = ("attest-1", "cover-1", "introduce-1", "pool-1", "settle-1")
 
 Log = list[dict[str, Any]]
 

@@ -132,6 +132,8 @@ def test_an_agreement_needs_both_signatures() -> None:
         {"may": {A.node_id: ["pool.read:surname"], B.node_id: []}},
         {"expires_at": "2027-11-23T09:00:00Z"},
         {"expires_at": "2026-11-22T09:00:00Z"},
+        {"caps": ["cover-1", "flying-1", "settle-1"]},
+        {"caps": []},
         {"currency": "EUR"},
         {"credit_limit_pence": -1},
         {"commission": {"schedule": "home", "home_share_bps": 10_001}},

@@ -17,6 +17,9 @@ from eccoo_node.kernel.errors import Conflict, Forbidden
 from eccoo_node.links import actions as linking
 from eccoo_node.record import audit
 from eccoo_node.rota import actions as rota
+from eccoo_node.rota import news
+from eccoo_node.rota import queries as rota_queries
+from eccoo_node.rota.say import Reader
 from tests.support import make
 from tests.support.pair import Pair, PairNode
 from tests.support.story import Story, actor
@@ -203,6 +206,38 @@ async def test_the_request_waits_for_a_circle_that_is_away(story: Story) -> None
     assert await story.chooses() == "done"
     await story.pair.settle()
     assert await story.states() == ("covered", "coming", "coming")
+
+
+async def test_when_only_the_line_failed_nobody_is_said_to_have_said_no(story: Story) -> None:
+    await story.ask_far()
+    await story.offers()
+    await story.b.stop()
+    assert await story.chooses() == "done"
+    story.pair.move(timedelta(days=1))
+    await story.a.settle()
+    assert await story.states() == ("gap", "asking", "offered")
+    for who in (story.edith, story.ruth):
+        assert (await story.news(story.a, who))[-1] == "no_word"
+    # Fay reads it out to Edith, who is rung.
+    with story.a.bound():
+        [told] = [
+            one for one in await rota_queries.news_to_bring() if one.news == "no_word" and one.person_id == story.edith
+        ]
+        assert news.sentence(told, Reader(story.edith, "Edith"), story.a.clock()) == (
+            "No answer came in time from the other circle about the visit on Thursday at 9am. Perhaps we could not reach it. "
+            "Nobody has said no. You can choose again."
+        )
+        assert "not_after_all" not in await story.news(story.a, story.edith)
+    # Bea's offer stood all the while: once the line is back she is chosen again.
+    await story.b.start()
+    story.pair.move(timedelta(hours=1))
+    await story.pair.settle()
+    assert await story.chooses() == "done"
+    await story.pair.settle()
+    assert await story.states() == ("covered", "coming", "coming")
+    # What was overtaken is not rung about.
+    with story.a.bound():
+        assert [one for one in await rota_queries.news_to_bring() if one.news == "no_word"] == []
 
 
 async def test_the_worker_withdraws_after_all_and_cover_opens_again(story: Story) -> None:

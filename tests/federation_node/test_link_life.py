@@ -1,21 +1,23 @@
 """A link from its second year to its end: going on, running out, ending while something is certain, closing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
 
 from eccoo_federation import limits
+from eccoo_federation.identity import CAPS
 from eccoo_node.cover import leaving, offering, queries
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import queries as money
-from eccoo_node.federating import pulls
+from eccoo_node.federating import pulls, refetch
 from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.errors import Conflict
-from eccoo_node.links import actions, ending, keeping
+from eccoo_node.links import actions, ending, health, identity, keeping, say_health
 from eccoo_node.links import queries as links
-from eccoo_node.links.rules import Terms
+from eccoo_node.links.rules import BOTH_WAYS, Terms
 from eccoo_node.rota import actions as rota
 from tests.support.pair import Pair, PairNode
 from tests.support.story import Story, actor
@@ -159,6 +161,50 @@ async def test_what_was_taken_back_or_replaced_is_not_signed_into_force_by_the_o
         assert await links.may_cross(link_id, "out", "cover.request") is None
 
 
+async def test_what_one_of_the_two_nodes_cannot_do_is_not_agreed(
+    two_nodes: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = two_nodes.both
+    new = identity.Identity.document
+
+    def older(us: identity.Identity, now: datetime) -> dict[str, Any]:
+        caps = ("cover-1", "settle-1", "unheard-of-1") if us.node_id == b.wire.us.node_id else CAPS
+        document = {name: said for name, said in new(us, now).items() if name != "proof"}
+        return us.sign({**document, "caps": sorted(caps)}, now - identity.BACKDATE)
+
+    monkeypatch.setattr(identity.Identity, "document", older)
+    every = (*BOTH_WAYS, "attest.read", "introduce", "pool.read:first_name,skills")
+    link_id = await two_nodes.link(Terms(we_may=every, they_may=every))
+    for node in two_nodes.both:
+        [(text,)] = await node.rows("SELECT agreement FROM link")
+        assert msgspec.json.decode(text)["caps"] == ["cover-1", "settle-1"]
+        with node.bound():
+            assert (await links.circle(link_id)).terms == Terms()
+            for scope, code in (
+                ("cover.request", ""),
+                ("pool.read:skills", "scope_denied"),
+                ("introduce", "scope_denied"),
+            ):
+                refused = await links.may_cross(link_id, "out", scope)
+                assert (refused.code if refused else "") == code
+            # What keeps people safe needs no capability.
+            assert await links.may_cross(link_id, "out", "erasure") is None
+            shown = dict(say_health.figures(await health.report(link_id)))
+            assert shown["What both nodes can do"] == "Cover and settling what is owed (version 1)."
+    # Their node learns it, which we hear with their next keys; then it can be agreed.
+    monkeypatch.setattr(identity.Identity, "document", new)
+    with a.bound():
+        await refetch.refetch({"link": link_id})
+        await actions.propose(COMMAND, link_id, Terms(we_may=every, they_may=every))
+    await two_nodes.settle()
+    with b.bound():
+        await actions.agree(COMMAND, link_id)
+    await two_nodes.settle()
+    for node in two_nodes.both:
+        with node.bound():
+            assert await links.may_cross(link_id, "out", "pool.read:skills") is None
+
+
 async def test_a_link_with_nothing_going_on_closes_on_both_sides(two_nodes: Pair) -> None:
     a, b = two_nodes.both
     link_id = await two_nodes.link()
@@ -173,7 +219,13 @@ async def test_a_link_with_nothing_going_on_closes_on_both_sides(two_nodes: Pair
             await ending.close_ended({})
         [(state, closed)] = await node.rows("SELECT state, closed_at FROM link")
         assert (state, closed is not None) == ("ended", True)
-        assert await node.rows("SELECT kid FROM link_key") == []
+        # Its keys stay: whoever was told of there may ask to be forgotten years later. Nothing else is let in.
+        assert len(await node.rows("SELECT kid FROM link_key")) == 1
+        with node.bound():
+            assert await links.may_cross(link_id, "in", "erasure") is None
+            refused = await links.may_cross(link_id, "in", "cover.request")
+            assert refused is not None
+            assert refused.code == "link_ended"
     assert [row[0] for row in await b.rows("SELECT kind FROM event WHERE kind IN ('link.ended', 'link.closed') ORDER BY id")] == [
         "link.ended", "link.closed",
     ]  # fmt: skip

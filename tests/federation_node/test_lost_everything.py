@@ -6,23 +6,17 @@ import pytest
 
 from eccoo_node.cover import leaving, offering, settling
 from eccoo_node.cover import queries as cover
-from eccoo_node.db.rows import fetch, insert
+from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import chart, ledger
 from eccoo_node.escrow.actions import Across, owe_worker_from, release
 from eccoo_node.escrow.verify import verify as verify_books
 from eccoo_node.federating.verify import verify
-from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND, NODE
 from eccoo_node.kernel.errors import Conflict
-from eccoo_node.kernel.ids import new_id
 from eccoo_node.keys import actions as own
 from eccoo_node.links import actions, carrying, ending, identity, queries, say
 from eccoo_node.links.superseding import stands_in_for
-from eccoo_node.privacy import actions as privacy
-from eccoo_node.privacy.queries import wishes
-from eccoo_node.privacy.say import circle
-from eccoo_node.privacy.tables import Forgetting
 from eccoo_node.rota import link_news
 from tests.support import make
 from tests.support.escrow import open_books
@@ -259,30 +253,6 @@ async def test_what_was_not_settled_is_told_and_stays_in_sight_on_both_sides(two
         with node.bound():
             await verify()
             await verify_books()
-
-
-async def test_whoever_asks_to_be_forgotten_afterwards_is_asked_for_by_telephone(two_nodes: Pair) -> None:
-    story = await Story(two_nodes).begin()
-    old, (a, b) = two_nodes.link_id, two_nodes.both
-    await story.ask_far()
-    with a.bound():
-        admin = await make.person("Ada")
-        await make.hat(admin, await make.circle(), "admin")
-    new = await linked_anew(two_nodes, old, say=(a,))
-    with a.bound():
-        await actions.propose(COMMAND, new)
-    await two_nodes.settle()
-    with b.bound():
-        await actions.agree(COMMAND, new)
-    await two_nodes.settle()
-    with a.bound():
-        async with write():
-            wish = Forgetting(id=new_id(), person_id=story.edith, state="gone", asked_at=a.clock(), due_at=a.clock())
-            await insert(wish)
-            await privacy._ask_circles(wish)
-        [found] = [one for one in await wishes(await actor(admin)) if one.id == wish.id]
-        assert [(one.name, one.state, one.by_phone) for one in found.circles] == [("Todmorden circle", "asked", True)]
-        assert circle(found.circles[0], clock.zone()).endswith("Please ring them.")
 
 
 async def says_how_it_went(story: Story) -> None:

@@ -13,20 +13,28 @@ from eccoo_node.cover.tables import OpenRequest
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, insert
 from eccoo_node.db.transaction import write
+from eccoo_node.escrow import between, treasury
 from eccoo_node.escrow import queries as money
-from eccoo_node.escrow import treasury
 from eccoo_node.escrow.verify import verify as verify_books
 from eccoo_node.federating.verify import verify as verify_letters
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND, NODE
 from eccoo_node.kernel.ids import new_id
+from eccoo_node.keys import actions as own
 from eccoo_node.links import actions as links
-from eccoo_node.links import letters
+from eccoo_node.links import ending, letters
+from eccoo_node.links import erasing as across
+from eccoo_node.links import queries as known
+from eccoo_node.links.superseding import stands_in_for
 from eccoo_node.links.tables import Link, LinkWire
 from eccoo_node.privacy import actions as privacy
+from eccoo_node.privacy import leaving, say
 from eccoo_node.privacy import letters as heard
+from eccoo_node.privacy import queries as privacy_queries
 from eccoo_node.privacy.tables import ErasureOut, Forgetting
 from eccoo_node.record import audit
 from eccoo_node.rota import actions as rota
+from eccoo_node.settlement.letters import state_all
 from tests.support import make
 from tests.support.hostile import send, sign
 from tests.support.pair import Pair, PairNode
@@ -34,6 +42,7 @@ from tests.support.searched import Wire, found_in
 from tests.support.story import NINE_TO_ELEVEN, Story, actor
 
 assert heard
+assert leaving
 EDITH = (
     "Edith",
     "Crabtree",
@@ -270,6 +279,133 @@ async def test_an_ended_link_is_still_asked_and_whoever_does_not_answer_is_asked
         await privacy.chase(NODE)
     await story.pair.settle()
     assert await told(a, "erasure_out", "state, times") == [("done", 2)]
+
+
+async def closed(story: Story) -> tuple[PairNode, PairNode]:
+    """A visit took place, is paid between the circles, and both have closed the link."""
+    await settled(story)
+    a, b = story.pair.both
+    await story.pair.settle()
+    story.pair.move(timedelta(days=38))
+    for node in (a, b):
+        with node.bound():
+            await state_all({})
+    await story.pair.settle()
+    with a.bound():
+        await between.paid_circle(await actor(story.tess), story.pair.link_id, 6105, "by hand")
+    await story.pair.settle()
+    with b.bound():
+        await between.circle_paid(await actor(story.kit), story.pair.link_id, 6105, "line 1")
+    await story.pair.settle()
+    with a.bound():
+        await links.end(COMMAND, story.pair.link_id)
+    await story.pair.settle()
+    await days_pass(story, 1, 20, 20)
+    assert [await told(node, "link", "closed_at IS NOT NULL") for node in (a, b)] == [[(True,)], [(True,)]]
+    return a, b
+
+
+async def days_pass(story: Story, *days: int, only: PairNode | None = None) -> None:
+    for count in days:
+        story.pair.move(timedelta(days=count))
+        for node in (only,) if only else story.pair.both:
+            with node.bound():
+                await jobs.ensure_recurring()
+                await jobs.drain()
+        await (only or story.pair).settle()
+
+
+async def test_a_closed_link_still_carries_what_is_to_be_forgotten_and_the_receipt(story: Story) -> None:
+    a, b = await closed(story)
+    assert await found_in(a, ("Bea",)) == ["Bea"]
+    # Both change their keys in the years after: each hears of it from the other, also on a closed link.
+    await days_pass(story, 40, 40, 40)
+    assert [row[0] for row in await told(a, "letter_out", "type")].count("identity.updated") >= 1
+    await ask_to_delete(b, story.pair.link_id, story.offer)
+    with b.bound():
+        said = [still.sentence for still in await ending.goes_on(story.pair.link_id)]
+        assert "We have asked them to delete what they know of one person. They have not answered yet." in said
+    await story.pair.settle()
+    assert await told(b, "erasure_out", "state, times") == [("done", 1)]
+    assert await told(a, "erasure_in", "state") == [("done",)]
+    assert (await story.visit_row()).cover_name == "Someone"
+    assert await found_in(a, ("Bea",)) == []
+    with b.bound():
+        assert await ending.goes_on(story.pair.link_id) == []
+    # Nothing that the agreement had allowed comes over it again.
+    with a.bound():
+        refused = await known.may_cross(story.pair.link_id, "out", "cover.request")
+        assert refused is not None
+        assert refused.code == "link_ended"
+    await whole(story.pair)
+
+
+async def test_a_circle_that_is_gone_for_good_is_asked_for_ever_and_then_somebody_is_told_to_ring(story: Story) -> None:
+    await settled(story)
+    await give_back(story)
+    a, b = story.pair.both
+    await b.stop()
+    with a.bound():
+        await privacy.ask(await story.as_edith(), person_id=story.edith)
+        await links.end(COMMAND, story.pair.link_id)
+    await days_pass(story, 4, 20, only=a)
+    assert await told(a, "erasure_out", "state") == [("asked",)]
+    with a.bound():
+        fay = await actor(story.fay)
+        [wish] = await privacy_queries.wishes(fay)
+        assert say.circle(wish.circles[0], wish.gone_at, a.clock(), clock.zone()).endswith("we go on asking.")
+    # What else was to be said is given up in time, and the debt is written off by people; this keeps the link from closing.
+    await days_pass(story, 40, 40, only=a)
+    with a.bound():
+        left = await ending.goes_on(story.pair.link_id)
+        assert "We have asked them to delete what they know of one person. They have not answered yet." in [
+            still.sentence for still in left if still.kind == "kept"
+        ]
+        [wish] = await privacy_queries.wishes(fay)
+        assert say.circle(wish.circles[0], wish.gone_at, a.clock(), clock.zone()) == (
+            "First asked on 30 November 2026. No answer yet. We go on asking, and it is time to ring them: please ask them to "
+            "delete what they know of someone because of the visit on 26 November 2026."
+        )
+    assert await told(a, "link", "closed_at IS NULL") == [(True,)]
+    # They come back after all.
+    await b.start()
+    await days_pass(story, 1, 1)
+    assert await told(a, "erasure_out", "state") == [("done",)]
+    assert await found_in(b, EDITH) == []
+
+
+async def test_where_another_link_takes_the_place_of_one_whose_keys_are_lost_it_is_asked_there(story: Story) -> None:
+    await story.ask_far()
+    a, b = story.pair.both
+    old = story.pair.link_id
+    [(reference,)] = await a.rows("SELECT reference FROM asked_circle")
+    assert "HX7" in await found_in(b, ("HX7",))
+    # Asked on the old link, and not delivered before it was lost.
+    await b.stop()
+    await ask_to_delete(a, old, reference)
+    await b.start()
+    with b.bound():
+        await own.begin_anew(COMMAND, b.folder, b.settings)
+    with a.bound():
+        invite = await links.make_invite(COMMAND)
+    with b.bound():
+        story.pair.link_id = await links.accept_invite(COMMAND, invite)
+    await story.pair.settle()
+    for node in (a, b):
+        with node.bound():
+            await links.words_same(COMMAND, story.pair.link_id)
+    with a.bound():
+        await stands_in_for(COMMAND, story.pair.link_id, old)
+        await links.propose(COMMAND, story.pair.link_id)
+    await story.pair.settle()
+    with b.bound():
+        await links.agree(COMMAND, story.pair.link_id)
+    await story.pair.settle()
+    await days_pass(story, 8)
+    assert await told(a, "erasure_out", "state, link_id") == [("done", story.pair.link_id)]
+    with a.bound():
+        assert await across.stands_for(old) == story.pair.link_id
+    assert await b.rows("SELECT area FROM open_request WHERE area <> ''") == []
 
 
 async def test_what_is_kept_for_a_visit_goes_in_time_also_after_a_long_time_off(story: Story) -> None:

@@ -54,7 +54,11 @@ async def test_a_link_is_looked_after_on_plain_pages(two_nodes: Pair) -> None:
             return unescape(answer.text)
 
         assert "All is well." in await page(f"{here}/health")
-        assert "Cover and settling what is owed (version 1)." in await page(f"{here}/health")
+        both = (
+            "Reading what was seen of a worker, cover, introducing circles to each other, seeing who is there to come and "
+            "settling what is owed (version 1)."
+        )
+        assert both in await page(f"{here}/health")
         assert "We last reached them" in reader.page.text
         assert "Not yet" not in reader.page.text
         assert "Calls that failed" in reader.page.text

@@ -210,7 +210,16 @@ async def test_pausing_and_going_on(two_nodes: Pair, two_admins: Readers) -> Non
     await ada.send(f"/admin/links/{link_id}/pause")
     await until(ada, link_id, "paused by us")
     await until(bronwen, link_id, "paused by them")
+    # The other side may pause as well; then the link goes on when both say so.
+    page = await links_page(bronwen, link_id)
+    assert "You can pause too. Then nothing new is asked until both go on." in page
+    assert "Pause this link" in page
+    await bronwen.send(f"/admin/links/{link_id}/pause")
+    await until(bronwen, link_id, "paused by us")
+    assert "Pause this link" not in await links_page(bronwen, link_id)
     await ada.send(f"/admin/links/{link_id}/resume")
+    await until(ada, link_id, "paused by them")
+    await bronwen.send(f"/admin/links/{link_id}/resume")
     for reader in two_admins:
         await until(reader, link_id, "linked</span>")
 

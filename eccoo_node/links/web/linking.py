@@ -11,6 +11,7 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
+from eccoo_federation import handshake
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
@@ -95,8 +96,7 @@ class LinksController(Controller):
             return render(request, "links/words.html", **_facts(request, page))
         if page.circle.standing == "agreeing":
             return await _ask_to_agree(request, page)
-        over = page.closed_at and not page.superseded_by
-        going = await ending.goes_on(link_id) if page.circle.standing == "ended" and not over else []
+        going = await ending.goes_on(link_id) if page.circle.standing == "ended" else []
         going = [still for still in going if still.kind != "stops"]
         return render(request, "links/link.html", going=going, **_facts(request, page))
 
@@ -309,11 +309,12 @@ def _now(page: Page) -> Terms:
 
 
 def _choices(page: Page) -> dict[str, Any]:
-    them = page.called
+    them, both = page.called, handshake.within(SHOWN_SCOPES, page.caps)
+    pool = handshake.cap_of(rules.POOL) in page.caps
     return {
-        "we": [(scope, rules.say_scope(scope, them, ours=True)) for scope in SHOWN_SCOPES],
-        "they": [(scope, rules.say_scope(scope, them, ours=False)) for scope in SHOWN_SCOPES],
-        "fields": [(field, words[0].upper() + words[1:]) for field, words in rules.POOL_WORDS.items()],
+        "we": [(scope, rules.say_scope(scope, them, ours=True)) for scope in SHOWN_SCOPES if scope in both],
+        "they": [(scope, rules.say_scope(scope, them, ours=False)) for scope in SHOWN_SCOPES if scope in both],
+        "fields": [(field, words[0].upper() + words[1:]) for field, words in rules.POOL_WORDS.items() if pool],
     }
 
 

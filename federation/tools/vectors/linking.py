@@ -148,6 +148,7 @@ def _agreements() -> list[Case]:
     swapped["parties"] = swapped["parties"][::-1]
     third = "c" * 52
     unknown = {a().node_id: ["everything"], b().node_id: []}
+    visits = {a().node_id: ["cover.offer", "cover.request", "settle"], b().node_id: []}
     moved = {**good["base_urls"], a().node_id: "https://a-new.example"}
     half = proofs.cosign_object(_unsigned(), a().object_key, a().node_id, NOW)
     twice = proofs.cosign_object(half, a().object_key, a().node_id, NOW)
@@ -174,6 +175,9 @@ def _agreements() -> list[Case]:
         seen("an unknown scope", "bad_agreement", agreement(may=unknown)),
         seen("an unknown field of the pool", "bad_agreement",
              agreement(may={a().node_id: ["pool.read:surname"], b().node_id: []})),
+        seen("what both can do is less", "ok", agreement(caps=["cover-1", "settle-1"], may=visits)),
+        seen("something that no node can do", "bad_agreement", agreement(caps=["cover-1", "flying-1", "settle-1"], may=visits)),
+        seen("a scope that one of the two cannot give", "bad_agreement", agreement(caps=["cover-1"], may=visits)),
         seen("another currency", "bad_agreement", agreement(currency="EUR")),
         seen("another link", "bad_agreement", agreement(link=LINK[:-1] + "3")),
         seen("says first where one is in force", "bad_agreement", agreement(), good),

@@ -118,7 +118,7 @@ FATES = {
         introduction: name place invite
         circle_bank: name sort_code account_number
         link: name place phone log token secret words words_before our_proposal their_proposal agreement agreement_before
-              crossing narrowed narrowed_before node_id base_url moving_to
+              crossing narrowed narrowed_before caps node_id base_url moving_to
         link_wire: trouble
         link_alarm: detail evidence
         letter_out: type at
