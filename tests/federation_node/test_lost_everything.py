@@ -199,6 +199,7 @@ async def test_what_was_not_settled_is_told_and_stays_in_sight_on_both_sides(two
     if said == "before":
         two_nodes.move(timedelta(days=3, hours=4))
         await says_how_it_went(story)
+        await story.edith_is_rung()
         a_side, b_side = "the visit here is not settled", "the visit there is not settled"
     else:
         a_side, b_side = "their worker was to come here", "our worker was to go there"
