@@ -28,8 +28,9 @@ class Looked(msgspec.Struct, frozen=True):
 
 async def look(actor: Actor, account: OurAccount, found: Statement) -> Looked:
     """Raises Unreadable for a file that can't be written: of another kind than the one before it, for one; Forbidden."""
+    line_marks = reading.marks(account.sort_code, account.account_number, found.lines)
     before = await queries.before(
-        account.code, account.sort_code, account.account_number, found.first_on, account.layout
+        account.code, account.sort_code, account.account_number, found.first_on, account.layout, frozenset(line_marks)
     )
     if before.overlapped_by:
         # The same payment looks otherwise in another kind of file, and would be written twice.
@@ -38,7 +39,6 @@ async def look(actor: Actor, account: OurAccount, found: Statement) -> Looked:
             f"Days of this file were read before, out of files of {titles.get(before.overlapped_by, 'another kind')}. "
             "Choose one that begins after them, or a file of that kind."
         )
-    line_marks = reading.marks(account.sort_code, account.account_number, found.lines)
     known = await queries.known(actor, account.code, line_marks)
     # Thousands of lines take a while, and others are to be served meanwhile.
     planned = await asyncio.to_thread(planning.plan, account.code, found.lines, line_marks, known)
@@ -47,7 +47,7 @@ async def look(actor: Actor, account: OurAccount, found: Statement) -> Looked:
 
 def _gaps(found: Statement, before: queries.Before) -> list[str]:
     said = []
-    if before.reached_pence is not None and found.opening_pence not in {None, before.reached_pence}:
+    if before.reached_pence is not None and found.opening_pence not in {None, before.reached_pence, before.dawn_pence}:
         begins = found.opening_pence or 0
         said.append(
             f"Before {say_date(found.first_on)} the lines we have lead to {pounds(before.reached_pence)}, and this file "
