@@ -59,6 +59,8 @@ class WhatForm(msgspec.Struct):
     because: Annotated[str, msgspec.Meta(max_length=500)] = ""
     member: str = ""
     fee: Annotated[str, msgspec.Meta(max_length=20)] = ""
+    # What it means that the money becomes the circle's own has been read.
+    own: bool = False
     SAY: ClassVar[dict[str, str]] = {"what": "Choose what it was."}
 
 

@@ -143,6 +143,18 @@ async def draft(actor: Actor, draft_id: str) -> Draft:
     return Draft(draft_id, one, row[1], msgspec.json.decode(row[2], type=Statement))
 
 
+async def is_written(actor: Actor, draft_id: str) -> bool:
+    """Whether a file that is no longer here is in the books. Raises Forbidden."""
+    access.requires(actor, "banking.see_lines", Thing("statement", draft_id))
+    return bool(
+        await fetch(
+            "SELECT 1 FROM statement_import i WHERE i.id = ? "
+            "AND NOT EXISTS (SELECT 1 FROM statement_draft d WHERE d.id = i.id)",
+            draft_id,
+        )
+    )
+
+
 async def known(actor: Actor, code: str, line_marks: Sequence[str]) -> Known:
     """All that is known about the lines of a statement, in a few statements of SQL. Raises Forbidden."""
     return Known(

@@ -63,6 +63,9 @@ class StatementsController(Controller):
     @get("/money/bank/files/{draft_id:str}", opt={"action": "banking.see_lines"})
     async def preview(self, request: AnyRequest, draft_id: FromPath[str]) -> Response[Any]:
         """What will be written, line by line, and whether it adds up."""
+        if await queries.is_written(actor_of(request), draft_id):
+            # Somebody goes back to it in their browser.
+            return redirect(request, "/money/bank", "This file is in the books already. There is nothing left to do.")
         return render(request, "banking/preview.html", **await _preview(request, draft_id))
 
     @post("/money/bank/files/{draft_id:str}", opt={"action": "banking.import"})

@@ -276,7 +276,7 @@ async def test_a_treasurer_says_whose_it_is_whole_or_in_parts_and_the_sender_is_
     await arriving.match(tess, await bank.line(90), other, 90, "m5", remember=True)
     await bank.imports([line("2026-11-06", 91, "x", "K HALL")])
     assert (await bank.ends())[-1] == (91, "received", 91)
-    assert await kept.payers_of_sender((await kept.waiting_lines(tess))[-1].line.sender_mark) == [other, payer]
+    assert await kept.payers_of_sender((await kept.waiting_lines(tess))[-1].line) == [other, payer]
     await verify()
 
 
@@ -291,7 +291,7 @@ async def test_another_sum_of_one_name_is_asked_about_and_words_of_the_bank_are_
         assert (await bank.ends())[-2:] == [(7_777, "received", 7_777), (5_000, what, 5_000)]
     # What may be the sender's is offered first.
     found = (await kept.waiting_lines(tess))[0].line
-    assert await kept.payers_of_sender(found.sender_mark) == [payer]
+    assert await kept.payers_of_sender(found) == [payer]
     # Once somebody else who pays has that name, the same sum is only offered as well; nor for two whom one pays for.
     await make.payer(await make.person("Amy"), await make.person(await _called(payer)), fund="family")
     await bank.imports([line("2026-11-05", 5_000, "other family", "J SMITH")])
