@@ -34,6 +34,8 @@ class WriteForm(msgspec.Struct):
     """What looks as if it had been written by hand, and is other money."""
 
     again: list[str] = []
+    # It is of this account, though it looks like another's.
+    this: bool = False
 
 
 class WhoseForm(msgspec.Struct):

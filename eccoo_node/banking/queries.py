@@ -244,6 +244,11 @@ class Before(msgspec.Struct, frozen=True):
     dawn_pence: int | None
     overlapped_by: str = ""
 
+    @property
+    def may_begin(self) -> set[int]:
+        """The balances at which a file may begin that follows from what we have."""
+        return {pence for pence in (self.reached_pence, self.dawn_pence) if pence is not None}
+
 
 async def before(code: str, sort_code: str, number: str, first_on: date, layout: str, own: Collection[str]) -> Before:
     """How far this account's statements go, and what its balance should be when this one begins: after all that we have

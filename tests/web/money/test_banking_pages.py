@@ -231,6 +231,28 @@ async def written(circle: Circle, lines: list[StatementLine], code: str = "1000"
     return await kept.waiting_lines(tess)
 
 
+async def test_a_file_of_another_account_of_ours_is_asked_about(circle: Circle, browser_of: SignIn) -> None:
+    ours = await accounts(circle)
+    tess = await browser_of(circle.books.treasurer.person_id)
+    first = actions.read_statement(
+        circle.books.treasurer, ours["1000"], "x", banks.starling([line("2026-11-18", 10_000, "x", "S HALL")], 700)
+    )
+    await importing.write_statement(circle.books.treasurer, await first)
+    next_ = banks.starling([line("2026-11-19", 300, "y", "S HALL")], 10_700)
+    await tess.get(BANK)
+    await upload(tess, BANK, next_, {"account": ours["1010"]})
+    page = await tess.follow()
+    path = str(page.url.path)
+    assert "Is it the right account?" in text(page)
+    assert "Tick this if it is of" in main_text(await tess.send(path))
+    assert len(await fetch("SELECT id FROM bank_line")) == 1
+    assert (await tess.send(path, {"this": "yes"})).status_code == 303
+    # The one it goes on from takes it without a question.
+    await tess.get(BANK)
+    await upload(tess, BANK, next_, {"account": ours["1000"]})
+    assert "Is it the right account?" not in text(await tess.follow())
+
+
 async def test_a_treasurer_says_whose_money_it_is(circle: Circle, browser_of: SignIn) -> None:
     await accounts(circle)
     fern = await make.person("Fern", full_name="Fern Hall")
