@@ -65,7 +65,7 @@ class StatementsController(Controller):
         """What will be written, line by line, and whether it adds up."""
         if await queries.is_written(actor_of(request), draft_id):
             # Somebody goes back to it in their browser.
-            return redirect(request, "/money/bank", "This file is in the books already. There is nothing left to do.")
+            return redirect(request, "/money/bank", "This file is in the books already.")
         return render(request, "banking/preview.html", **await _preview(request, draft_id))
 
     @post("/money/bank/files/{draft_id:str}", opt={"action": "banking.import"})
