@@ -21,6 +21,8 @@ class Looked(msgspec.Struct, frozen=True):
 
     planned: list[Planned]
     gaps: list[str]
+    # The code of another account of ours, whose balance this file continues while it does not continue this one’s.
+    rather: str = ""
 
     def of(self, *what: str) -> list[Planned]:
         return [one for one in self.planned if one.what in what]
@@ -28,8 +30,9 @@ class Looked(msgspec.Struct, frozen=True):
 
 async def look(actor: Actor, account: OurAccount, found: Statement) -> Looked:
     """Raises Unreadable for a file that can't be written: of another kind than the one before it, for one; Forbidden."""
+    line_marks = reading.marks(account.sort_code, account.account_number, found.lines)
     before = await queries.before(
-        account.code, account.sort_code, account.account_number, found.first_on, account.layout
+        account.code, account.sort_code, account.account_number, found.first_on, account.layout, frozenset(line_marks)
     )
     if before.overlapped_by:
         # The same payment looks otherwise in another kind of file, and would be written twice.
@@ -38,16 +41,31 @@ async def look(actor: Actor, account: OurAccount, found: Statement) -> Looked:
             f"Days of this file were read before, out of files of {titles.get(before.overlapped_by, 'another kind')}. "
             "Choose one that begins after them, or a file of that kind."
         )
-    line_marks = reading.marks(account.sort_code, account.account_number, found.lines)
     known = await queries.known(actor, account.code, line_marks)
     # Thousands of lines take a while, and others are to be served meanwhile.
     planned = await asyncio.to_thread(planning.plan, account.code, found.lines, line_marks, known)
-    return Looked(planned, _gaps(found, before))
+    return Looked(planned, _gaps(found, before), await _rather(account, found, before))
+
+
+async def _rather(account: OurAccount, found: Statement, before: queries.Before) -> str:
+    """The code of the account that a file seems to be of, where it does not say whose it is; empty for this one."""
+    if found.account_number or found.opening_pence is None or found.opening_pence in before.may_begin:
+        return ""
+    for other in (await queries.accounts()).values():
+        if other.code == account.code:
+            continue
+        line_marks = reading.marks(other.sort_code, other.account_number, found.lines)
+        theirs = await queries.before(
+            other.code, other.sort_code, other.account_number, found.first_on, account.layout, frozenset(line_marks)
+        )
+        if found.opening_pence in theirs.may_begin:
+            return other.code
+    return ""
 
 
 def _gaps(found: Statement, before: queries.Before) -> list[str]:
     said = []
-    if before.reached_pence is not None and found.opening_pence not in {None, before.reached_pence}:
+    if before.reached_pence is not None and found.opening_pence not in {None, *before.may_begin}:
         begins = found.opening_pence or 0
         said.append(
             f"Before {say_date(found.first_on)} the lines we have lead to {pounds(before.reached_pence)}, and this file "

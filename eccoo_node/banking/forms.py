@@ -34,6 +34,8 @@ class WriteForm(msgspec.Struct):
     """What looks as if it had been written by hand, and is other money."""
 
     again: list[str] = []
+    # It is of this account, though it looks like another's.
+    this: bool = False
 
 
 class WhoseForm(msgspec.Struct):
@@ -59,6 +61,8 @@ class WhatForm(msgspec.Struct):
     because: Annotated[str, msgspec.Meta(max_length=500)] = ""
     member: str = ""
     fee: Annotated[str, msgspec.Meta(max_length=20)] = ""
+    # What it means that the money becomes the circle's own has been read.
+    own: bool = False
     SAY: ClassVar[dict[str, str]] = {"what": "Choose what it was."}
 
 

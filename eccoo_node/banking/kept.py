@@ -102,6 +102,20 @@ async def waiting_line(actor: Actor, line_id: int) -> Open:
     raise NotFound("There is nothing left to say of this.", "nothing_left")
 
 
+async def is_said(actor: Actor, line_id: int) -> bool:
+    """Whether there is such a line, and everything has been said of it. Raises Forbidden."""
+    access.requires(actor, "banking.see_lines", Thing("bank_line", str(line_id)))
+    there = await fetch("SELECT 1 FROM bank_line WHERE id = ? AND amount_pence <> 0", line_id)
+    return bool(there) and not await _open("AND l.id = ?", 1, line_id)
+
+
+async def full_names(actor: Actor) -> dict[str, str]:
+    """By payer, the whole name of whoever pays, as a bank may write it. Raises Forbidden."""
+    access.requires(actor, "banking.see_lines", Thing("bank_line"))
+    rows = await fetch("SELECT y.id, p.full_name FROM payer y JOIN person p ON p.id = y.payer_person_id")
+    return {row[0]: row[1] for row in rows if row[1]}
+
+
 class Said(msgspec.Struct, frozen=True):
     """A line of which somebody said what it was, and that wrote nothing in the books. `of`: what it answers to, if to anything:
     an entry's number, or another line ("line:12")."""
@@ -168,15 +182,15 @@ async def _open(more: str, most: int, *params: object, skip: int = 0) -> list[Op
     return [Open(lines.from_row(tuple(row)[:8]), int(row[8]) or row[4]) for row in rows]
 
 
-async def payers_of_sender(sender_mark: str) -> list[str]:
-    """Whose this sender's money was before, newest first."""
-    if not sender_mark:
+async def payers_of_sender(line: Line) -> list[str]:
+    """Whose money of this line's sender was, of other lines, newest first."""
+    if not line.sender_mark:
         return []
     rows = await fetch(
-        "SELECT x.about FROM bank_line l JOIN bank_line_end x ON x.line_id = l.id WHERE l.sender_mark = ? "
+        "SELECT x.about FROM bank_line l JOIN bank_line_end x ON x.line_id = l.id WHERE l.sender_mark = ? AND l.id <> ? "
         f"AND x.what IN ('top_up', 'matched') AND {lines.STANDS} ORDER BY x.id DESC LIMIT 50",
-        sender_mark,
-    )
+        line.sender_mark, line.id,
+    )  # fmt: skip
     return list(dict.fromkeys(row[0] for row in rows))
 
 

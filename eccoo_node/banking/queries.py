@@ -1,7 +1,7 @@
 """Reads of the bank's side. What names anyone takes the actor and asks."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import msgspec
@@ -10,7 +10,7 @@ from eccoo_node.banking import leaving, lines
 from eccoo_node.banking.planning import ByHand, Known, Seen
 from eccoo_node.banking.statements.model import Statement
 from eccoo_node.banking.statements.profiles import FORMATS, PROFILES, Profile
-from eccoo_node.db.rows import as_time, fetch, fetch_one, marks
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, marks
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
@@ -143,6 +143,18 @@ async def draft(actor: Actor, draft_id: str) -> Draft:
     return Draft(draft_id, one, row[1], msgspec.json.decode(row[2], type=Statement))
 
 
+async def is_written(actor: Actor, draft_id: str) -> bool:
+    """Whether a file that is no longer here is in the books. Raises Forbidden."""
+    access.requires(actor, "banking.see_lines", Thing("statement", draft_id))
+    return bool(
+        await fetch(
+            "SELECT 1 FROM statement_import i WHERE i.id = ? "
+            "AND NOT EXISTS (SELECT 1 FROM statement_draft d WHERE d.id = i.id)",
+            draft_id,
+        )
+    )
+
+
 async def known(actor: Actor, code: str, line_marks: Sequence[str]) -> Known:
     """All that is known about the lines of a statement, in a few statements of SQL. Raises Forbidden."""
     return Known(
@@ -223,16 +235,24 @@ async def _by_hand() -> list[ByHand]:
 
 
 class Before(msgspec.Struct, frozen=True):
-    """What is kept of an account already. `reached_pence`: what its lines before a day lead to; None without a start."""
+    """What is kept of an account already. `reached_pence`: what its lines lead to before a file, with those of its first
+    day that are not in it, and `dawn_pence` without them; None without a start."""
 
     last_on: date | None
     layouts: frozenset[str]
     reached_pence: int | None
+    dawn_pence: int | None
     overlapped_by: str = ""
 
+    @property
+    def may_begin(self) -> set[int]:
+        """The balances at which a file may begin that follows from what we have."""
+        return {pence for pence in (self.reached_pence, self.dawn_pence) if pence is not None}
 
-async def before(code: str, sort_code: str, number: str, first_on: date, layout: str) -> Before:
-    """How far this account's statements go, and what its balance should be when this one begins."""
+
+async def before(code: str, sort_code: str, number: str, first_on: date, layout: str, own: Collection[str]) -> Before:
+    """How far this account's statements go, and what its balance should be when this one begins: after all that we have
+    of the days before it, and of its first day what is not in it as well. `own`: the marks of its own lines."""
     rows = await fetch(
         "SELECT i.first_on, i.last_on, i.layout, i.opening_pence FROM statement_import i "
         "JOIN bank_account a ON a.id = i.account_id WHERE a.code = ? AND a.sort_code = ? AND a.account_number = ? "
@@ -240,20 +260,25 @@ async def before(code: str, sort_code: str, number: str, first_on: date, layout:
         code, sort_code, number,
     )  # fmt: skip
     if not rows:
-        return Before(None, frozenset(), None)
+        return Before(None, frozenset(), None, None)
     overlapped = [row[2] for row in rows if row[2] != layout and row[1] >= first_on.isoformat()]
-    reached = None
+    reached = dawn = None
     begins = next((row for row in rows if row[3] is not None), None)
-    if begins is not None and first_on.isoformat() > begins[0]:
-        moved = await fetch_one(
-            "SELECT CAST(COALESCE(SUM(l.amount_pence), 0) AS BIGINT) FROM bank_line l JOIN statement_import i "
-            "ON i.id = l.import_id JOIN bank_account a ON a.id = i.account_id WHERE l.code = ? AND a.sort_code = ? "
-            "AND a.account_number = ? AND l.on_day >= ? AND l.on_day < ?",
-            code, sort_code, number, begins[0], first_on.isoformat(),
+    if begins is not None and first_on.isoformat() >= begins[0]:
+        first, ours = first_on.isoformat(), (code, sort_code, number)
+        which = (
+            "FROM bank_line l JOIN statement_import i ON i.id = l.import_id JOIN bank_account a ON a.id = i.account_id "
+            "WHERE l.code = ? AND a.sort_code = ? AND a.account_number = ?"
+        )
+        moved = await fetch_value(
+            f"SELECT CAST(COALESCE(SUM(l.amount_pence), 0) AS BIGINT) {which} AND l.on_day >= ? AND l.on_day < ?",
+            *ours, begins[0], first,
         )  # fmt: skip
-        reached = begins[3] + int(moved[0] if moved else 0)
+        that_day = await fetch(f"SELECT l.mark, l.amount_pence {which} AND l.on_day = ?", *ours, first)
+        dawn = begins[3] + int(moved or 0)
+        reached = dawn + sum(row[1] for row in that_day if row[0] not in own)
     last = date.fromisoformat(max(row[1] for row in rows))
-    return Before(last, frozenset(row[2] for row in rows), reached, overlapped[0] if overlapped else "")
+    return Before(last, frozenset(row[2] for row in rows), reached, dawn, overlapped[0] if overlapped else "")
 
 
 async def called() -> dict[str, str]:

@@ -50,12 +50,12 @@ async def money_moves(hands: CircleHands, people: dict[str, str], waits: Planned
 
 
 def _receipt() -> bytes:
-    """A photo of a till receipt, drawn."""
+    """A photo of a till receipt, drawn. The letters at hand have no pound sign."""
     from PIL import Image, ImageDraw, ImageFont  # Only a demo draws one.
 
     page = Image.new("RGB", (480, 620), (250, 248, 240))
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(26)
-    rows = [("SLACK TOP STORES", ""), ("", ""), *_BOUGHT, ("", ""), ("TOTAL £", f"{_COST_PENCE / 100:.2f}")]
+    rows = [("SLACK TOP STORES", ""), ("", ""), *_BOUGHT, ("", ""), ("TOTAL", f"{_COST_PENCE / 100:.2f}")]
     for number, (words, price) in enumerate(rows):
         draw.text((36, 48 + 60 * number), words, (40, 36, 44), font)
         draw.text((370, 48 + 60 * number), price, (40, 36, 44), font)

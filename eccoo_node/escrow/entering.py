@@ -84,3 +84,14 @@ async def refuse_on_its_way(account: chart.Account) -> None:
         raise Conflict(
             f"{pounds(sent)} of this is on its way in a batch. Say there that the bank has paid it.", "in_a_batch"
         )
+
+
+async def written_since(since: datetime, like: str, unlike: str, amount_pence: int) -> bool:
+    """Whether an entry of this sum was written since, with a key like this and not like that, and still stands."""
+    rows = await fetch(
+        "SELECT 1 FROM entry e WHERE e.at >= ? AND e.key LIKE ? AND e.key NOT LIKE ? "
+        "AND EXISTS (SELECT 1 FROM posting p WHERE p.entry_id = e.id AND ABS(p.amount_pence) = ?) "
+        "AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.reverses_id = e.id) LIMIT 1",
+        since, like, unlike, amount_pence,
+    )  # fmt: skip
+    return bool(rows)

@@ -36,6 +36,9 @@ class WritingForm(msgspec.Struct):
     fee: Annotated[str, msgspec.Meta(max_length=20)] = ""
     purpose: Annotated[str, msgspec.Meta(max_length=64)] = ""
     because: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    day: date | None = None
+    # As much was written just before, and this is another.
+    another: bool = False
     SAY: ClassVar[dict[str, str]] = {"amount": "Write a sum, such as 100 or 17.50."}
 
 

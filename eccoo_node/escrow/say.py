@@ -155,8 +155,13 @@ def stands(one: PayerLine) -> str:
 def worker_sentences(one: WorkerStatement) -> list[str]:
     """What a worker reads first: earned, on its way, paid."""
     said = []
+    out = (
+        f"{pounds(one.laid_out_pence)} for what you laid out, such as mileage or shopping" if one.laid_out_pence else ""
+    )
     if one.earned_pence:
-        said.append(f"You have earned {pounds(one.earned_pence)} here so far.")
+        said.append(f"You have earned {pounds(one.earned_pence)} here so far{f', and have {out}' if out else ''}.")
+    elif out:
+        said.append(f"You have {out}.")
     if one.ready_pence:
         said.append(f"{pounds(one.ready_pence)} of it is yours and waits to be paid out.")
     said += [

@@ -28,7 +28,11 @@ _HEADS = {
     "carried": "The other circle was linked anew",
     "reversed": "A mistake was put right",
 }
-_LEFT = {"payout": "was sent to the worker’s bank", "clawed_back": "was put in question again"}
+_LEFT = {
+    "payout": "was sent to the worker’s bank",
+    "clawed_back": "was put in question again",
+    "given_back": "went towards what the worker gives back",
+}
 _THEN = {"payout_paid": "The bank confirmed it", "payout_bounced": "It came back from the bank"}
 
 
@@ -58,7 +62,7 @@ def step(one: Step) -> tuple[str, str]:
 
 def left(part: Part) -> tuple[str, str]:
     """The day, and how so much of the worker's part left."""
-    then = f". {_THEN[part.then]} on {day(part.then_at)}" if part.then in _THEN else ""
+    then = "".join(f". {_THEN[kind]} on {day(at)}" for kind, at in part.then if kind in _THEN)
     return day(
         part.at
     ), f"{pounds(part.amount_pence)} {_LEFT.get(part.kind, 'was taken off what the worker is owed')}{then}"

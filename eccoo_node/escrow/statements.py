@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_one, marks
+from eccoo_node.db.rows import fetch, fetch_one, fetch_value, marks
 from eccoo_node.escrow import queries, telling
 from eccoo_node.escrow.ledger import spare_cash
 from eccoo_node.escrow.queries import Booking, LineState
@@ -66,10 +66,16 @@ class WorkerStatement(msgspec.Struct, frozen=True):
     owes_pence: int = 0
     # There are older ones than these.
     more: bool = False
+    # What of all this is for what they laid out, or drove: no earnings.
+    laid_out_pence: int = 0
+
+    @property
+    def whole_pence(self) -> int:
+        return self.ready_pence + self.sent_pence + self.paid_pence + sum(self.awaiting.values())
 
     @property
     def earned_pence(self) -> int:
-        return self.ready_pence + self.sent_pence + self.paid_pence + sum(self.awaiting.values())
+        return self.whole_pence - self.laid_out_pence
 
     @property
     def coming_pence(self) -> int:
@@ -77,7 +83,7 @@ class WorkerStatement(msgspec.Struct, frozen=True):
 
     @property
     def empty(self) -> bool:
-        return not (self.coming or self.past or self.earned_pence or self.owes_pence)
+        return not (self.coming or self.past or self.whole_pence or self.owes_pence)
 
 
 class PayerLine(msgspec.Struct, frozen=True):
@@ -282,13 +288,18 @@ async def worker_statement(actor: Actor) -> WorkerStatement | None:
         "AND ((p.amount_pence > 0 AND e.kind <> 'payout_bounced') OR (p.amount_pence < 0 AND e.kind = 'payout_bounced'))",
         me,
     )
+    laid_out = await fetch_value(
+        "SELECT CAST(COALESCE(SUM(-p.amount_pence), 0) AS BIGINT) FROM posting p JOIN account a ON a.id = p.account_id "
+        "JOIN entry e ON e.id = p.entry_id WHERE a.holder = ? AND a.code = '2210' AND e.line_id IS NOT NULL",
+        me,
+    )
     names = await telling.circles([link_id for link_id, pence in awaiting.items() if pence])
     lines = await queries.newest_of_worker(me, SHOWN + 1)
     coming, past = _split(await _rows(actor, lines[:SHOWN]))
     coming = [row for row in coming if not row.told.given_up or row.line.state == "disputed"]
     past = [row for row in past if row.line.state == "released"]
     waits = {names[link_id]: pence for link_id, pence in awaiting.items() if pence}
-    return WorkerStatement(ready, int(paid[0][0]), waits, coming, past, sent, owes, len(lines) > SHOWN)
+    return WorkerStatement(ready, int(paid[0][0]), waits, coming, past, sent, owes, len(lines) > SHOWN, int(laid_out))
 
 
 async def overview(actor: Actor) -> Overview:

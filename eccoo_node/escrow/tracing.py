@@ -64,14 +64,13 @@ def first_in_first_out(moves: Sequence[Move]) -> list[Slice]:
 
 class Part(msgspec.Struct, frozen=True):
     """So much, by an entry of this kind on that day. `reference`: the line it came back from, where it was one.
-    `then`: what the entry after it says of the same sum, such as that the bank has sent it."""
+    `then`: what later entries say of the same sum, in order, such as that the bank has sent it."""
 
     kind: str
     at: datetime
     amount_pence: int
     reference: str = ""
-    then: str = ""
-    then_at: datetime | None = None
+    then: tuple[tuple[str, datetime], ...] = ()
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -125,23 +124,101 @@ async def _came(payers: Sequence[str], entries: set[int]) -> list[Part]:
 
 
 async def _paid(worker_id: str, entries: set[int]) -> list[Part]:
-    """Where the worker's part of a line went."""
-    found: list[Part] = []
-    leaving = {one.entry_id: one for one in await _moves("2290", worker_id)}
-    sent = {one.source_id: leaving[one.use_id] for one in first_in_first_out(list(leaving.values()))}
+    """Where the worker's part of a line went: also when a payment came back and was sent again."""
+    fates, kept_back = fates_of(await _transit(worker_id)), await _kept_back(worker_id)
+    found: list[tuple[int, Part]] = []
     for code in ("2200", "2210"):
         moves = await _moves(code, worker_id)
         by_id = {move.entry_id: move for move in moves}
-        for one in first_in_first_out(moves):
-            if one.source_id in entries and one.use_id not in entries:
-                then = sent.get(one.use_id) if one.use_id in leaving else None
-                found.append(_part(by_id[one.use_id], one.amount_pence, then))
+        slices = first_in_first_out(moves)
+        waiting = deque((move.entry_id, 0, move.amount_pence) for move in moves if move.entry_id in entries)
+        while waiting:
+            for use_id, start, end in _uses(slices, *waiting.popleft()):
+                if use_id in entries:
+                    continue
+                move, then = by_id[use_id], fates.get(use_id, ())
+                # What was kept of pay towards what is to be given back is the first of it, and was never sent.
+                whole = kept_back.get(use_id, 0) if code == "2200" else 0
+                kept = min(max(0, whole - start), end - start)
+                if kept:
+                    found.append((use_id, _part(msgspec.structs.replace(move, kind="given_back"), kept)))
+                if end - start > kept:
+                    found.append((use_id, _part(move, end - start - kept, tuple((one.kind, one.at) for one in then))))
+                waiting.extend(
+                    (one.entry_id, max(0, start - whole), end - whole)
+                    for one in then
+                    if one.kind == "payout_bounced" and end > whole
+                )
+    return [part for _, part in sorted(found, key=lambda one: one[0])]
+
+
+def _uses(slices: Sequence[Slice], source_id: int, start: int, end: int) -> list[tuple[int, int, int]]:
+    """Where the pence from `start` to `end` of what one entry brought in went: the entry, and which pence of it."""
+    found, out, into = [], 0, dict.fromkeys((one.use_id for one in slices), 0)
+    for one in slices:
+        if one.source_id == source_id:
+            first, last = max(start, out), min(end, out + one.amount_pence)
+            if first < last:
+                found.append((one.use_id, into[one.use_id] + first - out, into[one.use_id] + last - out))
+            out += one.amount_pence
+        into[one.use_id] += one.amount_pence
     return found
 
 
-def _part(move: Move, pence: int, then: Move | None = None) -> Part:
-    at = move.at or clock.now()
-    return Part(move.kind, at, pence, move.reference, then.kind if then else "", then.at if then else None)
+class Fate(msgspec.Struct, frozen=True):
+    """What an entry says of a worker's money in transit. `amount_pence` was sent, was confirmed or came back."""
+
+    entry_id: int
+    kind: str
+    at: datetime
+    amount_pence: int
+    paid_before: bool = False
+
+
+def fates_of(entries: Sequence[Fate]) -> dict[int, tuple[Fate, ...]]:
+    """By the entry that sent a payment, what became of it: a payment is confirmed and comes back whole. Of two alike,
+    the first that was sent is the first of which something is said."""
+    found: dict[int, tuple[Fate, ...]] = {}
+    sent: dict[int, int] = {}
+    for one in entries:
+        if one.kind == "payout":
+            found[one.entry_id], sent[one.entry_id] = (), one.amount_pence
+            continue
+        before = ["payout_paid"] if one.paid_before else []
+        for id_, so_far in found.items():
+            if sent[id_] == one.amount_pence and [fate.kind for fate in so_far] == before:
+                found[id_] = (*so_far, one)
+                break
+    return found
+
+
+async def _transit(worker_id: str) -> list[Fate]:
+    """What went into transit and out of it. One that came back once it was paid goes through it: in and out again."""
+    rows = await fetch(
+        "SELECT e.id, e.kind, e.effective_at, CAST(SUM(ABS(p.amount_pence)) AS BIGINT), "
+        "CAST(SUM(p.amount_pence) AS BIGINT) FROM account a JOIN posting p ON p.account_id = a.id "
+        "JOIN entry e ON e.id = p.entry_id WHERE a.code = '2290' AND a.holder = ? "
+        "GROUP BY e.id, e.kind, e.effective_at ORDER BY e.id",
+        worker_id,
+    )
+    return [
+        Fate(id_, kind, as_time(at) or clock.now(), int(moved if net else moved // 2), paid_before=not net)
+        for id_, kind, at, moved, net in map(tuple, rows)
+    ]
+
+
+async def _kept_back(worker_id: str) -> dict[int, int]:
+    """What of each payment went towards what the worker is to give back."""
+    rows = await fetch(
+        "SELECT e.id, CAST(SUM(-p.amount_pence) AS BIGINT) FROM account a JOIN posting p ON p.account_id = a.id "
+        "JOIN entry e ON e.id = p.entry_id WHERE a.code = '1300' AND a.holder = ? AND e.kind = 'payout' GROUP BY e.id",
+        worker_id,
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def _part(move: Move, pence: int, then: tuple[tuple[str, datetime], ...] = ()) -> Part:
+    return Part(move.kind, move.at or clock.now(), pence, move.reference, then)
 
 
 _SIDES = {

@@ -34,11 +34,13 @@ async def _payer(payer_id: str) -> tuple[str, bool]:
 
 @door("money.receive")
 async def receive_unmatched(
-    act: Act, receipt: str, amount_pence: int, key: str, *, effective_at: datetime | None = None
+    act: Act, receipt: str, amount_pence: int, key: str, *, effective_at: datetime | None = None, note: str = ""
 ) -> int:
-    """Money is in the bank and nobody knows yet whose it is (1000 / 2090). `receipt` names it; the entry."""
+    """Money is in the bank and nobody knows yet whose it is (1000 / 2090). `receipt` names it; the entry. `note`: what
+    the bank says of whoever sent it."""
     act.allow(Thing("receipt", receipt))
     check_sum(amount_pence)
+    act.because(note)
     body = {"receipt": receipt, "amount": amount_pence}
     leg = Leg(chart.BANK, chart.unmatched(receipt), amount_pence)
     return await enter(act, "received", key, body, leg, effective_at=effective_at)

@@ -26,25 +26,27 @@ ELSEWHERE = "This does not include income from elsewhere."
 
 class Sums(msgspec.Struct, frozen=True):
     """What was earned in some time. `fees` are gross, `cancelled` is the part of them for visits called off too late;
-    `taken_back` is gross too, and `commission` and `travel` are what remains once it was taken back."""
+    `taken_back` is gross too, and `commission`, `travel` and `expenses` are what remains once it was taken back. `travel`
+    is mileage and tickets, `expenses` what was bought."""
 
     fees_pence: int = 0
     cancelled_pence: int = 0
     taken_back_pence: int = 0
     commission_pence: int = 0
     travel_pence: int = 0
+    expenses_pence: int = 0
     other_pence: int = 0
     paid_pence: int = 0
 
     @property
     def net_pence(self) -> int:
-        """Earned, after what the circle takes and what was taken back; travel and expenses beside it."""
+        """Earned, after what the circle takes and what was taken back; travel and expenses stand beside it."""
         return self.fees_pence - self.taken_back_pence - self.commission_pence
 
     @property
     def change_pence(self) -> int:
         """By how much more the worker is owed after it."""
-        return self.net_pence + self.travel_pence + self.other_pence - self.paid_pence
+        return self.net_pence + self.travel_pence + self.expenses_pence + self.other_pence - self.paid_pence
 
     def __add__(self, other: "Sums") -> "Sums":
         return Sums(**{name: getattr(self, name) + getattr(other, name) for name in Sums.__struct_fields__})
@@ -94,7 +96,7 @@ async def reckon(worker_id: str, period: Period) -> tuple[Earned, list[Did]]:
     whole, parts, quarters = Sums(), dict[tuple[Period, str, str], Sums](), dict[Period, Sums]()
     for entry_id, own in effects.items():
         booking, step = by_entry.get(entry_id, (None, None))
-        sums = _sums(own, step)
+        sums = _sums(own, step, bought=booking is not None and booking.reference.startswith("expense:"))
         on = local_day(own[0].at, zone)
         whole += sums
         quarter = tax_quarter(on)
@@ -111,8 +113,8 @@ async def reckon(worker_id: str, period: Period) -> tuple[Earned, list[Did]]:
     return earned, _did([(by_entry[id_], own) for id_, own in effects.items() if id_ in by_entry], went)
 
 
-def _sums(own: list[Move], step: Step | None) -> Sums:
-    """What one entry did for the worker. What no rule names stands as "other", so that nothing is ever left out."""
+def _sums(own: list[Move], step: Step | None, *, bought: bool) -> Sums:
+    """What one entry did for the worker; `bought`: of something they bought. What no rule names stands as "other", so that nothing is ever left out."""
     change = -sum(move.amount_pence for move in own)
     if step is not None:
         given = step.given
@@ -122,7 +124,8 @@ def _sums(own: list[Move], step: Step | None) -> Sums:
             cancelled_pence=given.fee_pence if forward and step.kind == "cancelled" else 0,
             taken_back_pence=0 if forward else -given.fee_pence,
             commission_pence=given.commission_pence,
-            travel_pence=given.travel_pence,
+            travel_pence=0 if bought else given.travel_pence,
+            expenses_pence=given.travel_pence if bought else 0,
         )
         return msgspec.structs.replace(sums, other_pence=change - sums.change_pence)
     if own[0].bank_pence:
@@ -176,7 +179,8 @@ def _head(first: str, late: bool) -> list[str]:
         "Taken back",
         "To the circle",
         "Yours",
-        "Travel and expenses",
+        "Travel",
+        "Expenses",
     ]
 
 
@@ -185,6 +189,7 @@ def _cells(name: str, sums: Sums, late: bool) -> list[str]:
     return [
         name, sum_of(sums.fees_pence), *([sum_of(sums.cancelled_pence)] if late else []), sum_of(sums.taken_back_pence),
         sum_of(sums.commission_pence), sum_of(sums.net_pence), sum_of(sums.travel_pence),
+        sum_of(sums.expenses_pence),
     ]  # fmt: skip
 
 
@@ -207,8 +212,8 @@ def sheet(earned: Earned, party: Party) -> Sheet:
             _by_month(earned),
         ],
         foot=[
-            "Travel and expenses are what was paid for mileage, tickets and shopping. Travel time is part of the fees. "
-            "The books have sums and not miles, so keep your own log of those.",
+            "Travel is what was paid for mileage and tickets, expenses what was paid for shopping. Travel time is part of the "
+            "fees. The books have sums and not miles, so keep your own log of those.",
             _seal(earned),
             something_wrong(),
         ],
@@ -231,7 +236,8 @@ def _year(earned: Earned) -> list[Row]:
     for words, pence in (
         ("Fees that were taken back", -whole.taken_back_pence),
         ("What the circle takes of them", -whole.commission_pence),
-        ("Mileage, tickets and expenses", whole.travel_pence),
+        ("Mileage and tickets", whole.travel_pence),
+        ("Expenses, such as shopping", whole.expenses_pence),
         ("Other entries in the books", whole.other_pence),
         ("Paid out to you", -whole.paid_pence),
     ):

@@ -20,6 +20,8 @@ class DetailsForm(msgspec.Struct):
     name: Annotated[str, msgspec.Meta(max_length=70)]
     sort_code: Short
     account_number: Short
+    # It looks odd, and is right all the same.
+    right: bool = False
     SAY: ClassVar[dict[str, str]] = _NUMBERS
 
 

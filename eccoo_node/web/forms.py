@@ -65,7 +65,8 @@ def read_form(request: AnyRequest, kind: type[T]) -> T:
             continue
         if not texts:
             if field.required:
-                fallback = "Please choose at least one." if _is_list(plain) else "Please fill this in."
+                fallback = _READ[plain][1] if plain in _READ else "Please fill this in."
+                fallback = "Please choose at least one." if _is_list(plain) else fallback
                 errors[name] = say.get(name, fallback)
             continue
         if plain in _READ:

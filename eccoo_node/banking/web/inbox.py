@@ -37,12 +37,18 @@ from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
 from eccoo_node.web.paging import page_of
 
+# What makes money out of the account in which we look after others' the circle's own: what that means is read first.
+_BECOMES_OURS = {"gift": "a gift", "grant": "a grant"}
+
 # What money that came in may have been besides a payer's, by account.
 _GIFT = ("gift", "A gift to the circle", "Write below what it is for, if it is for one purpose.")
 _INTEREST = ("interest", "Interest that the bank paid", "")
 _OWING = ("owing", "Somebody paid what they owed us", "Choose below who.")
 _OTHER = ("other", "Something else of the circle’s own", "These books keep nothing of that.")
 _BACK = ("send_back", "It is nobody’s here, and goes back to whoever sent it", "Say below why.")
+
+
+_WRITTEN = "It is written down already: there is nothing left to say of this payment."
 
 
 class InboxController(Controller):
@@ -94,11 +100,15 @@ class InboxController(Controller):
 
     @get("/money/inbox/{line_id:str}", opt={"action": "banking.see_lines"})
     async def about(self, request: AnyRequest, line_id: FromPath[str]) -> Response[Any]:
+        if await _is_said(request, line_id):
+            return redirect(request, "/money/inbox", _WRITTEN)
         return render(request, "banking/line.html", **await _facts(request, line_id))
 
     @post("/money/inbox/{line_id:str}", opt={"action": "banking.match"})
     async def whose(self, request: AnyRequest, line_id: FromPath[str]) -> Response[Any]:
         """It is this payer's, whole or in part."""
+        if await _is_said(request, line_id):
+            return redirect(request, "/money/inbox", _WRITTEN)
         facts = await _facts(request, line_id)
         found: Open = facts["found"]
         try:
@@ -118,9 +128,16 @@ class InboxController(Controller):
     @post("/money/inbox/{line_id:str}/what", opt={"action": "banking.explain"})
     async def what(self, request: AnyRequest, line_id: FromPath[str]) -> Response[Any]:
         """It was no payer's, or it left the bank."""
+        if await _is_said(request, line_id):
+            return redirect(request, "/money/inbox", _WRITTEN)
         facts = await _facts(request, line_id)
         try:
             form = read_form(request, WhatForm)
+            if facts["is_payers"] and form.what in _BECOMES_OURS and not form.own:
+                sum_ = pounds(facts["found"].left_pence)
+                return render(
+                    request, "banking/becomes_own.html", what=_BECOMES_OURS[form.what], sum=sum_, typed_in=form, **facts
+                )
             await _say_what(actor_of(request), facts, form)
         except (FormError, Invalid, Conflict) as error:
             return form_error(request, "banking/line.html", error, **facts | {"opened": True})
@@ -166,6 +183,12 @@ def _number(actor: Actor, line_id: str) -> int:
     return int(line_id)
 
 
+async def _is_said(request: AnyRequest, line_id: str) -> bool:
+    """Such as where somebody goes back to a page in their browser."""
+    actor = actor_of(request)
+    return await kept.is_said(actor, _number(actor, line_id))
+
+
 async def _said(found: Said) -> dict[str, Any]:
     across = found.of.startswith("line:")
     other = await lines_.find(int(found.of.removeprefix("line:"))) if across else None
@@ -197,18 +220,21 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
     found = await kept.waiting_line(actor, _number(actor, line_id))
     lines = await escrow.payers(actor)
     payers = {one.payer_id: say_payer(one) for one in lines}
+    # A bank writes whole names, and two people may be called alike.
+    whole = await kept.full_names(actor)
+    listed = {one: f"{called}: {whole[one]}" if one in whole else called for one, called in payers.items()}
     # Nobody pays more than they owe: what is beyond that is another payment.
     owing = {
         one.payer_id: f"{say_payer(one)}: {pounds(one.owed_pence)}"
         for one in lines
         if one.owed_pence >= max(1, found.line.amount_pence)
     }
-    before = [one for one in await kept.payers_of_sender(found.line.sender_mark) if one in payers]
+    before = [one for one in await kept.payers_of_sender(found.line) if one in payers]
     rest = [one for one in payers if one not in before]
     came = found.line.amount_pence > 0
-    whole = found.left_pence == found.line.amount_pence
-    back = sent.may_have_come_back(leaving.moved(found.line), await sent.payments(actor)) if came and whole else []
-    choices = await _arrived(found, whole, back, bool(owing)) if came else await _left(actor, found, payers)
+    untouched = found.left_pence == found.line.amount_pence
+    back = sent.may_have_come_back(leaving.moved(found.line), await sent.payments(actor)) if came and untouched else []
+    choices = await _arrived(found, untouched, back, bool(owing)) if came else await _left(actor, found, payers)
     return {
         "found": found,
         "title": say.open_title(found),
@@ -217,15 +243,15 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
         "is_client": found.line.code == rules.CLIENT,
         "payer_ids": set(payers),
         "called": payers,
-        "payers": [("", "Choose"), *((one, payers[one]) for one in [*before, *rest])],
+        "payers": [("", "Choose"), *((one, listed[one]) for one in [*before, *rest])],
         "owing": [("", "Choose"), *owing.items()],
         "before": [payers[one] for one in before],
-        "some_is_a_payers": came and not whole,
+        "some_is_a_payers": came and not untouched,
         "amount": f"{found.left_pence // 100}.{found.left_pence % 100:02}",
         "choices": choices,
-        "no_transfer": whole and not any(value.startswith("own:") for value, *_ in choices),
+        "no_transfer": untouched and not any(value.startswith("own:") for value, *_ in choices),
         "asks": _asks([value for value, *_ in choices]),
-        "members": [("", "Choose"), *(await others.members_called(actor)).items()] if came and whole else [],
+        "members": [("", "Choose"), *(await others.members_called(actor)).items()] if came and untouched else [],
         # A payment of ours that came back is no payer's, and the words say that it may be one.
         "opened": any(one.likely for one in back),
         "key": new_id(),

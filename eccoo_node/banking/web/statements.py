@@ -63,6 +63,9 @@ class StatementsController(Controller):
     @get("/money/bank/files/{draft_id:str}", opt={"action": "banking.see_lines"})
     async def preview(self, request: AnyRequest, draft_id: FromPath[str]) -> Response[Any]:
         """What will be written, line by line, and whether it adds up."""
+        if await queries.is_written(actor_of(request), draft_id):
+            # Somebody goes back to it in their browser.
+            return redirect(request, "/money/bank", "This file is in the books already.")
         return render(request, "banking/preview.html", **await _preview(request, draft_id))
 
     @post("/money/bank/files/{draft_id:str}", opt={"action": "banking.import"})
@@ -71,6 +74,9 @@ class StatementsController(Controller):
         access.requires(actor, "banking.import", Thing("statement", draft_id))
         try:
             form = read_form(request, WriteForm)
+            if not form.this and (facts := await _doubted(request, draft_id)):
+                said = {"this": f"Tick this if it is of {facts['title']}. Else choose the file of the right account."}
+                return form_error(request, "banking/preview.html", said, **facts)
             done = await importing.write_statement(actor, draft_id, again=form.again, seconds=_AT_ONCE_S)
         except (FormError, Invalid, Conflict) as error:
             return form_error(request, "banking/preview.html", error, **await _preview(request, draft_id))
@@ -109,6 +115,15 @@ async def _facts(request: AnyRequest) -> dict[str, Any]:
     }
 
 
+async def _doubted(request: AnyRequest, draft_id: str) -> dict[str, Any] | None:
+    """What the page shows of a file that looks like another account's; None for any other, or one that is written."""
+    try:
+        facts = await _preview(request, draft_id)
+    except NotFound:
+        return None
+    return facts if facts["rather"] else None
+
+
 async def _preview(request: AnyRequest, draft_id: str) -> dict[str, Any]:
     actor = actor_of(request)
     draft = await queries.draft(actor, draft_id)
@@ -121,6 +136,7 @@ async def _preview(request: AnyRequest, draft_id: str) -> dict[str, Any]:
         "days": say.days(draft.statement),
         "rows": say.will_be(looked),
         "gaps": looked.gaps,
+        "rather": say.account(looked.rather) if looked.rather else "",
         "balance": say.balance(draft.statement, looked.gaps),
         "pending": draft.statement.pending,
         "anything": any(one.what != "before" for one in looked.planned),

@@ -88,7 +88,7 @@ def _facts(whole: Whole) -> dict[str, Any]:
             ("For", say.visit(told) if told else ""),
             ("Counts from", counts if counts != written else ""),
             ("Written", f"{written}, by {entry.by}" if entry.by else f"{written}, by itself"),
-            ("The bank says" if entry.kind == "top_up" else "Why", whole.because),
+            ("The bank says" if entry.kind in {"top_up", "received"} else "Why", whole.because),
         ],
         "rows": say_entry.rows(entry, names),
         "back": say_entry.rows(entry, names, undone=True),

@@ -31,11 +31,11 @@ from eccoo_node.web.site import NavItem
 def _books(found: Overview) -> dict[str, Any]:
     """The treasurer's part: sentences, what it consists of, and the accounts."""
     held, disputed = found.owed("2100"), found.owed("2110")
+    # What the circle's own account has yet to put there is not its own there.
+    spare = found.spare_pence + min(0, found.trial.get(chart.OPERATING.code, 0))
     return {
         "looked_after": f"We look after {pounds(found.looked_after_pence)} that belongs to others.",
-        "spare": f"{pounds(found.spare_pence)} in the same bank account is the circle’s own."
-        if found.spare_pence
-        else "",
+        "spare": f"{pounds(spare)} in the same bank account is the circle’s own." if spare > 0 else "",
         "rows": [
             ("Paid in and not set aside", pounds(found.owed("2000"))),
             ("Nobody’s yet", pounds(found.owed("2090")) if found.owed("2090") else ""),

@@ -14,7 +14,11 @@ from eccoo_node.web.page import render
 _HIGH, _GROUND, _WIDE, _FEWEST = 120, 140, 46, 4
 
 # What each column counts.
-_MEANS = {"aside": "is kept for visits", "earned": "is for visits that went ahead", "paid": "has left the bank"}
+_MEANS = {
+    "aside": "is kept for visits, less what came back from them",
+    "earned": "is for visits that went ahead",
+    "paid": "has left the bank",
+}
 
 
 class WeeksController(Controller):

@@ -1,29 +1,35 @@
 """What a treasurer writes in the books by hand: one short form for each kind of thing that happens."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import bank_lines, between, capital, queries, say, statements, treasury
+from eccoo_node.escrow import bank_lines, between, capital, entering, queries, say, statements, treasury
 from eccoo_node.escrow.forms import WritingForm
-from eccoo_node.kernel import access
+from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import parse_pounds, pounds
-from eccoo_node.web.ask import AnyRequest
+from eccoo_node.members.say import say_date
+from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
+
+# So soon after one another the same sum may be the same money, written twice.
+_A_MOMENT = timedelta(minutes=10)
 
 Do = Callable[[Actor, WritingForm, int, str], Awaitable[object]]
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One thing that happens. `asks`: payer, owing, member, receipt, refund, circle, fee, purpose, because. `because` is what that field is called.
+    """One thing that happens. `asks`: payer, owing, member, receipt, refund, circle, fee, purpose, because, day. `because`
+    is what that field is called; `missing` is said where it must be filled in and is not.
 
     `when` tells someone who has never done it when it is used.
     """
@@ -35,6 +41,12 @@ class Kind(msgspec.Struct, frozen=True):
     asks: tuple[str, ...]
     do: Do
     because: str = ""
+    missing: str = ""
+
+
+def _noon(form: WritingForm) -> datetime | None:
+    """The day that was written as a moment, which is that day in every part of the books."""
+    return datetime.combine(form.day, time(12), tzinfo=clock.zone()) if form.day else None
 
 
 def _fee(form: WritingForm) -> int:
@@ -52,8 +64,11 @@ KINDS: dict[str, Kind] = {
         "A payment is on the statement, and you can’t tell who sent it.",
         "Money came in, and nobody knows whose it is",
         "It is looked after until it is known. Then it goes to its payer, or back.",
-        (),
-        lambda by, form, pence, key: treasury.receive_unmatched(by, f"receipt:{form.key}", pence, key),
+        ("day", "because"),
+        lambda by, form, pence, key: treasury.receive_unmatched(
+            by, f"receipt:{form.key}", pence, key, effective_at=_noon(form), note=form.because
+        ),
+        "What does the bank say of who sent it? (if it does)",
     ),
     "match": Kind(
         IN,
@@ -71,6 +86,7 @@ KINDS: dict[str, Kind] = {
         ("receipt", "because"),
         lambda by, form, pence, key: treasury.send_back(by, form.receipt, pence, key, because=form.because),
         "Why does it go back?",
+        "Say why it goes back.",
     ),
     "refund": Kind(
         OUT,
@@ -113,6 +129,7 @@ KINDS: dict[str, Kind] = {
         ("payer", "because"),
         lambda by, form, pence, key: treasury.goodwill(by, form.payer, pence, key, because=form.because),
         "Why?",
+        "Say why the circle gives this.",
     ),
     "swept": Kind(
         OURS,
@@ -130,6 +147,7 @@ KINDS: dict[str, Kind] = {
         ("because",),
         lambda by, form, pence, key: treasury.own_money(by, pence, key, because=form.because),
         "Where is it from?",
+        "Say where it is from.",
     ),
     "gift": Kind(
         IN,
@@ -247,10 +265,13 @@ class WritingController(Controller):
     async def write(self, request: AnyRequest, kind: FromPath[str]) -> Response[Any]:
         facts = await _facts(request, kind)
         try:
-            form = read_form(request, WritingForm)
-            pence = parse_pounds(form.amount)
-            await _known(facts, form)
-            await KINDS[kind].do(actor_of(request), form, pence, f"write:{form.key}")
+            form, pence = _read(request, facts)
+            if not form.another and await _just_written(kind, form.key, pence):
+                said = {"another": f"{pounds(pence)} was written down here a few minutes ago. Is this another?"}
+                return form_error(
+                    request, "money/writing.html", said, **facts | {"another": pounds(pence)}, key=new_id()
+                )
+            await KINDS[kind].do(actor_of(request), form, pence, f"write:{kind}:{form.key}")
         except (FormError, Invalid, Conflict) as error:
             return form_error(request, "money/writing.html", error, **facts, key=new_id())
         return redirect(request, "/money/write", f"{pounds(pence)} is written down.")
@@ -273,6 +294,8 @@ async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
         "kind": kind,
         "chosen": "",
         "amount": "",
+        "another": "",
+        "today": say_date(clock.today()),
         "payers": [("", "Choose"), *words.items()],
         "members": [("", "Choose"), *members.items()],
         "owings": [
@@ -294,16 +317,49 @@ async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
     }
 
 
-async def _known(facts: dict[str, Any], form: WritingForm) -> None:
-    """Raises Invalid where something was not chosen from what is there."""
-    for field, sentence in (
-        ("payer", "Choose whose money it is."),
-        ("member", "Choose which member."),
-        ("owing", "Choose who paid what they owed."),
-        ("receipt", "Choose which money it was."),
-        ("refund", "Choose which refund it was."),
-        ("circle", "Choose which circle."),
-    ):
-        offered = [value for value, _ in facts[f"{field}s"] if value]
-        if field in facts["kind"].asks and getattr(form, field) not in offered:
-            raise Invalid(sentence, f"no_{field}", field=field)
+_CHOOSE = {
+    "receipt": "Choose which money it was.",
+    "refund": "Choose which refund it was.",
+    "payer": "Choose whose money it is.",
+    "member": "Choose which member.",
+    "owing": "Choose who paid what they owed.",
+    "circle": "Choose which circle.",
+}
+
+
+def _read(request: AnyRequest, facts: dict[str, Any]) -> tuple[WritingForm, int]:
+    """What was filled in, and the sum. Raises FormError with all that is missing or was not chosen from what is there."""
+    wrong: dict[str, str] = {}
+    typed = {name: (texts or [""])[-1] for name, texts in ask_of(request).values.items()}
+    form, asks, pence = None, facts["kind"].asks, 0
+    try:
+        form = read_form(request, WritingForm)
+    except FormError as error:
+        wrong |= error.errors
+    for field, sentence in _CHOOSE.items():
+        if field in asks and typed.get(field, "") not in [value for value, _ in facts[f"{field}s"] if value]:
+            wrong[field] = sentence
+    for field in ("amount", *(["fee"] if "fee" in asks and typed.get("fee") else [])):
+        try:
+            pence = parse_pounds(typed.get(field, ""), field=field) if field == "amount" else pence
+            if field == "fee":
+                parse_pounds(typed["fee"], field="fee")
+        except Invalid as error:
+            wrong.setdefault(field, error.sentence)
+    if facts["kind"].missing and not typed.get("because"):
+        wrong["because"] = facts["kind"].missing
+    if "day" in asks and not typed.get("day"):
+        wrong["day"] = "Write the day on which it came, such as 3 May 2027."
+    elif form is not None and form.day and form.day > clock.today():
+        wrong["day"] = "This day is yet to come."
+    if wrong or form is None:
+        # In the order in which the form asks.
+        places = (*_CHOOSE, "day", "amount", "fee", "because")
+        raise FormError({field: wrong[field] for field in sorted(wrong, key=[*places, *wrong].index)})
+    return form, pence
+
+
+async def _just_written(kind: str, key: str, pence: int) -> bool:
+    """Whether a page wrote as much of the same kind a moment ago, and not this one, sent twice."""
+    since = clock.now() - _A_MOMENT
+    return await entering.written_since(since, f"%write:{kind}:%", f"%write:{kind}:{key}", pence)

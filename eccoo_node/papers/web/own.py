@@ -121,7 +121,8 @@ def _rows(earned: worker.Earned) -> list[tuple[str, str]]:
         ("Fees", whole.fees_pence),
         ("Taken back", -whole.taken_back_pence),
         ("The circle takes", -whole.commission_pence),
-        ("Travel and expenses", whole.travel_pence),
+        ("Travel", whole.travel_pence),
+        ("Expenses", whole.expenses_pence),
         ("Other entries in the books", whole.other_pence),
         ("Paid out to you", -whole.paid_pence),
     ]

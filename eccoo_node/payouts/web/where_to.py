@@ -13,7 +13,7 @@ from eccoo_node.payouts import details, giving, ready, rules, say
 from eccoo_node.payouts.details import ToConfirm
 from eccoo_node.payouts.forms import DetailsForm, GiveBackForm, SureForm
 from eccoo_node.payouts.rules import say_sort_code
-from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
 from eccoo_node.web.page import redirect, render
@@ -43,13 +43,18 @@ class WhereToController(Controller):
         facts = await _own(request)
         actor = actor_of(request)
         try:
-            form = read_form(request, DetailsForm)
-            doubt = await giving.give_details(
+            form = _read(request)
+            odd = rules.doubt(rules.read_sort_code(form.sort_code), rules.read_account_number(form.account_number))
+            if odd and not form.right:
+                return form_error(
+                    request, "payouts/where_to.html", {"account_number": odd}, **facts | {"odd": True}
+                )  # fmt: skip
+            await giving.give_details(
                 actor, _subject(actor), name=form.name, sort_code=form.sort_code, account_number=form.account_number
             )
         except (FormError, Invalid) as error:
             return form_error(request, "payouts/where_to.html", error, **facts)
-        return redirect(request, "/money/where-to", f"It is written down. {doubt}".strip())
+        return redirect(request, "/money/where-to", "It is written down.")
 
     @get("/money/give-back", opt={"action": "payouts.see_details"})
     async def about_giving_back(self, request: AnyRequest) -> Response[Any]:
@@ -110,6 +115,26 @@ class WhereToController(Controller):
         return redirect(request, "/money/details", f"It is the same. {one.called} can be paid.")
 
 
+def _read(request: AnyRequest) -> DetailsForm:
+    """Raises FormError with everything that is wrong, not only the first of it."""
+    wrong: dict[str, str] = {}
+    try:
+        form = read_form(request, DetailsForm)
+    except FormError as error:
+        wrong = error.errors
+    for field, read in (
+        ("name", rules.read_name), ("sort_code", rules.read_sort_code), ("account_number", rules.read_account_number)
+    ):  # fmt: skip
+        try:
+            if field not in wrong:
+                read((ask_of(request).values.get(field) or [""])[-1])
+        except Invalid as error:
+            wrong[field] = error.sentence
+    if wrong:
+        raise FormError({field: wrong[field] for field in ("name", "sort_code", "account_number") if field in wrong})
+    return form
+
+
 async def _own(request: AnyRequest) -> dict[str, Any]:
     actor = actor_of(request)
     one = await details.details_of(actor, _subject(actor))
@@ -120,7 +145,7 @@ async def _own(request: AnyRequest) -> dict[str, Any]:
         ("Account number", one.account_number if one.sort_code else one.ending),
     ] if one else []  # fmt: skip
     return {
-        "about": session_of(request).acting_for_called, "rows": shown, "sure": say.sure(one, yours=yours) if one else None,
+        "about": session_of(request).acting_for_called, "rows": shown, "odd": False, "sure": say.sure(one, yours=yours) if one else None,
     }  # fmt: skip
 
 

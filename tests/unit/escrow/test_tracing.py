@@ -1,17 +1,22 @@
 """Every penny of a line is followed from the bank to the worker, and what is followed adds up."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eccoo_node.db.rows import fetch_value
-from eccoo_node.escrow import actions, corrections, tracing
-from eccoo_node.escrow.tracing import Move, Slice, Step, first_in_first_out
+from eccoo_node.escrow import actions, clawback, corrections, say_trace, tracing
+from eccoo_node.escrow.tracing import Fate, Move, Slice, Step, Trace, fates_of, first_in_first_out
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.errors import Forbidden, NotFound
+from eccoo_node.payouts import actions as payouts
+from eccoo_node.payouts import giving
 from tests.support import make
 from tests.support.escrow import open_books
 from tests.support.node import Node
+from tests.support.payouts import TODAY, open_circle, payments
 
 
 @given(st.lists(st.integers(-500, 500).filter(bool), max_size=40))
@@ -78,6 +83,76 @@ async def test_what_is_in_question_and_settled_shows(node: Node) -> None:
         Step("disputed", at, question_pence=3000, aside_pence=-3000),
         Step("resolved", at, worker_pence=1020, circle_pence=180, back_pence=1800, question_pence=-3000),
     ]
+
+
+def _left(seen: Trace) -> list[str]:
+    return [say_trace.left(part)[1] for part in seen.paid or []]
+
+
+@pytest.mark.parametrize("paid_first", [True, False])
+async def test_what_came_back_from_the_bank_is_followed_until_it_is_there(node: Node, paid_first: bool) -> None:
+    """It came back, once it was paid or before; it is then sent again, with what was earned since."""
+    circle, on = await open_circle(), "Monday 23 November"
+    worker = circle.books.worker
+    wren = Actor(person_id=worker)
+    await circle.details(worker)
+    await circle.earns(worker, 2000)
+    line = await circle.earns(worker, 6000, 700)
+    (first,) = await payments(await circle.sent())
+    if paid_first:
+        await payouts.confirm_paid(circle.treasurer, first, on=TODAY, key="paid")
+    await payouts.bounced(circle.treasurer, first, on=TODAY, key="back", because="No such account")
+    then = (f". The bank confirmed it on {on}" if paid_first else "") + f". It came back from the bank on {on}"
+    again = ["£51 was sent to the worker’s bank", "£7 was sent to the worker’s bank"]
+    before = [words + then for words in again]
+    assert _left(await tracing.trace(wren, line)) == before
+    await circle.sure(worker)
+    later = await circle.earns(worker, 1000)
+    (second,) = await payments(await circle.sent("b2"))
+    assert _left(await tracing.trace(wren, line)) == before + again
+    await payouts.confirm_paid(circle.treasurer, second, on=TODAY, key="paid again")
+    sure = [f"{words}. The bank confirmed it on {on}" for words in again]
+    assert _left(await tracing.trace(wren, line)) == before + sure
+    assert _left(await tracing.trace_whole(circle.treasurer, line)) == before + sure
+    assert _left(await tracing.trace(wren, later)) == [
+        f"£8.50 was sent to the worker’s bank. The bank confirmed it on {on}"
+    ]
+
+
+async def test_what_a_worker_gives_back_was_never_sent(node: Node) -> None:
+    circle = await open_circle()
+    worker, by = circle.books.worker, circle.treasurer
+    wren = Actor(person_id=worker)
+    await circle.details(worker)
+    line = await circle.earns(worker, 6000)
+    (first,) = await payments(await circle.sent())
+    await payouts.confirm_paid(by, first, on=TODAY, key="paid")
+    await clawback.claw_back(NODE, line, "claw", fee_pence=6000, because="Agreed")
+    await corrections.resolve(NODE, line, "resolved", fee_pence=0, because="Agreed")
+    await giving.agree_recovery(wren, worker, most_pence=1000)
+    later = await circle.earns(worker, 2000)
+    (second,) = await payments(await circle.sent("b2"))
+    sent = ["£10 went towards what the worker gives back", "£7 was sent to the worker’s bank"]
+    assert _left(await tracing.trace(wren, later)) == sent
+    await payouts.bounced(by, second, on=TODAY, key="back", because="No such account")
+    await circle.sure(worker)
+    await giving.agree_recovery(wren, worker, most_pence=300)
+    await circle.sent("b3")
+    sent[1] += ". It came back from the bank on Monday 23 November"
+    assert _left(await tracing.trace(wren, later)) == [
+        *sent, "£3 went towards what the worker gives back", "£4 was sent to the worker’s bank"
+    ]  # fmt: skip
+
+
+def test_of_two_payments_alike_the_first_sent_is_the_first_confirmed() -> None:
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    sent, other = Fate(1, "payout", at, 500), Fate(2, "payout", at, 300)
+    paid, back = Fate(4, "payout_paid", at, 300), Fate(5, "payout_bounced", at, 500)
+    back_again = Fate(6, "payout_bounced", at, 300, paid_before=True)
+    alike, paid_alike = Fate(3, "payout", at, 300), Fate(7, "payout_paid", at, 300)
+    assert fates_of([sent, other, alike, paid, back, back_again, paid_alike]) == {
+        1: (back,), 2: (paid, back_again), 3: (paid_alike,)
+    }  # fmt: skip
 
 
 async def test_nobody_follows_money_that_is_not_theirs(node: Node) -> None:

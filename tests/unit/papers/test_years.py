@@ -29,6 +29,26 @@ async def pay_out(circle: Circle, amount: int, key: str) -> None:
             await ledger.post(act, ledger.Draft(kind=kind, key=f"{kind} {key}", body={}), [leg])
 
 
+async def test_mileage_and_shopping_stand_apart(circle: Circle) -> None:
+    books = circle.books
+    await books.top_up(20_000)
+    await circle.went(await circle.visit(travel_pence=360))
+    line = "expense:1"
+    assert await escrow.set_aside(NODE, line, books.payer, books.person, books.worker, 0, 1500, "shopping")
+    await escrow.release(NODE, line, "bought", travel_pence=1245)
+    earned, _ = await worker.reckon(books.worker, YEAR)
+    assert (earned.whole.travel_pence, earned.whole.expenses_pence, earned.closing_pence) == (360, 1245, 5100 + 1605)
+    circle.node.clock.set(datetime(2027, 4, 6, 9, tzinfo=UTC))
+    blocks = (await queries.paper(await actions.make_year(NODE, books.worker, 2026))).sheet.blocks
+    assert blocks[0].rows[-2:] == [Row("Mileage and tickets", "£3.60"), Row("Expenses, such as shopping", "£12.45")]
+    for block, ends in (
+        (blocks[1], ["£51.00", "£3.60", "£12.45", "£0.00"]),
+        (blocks[2], ["£51.00", "£3.60", "£12.45"]),
+    ):
+        assert block.tables[0].rows[0][-len(ends) :] == ends
+        assert block.tables[0].head[-len(ends) :] == ["Yours", "Travel", "Expenses", "Paid out"][: len(ends)]
+
+
 async def test_the_year_turns_between_two_visits_and_quarters_add_up(circle: Circle) -> None:
     who, keeper, clock = circle.books.worker, circle.books.treasurer, circle.node.clock
     clock.set(datetime(2026, 4, 1, 9, tzinfo=UTC))
@@ -84,7 +104,7 @@ async def test_the_year_turns_between_two_visits_and_quarters_add_up(circle: Cir
         Row("Fees for your visits", "£190.00", "£30.00 of it for visits that were called off too late."),
         Row("Fees that were taken back", "−£10.00"),
         Row("What the circle takes of them", "−£27.00"),
-        Row("Mileage, tickets and expenses", "£7.20"),
+        Row("Mileage and tickets", "£7.20"),
         Row("Paid out to you", "−£40.00"),
     ]
     assert paper.sheet.blocks[0].total == Row("Owed to you on 5 April 2027", "£174.80")

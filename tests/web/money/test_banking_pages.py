@@ -203,7 +203,10 @@ async def test_a_statement_goes_from_its_file_into_the_books(circle: Circle, bro
     assert (await tess.send(path)).headers["location"] == INBOX
     assert await escrow.credit_pence(circle.books.payer) == 12_500
     assert "Four payments written down." in (await tess.follow()).text
-    assert (await tess.get(path)).status_code == 404
+    # Going back in the browser finds that it is written.
+    assert (await tess.get(path)).headers["location"] == BANK
+    assert "This file is in the books already." in text(await tess.get(BANK))
+    assert (await tess.get(f"{BANK}/files/nothing")).status_code == 404
     said = text(await tess.get(BANK))
     assert "Two payments wait for you to say what they were." in said
     assert "On 22 November 2026 the bank had £165, and the books have £167." in said
@@ -228,9 +231,31 @@ async def written(circle: Circle, lines: list[StatementLine], code: str = "1000"
     return await kept.waiting_lines(tess)
 
 
+async def test_a_file_of_another_account_of_ours_is_asked_about(circle: Circle, browser_of: SignIn) -> None:
+    ours = await accounts(circle)
+    tess = await browser_of(circle.books.treasurer.person_id)
+    first = actions.read_statement(
+        circle.books.treasurer, ours["1000"], "x", banks.starling([line("2026-11-18", 10_000, "x", "S HALL")], 700)
+    )
+    await importing.write_statement(circle.books.treasurer, await first)
+    next_ = banks.starling([line("2026-11-19", 300, "y", "S HALL")], 10_700)
+    await tess.get(BANK)
+    await upload(tess, BANK, next_, {"account": ours["1010"]})
+    page = await tess.follow()
+    path = str(page.url.path)
+    assert "Is it the right account?" in text(page)
+    assert "Tick this if it is of" in main_text(await tess.send(path))
+    assert len(await fetch("SELECT id FROM bank_line")) == 1
+    assert (await tess.send(path, {"this": "yes"})).status_code == 303
+    # The one it goes on from takes it without a question.
+    await tess.get(BANK)
+    await upload(tess, BANK, next_, {"account": ours["1000"]})
+    assert "Is it the right account?" not in text(await tess.follow())
+
+
 async def test_a_treasurer_says_whose_money_it_is(circle: Circle, browser_of: SignIn) -> None:
     await accounts(circle)
-    fern = await make.person("Fern")
+    fern = await make.person("Fern", full_name="Fern Hall")
     other = await make.payer(fern)
     found = await written(
         circle,
@@ -248,6 +273,7 @@ async def test_a_treasurer_says_whose_money_it_is(circle: Circle, browser_of: Si
     page = await tess.get(both)
     assert acts(page) == ["It is theirs"]
     assert "The bank says: S HALL for both." in text(page)
+    assert f'<option value="{other}">Fern: Fern Hall</option>' in page.text
     for wrong, told in (
         ({"payer": "", "amount": "60"}, "Choose whose money it is."),
         ({"payer": other, "amount": "100.01"}, "There is £100 of it."),
@@ -263,7 +289,8 @@ async def test_a_treasurer_says_whose_money_it_is(circle: Circle, browser_of: Si
     page = await tess.get(both)
     said = text(page)
     assert "£40 of £100 that came in on 18 November 2026" in said
-    assert "Fern had money from the same sender before." in said
+    # The first part of this very payment is nothing that came before.
+    assert "had money from the same sender before" not in said
     assert 'value="40.00"' in page.text
     assert "A gift to the circle" not in said
     assert "so the rest is a payer’s too, or goes back. If that is not so, undo that part" in said
@@ -283,7 +310,18 @@ async def test_a_treasurer_says_whose_money_it_is(circle: Circle, browser_of: Si
     await tess.get(gift)
     assert "Choose what it was." in main_text(await tess.send(f"{gift}/what", {"what": "other"}))
     await tess.get(gift)
-    assert (await tess.send(f"{gift}/what", {"what": "gift", "purpose": ""})).status_code == 303
+    # What becomes the circle's own at one press is said before it does.
+    page = await tess.send(f"{gift}/what", {"what": "gift", "purpose": ""})
+    assert "£3 becomes the circle’s own. Nobody’s visits are paid for with it." in text(page)
+    assert (await escrow.trial_balance()).get("4200", 0) == 0
+    assert acts(page) == ["It is a gift: write it down"]
+    again = tess.hidden(f"{gift}/what")
+    assert (await tess.send(f"{gift}/what")).status_code == 303
+    await tess.follow()
+    # Going back in the browser, or pressing twice, finds that it is written.
+    assert (await tess.post(f"{gift}/what", again)).headers["location"] == INBOX
+    assert (await tess.get(gift)).headers["location"] == INBOX
+    assert "It is written down already" in text(await tess.get(INBOX))
     page = await tess.get(left)
     assert acts(page) == ["Write it down"]
     assert "Was it moved between our own accounts? Read the other account’s statement" in text(page)
@@ -294,7 +332,8 @@ async def test_a_treasurer_says_whose_money_it_is(circle: Circle, browser_of: Si
     page = await tess.follow()
     assert "Nothing waits." in text(page)
     assert acts(page) == ["Read a bank statement"]
-    for path in (both, f"{INBOX}/0", f"{INBOX}/x", f"{INBOX}/٣"):
+    assert (await tess.get(both)).headers["location"] == INBOX
+    for path in (f"{INBOX}/0", f"{INBOX}/x", f"{INBOX}/٣"):
         assert (await tess.get(path)).status_code == 404, path
     assert await escrow.credit_pence(other) == 5_500
     assert (await escrow.trial_balance())["4200"] == -300

@@ -10,7 +10,9 @@ from eccoo_node.agreements.actions import agree_terms
 from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
+from eccoo_node.escrow import actions as escrow
 from eccoo_node.expenses import actions, queries
+from eccoo_node.kernel.access import NODE
 from eccoo_node.members import queries as members
 from eccoo_node.members.sign_in import start_writing_down
 from tests.support import make
@@ -80,7 +82,15 @@ async def test_shopping_from_the_yes_to_the_receipt_to_the_yes(circle: Circle, b
     assert (await ada.send(f"{path}/answer", {"answer": "yes"})).status_code == 303
     assert "£12.45 went to you, and £2.55 went back." not in text(await ada.follow())
     assert "£12.45 went to you, and £2.55 went back." in text(await wren.get(path))
-    assert "You have earned £12.45 here so far." in text(await wren.get("/money"))
+    said = text(await wren.get("/money"))
+    assert "You have £12.45 for what you laid out, such as mileage or shopping. £12.45 of it is yours and waits" in said
+    await circle.books.top_up(6000, "for a visit")
+    await escrow.release(NODE, await circle.visit(), "went")
+    said = text(await wren.get("/money"))
+    assert (
+        "You have earned £51 here so far, and have £12.45 for what you laid out, such as mileage or shopping. " in said
+    )
+    assert "£63.45 of it is yours and waits to be paid out." in said
     assert "Shopping on Thursday (Wren) £12.45 to the worker, £2.55 came back" in text(await ada.get("/money"))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
-from eccoo_node.escrow import actions, corrections, payers, queries, treasury
+from eccoo_node.escrow import actions, bank_lines, corrections, payers, queries, treasury
 from eccoo_node.escrow.actions import Across
 from eccoo_node.escrow.schedules import schedules
 from eccoo_node.escrow.verify import verify
@@ -367,6 +367,23 @@ async def test_the_treasurer_reads_first_what_waits_for_them(circle: Circle, bro
     assert ("The circle’s own account stands at −£5" in text(home), acts(home)) == (True, ["Write it down"])
     await treasury.own_money(circle.books.treasurer, 500, "began", because="What we had when we began")
     assert "Nothing waits for you." in text(await tess.get("/money"))
+
+
+async def test_what_the_circle_has_among_the_money_it_looks_after_stands_in_for_its_own_account(
+    circle: Circle, browser_of: SignIn
+) -> None:
+    tess, by = await browser_of(circle.books.treasurer.person_id), circle.books.treasurer
+    await circle.books.top_up(6000)
+    await actions.release(NODE, await circle.visit(), "went")
+    assert "£9 in the same bank account is the circle’s own." in text(await tess.get("/money"))
+    await bank_lines.bank_charge(by, "1000", 120, "charge")
+    said = text(await tess.get("/money"))
+    assert "£7.80 in the same bank account is the circle’s own." in said
+    assert "own account stands" not in said
+    await treasury.goodwill(by, circle.books.payer, 1000, "sorry", because="Late twice")
+    said = text(await tess.get("/money"))
+    assert "The circle’s own account stands at −£11.20" in said
+    assert "in the same bank account is" not in said
 
 
 async def test_what_is_looked_after_is_the_sum_of_what_stands_below_it(circle: Circle, browser_of: SignIn) -> None:

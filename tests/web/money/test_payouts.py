@@ -58,6 +58,19 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     await wren.get("/money/where-to")
     page = await wren.send("/money/where-to", {**NUMBER, "account_number": "1234"})
     assert (page.status_code, "put a 0 in front" in text(page), 'value="20-30-40"' in page.text) == (422, True, True)
+    page = await wren.send("/money/where-to", {"name": "", "sort_code": "2030", "account_number": "1234"})
+    told = text(page)
+    assert all(
+        words in told for words in ("Write the name", "put a 0 in front", "Write the six digits of the sort code")
+    ), told
+    # What looks odd is asked about before it is written down.
+    odd = {**NUMBER, "account_number": "12345678"}
+    page = await wren.send("/money/where-to", odd)
+    assert (page.status_code, "This does not look like an account number." in text(page)) == (422, True)
+    assert "I have looked again, and it is right" in text(page)
+    assert "12345678" not in (await wren.get("/money/where-to")).text
+    assert (await wren.send("/money/where-to", odd | {"right": "yes"})).status_code == 303
+    await wren.get("/money/where-to")
     await wren.send("/money/where-to", NUMBER)
     page = await wren.follow()
     assert all(words in text(page) for words in ("It is written down.", "12349876", "We ring you to make sure"))

@@ -1,11 +1,13 @@
 """What was set aside, earned and paid in each week: one's own, in the circle's weeks, as a picture and as a table."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from eccoo_node.escrow import actions, weeks
+from eccoo_node.escrow.sharing import Fund
 from eccoo_node.escrow.weeks import Week
 from eccoo_node.kernel.access import NODE, Actor
 from tests.support import make
+from tests.support.escrow import open_books
 from tests.support.node import Node
 from tests.web.money.conftest import Circle, SignIn
 from tests.web.money.test_money_pages import text
@@ -40,3 +42,37 @@ async def test_a_week_is_the_circles_own(circle: Circle, node: Node) -> None:
     assert found[-2:] == [Week(date(2027, 5, 31), 6000), Week(date(2027, 6, 7), 6000)]
     assert len(found) == weeks.SHOWN
     assert await weeks.of_worker(Actor(person_id=books.worker, acting_for="x")) == []
+
+
+async def test_each_of_several_payers_reads_their_own_part(node: Node) -> None:
+    books = await open_books()
+    joan, fern = await make.person("Joan"), await make.person("Fern")
+    first, second = [await make.payer(books.person, one, fund="family") for one in (joan, fern)]
+    for payer in (first, second):
+        await actions.top_up(books.treasurer, payer, 10_000, payer)
+    funds = (Fund(first, 4000), Fund(second, 2000))
+    await actions.set_aside(NODE, "visit:1", first, books.person, books.worker, 6000, 0, "k", funds=funds)
+    await actions.release(NODE, "visit:1", "went", part_pence=3001)
+    this = weeks.mondays(node.clock())[-1]
+    read = [(await weeks.of_payers(Actor(person_id=one)))[-1] for one in (joan, fern)]
+    assert read == [Week(this, 2001, 1701), Week(this, 1000, 850)]
+    # Whoever reads both has what the whole circle has of it.
+    assert (await weeks.of_payers(Actor(person_id=books.person)))[-1] == Week(this, 3001, 2551)
+    assert (await weeks.of_the_circle(books.treasurer))[-1] == Week(this, 3001, 2551)
+
+
+async def test_what_came_back_is_not_set_aside(node: Node) -> None:
+    """A visit is covered for £33 instead of £30, so £33 is set aside and not £63; one that is called off is not."""
+    books = await open_books()
+    await books.top_up(20_000)
+    await books.set_aside("visit:1", 3000)
+    await actions.move_line(NODE, "visit:1", "visit:1:cover", books.other, 3300, 0, "move")
+    await books.set_aside("visit:2", 4000)
+    this = weeks.mondays(node.clock())[-1]
+    ada = Actor(person_id=books.person)
+    assert (await weeks.of_payers(ada))[-1] == Week(this, 7300)
+    node.clock.move(timedelta(days=7))
+    await actions.return_line(NODE, "visit:2", "off")
+    assert (await weeks.of_payers(ada))[-2:] == [Week(this, 7300), Week(this + timedelta(days=7), -4000)]
+    assert (await weeks.of_the_circle(books.treasurer))[-1] == Week(this + timedelta(days=7), -4000)
+    assert (await weeks.of_worker(Actor(person_id=books.worker)))[-1] == Week(this + timedelta(days=7))

@@ -1,10 +1,11 @@
 """Each thing that a treasurer writes by hand reaches the books through its page; what is wrong is said at its place."""
 
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
 
-from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.rows import as_time, fetch, fetch_value
 from eccoo_node.escrow import actions, queries, treasury
 from eccoo_node.escrow.actions import Across
 from eccoo_node.escrow.rules import FRONT_LIMIT
@@ -13,6 +14,7 @@ from eccoo_node.escrow.web.writing import KINDS
 from eccoo_node.governance.actions import decide_figure
 from eccoo_node.kernel.access import NODE
 from tests.support import make
+from tests.support.node import Node
 from tests.web.money.conftest import Circle, SignIn
 from tests.web.money.test_money_pages import text
 
@@ -91,7 +93,7 @@ async def test_each_thing_is_written_once_however_often_it_is_sent(
     filled = {
         "amount": "25", "payer": circle.books.payer, "owing": circle.books.payer, "receipt": "r1", "refund": circle.books.payer, "fee": "0.50",
         "because": "As agreed on 20 November", "purpose": "", "circle": link,
-        "member": circle.books.person,
+        "member": circle.books.person, "day": "20 November 2026",
     }  # fmt: skip
     asked = {"amount", "because", *KINDS[kind].asks}
     sent = await tess.send(f"/money/write/{kind}", {name: value for name, value in filled.items() if name in asked})
@@ -123,6 +125,43 @@ async def test_a_sum_or_a_choice_that_is_none_is_said_at_its_place_and_kept(
     if {"payer", "receipt", "refund", "circle", "member"} & set(KINDS[kind].asks):
         assert (page.status_code, "Choose w" in unescape(page.text)) == (422, True)
         assert await fetch("SELECT id FROM entry") == []
+
+
+async def test_an_empty_form_says_all_that_is_missing(circle: Circle, browser_of: SignIn) -> None:
+    tess = await browser_of(circle.books.treasurer.person_id)
+    for kind, missing in (
+        ("match", ["Choose which money it was.", "Choose whose money it is.", "Write a sum, such as 100 or 17.50."]),
+        ("goodwill", ["Choose whose money it is.", "Write a sum, such as 100", "Say why the circle gives this."]),
+        ("unknown", ["Write the day on which it came, such as 3 May 2027.", "Write a sum, such as 100"]),
+    ):
+        await tess.get(f"/money/write/{kind}")
+        page = await tess.send(f"/money/write/{kind}", {})
+        said = unescape(page.text)
+        assert page.status_code == 422
+        places = [said.find(words) for words in missing]
+        assert (min(places) > 0, places) == (True, sorted(places)), kind
+
+
+async def test_the_same_sum_twice_in_a_row_is_asked_about(circle: Circle, browser_of: SignIn, node: Node) -> None:
+    tess = await browser_of(circle.books.treasurer.person_id)
+    typed = {"amount": "7.13", "day": "20 November 2026", "because": "MRS ? for mum"}
+    await tess.get("/money/write/unknown")
+    assert (await tess.send("/money/write/unknown", typed)).status_code == 303
+    await tess.get("/money/write/unknown")
+    page = await tess.send("/money/write/unknown", typed)
+    assert "£7.13 was written down here a few minutes ago. Is this another?" in page.text
+    assert await fetch_value("SELECT COUNT(*) FROM entry") == 1
+    assert (await tess.send("/money/write/unknown", {**typed, "another": "yes"})).status_code == 303
+    node.clock.move(timedelta(minutes=11))
+    await tess.get("/money/write/unknown")
+    assert (await tess.send("/money/write/unknown", typed)).status_code == 303
+    days = [as_time(row[0]) for row in await fetch("SELECT effective_at FROM entry")]
+    assert days == [datetime(2026, 11, 20, 12, tzinfo=UTC)] * 3
+    assert "The bank says MRS ? for mum" in text(await tess.get("/money/entries/1"))
+    # A day that is yet to come is none on which anything came.
+    await tess.get("/money/write/unknown")
+    page = await tess.send("/money/write/unknown", {**typed, "amount": "8", "day": "20 November 2027"})
+    assert "This day is yet to come." in page.text
 
 
 async def test_what_the_books_refuse_is_said_and_nothing_is_written(circle: Circle, browser_of: SignIn) -> None:
