@@ -46,6 +46,8 @@ async def test_both_read_the_same_and_a_yes_to_the_split_settles_it(node: Node, 
     assert slip.status_code == 422
     assert "Write a sum from £0 to £10." in slip.text
     assert "I stayed until half past." in slip.text
+    assert "<details open><summary>Propose another split</summary>" in slip.text
+    assert "<details><summary>Say something that both of you read</summary>" in slip.text
     assert (await wren.send(f"{path}/split", {"sum": "6", "with_it": "Six?"})).status_code == 303
     await ada.send(f"{path}/say", {"words": "I was asleep by then."})
     page = await ada.get(path)
