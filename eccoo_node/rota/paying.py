@@ -106,7 +106,7 @@ async def pay(visits: Sequence[ToPay], *, until: datetime | None = None) -> Paid
 
 
 async def _said_not_so(visit_ids: Sequence[str]) -> set[str]:
-    """Those of which the person's newest word is that it did not happen, or that something was wrong."""
+    """Those of which the person's newest word is that it did not happen as said, or that something was wrong."""
     if not visit_ids:
         return set()
     rows = await fetch(
@@ -115,7 +115,7 @@ async def _said_not_so(visit_ids: Sequence[str]) -> set[str]:
         *visit_ids,
     )
     newest: dict[str, str] = {row[0]: row[1] for row in rows}
-    return {visit_id for visit_id, answer in newest.items() if answer in {"no", "wrong"}}
+    return {visit_id for visit_id, answer in newest.items() if answer in {"no", "partly", "wrong"}}
 
 
 async def _kept(people: Collection[str], until: datetime | None) -> set[str]:
@@ -222,6 +222,8 @@ class Short(msgspec.Struct, frozen=True):
     pays: list[Pays]
     missing: dict[str, int]
     no_mileage: frozenset[str] = frozenset()
+    # What is due for these is in question, and no money is needed until that is settled.
+    in_question: frozenset[str] = frozenset()
 
     @property
     def missing_pence(self) -> int:
@@ -235,9 +237,10 @@ async def missing_for(visits: Sequence[ToPay]) -> dict[str, Short]:
     pays = await who_pays(visit.person_id for visit in visits)
     employed, taken = await employed_among(visit.worker_id for visit in visits), await books.schedules()
     needed: dict[str, int] = {}
-    barred = await _barred(visits, pays)
+    asked = await _said_not_so([visit.id for visit in visits if visit.state == "said"])
+    barred = await _barred([visit for visit in visits if visit.id not in asked], pays)
     for visit in visits:
-        if (them := pays.get(visit.person_id)) and visit.id not in barred:
+        if (them := pays.get(visit.person_id)) and visit.id not in barred | asked:
             schedule = taken.at(visit.agreed_at)
             new = booking(_line(visit, employed), them, schedule)
             for fund in new.out_of(lines.terms_by(schedule, new).total_pence):
@@ -249,6 +252,7 @@ async def missing_for(visits: Sequence[ToPay]) -> dict[str, Short]:
         person: Short(
             pays.get(person, []), {one.id: short[one.id] for one in pays.get(person, []) if one.id in short},
             frozenset(visit.id for visit in visits if visit.person_id == person and visit.id in barred),
+            frozenset(visit.id for visit in visits if visit.person_id == person and visit.id in asked),
         )
         for person in dict.fromkeys(visit.person_id for visit in visits)
     }  # fmt: skip

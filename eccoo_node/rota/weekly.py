@@ -158,6 +158,10 @@ async def _release_settled(paid: Sequence[ToPay]) -> None:
     for visit in paid:
         if visit.state != "settled":
             continue
+        if await fetch_one("SELECT id FROM money_question WHERE visit_id = ? AND state = 'ended'", visit.id):
+            # What it costs was settled between the two.
+            await escrow.release(NODE, visit.reference, f"release:{visit.reference}")
+            continue
         whole, said = await queries.visit(visit.id), await queries.said(visit.id)
         length = clock.minutes_between(whole.starts_at, whole.ends_at)
         minutes = next((said[side].minutes for side in ("person", "worker") if side in said), length)
