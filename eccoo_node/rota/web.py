@@ -266,7 +266,7 @@ class VisitController(Controller):
             return form_error(request, "rota/answer.html", error, **context)
         reader = reader_of(request)
         back = f"/visits/{visit_id}"
-        if state == "said" and visit.line and not visit.cover_circle:
+        if state == "said" and visit.paid and not visit.cover_circle:
             # Whoever may only say how it went is not shown what it costs.
             thing = await queries.thing_of(visit, payer=True)
             back += "/money" if access.may(actor, "disputes.agree", thing) else ""
@@ -308,7 +308,7 @@ async def for_others(actor: Actor, rows: list[News]) -> list[News]:
     Another facilitator has it on their list; where there is no other, somebody must still be rung.
     """
     works_for = {hat.person_id for hat in actor.hats if hat.kind == "team" and hat.role == "worker"}
-    hidden = news.OF_COVER | news.IN_CONFIDENCE
+    hidden = news.OF_COVER | news.IN_CONFIDENCE | news.OF_MONEY
     mine = [n for n in rows if n.visit_person_id in works_for and n.news in hidden]
     if not mine or not [f for f in await members.facilitators() if f.person_id != actor.person_id]:
         return rows
