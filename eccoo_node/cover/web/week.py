@@ -128,7 +128,7 @@ async def days_of(
     disputed = {reference for reference, line in lines.items() if line.state == "disputed"}
     entries = [
         entry(
-            v, reader, faces, now, searches.get(v.id), say.money_state(v, ahead) if sees[v.id] else "",
+            v, reader, faces, now, searches.get(v.id), say.money_state(v, ahead) if sees[v.id] and v.line not in disputed else "",
             answered=v.id in answered, in_question=sees[v.id] and v.line in disputed,
         )
         for v in visits

@@ -42,6 +42,7 @@ async def test_both_read_the_same_and_a_yes_to_the_split_settles_it(node: Node, 
     assert (acts(theirs), acts(hers)) == ([], ["Yes, that is right"])
     assert "Something about the money for the visit today is in question" in text(await wren.get("/home"))
     # One state, one word on every page.
+    assert "set aside" not in text(await ada.get("/week"))
     pages = ["/week", f"/visits/{one.visit_id}"]
     for reader, more in ((ada, [f"/weeks/{them.ids['Ada']}/cost"]), (wren, [])):
         for found in [*pages, *more]:
