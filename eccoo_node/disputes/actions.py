@@ -112,6 +112,10 @@ async def take_up_answer(act: Act, *, visit_id: str, part: str, minutes: int) ->
 async def _settles(act: Act, visit: Visit, part_pence: int | None) -> bool:
     """The visit is confirmed while whoever pays asks about a part of it: that part waits, and the rest goes."""
     one = await queries.open_of_visit(visit.id)
+    if one is not None and one.stands == "unpaid" and part_pence is None:
+        # Said to have been as planned after all: that lets the question rest.
+        await settle(act, one, (one.fee_pence, one.travel_pence), "withdrawn", "It went ahead after all.")
+        return True
     if one is not None and one.stands == "unpaid":
         raise Conflict(
             "What is due for this visit is in question. Please let it rest, or agree on it, there.", "in_question"
