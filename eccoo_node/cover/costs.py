@@ -21,7 +21,7 @@ from eccoo_node.members.payers import Pays, employed_among, who_pays
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say, unpaid, weekly
 from eccoo_node.rota.queries import Visit
-from eccoo_node.rota.say import State
+from eccoo_node.rota.say import Reader, State
 
 _ENDED = {"settled", "back"}
 
@@ -138,6 +138,7 @@ async def costs_of(actor: Actor, thing: Thing, mondays: Sequence[date]) -> Costs
     start, end = bounds[0][0], bounds[-1][1]
     visits = await rota.week_of_person(person_id, start, end)
     lines = await escrow.lines(*{visit.line or f"visit:{visit.id}" for visit in visits}) if visits else {}
+    answered = await rota.answered([visit.id for visit in visits if visit.state == "said"])
     employed = await employed_among(visit.worker_id or "" for visit in visits)
     ahead = {monday: await _ahead(monday, now) for monday in mondays}
     taken = await escrow.schedules()
@@ -152,7 +153,7 @@ async def costs_of(actor: Actor, thing: Thing, mondays: Sequence[date]) -> Costs
         theirs = [
             _visit(
                 visit, lines.get(visit.line or f"visit:{visit.id}"), taken, ahead[monday], now,
-                employed=visit.worker_id in employed, sees=sees or actor.person_id == visit.worker_id,
+                answered=visit.id in answered, employed=visit.worker_id in employed, sees=sees or actor.person_id == visit.worker_id,
             )
             for visit in visits if first <= visit.starts_at < last
         ]  # fmt: skip
@@ -169,7 +170,7 @@ async def _ahead(monday: date, now: datetime) -> datetime | None:
 
 def _visit(
     visit: Visit, line: LineState | None, taken: Schedules, ahead: datetime | None, now: datetime,
-    *, employed: bool, sees: bool,
+    *, answered: bool, employed: bool, sees: bool,
 ) -> Cost:  # fmt: skip
     title = say.when(visit)
     who = (visit.who or "Nobody is coming yet") if sees else ""
@@ -186,7 +187,7 @@ def _visit(
         who,
         path,
         pence,
-        cost_state(visit, line, ahead, now),
+        cost_state(visit, line, ahead, now, answered=answered),
         aside,
         pence if waits else 0,
         visit.travel_pence,
@@ -209,8 +210,10 @@ def spent_pence(line: LineState) -> int:
     return line.set_aside_pence + line.disputed_pence + gone
 
 
-def cost_state(visit: Visit, line: LineState | None, ahead: datetime | None, now: datetime) -> State:
-    """How the money for one visit stands, in plain words."""
+def cost_state(
+    visit: Visit, line: LineState | None, ahead: datetime | None, now: datetime, *, answered: bool = False
+) -> State:
+    """How the money for one visit stands, in plain words; once it is over, in those of the week."""
     if visit.state == "stopped":
         return ("open", "not paid for yet") if visit.owed_pence else ("over", "called off late, paid as agreed")
     if line is not None and line.state == "disputed":
@@ -223,8 +226,10 @@ def cost_state(visit: Visit, line: LineState | None, ahead: datetime | None, now
         return "open", "not paid for yet"
     if say.waits_for_money(visit) and ahead is not None:
         return "waiting", f"paid ahead {clock.say_day(ahead, clock.zone())}"
-    if visit.state in {"said", "settled"} or visit.ends_at <= now:
+    if visit.state == "settled":
         return "waiting", "done, being settled"
+    if visit.state == "said" or visit.ends_at <= now:
+        return say.state(visit, Reader("", ""), now, answered=answered)
     return "certain", "set aside"
 
 

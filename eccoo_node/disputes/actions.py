@@ -79,18 +79,26 @@ async def _asked(act: Act, visit: Visit, asked: questions.Question) -> bool:
 
 @door("disputes.answered")
 async def take_up_answer(act: Act, *, visit_id: str, part: str, minutes: int) -> bool:
-    """The person's answer puts a part in question: only that waits. False where there is nothing to set apart."""
+    """The person's answer puts a part in question: only that waits. False where there is nothing to set apart.
+
+    Where the visit is not paid for yet, what is due is settled all the same before any money comes.
+    """
     visit = await visits.lock_visit(visit_id)
     act.allow(await visits.thing_of(visit, payer=True))
     line = await books.find(visit.line, lock=True) if visit.line else None
-    if line is None or not line.untouched or not part:
+    unpaid = line is None and visit.paid and bool(visit.worker_id)
+    if not part or not (unpaid or (line and line.untouched)):
         return False
-    fee, travel = line.terms.fee_pence, line.terms.travel_pence
+    fee, travel = (line.terms.fee_pence, line.terms.travel_pence) if line else (visit.fee_pence, visit.travel_pence)
     try:
         sums = rules.in_question(part, visit.rate_pence, fee, travel, minutes=minutes, way_pence=visit.on_the_way_pence)
     except Invalid:
         return False
     before = await queries.open_of_visit(visit_id)
+    if unpaid:
+        if before is None:
+            await begin(act, visit, "theirs", part, sums, "unpaid", minutes=minutes)
+        return True
     if before is None:
         one = await begin(act, visit, "theirs", part, sums, "apart", minutes=minutes)
     else:
@@ -104,6 +112,14 @@ async def take_up_answer(act: Act, *, visit_id: str, part: str, minutes: int) ->
 async def _settles(act: Act, visit: Visit, part_pence: int | None) -> bool:
     """The visit is confirmed while whoever pays asks about a part of it: that part waits, and the rest goes."""
     one = await queries.open_of_visit(visit.id)
+    if one is not None and one.stands == "unpaid" and part_pence is None:
+        # Said to have been as planned after all: that lets the question rest.
+        await settle(act, one, (one.fee_pence, one.travel_pence), "withdrawn", "It went ahead after all.")
+        return True
+    if one is not None and one.stands == "unpaid":
+        raise Conflict(
+            "What is due for this visit is in question. Please let it rest, or agree on it, there.", "in_question"
+        )
     if one is None or one.stands != "waiting":
         return False
     await set_apart(one, due_fee_pence=None if part_pence is None else part_pence)
@@ -296,7 +312,7 @@ async def withdraw(act: Act, *, question_id: str) -> None:
 
 def may_rest(actor: Actor, thing: Thing, one: Question, asked: queries.Asked) -> bool:
     """Whether the actor may let rest what this one asked."""
-    apart = one.stands == "apart"
+    apart = one.stands in {"apart", "unpaid"}
     return rules.may_rest(actor, thing, asked.side, asked.person_id, apart=apart, typed_by=asked.by_id)
 
 

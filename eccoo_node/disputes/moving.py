@@ -73,6 +73,8 @@ async def settle(act: Act, one: Question, given: tuple[int, int], how: str, beca
         await corrections.resolve(NODE, one.line, key, fee_pence=0, travel_pence=0, because=because)
     elif one.stands == "more" and fee + travel:
         await _pay_more(one, fee, travel, key)
+    elif one.stands == "unpaid":
+        await _owe(one, fee, travel)
     await fetch(
         "UPDATE money_question SET state = 'ended', ended = ?, ended_at = ?, given_fee_pence = ?, "
         "given_travel_pence = ?, waits_for = '' WHERE id = ? AND state = 'open'",
@@ -88,6 +90,19 @@ async def settle(act: Act, one: Question, given: tuple[int, int], how: str, beca
         )
     await tell_sides(one, "money_settled", ("worker", "theirs"), act.actor.person_id)
     await act.tell("money.question_ended", "question", one.id, how=how)
+
+
+async def _owe(one: Question, fee: int, travel: int) -> None:
+    """What was agreed is what the visit costs: it is paid for once the money is there, and for nothing there is none."""
+    rows = await fetch(
+        "UPDATE visit SET fee_pence = fee_pence - ?, travel_pence = travel_pence - ? WHERE id = ? AND state = 'said' "
+        "RETURNING fee_pence + travel_pence",
+        one.fee_pence - fee, one.travel_pence - travel, one.visit_id,
+    )  # fmt: skip
+    if rows:
+        state = "settled" if rows[0][0] else "stopped"
+        await fetch("UPDATE visit SET state = ?, settles_at = NULL WHERE id = ?", state, one.visit_id)
+        await jobs.add("rota.pay_again", one.person_id, person=one.person_id)
 
 
 async def _pay_more(one: Question, fee: int, travel: int, key: str) -> None:

@@ -12,6 +12,7 @@ from eccoo_node.escrow.queries import Booking
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
+from eccoo_node.members.payers import who_pays
 
 SHOWN = 100
 
@@ -90,7 +91,7 @@ _PAYERS = """SELECT {}, y.payer_person_id, z.called FROM line l LEFT JOIN line_f
 
 
 async def _questions(rows: Sequence[Any]) -> list[Question]:
-    """With whoever pays and whoever asked: two statements, however many there are."""
+    """With whoever pays and whoever asked: a constant number of statements, however many there are."""
     found = [Question(*row) for row in rows]
     ids, payers, asked = [one.id for one in found], dict[str, dict[str, str]](), dict[str, list[Asked]]()
     if not ids:
@@ -104,6 +105,9 @@ async def _questions(rows: Sequence[Any]) -> list[Question]:
         *ids,
     ):
         asked.setdefault(row[0], []).append(Asked(*list(row)[1:]))
+    unpaid = [one for one in found if not one.line]
+    pays = await who_pays(one.person_id for one in unpaid) if unpaid else {}
+    payers |= {one.id: {by.payer_person_id: by.called for by in pays.get(one.person_id, ())} for one in unpaid}
     return [
         msgspec.structs.replace(one, payers=payers.get(one.id, {}), asked=tuple(asked.get(one.id, ()))) for one in found
     ]

@@ -57,6 +57,8 @@ def first(one: Question, line: Booking | None = None) -> str:
         return f"{pounds(one.apart_pence)} is kept apart until this is settled.{gone}"
     if one.stands == "paid":
         return f"It has gone to {worker} already. It comes back only if {worker} says yes."
+    if one.stands == "unpaid":
+        return "Nothing is set aside for the visit yet. What is agreed here is what is then owed for it."
     if one.stands == "more":
         yes = "say yes, each for their part" if len(one.payers) > 1 else "says yes"
         return f"It is not set aside. It is paid once {who(one, 'payer')} {yes}."
@@ -94,6 +96,7 @@ def step(one: Question, found: Step) -> str:
         "moved_apart": f"The money went so: {sums} was {worker}’s, before the circle’s part.",
         "moved_paid": f"The money went so: {worker} kept {sums}, before the circle’s part.",
         "moved_more": f"The money went so: {sums} more was paid, before the circle’s part.",
+        "moved_unpaid": f"It was settled: {sums} is due, before the circle’s part. It is paid once the money is there.",
         "moved_waiting": "Nothing is in question any more.",
     }.get(found.kind, "")
 
@@ -121,13 +124,17 @@ def outcome(one: Question, line: Booking, found: Split) -> Outcome:
     return Outcome(given.worker_pence + given.travel_pence, circle, given.returned_pence)
 
 
-def split(one: Question, line: Booking, found: Split) -> str:
+def split(one: Question, line: Booking | None, found: Split) -> str:
     """The split on the table, and what it would come to."""
     worker = who(one, "worker")
     if one.stands == "waiting":
         return ""
     name = who(one, found.side, found.by_id)
     by = f"{name} proposes {pounds(found.sum_pence)} of the {pounds(one.whole_pence)} for {worker}."
+    if one.stands == "unpaid" and not found.sum_pence:
+        by = f"{name} proposes that nothing of the {pounds(one.whole_pence)} is due."
+    if line is None:
+        return by
     if one.stands != "more" and not found.sum_pence:
         by = f"{name} proposes that all of it goes back."
     comes = outcome(one, line, found)
@@ -165,6 +172,8 @@ def rest(one: Question) -> str:
     worker = who(one, "worker")
     if len(one.asked) > 1:
         return "Then only what someone else asked about stays in question."
+    if one.stands == "unpaid":
+        return f"Then it is owed to {worker}, as if nobody had asked."
     if one.stands == "apart":
         return f"Then it goes to {worker} and the circle, as if nobody had asked."
     return "Then nothing is in question any more."

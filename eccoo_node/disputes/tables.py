@@ -8,7 +8,8 @@ from eccoo_node.rota.tables import Visit
 
 # waiting: the visit is not confirmed yet, and its money all set aside. apart: the part is set apart in the books.
 # paid: it has gone to the worker, and comes back only with their yes. more: the worker says that more was due.
-STANDS = ("waiting", "apart", "paid", "more")
+# unpaid: nothing is set aside for the visit yet; what the two agree on is what is then owed.
+STANDS = ("waiting", "apart", "paid", "more", "unpaid")
 PARTS = ("minutes", "travel", "whole", "sum")
 ENDS = ("", "agreed", "resolved", "withdrawn")
 

@@ -175,8 +175,8 @@ def worker_sentences(one: WorkerStatement) -> list[str]:
         said.append(
             f"{pounds(one.owes_pence)} is to be given back. Nothing is taken off what you earn without your yes."
         )
-    if one.coming:
-        said.append(f"{pounds(one.coming_pence)} more is set aside for you, for {things(one.coming)}.")
+    if aside := [row for row in one.coming if not row.in_question]:
+        said.append(f"{pounds(one.coming_pence)} more is set aside for you, for {things(aside)}.")
     return said
 
 
@@ -204,13 +204,17 @@ def to_whom(row: Row) -> str:
         return f"{pounds(line.returned_pence)} came back"
     if row.told.bought and line.state == "set_aside":
         return f"up to {pounds(line.set_aside_pence)}"
+    if row.in_question:
+        gone = [f"{pounds(line.worker_pence)} went to the worker"] if line.worker_pence else []
+        gone += (
+            [f"{pounds(line.circles_pence)} to the circle{'s' if line.link_id else ''}"] if line.circles_pence else []
+        )
+        return ". ".join([f"{pounds(line.disputed_pence)} waits", *([" and ".join(gone)] if gone else [])])
     parts = [f"{pounds(line.worker_pence)} to the worker"] if line.worker_pence else []
     if line.circles_pence:
         parts.append(f"{pounds(line.circles_pence)} to the circle{'s' if line.link_id else ''}")
     if line.returned_pence:
         parts.append(f"{pounds(line.returned_pence)} came back")
-    if line.disputed_pence:
-        parts.append(f"{pounds(line.disputed_pence)} in question")
     return ", ".join(parts) + ("" if row.part_pence is None else f". {pounds(row.part_pence)} of it paid here")
 
 

@@ -32,9 +32,14 @@ class Row(msgspec.Struct, frozen=True):
         """What of it is set aside out of this payer's money."""
         return self.line.set_aside_pence if self.part_pence is None else self.part_pence
 
+    @property
+    def in_question(self) -> bool:
+        """Whether part of it waits, and the rest has gone."""
+        return self.line.state == "disputed"
+
 
 class PayerStatement(msgspec.Struct, frozen=True):
-    """What a payer's money is doing. `coming` is set aside, soonest first; `past` is settled, newest first."""
+    """What a payer's money is doing. `coming` is set aside or in question, soonest first; `past` is settled, newest first."""
 
     payer_id: str
     person_id: str
@@ -79,7 +84,7 @@ class WorkerStatement(msgspec.Struct, frozen=True):
 
     @property
     def coming_pence(self) -> int:
-        return sum(row.line.worker_pence for row in self.coming)
+        return sum(row.line.worker_pence for row in self.coming if not row.in_question)
 
     @property
     def empty(self) -> bool:

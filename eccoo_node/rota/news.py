@@ -26,7 +26,7 @@ class Away(msgspec.Struct, frozen=True):
 SENTENCES = {
     # the week
     "gap": "{worker} can’t come{to} {day}.",
-    "nobody_came": "Nobody came{to} {day}, because nobody was found.",
+    "nobody_came": "Nobody came{to} {day}.",
     "stopped": "The visit{to} {day} does not take place.",
     "planned": "A visit{to} is planned {day}. If {worker_you} can’t be there, please say so.",
     "moved": "A visit{to} has another time now: {day}. If {worker_you} can’t be there, please say so.",
@@ -299,6 +299,10 @@ IN_CONFIDENCE = frozenset(
         "papers_ended",
         "papers_ended_coming",
     }
+)
+# The money of a visit is its two sides' matter, and that of whoever of the circle helps and has no part in it.
+OF_MONEY = frozenset(
+    {"money_question", "money_split", "money_settled", "money_waits", "money_goes_on", "sum_settled", "put_right"}
 )
 ABOUT_ELSEWHERE = frozenset(code for code, words in SENTENCES.items() if "there}" in words)
 

@@ -109,7 +109,7 @@ async def pay(visits: Sequence[ToPay], *, until: datetime | None = None) -> Paid
 
 
 async def _said_not_so(visit_ids: Sequence[str]) -> set[str]:
-    """Those of which the person's newest word is that it did not happen, or that something was wrong."""
+    """Those of which the person's newest word is that it did not happen as said, or that something was wrong."""
     if not visit_ids:
         return set()
     rows = await fetch(
@@ -118,7 +118,7 @@ async def _said_not_so(visit_ids: Sequence[str]) -> set[str]:
         *visit_ids,
     )
     newest: dict[str, str] = {row[0]: row[1] for row in rows}
-    return {visit_id for visit_id, answer in newest.items() if answer in {"no", "wrong"}}
+    return {visit_id for visit_id, answer in newest.items() if answer in {"no", "partly", "wrong"}}
 
 
 async def _kept(people: Collection[str], until: datetime | None) -> set[str]:
@@ -225,6 +225,8 @@ class Short(msgspec.Struct, frozen=True):
     pays: list[Pays]
     missing: dict[str, int]
     no_mileage: frozenset[str] = frozenset()
+    # What is due for these is in question, and no money is needed until that is settled.
+    in_question: frozenset[str] = frozenset()
 
     @property
     def missing_pence(self) -> int:
@@ -238,9 +240,10 @@ async def missing_for(visits: Sequence[ToPay]) -> dict[str, Short]:
     pays = await who_pays(visit.person_id for visit in visits)
     employed, taken = await employed_among(visit.worker_id for visit in visits), await books.schedules()
     needed: dict[str, int] = {}
-    barred = await _barred(visits, pays)
+    asked = await _said_not_so([visit.id for visit in visits if visit.state == "said"])
+    barred = await _barred([visit for visit in visits if visit.id not in asked], pays)
     for visit in visits:
-        if (them := pays.get(visit.person_id)) and visit.id not in barred:
+        if (them := pays.get(visit.person_id)) and visit.id not in barred | asked:
             schedule = taken.at(visit.agreed_at)
             new = booking(_line(visit, employed), them, schedule)
             for fund in new.out_of(lines.terms_by(schedule, new).total_pence):
@@ -252,6 +255,7 @@ async def missing_for(visits: Sequence[ToPay]) -> dict[str, Short]:
         person: Short(
             pays.get(person, []), {one.id: short[one.id] for one in pays.get(person, []) if one.id in short},
             frozenset(visit.id for visit in visits if visit.person_id == person and visit.id in barred),
+            frozenset(visit.id for visit in visits if visit.person_id == person and visit.id in asked),
         )
         for person in dict.fromkeys(visit.person_id for visit in visits)
     }  # fmt: skip
@@ -278,6 +282,10 @@ async def let_go(paid: Sequence[ToPay]) -> None:
             await escrow.pay_cancelled(NODE, visit.reference, 10_000, f"cancelled:{visit.reference}")
             await fetch("UPDATE visit SET line = '', owed_pence = 0 WHERE id = ?", visit.id)
         if visit.state != "settled":
+            continue
+        if await fetch_one("SELECT id FROM money_question WHERE visit_id = ? AND state = 'ended'", visit.id):
+            # What it costs was settled between the two.
+            await escrow.release(NODE, visit.reference, f"release:{visit.reference}")
             continue
         whole, said = await queries.visit(visit.id), await queries.said(visit.id)
         length = clock.minutes_between(whole.starts_at, whole.ends_at)

@@ -138,8 +138,8 @@ async def to_say(worker_id: str, now: datetime) -> list[Visit]:
 
 # An answer that is older than the worker's own word was to another question: the two differ, so it is asked again.
 _ANSWERED = (
-    "EXISTS (SELECT 1 FROM said s WHERE s.visit_id = v.id AND s.side = 'person' AND s.said_at >= "
-    "(SELECT MAX(w.said_at) FROM said w WHERE w.visit_id = v.id AND w.side = 'worker'))"
+    "EXISTS (SELECT 1 FROM said s WHERE s.visit_id = v.id AND s.side = 'person' AND NOT EXISTS "
+    "(SELECT 1 FROM said w WHERE w.visit_id = v.id AND w.side = 'worker' AND w.said_at > s.said_at))"
 )
 
 
@@ -149,6 +149,16 @@ async def to_answer(person_ids: Sequence[str]) -> list[Visit]:
         f"v.person_id IN ({marks(person_ids)}) AND v.state = 'said' AND NOT {_ANSWERED}",
         *person_ids,
     )
+
+
+async def answered(visit_ids: Sequence[str]) -> frozenset[str]:
+    """Those of these visits that the person has answered for."""
+    if not visit_ids:
+        return frozenset()
+    rows = await fetch(
+        f"SELECT v.id FROM visit v WHERE v.state = 'said' AND v.id IN ({marks(visit_ids)}) AND {_ANSWERED}", *visit_ids
+    )
+    return frozenset(row[0] for row in rows)
 
 
 async def gaps(person_ids: Sequence[str], now: datetime) -> list[Visit]:
@@ -322,11 +332,20 @@ def _news(row: Sequence[object]) -> News:
     return News(*values)  # type: ignore[arg-type]
 
 
+# Whether a question about money still waits for this reader: it is open, it is their side's turn, and the newest split has not
+# their yes. What a facilitator was asked to do about it holds while it is open.
+_WAITS_FOR_THEM = (
+    "EXISTS (SELECT 1 FROM money_question q WHERE q.id = t.about_id AND q.state = 'open' AND (t.news LIKE 'money_to_%' OR "
+    "(q.waits_for IN ('both', CASE WHEN v.worker_id = t.person_id THEN 'worker' ELSE 'theirs' END) AND NOT EXISTS "
+    "(SELECT 1 FROM split_yes y WHERE y.split_id = (SELECT MAX(m.id) FROM money_split m WHERE m.question_id = q.id) AND "
+    "(y.by_id = t.person_id OR y.side = t.person_id OR (y.side = 'theirs' AND v.person_id = t.person_id))))))"
+)
 # What has been overtaken: a batch that may be sent and is, a change of our account that somebody has seen to.
 _STILL_SO = (
     "NOT (t.news = 'batch_approved' AND EXISTS (SELECT 1 FROM payout_batch b WHERE b.id = t.about_id "
     "AND (b.filed_at IS NOT NULL OR b.ended_at IS NOT NULL))) AND NOT (t.news = 'account_asked' AND EXISTS "
-    "(SELECT 1 FROM bank_account_change g WHERE g.id = t.about_id AND g.state <> 'waits'))"
+    "(SELECT 1 FROM bank_account_change g WHERE g.id = t.about_id AND g.state <> 'waits')) "
+    f"AND (t.news NOT IN ('money_question', 'money_split', 'money_to_ring', 'money_to_decide') OR {_WAITS_FOR_THEM})"
 )
 
 

@@ -121,8 +121,11 @@ def replaced(visit: Visit, reader: Reader) -> bool:
     return reader.comes(visit) and bool(visit.cover_name) and visit.state != "gap"
 
 
-def state(visit: Visit, reader: Reader, now: datetime, *, answered: bool = False) -> State:
-    """One shape and a few words, from where the reader stands: theirs, or the one who comes."""
+def state(visit: Visit, reader: Reader, now: datetime, *, answered: bool = False, in_question: bool = False) -> State:
+    """One shape and a few words, from where the reader stands: theirs, or the one who comes.
+
+    `in_question`: part of its money is, and the reader may know of it.
+    """
     comes = reader.comes(visit)
     if visit.state == "gap":
         return ("over", "you can’t be there") if comes else ("open", "nobody is coming yet")
@@ -138,9 +141,11 @@ def state(visit: Visit, reader: Reader, now: datetime, *, answered: bool = False
             else ("waiting", "we’re asking how it went")
         )
     if visit.state == "said":
-        if comes or answered:
-            return ("waiting", "waits for an answer" if comes else "answered, being settled")
-        return ("waiting", "did they come?")
+        if in_question:
+            return "waiting", "in question"
+        if answered:
+            return "waiting", "answered, being settled"
+        return "waiting", "waits for an answer" if comes else "did they come?"
     if visit.state == "planned" and visit.ends_at <= now:
         return ("waiting", "how did it go?") if comes else ("waiting", "we’re asking how it went")
     return {
@@ -234,6 +239,8 @@ def money(
     across = bool(line and line.link_id)
     circles = "the two circles" if across else "the circle"
     if waits_for_money(visit):
+        if said and visit.state == "said" and said.answer != "yes":
+            return f"This visit is not paid for yet. {NOT_DUE}"
         return _not_yet(visit, reader, now, ahead, no_mileage)
     if line is None or line.state == "returned":
         if visit.state == "stopped":
@@ -241,7 +248,8 @@ def money(
         return f"Nothing is set aside for {day} yet."
     shares = f"{pounds(line.worker_pence)} {{}} to {worker} and {pounds(line.circles_pence)} to {circles}."
     if line.state == "released":
-        return shares.format("went")
+        back = f" {pounds(line.returned_pence)} went back." if line.returned_pence else ""
+        return f"{shares.format('went')}{back}"
     aside = f"{pounds(line.set_aside_pence)} is set aside for {day}."
     if line.state == "disputed":
         return f"{pounds(line.disputed_pence)} waits until you have both been heard."
@@ -277,6 +285,8 @@ def what_is_missing(one: NotPaid, reader: Reader) -> str:
         )
     if why:
         return f"{why} Nobody has called it off."
+    if len(one.in_question) == len(one.visits):
+        return NOT_DUE
     told = names(p.called for p in one.pays if p.payer_person_id != reader.id)
     said = [f"{told} pays, and has been told."] if told else []
     off = any(visit.state == "stopped" for visit in one.visits)
@@ -288,6 +298,7 @@ NO_MILEAGE = (
     "The money for it may not pay mileage, because its plan says so. It is paid for once somebody else pays, or once it is "
     "agreed without mileage. Ring us, and we will look at it together."
 )
+NOT_DUE = "What is due is in question. Nothing has to be paid until that is settled."
 KEPT = "What is paid in is kept for what can’t be missed."
 
 
@@ -295,6 +306,8 @@ def to_ring_about(one: NotPaid, now: datetime) -> str:
     """The same for a facilitator, or for the treasurer: what is missing, and whom to ring."""
     many = f"{count(len(one.visits))} visit{'' if len(one.visits) == 1 else 's'}"
     begins = f"{'' if len(one.visits) == 1 else 'the first '}{at_time(one.first.starts_at, now)}"
+    if len(one.in_question) == len(one.visits):
+        return f"{one.called}: {many}, {begins}. {NOT_DUE} Please ring {one.called}."
     ring = names(p.called for p in one.pays) or one.called
     missing = f"{pounds(one.missing_pence)} more is needed" if one.missing_pence else "Nobody is named who pays"
     if one.no_mileage:

@@ -26,6 +26,8 @@ class NotPaid(msgspec.Struct, frozen=True):
     mine_pence: int
     # Those that have no money because of their mileage, whatever is paid in.
     no_mileage: frozenset[str] = frozenset()
+    # What is due for these is in question first.
+    in_question: frozenset[str] = frozenset()
 
     @property
     def first(self) -> ToPay:
@@ -49,7 +51,9 @@ async def _not_paid(where: str, *params: object, reader: str = "") -> list[NotPa
         missing = short[person_id].missing
         mine = sum(missing.get(one.id, 0) for one in short[person_id].pays if one.payer_person_id == reader)
         one, called = short[person_id], cards[person_id].called
-        found.append(NotPaid(person_id, called, visits, one.pays, one.missing_pence, mine, one.no_mileage))
+        found.append(
+            NotPaid(person_id, called, visits, one.pays, one.missing_pence, mine, one.no_mileage, one.in_question)
+        )
     return found
 
 

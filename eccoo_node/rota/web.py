@@ -12,11 +12,12 @@ from eccoo_node.escrow import queries as escrow
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
+from eccoo_node.kernel.money import pounds
 from eccoo_node.members import queries as members
 from eccoo_node.rota import actions, news, paying, queries, say, unpaid, weekly
 from eccoo_node.rota.queries import News, ToldRow, Visit
 from eccoo_node.rota.say import Reader
-from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of, session_of
 from eccoo_node.web.page import Page, redirect, render
@@ -90,6 +91,13 @@ async def paid_ahead_at(visit: Visit) -> datetime | None:
     if visit.starts_at < await weekly.covered_until(clock.now()):
         return None
     return await weekly.runs_at(clock.week_of(visit.starts_at, clock.zone()))
+
+
+def second_question(request: AnyRequest, *answers: str) -> str:
+    """Which of these answers the page asked more about, from what was sent back of it, whatever is wrong with the rest."""
+    sent = ask_of(request).values
+    answer = (sent.get("answer") or [""])[-1]
+    return answer if any(sent.get("asked", [])) and answer in answers else ""
 
 
 class CantCome(msgspec.Struct):
@@ -207,12 +215,11 @@ class VisitController(Controller):
     async def went(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         actor = actor_of(request)
         visit = await visit_for(actor, visit_id, "rota.say_how_it_went")
-        said = ""
+        said = second_question(request, "shorter", "no_answer")
         try:
             form = read_form(request, Went)
             if form.answer in {"shorter", "no_answer"} and not form.asked:
                 return redirect(request, f"/visits/{visit_id}/went?said={form.answer}")
-            said = form.answer if form.asked else ""
             await actions.say_how_it_went(actor, visit_id=visit_id, answer=form.answer, minutes=form.minutes)
         except (FormError, Invalid) as error:
             context = await around(request, visit.person_id) | await self._went(visit, said)
@@ -234,10 +241,12 @@ class VisitController(Controller):
         now, reader = clock.now(), reader_of(request)
         thing = await queries.thing_of(visit, payer=True)
         to = "" if reader.is_you(visit.person_id) else f" to {visit.person_called}"
+        money = await money_of(actor_of(request), reader, visit, thing)
+        line = await escrow.line(visit.line) if said == "no" and money and visit.line else None
         return {
-            "visit": visit, "said": said, "early": now < visit.starts_at,
+            "visit": visit, "said": said, "aside": pounds(line.set_aside_pence) if line else "", "early": now < visit.starts_at,
             "question": f"Did {visit.who or 'someone'} come{to} {say.on_day(visit.starts_at, now)}?",
-            "money": await money_of(actor_of(request), reader, visit, thing), "settles": say.settles(visit, now),
+            "money": money, "settles": say.settles(visit, now),
             "length": clock.minutes_between(visit.starts_at, visit.ends_at),
         }  # fmt: skip
 
@@ -245,12 +254,11 @@ class VisitController(Controller):
     async def answer(self, request: AnyRequest, visit_id: FromPath[str]) -> Response[Any]:
         actor = actor_of(request)
         visit = await visit_for(actor, visit_id, "rota.answer")
-        said = ""
+        said = second_question(request, "partly", "no", "wrong")
         try:
             form = read_form(request, Answer)
-            if form.answer in {"partly", "wrong"} and not form.asked:
+            if form.answer in {"partly", "no", "wrong"} and not form.asked:
                 return redirect(request, f"/visits/{visit_id}/answer?said={form.answer}")
-            said = form.answer if form.asked else ""
             state = await actions.answer_visit(
                 actor, visit_id=visit_id, answer=form.answer, minutes=form.minutes, words=form.words, part=form.part
             )
@@ -259,7 +267,7 @@ class VisitController(Controller):
             return form_error(request, "rota/answer.html", error, **context)
         reader = reader_of(request)
         back = f"/visits/{visit_id}"
-        if state == "said" and visit.line and not visit.cover_circle:
+        if state == "said" and visit.paid and not visit.cover_circle:
             # Whoever may only say how it went is not shown what it costs.
             thing = await queries.thing_of(visit, payer=True)
             back += "/money" if access.may(actor, "disputes.agree", thing) else ""
@@ -301,7 +309,7 @@ async def for_others(actor: Actor, rows: list[News]) -> list[News]:
     Another facilitator has it on their list; where there is no other, somebody must still be rung.
     """
     works_for = {hat.person_id for hat in actor.hats if hat.kind == "team" and hat.role == "worker"}
-    hidden = news.OF_COVER | news.IN_CONFIDENCE
+    hidden = news.OF_COVER | news.IN_CONFIDENCE | news.OF_MONEY
     mine = [n for n in rows if n.visit_person_id in works_for and n.news in hidden]
     if not mine or not [f for f in await members.facilitators() if f.person_id != actor.person_id]:
         return rows

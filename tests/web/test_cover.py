@@ -270,7 +270,7 @@ async def test_offers_are_shown_oldest_first_and_one_in_full(walk: Walk) -> None
         "Bea will then get Edith’s name, Edith’s address and what they need to know. Yes, ask Bea to come "
         "Speaks English Rate £33 an hour Papers good DBS certificate until 23 November 2027, "
         "insurance papers until 23 November 2027, papers that allow work here until 23 November 2027 "
-        "If you do nothing, Bea is told kindly that someone was found."
+        "If someone else is chosen, Bea is told kindly that someone was found. If you do nothing, this offer ends on Thursday at 9am."
     )
 
 

@@ -168,6 +168,39 @@ async def test_partly_is_asked_in_minutes_and_a_slip_keeps_what_was_typed(walk: 
     )
 
 
+async def test_minutes_in_letters_keep_the_question_that_they_answer(walk: Walk) -> None:
+    walk.pair.move(timedelta(days=3, hours=4))
+    visit = walk.a.visits["Thursday"]
+    wren = await walk.a.read_as("Wren")
+    page = await wren.get(f"/visits/{visit}/went?said=shorter")
+    wrong = await wren.press(page, "Send", minutes="abc")
+    assert (wrong.status, wrong.heading, 'value="abc"' in wrong.html) == (422, "How long were you there?", True)
+    await wren.press(wrong, "Send", minutes="100")
+    edith = await walk.a.read_as("Edith")
+    for said, heading in (("partly", "How long was Wren there?"), ("wrong", "What was wrong?")):
+        page = await edith.get(f"/visits/{visit}/answer?said={said}")
+        wrong = await edith.press(page, "Send my answer", minutes="abc")
+        assert (wrong.status, wrong.heading, 'value="abc"' in wrong.html) == (422, heading, True)
+
+
+async def test_that_nobody_came_is_said_with_its_sum_and_a_word_before_it_counts(walk: Walk) -> None:
+    await worker_says(walk)
+    edith, page = await answer_form(walk, "Edith")
+    page = await edith.press(page, "Send my answer", answer="no")
+    assert (page.heading, page.acts) == ("Wren did not come?", ["Yes, nobody came"])
+    assert (
+        "£60 is set aside. All of it waits until you have both been heard. You then propose that all of it goes back. "
+        "Wren is asked whether that is right."
+    ) in page.text
+    with walk.a.node.bound():
+        assert not await fetch("SELECT id FROM money_question")
+    done = await edith.press(page, "Yes, nobody came", words="I waited until noon.")
+    assert "Edith proposes that all of it goes back." in done.text
+    with walk.a.node.bound():
+        rows = await fetch("SELECT answer, words FROM said WHERE side = 'person'")
+    assert [tuple(row) for row in rows] == [("no", "I waited until noon.")]
+
+
 async def test_something_was_wrong_reaches_a_facilitator_and_holds_the_money(walk: Walk) -> None:
     await worker_says(walk)
     edith, page = await answer_form(walk, "Edith")

@@ -68,5 +68,6 @@ async def test_what_was_wrong_is_read_back_without_a_promise_to_ring(walk: Walk)
     phone = await walk.a.read_as("Fay", "Edith", "phone")
     path = f"/visits/{walk.a.visits['Thursday']}/answer"
     assert await read(phone, path, f"{path}?said=wrong") == []
-    done = await phone.press(await phone.get(path), "Record Edith’s answer", answer="no")
+    sure = await phone.press(await phone.get(path), "Record Edith’s answer", answer="no")
+    done = await phone.press(sure, "Record Edith’s answer")
     assert done.text.startswith("The visit Read this back to Edith: Thank you. Only the part in question waits.")

@@ -19,7 +19,7 @@ from eccoo_node.kernel.errors import Invalid, NotFound
 from eccoo_node.kernel.money import pounds
 from eccoo_node.links import queries as links
 from eccoo_node.rota import say
-from eccoo_node.rota.web import Went, around, reader_of, show
+from eccoo_node.rota.web import Went, around, reader_of, second_question, show
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -125,12 +125,11 @@ class ComingController(Controller):
     @post("/coming/{offer_id:str}/went", opt={"action": "cover.say_away"})
     async def went(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
         mine = await self._mine(request, offer_id)
-        said = ""
+        said = second_question(request, "shorter", "no_answer")
         try:
             form = read_form(request, Went)
             if form.answer in {"shorter", "no_answer"} and not form.asked:
                 return redirect(request, f"/coming/{offer_id}/went?said={form.answer}")
-            said = form.answer if form.asked else ""
             await offering.say_how_it_went(
                 actor_of(request), offer_id=offer_id, answer=form.answer, minutes=form.minutes
             )

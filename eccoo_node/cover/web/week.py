@@ -9,6 +9,7 @@ from litestar.params import FromPath
 
 from eccoo_node.cover import lists, sums
 from eccoo_node.cover.queries import Mine
+from eccoo_node.escrow import queries as escrow
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
@@ -78,6 +79,9 @@ def entry(
     now: datetime,
     search: lists.Search | None = None,
     money: str = "",
+    *,
+    answered: bool = False,
+    in_question: bool = False,
 ) -> Entry:
     """Whoever is looked for stands first: to a worker the person, to everyone else the worker."""
     person: PersonCard | Blank
@@ -90,7 +94,7 @@ def entry(
         known = faces.get(visit.worker_id or "") if not visit.cover_name else None
         person = known or PersonCard("", visit.who) if visit.who else NOBODY
         place = visit.what
-    state = say.state(visit, reader, now)
+    state = say.state(visit, reader, now, answered=answered, in_question=in_question)
     if search is not None and visit.state == "gap" and not reader.comes(visit):
         state = ("waiting", "someone offers" if search.offers else "we’ve asked")
     return Entry(f"/visits/{visit.id}", person, say.hours_of(visit), place, state, visit.starts_at, money)
@@ -119,10 +123,14 @@ async def days_of(
     # All of these lie in one week, so one run is theirs.
     ahead = await paid_ahead_at(visits[0]) if visits else None
     faces = await members.people({v.person_id for v in visits} | {v.worker_id or "" for v in visits})
+    answered = await rota.answered([v.id for v in visits if v.state == "said"])
+    lines = await escrow.lines(*{v.line for v in visits if v.state == "said" and v.line})
+    sees = {v.id: sees_money if not reader.comes(v) else not say.replaced(v, reader) for v in visits}
+    disputed = {reference for reference, line in lines.items() if line.state == "disputed"}
     entries = [
         entry(
-            v, reader, faces, now, searches.get(v.id),
-            say.money_state(v, ahead) if (sees_money if not reader.comes(v) else not say.replaced(v, reader)) else "",
+            v, reader, faces, now, searches.get(v.id), say.money_state(v, ahead) if sees[v.id] and v.line not in disputed else "",
+            answered=v.id in answered, in_question=sees[v.id] and v.line in disputed,
         )
         for v in visits
     ] + [away_entry(m) for m in away]  # fmt: skip
@@ -152,7 +160,8 @@ async def _money_page(actor: Actor, visit: Visit, thing: Thing) -> str:
         return f"/visits/{visit.id}/between" if may else ""
     # Another circle's worker came in their place: whoever was to come first has no part in its money.
     seen = msgspec.structs.replace(thing, worker_id="") if visit.cover_circle else thing
-    may = bool(visit.line) and visit.state in {"said", "settled"} and access.may(actor, "disputes.agree", seen)
+    has = bool(visit.line) or (say.waits_for_money(visit) and visit.state == "said")
+    may = has and visit.state in {"said", "settled"} and access.may(actor, "disputes.agree", seen)
     return f"/visits/{visit.id}/money" if may else ""
 
 
@@ -230,18 +239,20 @@ class WeekController(Controller):
         visit = await visit_for(actor, visit_id)
         comes, instead = reader.comes(visit), say.replaced(visit, reader)
         answer = (await rota.said(visit.id)).get("person")
-        spoken = answer is not None
+        spoken = visit.id in await rota.answered([visit.id])
         thing = await rota.thing_of(visit, payer=True)
         may_ask = not comes and access.may(actor, "cover.ask", thing)
         must = await members.must_know(visit.person_id) if comes and not instead and visit.state == "planned" else None
         faces = await members.people({visit.person_id, visit.worker_id or ""})
         money = await money_of(actor, reader, visit, thing, answer)
+        line = await escrow.line(visit.line) if money and visit.line else None
+        asked = line is not None and line.state == "disputed"
         to_tell = not spoken and not reader.is_you(visit.person_id)
         to_tell = to_tell and await still_to_be_told("how_did_it_go", visit.id, visit.person_id)
         return await show(
             request, "cover/visit.html", visit.person_id, visit=visit, comes=comes, may_ask=may_ask, must=must,
-            sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now, answered=spoken), past=visit.starts_at <= now,
-            over=visit.ends_at <= now, money=money, parts=say.parts(visit) if money else [],
+            sentence=say.sentence(visit, reader, now), state=say.state(visit, reader, now, answered=spoken, in_question=asked),
+            past=visit.starts_at <= now, over=visit.ends_at <= now, money=money, parts=say.parts(visit) if money else [],
             settles=say.settles(visit, now, to_tell=to_tell) if visit.state == "said" else "",
             told=told_lines(await rota.told_about(visit.id), _TOLD, now), spoken=spoken,
             them=faces.get(visit.person_id), who=entry(visit, reader, faces, now).person,

@@ -52,7 +52,7 @@ class HelpingController(Controller):
         actor, known = actor_of(request), await queries.keepers()
         deciding, second = queries.deciding(known, thing.parties)
         instead = [keeper for keeper in known if keeper.role == "admin"]
-        line, split = await books.booking(one.line), await queries.newest_split(one.id)
+        line, split = await books.find(one.line) if one.line else None, await queries.newest_split(one.id)
         spoken = (await visits.said(one.visit_id)).get("person") if actor.wears("facilitator") else None
         return {
             "one": one, "line": line, "words": say, "title": say.title(one) if one.open else say.ended(one), "when": say.when(one),
@@ -60,7 +60,7 @@ class HelpingController(Controller):
             "steps": steps_of(one, await queries.steps(one.id)), "notes": await queries.notes(actor, one, thing),
             "heard": await helping.heard(one.id), "decides": say.may_decide(deciding, second, instead),
             "may_decide": access.may(actor, "disputes.resolve", thing), "alone": spoken.words if spoken else "",
-            "can_split": one.stands == "apart", "numbers": self._numbers(actor, one),
+            "can_split": one.stands in {"apart", "unpaid"}, "numbers": self._numbers(actor, one),
         }  # fmt: skip
 
     def _numbers(self, actor: Actor, one: Question) -> list[tuple[str, str]]:

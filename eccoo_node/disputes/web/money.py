@@ -70,7 +70,7 @@ class VisitMoneyController(Controller):
         told = [(say.ended(past), steps_of(past, await queries.steps(past.id))) for past in found if not past.open][:3]
         return {
             "visit": visit, "when": rota_say.when(visit), "words": say, "one": one, "line": line, "split": split, "may_agree": may_agree,
-            "proposal": say.split(one, line, split) if one and split and line else "",
+            "proposal": say.split(one, line, split) if one and split and (line or not one.line) else "",
             "steps": steps_of(one, await queries.steps(one.id)) if one else [], "past": told,
             "mine": one is not None
             and any(actions.may_rest(actor, thing, one, asked) for asked in one.asked),

@@ -119,7 +119,8 @@ class MoneyController(Controller):
                 "whose": "" if one.person_id == subject else one.person_called,
                 "fund": say.fund(one.fund),
                 "sentences": say.payer_sentences(one, yours=not actor.acting_for and one.person_id == subject),
-                "coming": followed(one.coming),
+                "coming": followed([row for row in one.coming if not row.in_question]),
+                "asked": followed([row for row in one.coming if row.in_question]),
                 "past": followed(one.past),
             }
             for one in stated
@@ -130,7 +131,8 @@ class MoneyController(Controller):
             request, "money/index.html", payers=payers, about=session.acting_for_called,
             worker=worker if earned else None,
             worker_sentences=say.worker_sentences(worker) if worker and earned else [],
-            worker_coming=followed(worker.coming, for_worker=True) if worker and earned else [],
+            worker_coming=followed([row for row in worker.coming if not row.in_question], for_worker=True) if worker and earned else [],
+            worker_asked=followed([row for row in worker.coming if row.in_question], for_worker=True) if worker and earned else [],
             worker_past=followed(worker.past, for_worker=True) if worker and earned else [],
             books=_books(await statements.overview(actor)) if rules.keeps_books(actor) else None,
             own_words=own_words(actor, subject),

@@ -45,7 +45,9 @@ class TracingController(Controller):
         one = await tracing.trace_payer(actor_of(request), payer_id, place.skip(statements.SHOWN))
         return render(
             request, "money/payer.html", payer_id=payer_id, called=paid_by(one.person_called, one.payer_called), fund=say.fund(one.fund),
-            sentences=say.payer_sentences(one, yours=False) if place.page == 1 else [], coming=followed(one.coming),
+            sentences=say.payer_sentences(one, yours=False) if place.page == 1 else [],
+            coming=followed([row for row in one.coming if not row.in_question]),
+            asked=followed([row for row in one.coming if row.in_question]),
             past=followed(one.past), **place.links(f"/money/payers/{payer_id}", one.more),
         )  # fmt: skip
 

@@ -11,8 +11,9 @@ from eccoo_node.escrow import queries as books
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, Refusal
 from eccoo_node.rota import actions as rota
 from eccoo_node.rota import queries as visits
+from eccoo_node.rota.web import for_others
 from tests.support import make
-from tests.support.node import Node
+from tests.support.node import MONDAY, Node
 from tests.support.questions import HEARD, THURSDAY, Cast, both_at_once, cast
 
 
@@ -100,6 +101,26 @@ async def test_a_split_is_proposed_back_and_forth_and_only_the_newest_can_be_agr
     # 3000 of 3360, in proportion: 2679 of the fee and 321 of the travel.
     assert (ended.ended, ended.given_fee_pence, ended.given_travel_pence) == ("agreed", 2679, 321)
     assert await them.sums() == {"1000": 10_000, "2000": -7000, "2200": -2278, "2210": -321, "4000": -401}
+
+
+async def test_news_of_a_split_goes_once_it_is_answered_and_is_not_a_colleagues_to_bring(node: Node) -> None:
+    them = await cast(node)
+    one = await them.asked(answer="wrong", part="whole", minutes=None)
+    await actions.propose(await them.be("Wren"), question_id=one.id, sum_pence=3000)
+
+    async def to_bring(called: str) -> list[str]:
+        rows = await for_others(await them.be(called), await visits.news_to_bring())
+        return [n.news for n in rows if n.called == "Ada"]
+
+    async def read(called: str) -> set[str]:
+        return {n.news for n in await visits.news_of(them.ids[called], MONDAY)} - {"how_did_it_go"}
+
+    assert (await to_bring("Fay"), await read("Ada"), await read("Wren")) == (["money_split"], {"money_split"}, set())
+    await make.hat(them.ids["Mia"], (await visits.visit(one.visit_id)).team_id, "worker")
+    await make.hat(them.ids["Mia"], await make.circle(), "facilitator")
+    assert await to_bring("Mia") == []
+    await them.agree("Ada", one)
+    assert (await to_bring("Fay"), await read("Ada"), await read("Wren")) == ([], set(), {"money_settled"})
 
 
 async def test_what_was_paid_comes_back_only_with_the_workers_yes(node: Node) -> None:

@@ -108,6 +108,22 @@ async def test_a_disputed_part_is_told_neutrally(circle: Circle, browser_of: Sig
         assert "in question" in said or "£20 of Thursday 26 November waits until it is clear what happened." in said
 
 
+async def test_what_is_in_question_stands_apart_from_what_is_set_aside(circle: Circle, browser_of: SignIn) -> None:
+    await circle.books.top_up(12_000)
+    line = await circle.visit()
+    await circle.visit(1)
+    await corrections.dispute(NODE, line, "wrong", fee_pence=2000)
+    said = text(await (await browser_of(circle.books.person)).get("/money"))
+    assert "£60 is set aside for Friday 27 November." in said
+    assert (
+        "Set aside Friday 27 November, 9am to 11am (Wren) £51 to the worker, £9 to the circle In question "
+        "Thursday 26 November, 9am to 11am (Wren) £20 waits. £34 went to the worker and £6 to the circle"
+    ) in said
+    said = text(await (await browser_of(circle.books.worker)).get("/money"))
+    assert "£51 more is set aside for you, for one visit." in said
+    assert "In question Thursday 26 November, 9am to 11am" in said
+
+
 async def test_who_speaks_for_someone_reads_money_only_with_their_yes_to_it(circle: Circle, browser_of: SignIn) -> None:
     await circle.books.top_up(6000)
     await circle.visit()

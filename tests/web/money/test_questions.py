@@ -41,11 +41,22 @@ async def test_both_read_the_same_and_a_yes_to_the_split_settles_it(node: Node, 
     )
     assert (acts(theirs), acts(hers)) == ([], ["Yes, that is right"])
     assert "Something about the money for the visit today is in question" in text(await wren.get("/home"))
+    # One state, one word on every page.
+    assert "set aside" not in text(await ada.get("/week"))
+    pages = ["/week", f"/visits/{one.visit_id}"]
+    for reader, more in ((ada, [f"/weeks/{them.ids['Ada']}/cost"]), (wren, [])):
+        for found in [*pages, *more]:
+            assert re.findall(r'class="state[^>]*>(?:<[^>]*>)*([^<]*)', (await reader.get(found)).text) == [
+                "in question"
+            ]
+    await ada.get(path)
     await wren.get(path)
     slip = await wren.send(f"{path}/split", {"sum": "11", "with_it": "I stayed until half past."})
     assert slip.status_code == 422
     assert "Write a sum from £0 to £10." in slip.text
     assert "I stayed until half past." in slip.text
+    assert "<details open><summary>Propose another split</summary>" in slip.text
+    assert "<details><summary>Say something that both of you read</summary>" in slip.text
     assert (await wren.send(f"{path}/split", {"sum": "6", "with_it": "Six?"})).status_code == 303
     await ada.send(f"{path}/say", {"words": "I was asleep by then."})
     page = await ada.get(path)
@@ -63,6 +74,9 @@ async def test_both_read_the_same_and_a_yes_to_the_split_settles_it(node: Node, 
     late = await wren.send(f"{path}/split", {"sum": "7"})
     assert (late.status_code, "This is settled already. Nothing has changed." in late.text) == (409, True)
     assert (await them.sums())["2200"] == -1700 - 510
+    assert "£25.70 went to you and £3.90 to the circle. £4 went back." in text(
+        await wren.get(f"/visits/{one.visit_id}")
+    )
 
 
 async def test_it_is_decided_by_someone_free_of_it_and_the_note_is_never_shown(node: Node, browser_of: SignIn) -> None:

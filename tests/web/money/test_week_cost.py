@@ -42,11 +42,12 @@ async def test_a_week_says_what_each_visit_costs_and_what_is_still_to_be_paid_in
     await rota.do_without(own, visit_id=off)
     await expenses.agree(own, person_id=books.person, worker_id=books.worker, purpose="Soap", ceiling_pence=1500)
     node.clock.set(MONDAY + timedelta(hours=3))
-    await rota.say_how_it_went(await members.actor_for(books.worker), visit_id=first, answer="as_planned")
     ada, path = await browser_of(books.person), f"/weeks/{books.person}/cost"
+    assert "Monday 23 November, 9am to 10am Wren £21.80 we’re asking how it went" in text(await ada.get(path))
+    await rota.say_how_it_went(await members.actor_for(books.worker), visit_id=first, answer="as_planned")
     page = text(await ada.get(path))
     assert "This week, 23 November to 29 November This week costs £58.60. All of it is set aside." in page
-    assert "Monday 23 November, 9am to 10am Wren £21.80 done, being settled" in page
+    assert "Monday 23 November, 9am to 10am Wren £21.80 did they come?" in page
     assert "Thursday 26 November, 9am to 10am Wren nothing called off" in page
     assert "Friday 27 November, 9am to 10am Wren £21.80 set aside" in page
     assert "Soap Wren £15 set aside, at most In all £58.60" in page
