@@ -401,6 +401,9 @@ class World:
             things.setdefault("paper_id", {})[f"{called}’s"] = await make_invoice(NODE, payer, entry=entry)
         things["what"] = {"a statement": "statement"}
         things["name"], things["id"] = {"gatherings": "gatherings"}, {"a gathering": new_id()}
+        things["hat_id"] = {
+            "a treasurer’s hat": await fetch_value("SELECT id FROM hat WHERE role = 'treasurer' ORDER BY from_at, id")
+        }
         things["decision_id"] = {"the decision": await fetch_value("SELECT id FROM decision")}
         await self._bank()
         things["stop"], things["kind"] = {"a later time": "two-days"}, {"a gift": "gift"}

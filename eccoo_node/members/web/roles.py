@@ -69,10 +69,10 @@ class RolesController(Controller):
             return redirect(request, "/sessions", "Say yes here, and it begins.")
         return redirect(request, HERE, f"{chosen.called} is asked, and finds it under “You”.")
 
-    @post(f"{HERE}/asked/{{offer_id:str}}/back", opt={"action": "members.take_back_hat"})
-    async def take_back(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[Any]:
+    @post(f"{HERE}/asked/{{role_id:str}}/back", opt={"action": "members.take_back_hat"})
+    async def take_back(self, request: AnyRequest, role_id: FromPath[str]) -> Response[Any]:
         """Ask no longer."""
-        await hats.take_back_hat(actor_of(request), offer_id)
+        await hats.take_back_hat(actor_of(request), role_id)
         return redirect(request, HERE, "That is taken back.")
 
     @get(f"{HERE}/{{hat_id:str}}/end", opt={"action": "members.end_hat"})
