@@ -48,8 +48,12 @@ OFFER_WORDS = {
 
 # Roles with power in the circle, as its admins read them.
 POWER_WORDS = {
-    "facilitator": "Facilitator", "treasurer": "Treasurer", "safeguarding": "Safeguarding lead", "panel": "Panel",
-    "convenor": "Convenor", "admin": "Looks after this node",
+    "facilitator": ("Facilitator", "Is there for people on the phone, face to face and by post."),
+    "treasurer": ("Treasurer", "Keeps the circle’s books."),
+    "safeguarding": ("Safeguarding lead", "Sees to it that people are safe."),
+    "panel": ("Panel", "Decides together who joins as a worker."),
+    "convenor": ("Convenor", "Calls the circle together."),
+    "admin": ("Looks after this node", "Keeps its links with other circles, its keys and its plugins."),
 }  # fmt: skip
 
 

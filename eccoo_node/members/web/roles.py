@@ -10,7 +10,7 @@ from eccoo_node.kernel.errors import Invalid, NotFound
 from eccoo_node.members import hats, offers, queries
 from eccoo_node.members.cards import PersonCard
 from eccoo_node.members.forms import AskForRole
-from eccoo_node.members.say import OFFER_WORDS, POWER_WORDS
+from eccoo_node.members.say import POWER_WORDS
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -39,7 +39,7 @@ class RolesController(Controller):
                 [one for one in worn if one.role == role],
                 [one for one in asked if one.role == role],
             )
-            for role, words in POWER_WORDS.items()
+            for role, (words, _) in POWER_WORDS.items()
         ]
         return render(request, "members/roles.html", roles=roles, me=actor_of(request).person_id)
 
@@ -82,7 +82,7 @@ class RolesController(Controller):
         one = next((one for one in await offers.in_the_circle() if one.id == hat_id), None)
         if one is None:
             raise NotFound
-        return render(request, "members/end_role.html", one=one, words=POWER_WORDS[one.role])
+        return render(request, "members/end_role.html", one=one, words=POWER_WORDS[one.role][0])
 
     @post(f"{HERE}/{{hat_id:str}}/end", opt={"action": "members.end_hat"})
     async def end(self, request: AnyRequest, hat_id: FromPath[str]) -> Response[Any]:
@@ -95,5 +95,5 @@ def _form(found: list[PersonCard]) -> dict[str, Any]:
     people = [(one.id, one.called, one.outward) for one in found] if len(found) > 1 else []
     return {
         "people": people,
-        "roles": [(role, POWER_WORDS[role], f"We ask them {OFFER_WORDS[role]}.") for role in POWER_WORDS],
+        "roles": [(role, *words) for role, words in POWER_WORDS.items()],
     }
