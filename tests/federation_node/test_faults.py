@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import h11
 import pytest
 
 from eccoo_node.cover import letters as cover_letters
@@ -54,6 +55,50 @@ async def waited_out(pair: Pair, times: int = 1) -> None:
     for _ in range(times):
         pair.move(timedelta(hours=1))
         await pair.settle()
+
+
+def as_a_proxy_does(head: h11.Request) -> h11.Request:
+    """Its own Host, shouted names, and what it adds, some of it twice."""
+    kept = [(name.upper(), value) for name, value in head.headers.raw_items() if name.lower() != b"host"]
+    added = [(b"Host", b"127.0.0.1:1"), (b"X-Forwarded-Proto", b"https"), (b"X-Forwarded-Host", b"evil.example")]
+    added += [(b"X-Forwarded-For", b"203.0.113.7"), (b"X-Forwarded-For", b"127.0.0.1"), (b"Via", b"1.1 front")]
+    return h11.Request(method=head.method, target=head.target, headers=[*added, *kept])
+
+
+def with_path(change: Callable[[bytes], bytes]) -> Callable[[h11.Request], h11.Request]:
+    def rewrite(head: h11.Request) -> h11.Request:
+        return h11.Request(method=head.method, target=change(head.target), headers=list(head.headers.raw_items()))
+
+    return rewrite
+
+
+async def test_a_proxy_may_change_what_is_not_signed_and_no_path(
+    behind_proxies: tuple[Pair, FaultProxy, FaultProxy], heard: Heard
+) -> None:
+    pair, *proxies = behind_proxies
+    for proxy in proxies:
+        proxy.rewrite = as_a_proxy_does
+    link_id = await pair.link()
+    await write_letter(pair.a, link_id)
+    await pair.settle()
+    assert heard.letters == [("cover.declined", "req-1", 1)]
+    assert await pair.troubles() == []
+    changes = (
+        lambda target: target.replace(b"/fed/", b"//fed/"),
+        lambda target: target.replace(b"/v1/", b"/v1/%2e/"),
+        lambda target: target.replace(b"inbox", b"%69nbox"),
+        lambda target: target + b"?x=1",
+    )
+    for number, change in enumerate(changes, 2):
+        proxies[1].rewrite = with_path(change)
+        await write_letter(pair.a, link_id)
+        await pair.settle()
+        assert proxies[1].exchanges[-1].status == 401
+        assert len(heard.letters) == number - 1
+        proxies[1].rewrite = None
+        await waited_out(pair)
+        assert len(heard.letters) == number
+    await holds(pair)
 
 
 async def test_fifty_lost_acknowledgements_have_one_effect(

@@ -23,8 +23,6 @@ from tests.support.heard import Heard, write_letter
 from tests.support.hostile import Request, ping, send, sign
 from tests.support.pair import Pair, PairNode
 
-SQLITE = pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
-
 
 def another_age(request: Request, created: int) -> Request:
     given = request.header("signature-input")
@@ -67,7 +65,6 @@ async def straight(node: PairNode, request: Request, parts: list[bytes]) -> tupl
         return said[0]["status"], taken, time.process_time() - before
 
 
-@SQLITE
 async def test_what_costs_much_to_read_is_refused_before_any_key_is_looked_up(
     two_nodes: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,7 +102,6 @@ async def test_what_costs_much_to_read_is_refused_before_any_key_is_looked_up(
     assert await everything(b) == before
 
 
-@SQLITE
 async def test_what_a_proxy_adds_or_tidies_up_changes_nothing(two_nodes: Pair) -> None:
     await two_nodes.link()
     a, b = two_nodes.both
@@ -187,7 +183,6 @@ INSIDE = [
 ]  # fmt: skip
 
 
-@SQLITE
 async def test_an_invitation_leads_nobody_inside(two_nodes: Pair) -> None:
     """Whoever pastes it is refused, or their node tries and calls nobody. A name with one address inside counts."""
     a, b = two_nodes.both

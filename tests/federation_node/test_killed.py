@@ -1,4 +1,4 @@
-"""SIGKILL between commit and acknowledgement: real processes, a real port, and whoever dies knows nothing of it.
+"""SIGKILL before a commit, and between commit and acknowledgement: real processes, a real port, and whoever dies knows nothing of it.
 
 The two nodes live as long as the module, a pair of them on either engine. Each case kills one of them over a visit of its own, starts it again on the
 same folder, and asks of both that exactly one worker is coming and that everything still verifies.
@@ -29,7 +29,7 @@ from eccoo_node.kernel.paths import DataFolder
 from eccoo_node.kernel.settings import load
 from eccoo_node.record.audit import verify as verify_record
 from eccoo_node.rota import actions as rota
-from tests.support import make
+from tests.support import axe, make
 from tests.support.linked import link_by_commands, make_node
 from tests.support.pair import ENGINES
 from tests.support.ports import free_port
@@ -52,7 +52,12 @@ class Hill:
             port = free_port()
             self.doors[side] = FaultProxy(port).start()
             self.nodes[side] = make_node(
-                home / side, name, port=port, public_port=self.doors[side].port, extra=DEMO | database
+                home / side,
+                name,
+                port=port,
+                public_port=self.doors[side].port,
+                extra=DEMO | database,
+                command=axe.COMMAND,
             ).start()
         self.link_id = link_by_commands(self.nodes["a"], self.nodes["b"])
         self.moved_s = 0
@@ -271,12 +276,12 @@ async def test_whoever_is_killed_once_a_letter_is_committed_the_story_goes_on(
     await case.offered()
     dead = hill.nodes[victim]
 
-    def axe() -> None:
+    def fell() -> None:
         dead.kill()
         for door in hill.doors.values() if doors == "shut" else ():
             door.partition()
 
-    fault = hill.doors[READER[letter]].lose_replies(1, "/fed/v1/inbox", holding=letter.encode(), then=axe)
+    fault = hill.doors[READER[letter]].lose_replies(1, "/fed/v1/inbox", holding=letter.encode(), then=fell)
 
     async def killed() -> bool:
         if not fault.happened or dead.running:
@@ -306,6 +311,48 @@ async def test_whoever_is_killed_once_a_letter_is_committed_the_story_goes_on(
     await case.answered()
     if letter == "visit.confirmed":
         await hill.until("a", killed)
+    for side in ("a", "b"):
+        await hill.until(side, case.settled)
+    await case.holds()
+
+
+# What the transaction has written that is never committed: the reader's, with all that the letter causes there, or the
+# sender's, that it was answered.
+UNCOMMITTED = {
+    "postgres": [("b", "INSERT INTO letter_in", "cover.committed")],
+    "sqlite": [("a", "INSERT INTO letter_in", "cover.confirmed"), ("a", "UPDATE letter_out SET state", "acked")],
+}
+
+
+@pytest.mark.parametrize(
+    "hill,victim,statement,value",
+    [pytest.param(engine, *case, marks=MARKS[engine]) for engine, cases in UNCOMMITTED.items() for case in cases],
+    indirect=["hill"],
+)
+async def test_whoever_is_killed_before_a_letter_is_committed_the_story_goes_on(
+    hill: Hill, victim: str, statement: str, value: str
+) -> None:
+    case = Case(hill)
+    await case.offered()
+    dead = hill.nodes[victim]
+    raised = axe.raise_axe(dead.home, statement, value)
+
+    async def killed() -> bool:
+        if dead.running:
+            return False
+        assert not raised.exists()
+        dead.start()
+        async with hill.on(victim):
+            await jobs.let_go()
+        return True
+
+    await case.chosen()
+    await hill.until("a", killed)
+    for side in ("a", "b"):
+        await hill.until(side, case.coming)
+    await case.over()
+    await hill.until("a", case.claimed)
+    await case.answered()
     for side in ("a", "b"):
         await hill.until(side, case.settled)
     await case.holds()

@@ -103,7 +103,6 @@ async def test_a_batch_that_is_refused_is_halved_down_to_the_one_letter(
     assert len(await a.rows("SELECT code FROM link_alarm")) == 1
 
 
-@SQLITE
 async def test_a_busy_circle_is_left_alone_for_as_long_as_it_says(two_nodes: Pair, heard: Heard) -> None:
     link_id = await two_nodes.link()
     a, b = two_nodes.both

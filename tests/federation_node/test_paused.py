@@ -3,8 +3,6 @@
 import re
 from datetime import timedelta
 
-import pytest
-
 from eccoo_node.app import WORKING
 from eccoo_node.db import jobs
 from eccoo_node.kernel.access import COMMAND
@@ -19,7 +17,6 @@ from tests.support.story import Story
 assert WORKING
 
 
-@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
 async def test_only_what_is_always_allowed_crosses_a_paused_link_whatever_jobs_are_due(two_nodes: Pair) -> None:
     story = await Story(two_nodes).begin()
     for node in two_nodes.both:

@@ -2,17 +2,23 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.support.ports import free_port
-from tests.support.processes import NodeProcess, eccoo
+from tests.support.processes import ECCOO, NodeProcess, eccoo
 
 LOOPBACK = {"ECCOO_FEDERATION_LOOPBACK_PEERS": "true"}
 
 
 def make_node(
-    home: Path, name: str, *, port: int = 0, public_port: int = 0, extra: dict[str, str] | None = None
+    home: Path,
+    name: str,
+    *,
+    port: int = 0,
+    public_port: int = 0,
+    extra: dict[str, str] | None = None,
+    command: Sequence[str] = ECCOO,
 ) -> NodeProcess:
     """A node that has its keys and its database and is not served yet. `public_port`: where a proxy stands for it."""
     port = port or free_port()
@@ -35,7 +41,7 @@ def make_node(
     )
     made = eccoo(home, "init", *answers, env=env)
     assert made.returncode == 0, made.stderr
-    node = NodeProcess(home, port, env=env)
+    node = NodeProcess(home, port, env=env, command=command)
     node.words = " ".join(re.findall(r"\d+\. ([a-z]+)", made.stdout))
     return node
 

@@ -82,6 +82,17 @@ class PairNode:
             kept = identity.Kept(self.folder, self.settings)
         self.wire = Wire(kept, GuardedClient(loopback_peers=True, timeout_s=5))
 
+    async def begin_anew(self, engine: NodeSQLite | NodePostgres) -> None:
+        """As another process on the same folder and database: what the last one held in memory is gone. Not served yet."""
+        await self.close()
+        self.engine, self.app = engine, FederationApp()
+        await self.engine.open()
+        with bound.bound(self.engine), clock.clock_bound(self.clock):
+            kept = identity.Kept(self.folder, self.settings)
+        self.wire = Wire(kept, GuardedClient(loopback_peers=True, timeout_s=5))
+        with self.bound():
+            await jobs.let_go()
+
     async def close(self) -> None:
         await self.stop()
         await self.wire.client.aclose()

@@ -59,6 +59,8 @@ class FaultProxy:
     port: int = 0
     exchanges: list[Exchange] = field(default_factory=list)
     tamper: Callable[[bytes], bytes] | None = None
+    # What it makes of a request's first line and headers before it passes them on.
+    rewrite: Callable[[h11.Request], h11.Request] | None = None
     _faults: list[Fault] = field(default_factory=list)
     _listener: socket.socket | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -183,7 +185,8 @@ class FaultProxy:
         with socket.create_connection(("127.0.0.1", self.upstream_port), timeout=WAIT_S) as upstream:
             body = self.tamper(request.body) if self.tamper else request.body
             line = h11.Connection(h11.CLIENT)
-            _write(upstream, line, _Message(request.head, body))
+            assert isinstance(request.head, h11.Request)
+            _write(upstream, line, _Message(self.rewrite(request.head) if self.rewrite else request.head, body))
             return _read(upstream, line)
 
 
