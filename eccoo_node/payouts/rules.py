@@ -75,7 +75,7 @@ def _sends(actor: Actor, thing: Thing) -> bool | str:
 def _came_back(actor: Actor, thing: Thing) -> bool | str:
     """`thing.parties` as for money that a treasurer decides on: what came back is paid again. The node writes what the
     bank's own line says of it by its reference: nobody decides that."""
-    return actor.is_node() or another_treasurer(actor, thing)
+    return (actor.is_node() and actor.via != "command") or another_treasurer(actor, thing)
 
 
 # The accounts of the chart that are accounts at a bank.

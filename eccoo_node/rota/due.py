@@ -13,7 +13,7 @@ from eccoo_node.rota import queries, questions
 from eccoo_node.rota.actions import set_fields, settle_visit
 from eccoo_node.rota.queries import SaidRow, Visit
 from eccoo_node.rota.rules import ASKED_AGAIN
-from eccoo_node.rota.telling import tell
+from eccoo_node.rota.telling import still_to_be_told, tell
 
 # What was said waits for a word that does not come; or the worker has said nothing a day after it.
 _WAITS = """v.person_id IN (SELECT d.id FROM person d WHERE d.standing = 'died')
@@ -36,13 +36,15 @@ async def thing_of(visit: Visit) -> Thing:
     return msgspec.structs.replace(thing, parties=parties)
 
 
-def may_write(visit: Visit, said: dict[str, SaidRow]) -> bool:
+async def may_write(visit: Visit, said: dict[str, SaidRow]) -> bool:
     """Whether this waits for a word that does not come, and settles by no other way."""
     if not visit.paid or "person" in said or visit.starts_at > clock.now():
         return False
-    over = visit.ends_at <= clock.now()
-    died = visit.standing == "died" and (visit.state == "said" or (visit.state == "planned" and over))
-    return died or (visit.state == "said" and visit.settles_at is None)
+    if visit.standing == "died":
+        return visit.state == "said" or (visit.state == "planned" and visit.ends_at <= clock.now())
+    waits = visit.state == "said" and visit.settles_at is None
+    # Whoever was not asked yet is rung first.
+    return waits and not await still_to_be_told("how_did_it_go", visit.id, visit.person_id)
 
 
 @door("rota.write_due")
@@ -57,7 +59,7 @@ async def write_due(act: Act, *, visit_id: str, minutes: int, because: str) -> N
     act.allow(thing)
     act.because(because)
     said = await queries.said(visit_id)
-    if not may_write(visit, said):
+    if not await may_write(visit, said):
         raise Conflict("This does not wait for you. Please look at it again.", "visit_changed")
     if not because.strip():
         raise Invalid("Say how you know.", "no_reason", field="because")

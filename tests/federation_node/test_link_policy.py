@@ -56,6 +56,7 @@ LISTS: dict[str, Callable[[str], Awaitable[Any]]] = {
 # Where a circle's own things lie that it lets us see. A list made from one of these is named above, or argued for here.
 THEIRS = ("open_request", "pool_worker", "heard_circle", "introduction")
 NOT_SHOWN = {
+    "cover/erasing.py:days_of": "of which visits a circle was told that is to forget them, for whoever rings it",
     "cover/erasing.py:still_going_on": "what keeps somebody from being forgotten; no page shows it",
     "cover/leaving.py:visits": "what both have agreed to, which is honoured when a link ends",
     "cover/leaving.py:_only_asked": "what is forgotten when a link ends",

@@ -5,7 +5,7 @@ from datetime import date, time, timedelta
 import pytest
 
 from eccoo_node.db import jobs
-from eccoo_node.db.rows import fetch
+from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import queries, treasury
 from eccoo_node.escrow.verify import verify
@@ -125,7 +125,20 @@ async def _said(home: Home, node: Node) -> str:
     visit = await home.plan(0)
     node.clock.set(MONDAY + timedelta(hours=3))
     await rota.say_how_it_went(await members.actor_for(home.books.worker), visit_id=visit, answer="as_planned")
+    told = await fetch_value("SELECT id FROM told WHERE person_id = ? AND news = 'how_did_it_go'", home.books.person)
+    await rota.mark_told(await members.actor_for(home.fay), told_id=told)
     return visit
+
+
+async def test_whoever_was_not_asked_yet_is_rung_first(node: Node) -> None:
+    home = await Home().begin()
+    await home.books.top_up(10_000)
+    visit = await home.plan(0)
+    node.clock.set(MONDAY + timedelta(hours=3))
+    await rota.say_how_it_went(await members.actor_for(home.books.worker), visit_id=visit, answer="as_planned")
+    assert (await visits.visit(visit)).settles_at is None
+    with pytest.raises(Conflict):
+        await due.write_due(home.books.treasurer, visit_id=visit, minutes=60, because="x")
 
 
 async def test_in_hospital_visits_stay_and_home_again_the_question_is_put_anew(node: Node) -> None:
