@@ -46,6 +46,11 @@ async def full_batch(node: PairNode, link_id: str) -> bytes:
         return events.write_batch([one.bytes for one in await outbox.next_batch(link_id, limits.BATCH_EVENTS)])
 
 
+# Twenty handshakes on PostgreSQL take as long as many another test.
+ENGINES = ["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.long])]
+
+
+@pytest.mark.parametrize("pair_urls", ENGINES, indirect=True)
 async def test_twenty_circles_that_ask_too_much_at_once_are_told_to_wait_and_a_twenty_first_is_not(
     two_nodes: Pair, heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
