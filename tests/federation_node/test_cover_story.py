@@ -217,7 +217,7 @@ async def test_when_only_the_line_failed_nobody_is_said_to_have_said_no(story: S
     await story.a.settle()
     assert await story.states() == ("gap", "asking", "offered")
     for who in (story.edith, story.ruth):
-        assert (await story.news(story.a, who))[-1] == "no_word"
+        assert "no_word" in await story.news(story.a, who)
     # Fay reads it out to Edith, who is rung.
     with story.a.bound():
         [told] = [
