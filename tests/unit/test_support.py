@@ -1,8 +1,10 @@
 """The tools that other tests trust must themselves be caught when they lie."""
 
 import asyncio
+import os
 import smtplib
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -96,6 +98,20 @@ def test_neighbouring_ports_can_both_be_bound() -> None:
     with socket.socket() as first, socket.socket() as second:
         first.bind(("127.0.0.1", port))
         second.bind(("127.0.0.1", port + 1))
+
+
+def test_nobody_is_given_the_port_of_somebody_else() -> None:
+    program = "from tests.support.ports import free_port, neighbouring_ports\n"
+    program += "for _ in range(40): two = neighbouring_ports(); print(free_port(), two, two + 1)"
+    given = [
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "PYTEST_XDIST_WORKER": worker, "PYTHONPATH": "."},
+            check=True, capture_output=True, text=True,
+        ).stdout.split()
+        for worker in ("gw0", "gw1", "gw2")
+    ]  # fmt: skip
+    every = [port for some in given for port in some]
+    assert len(every) == len(set(every)) == 3 * 40 * 3
 
 
 # -- PostgreSQL ---------------------------------------------------------------
