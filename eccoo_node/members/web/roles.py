@@ -1,16 +1,18 @@
 """Who does what in the circle: an admin asks someone to take a role, takes the asking back, and takes a role off."""
 
+from datetime import datetime
 from typing import Any
 
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing, requires
 from eccoo_node.kernel.errors import Invalid, NotFound
 from eccoo_node.members import hats, offers, queries
 from eccoo_node.members.cards import PersonCard
 from eccoo_node.members.forms import AskForRole
-from eccoo_node.members.say import POWER_WORDS
+from eccoo_node.members.say import POWER_WORDS, say_date
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -41,7 +43,7 @@ class RolesController(Controller):
             )
             for role, (words, _) in POWER_WORDS.items()
         ]
-        return render(request, "members/roles.html", roles=roles, me=actor_of(request).person_id)
+        return render(request, "members/roles.html", roles=roles, say_date=_say_date)
 
     @get(f"{HERE}/ask", opt={"action": "members.offer_hat"})
     async def choose(self, request: AnyRequest) -> Response[Any]:
@@ -89,6 +91,10 @@ class RolesController(Controller):
         """It ends at once."""
         await hats.end_hat(actor_of(request), hat_id)
         return redirect(request, HERE, "That has ended.")
+
+
+def _say_date(at: datetime) -> str:
+    return say_date(at.astimezone(clock.zone()).date())
 
 
 def _form(found: list[PersonCard]) -> dict[str, Any]:

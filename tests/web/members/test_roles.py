@@ -50,6 +50,7 @@ async def test_a_new_circles_admin_finds_a_treasurer_and_ends_it_again(
 
     await sign_in_as(reader, shell, gwen)
     await reader.get("/admin/roles")
+    assert "since 23 November 2026" in reader.page.text
     hat = next(path for path in re.findall(r'href="([^"]*/end)" aria-label="End it for Tess"', reader.page.text))
     assert "Tess does this no longer" in (await reader.get(hat)).text
     await reader.send(hat)
