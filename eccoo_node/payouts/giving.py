@@ -18,8 +18,8 @@ _ASKED_AGAIN = frozenset({"bounced", "wrong"})
 
 
 @door("payouts.give_details")
-async def give_details(act: Act, person_id: str, *, name: str, sort_code: str, account_number: str) -> str:
-    """Say where one's money goes; what looks odd about it, or nothing. The same again changes nothing.
+async def give_details(act: Act, person_id: str, *, name: str, sort_code: str, account_number: str) -> None:
+    """Say where one's money goes. The same again changes nothing.
 
     Nothing is paid there until somebody else has made sure of it. They are told of the change as they like to be told.
     """
@@ -30,7 +30,7 @@ async def give_details(act: Act, person_id: str, *, name: str, sort_code: str, a
     before = (await current_details([person_id])).get(person_id)
     if before and (before.name, before.sort_code, before.account_number) == read and before.outcome not in _ASKED_AGAIN:
         act.about(before.id)
-        return rules.doubt(*read[1:])
+        return
     row = BankDetails(
         person_id=person_id, name=read[0], sort_code=read[1], account_number=read[2], given_by=act.actor.person_id,
         given_via=act.actor.via, known_by=act.actor.known_by, given_at=clock.now(),
@@ -38,7 +38,6 @@ async def give_details(act: Act, person_id: str, *, name: str, sort_code: str, a
     await insert(row)
     act.about(str(row.id))
     await act.tell("payouts.details_given", "person", person_id, by=act.actor.person_id)
-    return rules.doubt(*read[1:])
 
 
 @door("payouts.confirm_details")

@@ -230,8 +230,7 @@ async def test_no_payment_goes_where_nobody_has_made_sure(node: Node) -> None:
     # Changed while the batch waits: the new number is nobody's word yet, and the old one is over.
     fay = circle.facilitator
     phone = Actor(person_id=fay.person_id, hats=fay.hats, via="phone", acting_for=wren, known_by="rang_back")
-    told = await giving.give_details(phone, wren, name="Wren", sort_code="20 30 40", account_number="8888 8888")
-    assert "does not look like" in told
+    await giving.give_details(phone, wren, name="Wren", sort_code="20 30 40", account_number="8888 8888")
     with pytest.raises(Conflict, match="have changed"):
         await actions.file_batch(by, made)
     # Whoever wrote it down is not the one who makes sure.
