@@ -36,14 +36,14 @@ async def went_to(person_id: str) -> Iterable[tuple[str, str]]:
 
 
 @erasing.days
-async def days_of(subjects: Sequence[str]) -> list[datetime]:
+async def days_of(subjects: Sequence[str]) -> list[tuple[str, datetime]]:
     rows = await fetch(
-        "SELECT v.starts_at FROM asked_circle a JOIN cover_request r ON r.id = a.request_id JOIN visit v ON v.id = r.visit_id "
-        f"WHERE a.reference IN ({marks(subjects)}) UNION SELECT o.starts_at FROM my_offer m JOIN open_request o "
+        "SELECT a.reference, v.starts_at FROM asked_circle a JOIN cover_request r ON r.id = a.request_id JOIN visit v ON v.id = r.visit_id "
+        f"WHERE a.reference IN ({marks(subjects)}) UNION SELECT m.id, o.starts_at FROM my_offer m JOIN open_request o "
         f"ON o.id = m.open_request_id WHERE m.id IN ({marks(subjects)})",
         *subjects, *subjects,
     )  # fmt: skip
-    return [_time(row[0]) for row in rows]
+    return [(row[0], _time(row[1])) for row in rows]
 
 
 @erasing.deletes

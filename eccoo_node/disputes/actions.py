@@ -108,6 +108,11 @@ async def take_up_answer(act: Act, *, visit_id: str, part: str, minutes: int) ->
     return True
 
 
+@questions.ended
+async def was_settled(visit_id: str) -> bool:
+    return bool(await fetch("SELECT 1 FROM money_question WHERE visit_id = ? AND state = 'ended' LIMIT 1", visit_id))
+
+
 @questions.settles
 async def _settles(act: Act, visit: Visit, part_pence: int | None) -> bool:
     """The visit is confirmed while whoever pays asks about a part of it: that part waits, and the rest goes."""

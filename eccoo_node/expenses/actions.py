@@ -20,8 +20,7 @@ from eccoo_node.members import queries as members
 from eccoo_node.members.reading import read_words
 from eccoo_node.members.rules import how_said
 from eccoo_node.record.door import Act, door
-from eccoo_node.rota.rules import settles_at
-from eccoo_node.rota.telling import tell, when_reached
+from eccoo_node.rota.telling import answer_by, tell, when_reached
 
 MOST_WORDS = 120
 
@@ -159,8 +158,7 @@ async def say_cost(
 
 async def _begin_window(one: Expense) -> None:
     """The question has reached the person: from now on it settles itself where nobody answers."""
-    person = await members.person(one.person_id)
-    at = settles_at(clock.now(), clock.zone(), by_post=person.channel == "post")
+    at = await answer_by(one.person_id)
     await _set(one.id, settles_at=at)
     await jobs.add("expenses.settle", one.id, run_at=at, expense=one.id)
 

@@ -29,7 +29,7 @@ class Deleted(msgspec.Struct, frozen=True):
 
 
 Refers = Callable[[str], Awaitable[Iterable[tuple[str, str]]]]
-Days = Callable[[Sequence[str]], Awaitable[Iterable[datetime]]]
+Days = Callable[[Sequence[str]], Awaitable[Iterable[tuple[str, datetime]]]]
 Deletes = Callable[[str, Sequence[str]], Awaitable[Deleted]]
 _REFERS: list[Refers] = []
 _DELETES: list[Deletes] = []
@@ -53,14 +53,19 @@ def deletes(function: Deletes) -> Deletes:
 
 
 def days(function: Days) -> Days:
-    """Register `async (references) -> moments`: of which visits of ours these tell, for people who ring about them."""
+    """Register `async (references) -> (reference, moment) pairs`: of which visits of ours these tell, for people who ring
+    about them."""
     _DAYS.append(function)
     return function
 
 
-async def days_of(subjects: Sequence[str]) -> list[datetime]:
-    """Of which visits these references tell, in order: all that a circle can be asked about by telephone."""
-    return sorted({at for ask in _DAYS for at in await ask(subjects)})
+async def days_of(subjects: Sequence[str]) -> dict[str, set[datetime]]:
+    """Of which visits these references tell, each: all that a circle can be asked about by telephone."""
+    found: dict[str, set[datetime]] = {}
+    for ask in _DAYS if subjects else ():
+        for reference, at in await ask(subjects):
+            found.setdefault(reference, set()).add(at)
+    return found
 
 
 async def references(person_id: str) -> dict[str, list[str]]:

@@ -105,10 +105,12 @@ async def _circles(wish_ids: list[str]) -> dict[str, list[Circle]]:
         *wish_ids,
     )
     found: dict[str, list[Circle]] = {}
-    for row in rows:
-        days = await across.days_of(msgspec.json.decode(row[8], type=list[str]))
+    subjects = [msgspec.json.decode(row[8], type=list[str]) for row in rows]
+    days = await across.days_of([one for some in subjects for one in some])
+    for row, some in zip(rows, subjects, strict=True):
+        told = sorted({at for one in some for at in days.get(one, ())})
         found.setdefault(row[0], []).append(
-            Circle(row[1], row[2], row[3], row[4], as_time(row[5]), row[6], as_time(row[7]), tuple(days))
+            Circle(row[1], row[2], row[3], row[4], as_time(row[5]), row[6], as_time(row[7]), tuple(told))
         )
     return found
 

@@ -16,9 +16,9 @@ from eccoo_node.rota.planning import LONGEST as LONGEST
 from eccoo_node.rota.planning import plan_visit as plan_visit
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.questions import Question
-from eccoo_node.rota.rules import ASKED_AROUND, check_said, late, settles_at, spoken_minutes
+from eccoo_node.rota.rules import ASKED_AROUND, check_said, late, spoken_minutes
 from eccoo_node.rota.tables import Absence, Said
-from eccoo_node.rota.telling import has_reached, still_to_be_told, team_around, tell, when_reached
+from eccoo_node.rota.telling import answer_by, has_reached, still_to_be_told, team_around, tell, when_reached
 
 
 async def set_fields(visit_id: str, **values: object) -> None:
@@ -131,6 +131,11 @@ async def worker_said(act: Act, visit: Visit, answer: str, minutes: int) -> None
         await _tell_payers(visit, asked)
     await act.tell("visit.said", "visit", visit.id, answer=answer)
     await jobs.cancel("rota.ask_worker", visit.id)
+    await wait_for_answer(visit)
+
+
+async def wait_for_answer(visit: Visit) -> None:
+    """The question was put: the time for it runs where it has reached the person already, else from when it does."""
     # Where no money waits for the answer, nobody is kept waiting for it.
     if not visit.paid or not await still_to_be_told("how_did_it_go", visit.id, visit.person_id):
         await _begin_window(visit)
@@ -144,8 +149,7 @@ async def _tell_payers(visit: Visit, but: set[str]) -> None:
 
 async def _begin_window(visit: Visit) -> None:
     """The question has reached the person: from now on it settles itself where nobody answers."""
-    person = await members.person(visit.person_id)
-    at = settles_at(clock.now(), clock.zone(), by_post=person.channel == "post")
+    at = await answer_by(visit.person_id)
     await set_fields(visit.id, settles_at=at)
     await jobs.add("rota.settle", visit.id, run_at=at, visit=visit.id)
 

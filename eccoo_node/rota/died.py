@@ -13,8 +13,7 @@ from eccoo_node.record import events
 from eccoo_node.record.door import Act, door
 from eccoo_node.record.events import Happened
 from eccoo_node.rota import patterns, queries
-from eccoo_node.rota.actions import set_fields
-from eccoo_node.rota.rules import settles_at
+from eccoo_node.rota.actions import set_fields, wait_for_answer
 from eccoo_node.rota.telling import team_around, tell
 
 _UNANSWERED = "v.state = 'said' AND v.settles_at IS NULL AND NOT EXISTS " + (
@@ -86,13 +85,10 @@ async def _home_again(happened: Happened) -> None:
 async def ask_again(act: Act, *, person_id: str) -> None:
     """Someone is home again: they are asked anew how the visits went that nobody answered, with the whole time for it."""
     act.allow(Thing("person", person_id, person_id))
-    person = await members.person(person_id)
-    if person.standing != "here":
+    if (await members.person(person_id)).standing != "here":
         return
-    at = settles_at(clock.now(), clock.zone(), by_post=person.channel == "post")
     for visit in await queries.visits(f"v.person_id = ? AND {_UNANSWERED}", person_id):
-        await set_fields(visit.id, settles_at=at)
         await jobs.cancel("rota.settle", visit.id)
-        await jobs.add("rota.settle", visit.id, run_at=at, visit=visit.id)
         speakers = await members.speakers_for(person_id, "say_visit_went")
         await tell({person_id, *speakers}, visit.id, "how_did_it_go")
+        await wait_for_answer(visit)

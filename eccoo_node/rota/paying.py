@@ -23,7 +23,7 @@ from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.money import share_out
 from eccoo_node.members import queries as members
 from eccoo_node.members.payers import Pays, employed_among, who_pays
-from eccoo_node.rota import queries
+from eccoo_node.rota import queries, questions
 from eccoo_node.rota.tables import WITHOUT_MONEY
 from eccoo_node.rota.telling import tell
 
@@ -283,8 +283,7 @@ async def let_go(paid: Sequence[ToPay]) -> None:
             await fetch("UPDATE visit SET line = '', owed_pence = 0 WHERE id = ?", visit.id)
         if visit.state != "settled":
             continue
-        if await fetch_one("SELECT id FROM money_question WHERE visit_id = ? AND state = 'ended'", visit.id):
-            # What it costs was settled between the two.
+        if await questions.was_settled(visit.id):
             await escrow.release(NODE, visit.reference, f"release:{visit.reference}")
             continue
         whole, said = await queries.visit(visit.id), await queries.said(visit.id)

@@ -19,6 +19,8 @@ class Question(msgspec.Struct, frozen=True):
 
 Asks = Callable[[Act, Visit, Question], Awaitable[bool]]
 Settles = Callable[[Act, Visit, int | None], Awaitable[bool]]
+Ended = Callable[[str], Awaitable[bool]]
+_ENDED: list[Ended] = []
 _ASKS: list[Asks] = []
 _SETTLES: list[Settles] = []
 
@@ -33,6 +35,18 @@ def settles(function: Settles) -> Settles:
     """Register who is asked before a visit's money goes; True where it has let it go itself, less what is in question."""
     _SETTLES[:] = [function]
     return function
+
+
+def ended(function: Ended) -> Ended:
+    """Register who knows by a visit's id whether what it costs was settled between the two."""
+    _ENDED[:] = [function]
+    return function
+
+
+async def was_settled(visit_id: str) -> bool:
+    for handler in _ENDED:
+        return await handler(visit_id)
+    return False
 
 
 async def ask(act: Act, visit: Visit, question: Question) -> bool:

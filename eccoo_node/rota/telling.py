@@ -5,11 +5,14 @@ gets a line without any detail; someone who is rung or written to is on a facili
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, marks
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.ids import new_id
+from eccoo_node.members import queries as members
+from eccoo_node.rota.rules import settles_at
 
 _AT_ONCE = ("email", "text")
 
@@ -42,6 +45,12 @@ async def still_to_be_told(news: str, about: str, person_id: str) -> bool:
         person_id, news, about, about,
     )  # fmt: skip
     return row is not None and row[0] is None
+
+
+async def answer_by(person_id: str) -> datetime:
+    """Until when somebody to whom a question came just now may answer it, before silence is an answer."""
+    by_post = (await members.person(person_id)).channel == "post"
+    return settles_at(clock.now(), clock.zone(), by_post=by_post)
 
 
 async def tell(people: Iterable[str], visit_id: str | None, news: str, *, about: str = "", path: str = "") -> None:
