@@ -232,7 +232,7 @@ STATEMENTS = {
   "head" VARCHAR(64) NOT NULL,
   "by" VARCHAR(36) NOT NULL,
   "at" TIMESTAMPTZ NOT NULL,
-  CHECK ("op" IN ('keys', 'move', 'recover'))
+  CHECK ("op" IN ('keys', 'move', 'recover', 'anew'))
 )""",
         """CREATE TABLE "weekly_run" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -2113,7 +2113,7 @@ STATEMENTS = {
   "head" VARCHAR(64) NOT NULL,
   "by" VARCHAR(36) NOT NULL,
   "at" TIMESTAMPTZ NOT NULL,
-  CHECK ("op" IN ('keys', 'move', 'recover'))
+  CHECK ("op" IN ('keys', 'move', 'recover', 'anew'))
 )""",
         """CREATE TABLE "weekly_run" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,

@@ -150,7 +150,7 @@ async def _ask_back(folder: DataFolder, settings: Settings, ask: Callable[[], No
 def _show_words(words: str) -> None:
     click.echo("Write these 24 words on paper and keep them safe. They are shown this once, and bring the node back")
     click.echo("if its keys are ever lost:\n")
-    click.echo(beginning.in_rows(words))
+    click.echo(sheet.in_rows(words))
 
 
 @click.command()
@@ -211,7 +211,7 @@ async def _prepare(folder: DataFolder, settings: Settings) -> beginning.SetupLin
             if sys.stdout.isatty():
                 _show_words(begun.words)
             else:
-                click.echo(f"The words that bring lost keys back are in {beginning.keep_words(folder, begun.words)}.")
+                click.echo(f"The words that bring lost keys back are in {sheet.put_by(folder, begun.words)}.")
                 click.echo("Write them on paper, and delete that file.")
         return await beginning.setup_link(settings)
 

@@ -8,7 +8,6 @@ import click
 
 from eccoo_federation.identity import Log
 from eccoo_node.cli._node import Node, Plain, on_node, this_node
-from eccoo_node.hosting import beginning
 from eccoo_node.hosting.folder import requires_node, write_settings
 from eccoo_node.hosting.running import opened
 from eccoo_node.kernel import clock
@@ -68,7 +67,7 @@ async def move(node: Node, address: str, new_sheet: bool) -> None:
         click.echo(
             f"Set web.public_url to {known} where it is set ({node.sources['web.public_url']}), and start again."
         )
-    _show_new(words)
+    await _show_new(words)
 
 
 @identity.command()
@@ -91,7 +90,7 @@ async def _recover(node: Node, typed: str, longer: Log | None, new_sheet: bool) 
         words = await actions.recover(COMMAND, typed, new_sheet=new_sheet, longer=longer)
         click.echo(f"All keys are new, and the old ones are void. {RUNNING}")
         click.echo("Ring each linked circle, and say since when the old keys may have been in other hands.")
-        _show_new(words)
+        await _show_new(words)
 
 
 @identity.command()
@@ -103,14 +102,16 @@ def anew(yes: bool) -> None:
     if not yes:
         click.confirm("Every linked circle will have to link with us anew. Are keys and words both lost?", abort=True)
     asyncio.run(_anew(node))
-    click.echo("Stop the node and start it again. Then invite each circle anew, and say that you were linked before.")
+    click.echo(
+        "Invite each circle anew, and say that you were linked before. A node that is running is the new one at once."
+    )
 
 
 async def _anew(node: Node) -> None:
     async with opened(node.folder, node.settings, keyless=True):
-        words = await actions.begin_anew(COMMAND, node.folder, node.settings)
+        words = await actions.begin_anew(COMMAND)
     async with opened(node.folder, node.settings):
-        print_sheet(sheet.make(words))
+        await _show_new(words)
 
 
 @identity.command("sheet")
@@ -133,16 +134,14 @@ async def show_sheet(node: Node, check: bool) -> None:
     print_sheet(found)
     if not sys.stdin.isatty():
         raise Broken("Nobody is there to be asked three of them back, so they stay in the keys folder.", "not_asked")
-    ask_back(found)
-    await actions.sheet_kept(COMMAND)
-    click.echo("They are right, and no longer lie here.")
+    await _have_kept(found)
 
 
 def print_sheet(found: Sheet) -> None:
     """The sheet as it is copied onto paper."""
     click.echo(f"RECOVERY SHEET of {found.name}, {found.address}")
     click.echo(f"Written down on {found.at.day} {found.at:%B %Y}. The node’s id: {found.node_id}\n")
-    click.echo(beginning.in_rows(" ".join(found.words)))
+    click.echo(sheet.in_rows(" ".join(found.words)))
     click.echo("\nIf this node’s keys are lost or stolen, these words make new ones: eccoo identity recover")
     click.echo("Whoever has this sheet can speak for the circle. Keep it in a closed place, away from the node.")
 
@@ -169,7 +168,19 @@ def _words() -> str:
     return str(text)
 
 
-def _show_new(words: str) -> None:
-    if words:
-        click.echo("")
-        print_sheet(sheet.make(words))
+async def _show_new(words: str) -> None:
+    """A new sheet, and three of its words back; where nobody is there to be asked, they wait beside the keys."""
+    if not words:
+        return
+    click.echo("")
+    print_sheet(found := sheet.make(words))
+    if sys.stdin.isatty():
+        await _have_kept(found)
+    else:
+        click.echo("\nThey lie beside the keys until they were written down: eccoo identity sheet")
+
+
+async def _have_kept(found: Sheet) -> None:
+    ask_back(found)
+    await actions.sheet_kept(COMMAND)
+    click.echo("They are right, and no longer lie here.")

@@ -164,7 +164,7 @@ async def trouble(link_id: str, refused: ProtocolError) -> datetime | None:
             refused.code[:32], now, link_id,
         )  # fmt: skip
         if refused.code == "link_ended" and wire.OF_ANSWER not in refused.detail:
-            await actions.mark_ended(new_id(), link_id, by_them=True)
+            await held.mark_ended(new_id(), link_id, by_them=True)
     link = await _link(link_id)
     asked_at = as_time(link["asked_at"]) if link else None
     if row is None or asked_at is None or refused.code in FINAL or link["state"] == "ended":

@@ -23,9 +23,9 @@ from eccoo_node.federating.inbox import ask_for_more, ask_for_state
 from eccoo_node.federating.outbox import Sealed
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.ids import new_id
-from eccoo_node.links import identity, queries
-from eccoo_node.links.actions import mark_ended
+from eccoo_node.links import queries
 from eccoo_node.links.alarms import alarm
+from eccoo_node.links.held import mark_ended
 
 _RNG = random.Random()  # noqa: S311 spreads retries, guards nothing
 # One turn ends after this, so that the lease never runs out under a sender at work.
@@ -64,8 +64,7 @@ async def peer_of(link_id: str) -> Peer | None:
     )
     if row is None or not row["log"] or not row["agreement"] or row["superseded_by"]:
         return None
-    if identity.current().node_id not in (queries.read_agreement(row["agreement"]) or {})["parties"]:
-        # Agreed in a name that we have lost: nothing that we sign now is believed there.
+    if not queries.in_our_name(row["agreement"]):
         return None
     return Peer(
         link_id=link_id, base_url=row["base_url"], state=queries.read_log(row["log"]), link_state=row["state"],

@@ -1,6 +1,5 @@
 """The first day of a node: its tables, its keys, its circle, and the one who looks after it."""
 
-import os
 from datetime import datetime, timedelta
 
 import msgspec
@@ -102,19 +101,3 @@ async def way_in(settings: Settings) -> SetupLink:
     """A fresh way in for the first admin, whoever has been here. Whoever may ask for it has the whole folder anyway."""
     made = await sign_in.make_setup_link(COMMAND, again=True)
     return SetupLink(f"{settings.public_url}/sign-in/{made.token}", made.expires_at)
-
-
-def keep_words(folder: DataFolder, words: str) -> str:
-    """Put the words into a file of the node's own user, where nobody watched them being shown; its name."""
-    path = folder.keys / identity.WORDS_FILE
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write("Write these on paper, then delete this file. They bring a node back whose keys are lost.\n\n")
-        file.write(in_rows(words) + "\n")
-    return str(path)
-
-
-def in_rows(words: str) -> str:
-    """The words numbered, in columns, as they are copied onto paper."""
-    listed = [f"{number:2}. {word:<10}" for number, word in enumerate(words.split(), 1)]
-    return "\n".join("  " + " ".join(listed[i : i + 4]).rstrip() for i in range(0, len(listed), 4))

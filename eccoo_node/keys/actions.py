@@ -21,13 +21,13 @@ from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import NODE, Actor, Thing
 from eccoo_node.kernel.errors import Broken, Conflict, Invalid
-from eccoo_node.kernel.paths import DataFolder
-from eccoo_node.kernel.settings import Settings, read_address
+from eccoo_node.kernel.settings import read_address
 from eccoo_node.keys import queries, rules
 from eccoo_node.keys import sheet as paper
 from eccoo_node.keys.rules import Fresh
 from eccoo_node.keys.tables import KeyChange
 from eccoo_node.links import identity, letters
+from eccoo_node.links.held import mark_ended
 from eccoo_node.record.door import Act, door
 
 SUBJECT = "identity"
@@ -80,7 +80,7 @@ async def move(act: Act, words: str, address: str, *, new_sheet: bool = False) -
         raise Invalid("That is the address that the circles know already.", "same_address", field="address")
     fresh = sheet.new_recovery_words() if new_sheet else ""
     log = _by_words(lambda: wire.move(log, words, address, clock.now(), new_words=fresh or None))
-    await _write(act, "move", log, [])
+    await _write(act, "move", log, [], fresh)
     return fresh
 
 
@@ -105,7 +105,7 @@ async def recover(act: Act, words: str, *, new_sheet: bool = False, longer: Log 
     log = _by_words(lambda: wire.recover(log, words, public, clock.now(), new_words=fresh or None))
     # What waits for the second signature bears one of ours that counts no more.
     await fetch("UPDATE link SET our_proposal = '' WHERE our_proposal <> ''")
-    await _write(act, "recover", log, [key for key, _ in made])
+    await _write(act, "recover", log, [key for key, _ in made], fresh)
     return fresh
 
 
@@ -128,20 +128,30 @@ async def sheet_kept(act: Act) -> None:
 
 
 @door("keys.begin_anew")
-async def begin_anew(act: Act, folder: DataFolder, settings: Settings) -> str:
-    """Keys and words are lost for good: another identity in this folder; its words. Every link ends, and is made anew.
+async def begin_anew(act: Act, *, instead_of: str = "") -> str:
+    """Keys and words are lost for good: another identity in our folder; its words. Every link ends, and is made anew.
 
-    What stood under the old links goes over to the new ones as both admins sign it (`links.carrying`).
+    What stood under the old links goes over to the new ones as both admins sign it (`links.carrying`). `instead_of`: who we
+    are, as whoever decides this read it. Raises Conflict where that is somebody else by now.
     """
     act.allow(Thing("identity"))
-    if identity.exists(folder):
-        _, state = identity.read_log(folder)
-        # Kept, so that what we signed in our former name can still be read.
-        (folder.keys / identity.LOG_FILE).rename(folder.keys / f"log-{state.node_id[:16]}.jsonl")
-    found, words = identity.create(folder, settings)
-    await fetch("UPDATE link SET state = 'ended', ended_at = ?, token = '' WHERE state <> 'ended'", clock.now())
-    act.about(found.node_id)
-    return words
+    kept = identity.kept()
+    before = identity.read_log(kept.folder)[1] if identity.exists(kept.folder) else None
+    made = identity.make(kept.settings)
+    state = wire.verify_log(made.log)
+    place = (before.node_id, before.seq + 1) if before else (state.node_id, 0)
+    change = KeyChange(
+        node_id=place[0], seq=place[1], op="anew", head=state.head, by=act.actor.person_id, at=clock.now()
+    )
+    if (instead_of and instead_of != place[0]) or not await insert_once(change):
+        raise Conflict("Somebody changed the keys a moment ago. Please look again.", "changed_meanwhile")
+    for row in await fetch("SELECT id FROM link WHERE state <> 'ended' ORDER BY id"):
+        await mark_ended(act.id, row[0], by_them=False, anew=True)
+    identity.keep(kept.folder, made)
+    paper.put_by(kept.folder, made.words)
+    act.about(state.node_id)
+    await act.tell("identity.anew", SUBJECT, state.node_id, by=act.actor.person_id)
+    return made.words
 
 
 def read_new_address(text: str, *, loopback: bool) -> str:
@@ -170,8 +180,8 @@ def _public(key: SigningKey, one: Fresh) -> Any:
     return key.public(wire_time(one.nbf), wire_time(one.exp))
 
 
-async def _write(act: Act, op: str, log: Log, keys: Sequence[SigningKey]) -> None:
-    """Take the next place in our log, keep the keys, write the log in one step, tell the circles."""
+async def _write(act: Act, op: str, log: Log, keys: Sequence[SigningKey], words: str = "") -> None:
+    """Take the next place in our log, keep the keys, write the log in one step, put new words by, tell the circles."""
     kept, state = identity.kept(), wire.verify_log(log)
     change = KeyChange(
         node_id=state.node_id, seq=state.seq, op=op, head=state.head, by=act.actor.person_id, at=clock.now()
@@ -190,6 +200,8 @@ async def _write(act: Act, op: str, log: Log, keys: Sequence[SigningKey]) -> Non
         identity.write_log(kept.folder, log)
     except OSError as error:
         raise Broken(f"The keys could not be written: {error.strerror}.", "not_written") from None
+    if words:
+        paper.put_by(kept.folder, words)
     act.about(str(state.seq))
     await tell_circles(state, moved_to=state.base_url if op == "move" else "")
     await act.tell(f"identity.{op}", SUBJECT, str(state.seq))

@@ -25,6 +25,13 @@ class RecoverForm(msgspec.Struct):
     SAY: ClassVar[dict[str, str]] = {"words": WORDS}
 
 
+class AnewForm(msgspec.Struct):
+    """That keys and words are lost; `instead_of`: the id that is given up."""
+
+    instead_of: str
+    lost: bool = False
+
+
 class KeptForm(msgspec.Struct):
     """Three words of the sheet, from the places that were asked for; `mark` says which answer is right."""
 

@@ -44,7 +44,6 @@ class Own(msgspec.Struct, frozen=True):
     name: str
     known_at: str
     lives_at: str
-    made_at: datetime
     keys: tuple[OwnKey, ...]
     changed_at: datetime | None
     changed_by: str
@@ -76,7 +75,6 @@ async def own(actor: Actor) -> Own:
     now = wire_time(clock.now())
     return Own(
         node_id=us.node_id, name=us.name, known_at=us.state.base_url, lives_at=us.base_url,
-        made_at=parse_time(us.log[0]["at"]),
         keys=tuple(_own_key(key, now, us) for key in us.state.keys if identity.has_key(kept.folder, key)),
         changed_at=as_time(last["at"]) if last else None, changed_by=last["op"] if last else "",
         circles=tuple(

@@ -6,7 +6,12 @@ from zoneinfo import ZoneInfo
 from eccoo_node.kernel.clock import say_day, say_time
 from eccoo_node.keys.queries import Own, Told
 
-_CHANGED = {"keys": "New keys were made", "move": "We told of a new address", "recover": "All keys were replaced"}
+_CHANGED = {
+    "keys": "New keys were made",
+    "move": "We told of a new address",
+    "recover": "All keys were replaced",
+    "anew": "We began with other keys",
+}
 USES = {"transport": "For calls to other circles", "object": "For what we sign"}
 
 

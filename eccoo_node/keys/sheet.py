@@ -1,10 +1,12 @@
 """The recovery sheet: 24 words that are shown once, on paper ever after. Whether they were written down is asked by three.
 
-Nothing of them is kept. The three that are asked for travel with the form, as a mark that only this node can make.
+Until those came back, the words lie beside the keys: the screen that showed them may never have been seen. The three that
+are asked for travel with the form, as a mark that only this node can make.
 """
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
 from datetime import datetime
@@ -16,7 +18,8 @@ from eccoo_federation import words as library
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.identity import Log
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.errors import Invalid
+from eccoo_node.kernel.errors import Broken, Invalid
+from eccoo_node.kernel.paths import DataFolder
 from eccoo_node.keys import rules
 from eccoo_node.links import identity
 
@@ -43,8 +46,27 @@ def make(words: str) -> Sheet:
     return Sheet(listed, us.name, us.state.base_url, us.node_id, clock.now(), written, _mark(written, asked))
 
 
+def put_by(folder: DataFolder, words: str) -> str:
+    """Keep the words in a file of the node's own user until they were written down; its name. Raises Broken."""
+    path = folder.keys / identity.WORDS_FILE
+    try:
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write("Write these on paper, then delete this file. They bring a node back whose keys are lost.\n\n")
+            file.write(in_rows(words) + "\n")
+    except OSError as error:
+        raise Broken(f"The words could not be written: {error.strerror}.", "not_written") from None
+    return str(path)
+
+
+def in_rows(words: str) -> str:
+    """The words numbered, in columns, as they are copied onto paper."""
+    listed = [f"{number:2}. {word:<10}" for number, word in enumerate(words.split(), 1)]
+    return "\n".join("  " + " ".join(listed[i : i + 4]).rstrip() for i in range(0, len(listed), 4))
+
+
 def waiting() -> Sheet | None:
-    """The sheet of a node that was made where nobody watched; None once it was written down."""
+    """The sheet whose words nobody has typed back; None once it was written down."""
     try:
         text = (identity.kept().folder.keys / identity.WORDS_FILE).read_text("ascii")
     except FileNotFoundError:

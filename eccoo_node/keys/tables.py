@@ -5,11 +5,12 @@ from piccolo.table import Table
 from eccoo_node.db import extras
 from eccoo_node.db.columns import moment, number, serial, word
 
-OPS = ("keys", "move", "recover")
+OPS = ("keys", "move", "recover", "anew")
 
 
 class KeyChange(Table, tablename="key_change"):
-    """One entry that was added to our own key log. Two can never take the same place, whichever process adds them."""
+    """One entry that was added to our own key log, or "anew": another log begun in its place. Two can never take the same
+    place, whichever process adds them."""
 
     id = serial()
     node_id = word(64)

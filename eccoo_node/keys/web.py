@@ -8,7 +8,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.keys import actions, queries, say, sheet
 from eccoo_node.keys.copies import read_copy
-from eccoo_node.keys.forms import KeptForm, MoveForm, RecoverForm
+from eccoo_node.keys.forms import AnewForm, KeptForm, MoveForm, RecoverForm
 from eccoo_node.web.ask import AnyRequest, ask_of
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -76,6 +76,25 @@ class KeysController(Controller):
             return form_error(request, "keys/recover.html", error)
         own = await queries.own(actor_of(request))
         return render(request, "keys/recovered.html", own=own, sheet=sheet.make(words) if words else None)
+
+    @get(f"{HERE}/anew", opt={"action": "keys.see"})
+    async def about_beginning_anew(self, request: AnyRequest) -> Response[Any]:
+        """What it means to be another circle from now on."""
+        return render(request, "keys/anew.html", own=await queries.own(actor_of(request)))
+
+    @post(f"{HERE}/anew", opt={"action": "keys.begin_anew"})
+    async def begin_anew(self, request: AnyRequest) -> Response[Any]:
+        """Another identity; the next page shows its sheet, once, and says what is left to do."""
+        own = await queries.own(actor_of(request))
+        try:
+            form = read_form(request, AnewForm)
+            if not form.lost:
+                told = "Tick this if it is so. Else make new keys with the words: then no link ends."
+                raise Invalid(told, "not_lost", field="lost")
+            words = await actions.begin_anew(actor_of(request), instead_of=form.instead_of)
+        except (FormError, Invalid) as error:
+            return form_error(request, "keys/anew.html", error, own=own)
+        return render(request, "keys/begun_anew.html", circles=own.circles, sheet=sheet.make(words))
 
     @get(f"{HERE}/sheet", opt={"action": "keys.see"})
     async def about_sheet(self, request: AnyRequest) -> Response[Any]:

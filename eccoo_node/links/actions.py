@@ -23,7 +23,6 @@ from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import alarms, carrying, held, identity, letters, queries, rules
 from eccoo_node.links.rules import Terms
 from eccoo_node.links.tables import Invite, Link, LinkWire
-from eccoo_node.record import events
 from eccoo_node.record.door import Act, door
 
 SUBJECT = "link"
@@ -373,22 +372,10 @@ async def end(act: Act, link_id: str, reason: str = "") -> None:
     act.allow(thing(link_id))
     link = await load(link_id)
     act.because(reason)
-    if not await mark_ended(act.id, link_id, by_them=False):
+    if not await held.mark_ended(act.id, link_id, by_them=False):
         return
     if link["state"] == "open":
         await letters.send(link_id, "link.ended", SUBJECT, {})
-
-
-async def mark_ended(act_id: str, link_id: str, *, by_them: bool) -> bool:
-    """Nothing new begins from now on; whoever keeps something of this link hears of it. False when it had ended before."""
-    rows = await fetch(
-        "UPDATE link SET state = 'ended', ended_at = ?, ended_by_them = ?, token = '', our_proposal = '', "
-        "their_proposal = '' WHERE id = ? AND state <> 'ended' RETURNING id",
-        clock.now(), by_them, link_id,
-    )  # fmt: skip
-    if rows:
-        await events.tell(act_id, "link.ended", SUBJECT, link_id, by="them" if by_them else "us")
-    return bool(rows)
 
 
 @door("links.try_now")

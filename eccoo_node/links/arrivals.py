@@ -26,7 +26,6 @@ from eccoo_node.links.actions import (
     conclude,
     fits,
     make_room,
-    mark_ended,
     put_in_force,
     still_ours,
     take_back,
@@ -271,7 +270,7 @@ async def _hear(act: Act, letter: Letter) -> None:
         await fetch("UPDATE link_wire SET trouble = '' WHERE link_id = ? AND trouble = 'link_suspended'", link["id"])
     await letters.wake(link["id"])
     if letter.type == "link.ended":
-        await mark_ended(act.id, link["id"], by_them=True)
+        await held.mark_ended(act.id, link["id"], by_them=True)
     else:
         await act.tell(letter.type, SUBJECT, link["id"], by="them")
 

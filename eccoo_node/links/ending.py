@@ -10,12 +10,13 @@ from typing import Any, Literal
 import msgspec
 
 from eccoo_node.db.jobs import job
-from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
+from eccoo_node.db.rows import as_time, fetch, fetch_one
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import queries as money
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import pounds
+from eccoo_node.links import queries
 from eccoo_node.links.actions import SUBJECT
 from eccoo_node.record import events
 
@@ -64,14 +65,15 @@ async def _owed(link_id: str) -> list[Still]:
 
 @still_going
 async def _undelivered(link_id: str) -> list[Still]:
-    # Of a link that another one stands in for nobody has the keys: what lies there never goes.
-    count = int(
-        await fetch_value(
-            "SELECT COUNT(*) FROM letter_out o JOIN link l ON l.id = o.link_id WHERE o.link_id = ? "
-            "AND o.state IN ('waiting', 'sent') AND l.superseded_by = ''",
-            link_id,
-        )
+    row = await fetch_one(
+        "SELECT agreement, superseded_by, (SELECT COUNT(*) FROM letter_out o WHERE o.link_id = l.id "
+        "AND o.state IN ('waiting', 'sent')) AS waiting FROM link l WHERE id = ?",
+        link_id,
     )
+    # Where one of the two has lost who it was, nobody has the keys: what lies there never goes.
+    count = 0
+    if row and not row["superseded_by"] and queries.in_our_name(row["agreement"]):
+        count = int(row["waiting"])
     said = "One letter is still to reach them." if count == 1 else f"{count} letters are still to reach them."
     return [Still("letters", said)] if count else []
 

@@ -1,9 +1,11 @@
-"""Rows of a link, locked for the rest of the transaction where something is about to change."""
+"""Rows of a link, locked for the rest of the transaction where something is about to change; and its end."""
 
 from typing import Any
 
 from eccoo_federation.errors import ProtocolError
-from eccoo_node.db.rows import fetch_one, locking
+from eccoo_node.db.rows import fetch, fetch_one, locking
+from eccoo_node.kernel import clock
+from eccoo_node.record import events
 
 
 async def link(link_id: str) -> Any:
@@ -38,3 +40,18 @@ def _there(row: Any) -> Any:
     if row is None:
         raise ProtocolError("unknown_link")
     return row
+
+
+async def mark_ended(act_id: str, link_id: str, *, by_them: bool, anew: bool = False) -> bool:
+    """Nothing new begins from now on; whoever keeps something of this link hears of it. False when it had ended before.
+
+    `anew`: we have lost who we were on it, and nothing more is said there.
+    """
+    rows = await fetch(
+        "UPDATE link SET state = 'ended', ended_at = ?, ended_by_them = ?, token = '', our_proposal = '', "
+        "their_proposal = '' WHERE id = ? AND state <> 'ended' RETURNING id",
+        clock.now(), by_them, link_id,
+    )  # fmt: skip
+    if rows:
+        await events.tell(act_id, "link.ended", "link", link_id, by="them" if by_them else "us", anew=anew)
+    return bool(rows)

@@ -5,6 +5,7 @@ by what the log calls them, readable by the node's own user alone.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -94,15 +95,32 @@ def prefix_of(base_url: str) -> str:
 
 def create(folder: DataFolder, settings: Settings) -> tuple[Identity, str]:
     """Make keys and log in an empty `keys/`; the identity and the 24 words. Raises Broken when there is one already."""
-    if (folder.keys / LOG_FILE).exists():
+    if exists(folder):
         raise Broken("This node has its keys already.", "identity_exists")
-    made = wire.create_identity(
+    made = make(settings)
+    keep(folder, made)
+    return load(folder, settings), made.words
+
+
+def make(settings: Settings) -> wire.NewIdentity:
+    """Keys, log and words of an identity that nobody has yet."""
+    return wire.create_identity(
         settings.public_url, settings.circle.name, clock.now() - BORN_BEFORE, phone=settings.circle.phone or None
     )
-    for key in (made.transport_key, made.object_key):
-        save_key(key_file(folder, key.kid, key.use), key)
-    write_log(folder, made.log)
-    return load(folder, settings), made.words
+
+
+def keep(folder: DataFolder, made: wire.NewIdentity) -> None:
+    """From now on this node is that one. The log of who it was before stays beside it, so that what was signed then can
+    still be read. Raises Broken."""
+    try:
+        for key in (made.transport_key, made.object_key):
+            save_key(key_file(folder, key.kid, key.use), key)
+        if exists(folder):
+            _, before = read_log(folder)
+            shutil.copy(folder.keys / LOG_FILE, folder.keys / f"log-{before.node_id[:16]}.jsonl")
+        write_log(folder, made.log)
+    except OSError as error:
+        raise Broken(f"The keys could not be written: {error.strerror}.", "not_written") from None
 
 
 def exists(folder: DataFolder) -> bool:

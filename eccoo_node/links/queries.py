@@ -332,6 +332,12 @@ def read_agreement(text: str) -> dict[str, Any] | None:
     return msgspec.json.decode(text) if text else None
 
 
+def in_our_name(agreement: str) -> bool:
+    """Whether this was agreed with who we are now. Where we have lost who we were then, nothing that we sign is believed."""
+    read = read_agreement(agreement)
+    return read is not None and identity.current().node_id in read["parties"]
+
+
 def policy_of(row: Any) -> Policy:
     """From a row with state, node_id, agreement, narrowed and both suspensions."""
     agreement = read_agreement(row["agreement"])

@@ -41,10 +41,13 @@ AGAIN = timedelta(hours=1)
 _UNWELL = frozenset({"link_silent", "link_clock", "link_alarm"})
 
 
-@events.on("identity.sheet_shown")
-async def of_the_sheet(happened: Happened) -> None:
-    """The words that can make all our keys anew were on somebody's screen."""
+OF_KEYS = {"identity.sheet_shown": "sheet_shown", "identity.anew": "keys_anew"}
+
+
+@events.on(*OF_KEYS)
+async def of_keys(happened: Happened) -> None:
+    """One of us had the words shown that can make all our keys anew, or gave this node another identity."""
     by = happened.payload.get("by") or ""
     async with write():
         to = {row.person_id for row in await members.wearing("admin")} - {by}
-        await tell(to, None, "sheet_shown", about=by, path="/admin/identity")
+        await tell(to, None, OF_KEYS[happened.kind], about=by, path="/admin/identity")

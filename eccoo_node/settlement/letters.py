@@ -57,8 +57,8 @@ async def owed(happened: Happened) -> None:
 
 @events.on("link.ended")
 async def ended(happened: Happened) -> None:
-    if happened.payload.get("superseded_by"):
-        # What is owed has gone over to the link that took its place.
+    if happened.payload.get("superseded_by") or happened.payload.get("anew"):
+        # What is owed goes over to the link that takes its place.
         return
     await actions.write_statement(NODE, happened.subject_id)
 

@@ -52,7 +52,7 @@ async def linked_anew(pair: Pair, old: str, *, say: tuple[PairNode, ...]) -> str
     """B begins anew and both link again; whoever is in `say` says which link it stands in for. The new link's id."""
     b = pair.b
     with b.bound():
-        await own.begin_anew(COMMAND, b.folder, b.settings)
+        await own.begin_anew(COMMAND)
     await pair.shake_hands()
     for node in pair.both:
         with node.bound():

@@ -385,7 +385,7 @@ async def test_where_another_link_takes_the_place_of_one_whose_keys_are_lost_it_
     await ask_to_delete(a, old, reference)
     await b.start()
     with b.bound():
-        await own.begin_anew(COMMAND, b.folder, b.settings)
+        await own.begin_anew(COMMAND)
     with a.bound():
         invite = await links.make_invite(COMMAND)
     with b.bound():

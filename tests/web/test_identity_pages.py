@@ -9,7 +9,7 @@ import pytest
 
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
-from eccoo_node.hosting import beginning
+from eccoo_node.keys import sheet
 from eccoo_node.links import identity
 from eccoo_node.links.alarms import alarm_once
 from tests.support import make
@@ -17,7 +17,7 @@ from tests.support.pair import Pair
 from tests.support.ports import free_port
 from tests.web.admins import admins
 from tests.web.client import Reader
-from tests.web.test_links import linked, links_page, plum_buttons, until, words_on
+from tests.web.test_links import linked, links_page, plum_buttons, take_up, until, words_on
 
 HERE = "/admin/identity"
 
@@ -57,7 +57,7 @@ async def test_an_admin_renews_writes_the_sheet_down_and_brings_keys_back(
     ada, bronwen = two_admins
     a = two_nodes.a
     link_id = await linked(two_nodes, ada, bronwen)
-    beginning.keep_words(a.folder, a.words)
+    sheet.put_by(a.folder, a.words)
     with a.bound():
         async with write():
             other = await make.person("Cy")
@@ -184,3 +184,67 @@ async def test_whoever_is_not_who_we_linked_with_is_said_so_at_the_top(
             async with write():
                 await alarm_once(link_id, code)
         assert told in unescape(await links_page(bronwen, link_id))
+
+
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_without_the_words_an_admin_begins_anew_and_is_linked_again(
+    two_nodes: Pair, two_admins: tuple[Reader, Reader]
+) -> None:
+    ada, bronwen = two_admins
+    a = two_nodes.a
+    old = await linked(two_nodes, ada, bronwen)
+    sheet.put_by(a.folder, a.words)
+    with a.bound():
+        before = identity.current().node_id
+        async with write():
+            [(circle,)] = await fetch("SELECT id FROM community WHERE kind = 'circle'")
+            other = await make.person("Cy")
+            await make.hat(other, circle, "admin")
+    await ada.get(f"{HERE}/recover")
+    assert f'href="{HERE}/anew"' in ada.page.text
+    await ada.get(f"{HERE}/anew")
+    assert "Every link ends at once: Todmorden circle." in text_of(ada)
+    was = dict(re.findall(r'name="(instead_of)" value="([^"]*)"', ada.page.text))
+    assert was == {"instead_of": before}
+    refused = await ada.send(f"{HERE}/anew", was)
+    assert refused.status_code == 422
+    assert "then no link ends" in unescape(refused.text)
+    assert await a.rows("SELECT state FROM link") == [("open",)]
+    await ada.send(f"{HERE}/anew", was | {"lost": "yes"})
+    fresh = re.findall(r"<li>([a-z]+)</li>", ada.page.text)
+    assert len(fresh) == 24
+    assert "Ring each circle on a number from before: Todmorden circle." in text_of(ada)
+    # The page may never have arrived: the new words are there until three of them came back.
+    await ada.get(f"{HERE}/sheet")
+    await ada.send(f"{HERE}/sheet")
+    assert re.findall(r"<li>([a-z]+)</li>", ada.page.text) == fresh
+    await write_down(ada, fresh)
+    assert not (a.folder.keys / identity.WORDS_FILE).exists()
+    # Whoever pressed twice, or goes back and presses again, begins no third time.
+    await ada.get(f"{HERE}/anew")
+    assert "No circle is linked, so no link ends." in text_of(ada)
+    assert (await ada.send(f"{HERE}/anew", was | {"lost": "yes"})).status_code == 409
+    assert "Somebody changed the keys a moment ago." in text_of(ada)
+    with a.bound():
+        assert identity.current().node_id != before
+        assert sheet.opens(identity.current().log, " ".join(fresh))
+        assert list(a.folder.keys.glob(f"log-{before[:16]}.jsonl"))
+    await a.settle()
+    assert await a.rows("SELECT state, superseded_by FROM link") == [("ended", "")]
+    assert (other,) in await a.rows("SELECT person_id FROM told WHERE news = 'keys_anew'")
+    await ada.get(HERE)
+    assert "We began with other keys on" in text_of(ada)
+
+    new = await take_up(two_nodes, ada, bronwen)
+    for reader in two_admins:
+        await links_page(reader, new)
+        await reader.send(f"/admin/links/{new}/same")
+    await bronwen.get(f"/admin/links/{new}/before")
+    await bronwen.send(f"/admin/links/{new}/before", {"old": old})
+    for reader in (bronwen, ada):
+        await links_page(reader, new)
+        await reader.send(f"/admin/links/{new}/agree")
+    for reader in two_admins:
+        await until(reader, new, "linked</span>")
+    for node in two_nodes.both:
+        assert await node.rows(f"SELECT state, superseded_by FROM link WHERE id = '{old}'") == [("ended", new)]

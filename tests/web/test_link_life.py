@@ -115,7 +115,7 @@ async def test_a_link_says_which_lost_one_it_stands_in_for(two_nodes: Pair) -> N
     old = await two_nodes.link()
     a, b = two_nodes.both
     with b.bound():
-        await keys.begin_anew(COMMAND, b.folder, b.settings)
+        await keys.begin_anew(COMMAND)
     await two_nodes.shake_hands()
     new = two_nodes.link_id
     shell = put_pages(a)
@@ -253,7 +253,7 @@ async def test_the_page_of_a_link_whose_place_another_took_lists_what_people_hav
     old, (a, b) = two_nodes.link_id, two_nodes.both
     await story.committed()
     with b.bound():
-        await keys.begin_anew(COMMAND, b.folder, b.settings)
+        await keys.begin_anew(COMMAND)
     new = await two_nodes.shake_hands()
     for node in two_nodes.both:
         with node.bound():

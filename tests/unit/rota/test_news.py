@@ -63,7 +63,7 @@ def test_every_code_that_is_told_has_a_sentence_and_no_sentence_is_left_over() -
     told_codes |= {f"settle_{what}" for what in ("agreed", "differs", "refused", "paid", "limit", "account")}
     # Told of linked circles (links.keeping.due, rota.link_news).
     told_codes |= {f"link_{what}" for what in ("ends_60", "ends_30", "ends_7", "lapsed", "silent", "clock", "alarm")}
-    told_codes |= {*link_news.HEARD.values(), "sheet_shown"}
+    told_codes |= {*link_news.HEARD.values(), *link_news.OF_KEYS.values()}
     assert sorted(told_codes) == sorted(news.SENTENCES)
 
 
