@@ -381,7 +381,7 @@ async def end(act: Act, link_id: str, reason: str = "") -> None:
 @door("links.try_now")
 async def try_now(act: Act, link_id: str) -> None:
     """Don't wait for the next set time: call the other node now."""
-    await load(link_id)
     act.allow(thing(link_id))
     await fetch("UPDATE link_wire SET next_try_at = NULL WHERE link_id = ?", link_id)
+    await load(link_id)
     await letters.wake(link_id)

@@ -1,4 +1,7 @@
-"""Rows of a link, locked for the rest of the transaction where something is about to change; and its end."""
+"""Rows of a link, locked for the rest of the transaction where something is about to change; and its end.
+
+Whoever changes both takes the wire's row first, as inbox and sender do: else two of them may wait for one another.
+"""
 
 from typing import Any
 

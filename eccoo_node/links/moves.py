@@ -39,6 +39,7 @@ async def heard(link_id: str, to: str) -> None:
 
 async def pin(before: Any, log: Log, state: LogState) -> None:
     """Keep their longer log, which was checked against the one in `before`, inside `write()`."""
+    await held.lock_wire(before["id"])
     link = await held.lock_link(before["id"])
     if link["log"] != before["log"]:
         return
@@ -91,6 +92,7 @@ async def refuse_move(act: Act, link_id: str) -> None:
 async def moved(act: Act, link_id: str, to: str, log: Log, state: LogState) -> None:
     """It is them at the new address, and our admin had asked: from now on the link is there, with the same node."""
     act.allow(Thing("link", link_id, link_id=link_id))
+    await held.lock_wire(link_id)
     link = await load(link_id)
     if (link["moving_to"], state.base_url) != (to, to) or not link["moving_agreed_by"]:
         raise Conflict("They have said something else since. Please read it again.", "move_changed")

@@ -1,5 +1,6 @@
 """The other circle's keys change: learnt from its own log, at the pinned address, and on no stranger's word."""
 
+import asyncio
 from datetime import timedelta
 
 import msgspec
@@ -11,9 +12,11 @@ from eccoo_federation.keys import SigningKey
 from eccoo_federation.times import wire_time
 from eccoo_node.db import jobs
 from eccoo_node.db.transaction import write
+from eccoo_node.federating import refetch
 from eccoo_node.federating.verify import verify
 from eccoo_node.federating.wire import Wire
-from eccoo_node.links import identity, letters
+from eccoo_node.kernel.access import COMMAND
+from eccoo_node.links import actions, held, identity, letters, queries
 from tests.support import hostile
 from tests.support.heard import Heard, write_letter
 from tests.support.pair import Pair, PairNode
@@ -115,3 +118,33 @@ async def test_a_request_with_an_unknown_key_causes_no_fetch(two_nodes: Pair) ->
     stranger = SigningKey.generate("transport")
     assert (await hostile.send(b.port, hostile.ping(a, b, link_id, key=stranger))).code == "unknown_key"
     assert await b.rows("SELECT kind FROM job WHERE kind = 'federation.refetch'") == []
+
+
+async def test_a_longer_log_is_pinned_while_a_letter_is_taken_in(two_nodes: Pair) -> None:
+    """Both change the same two rows; neither waits for the other for ever."""
+    link_id = await two_nodes.link()
+    a, b = two_nodes.both
+    rotate(a, "transport")
+    taken = asyncio.Event()
+
+    async def take_in() -> None:
+        with b.bound():
+            async with write():
+                await held.lock_wire(link_id)
+                taken.set()
+                await asyncio.sleep(0.3)
+                await held.lock_link(link_id)
+
+    async def look() -> None:
+        await taken.wait()
+        with b.bound():
+            await refetch.refetch({"link": link_id})
+
+    async def call_now() -> None:
+        await taken.wait()
+        with b.bound():
+            await actions.try_now(COMMAND, link_id)
+
+    await asyncio.gather(take_in(), look(), call_now())
+    with b.bound():
+        assert (await queries.pinned(link_id)).seq == _us(a).state.seq
