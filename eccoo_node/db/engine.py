@@ -223,6 +223,8 @@ class NodeSQLite(SQLiteEngine):
         """A connection of its own, so that the kept reader goes on seeing what is new."""
         connection = self._connect()
         connection.execute("PRAGMA query_only = 1")
+        # Whole tables are walked in it, page by page: what leads to the next page is still there (64 MB at most).
+        connection.execute("PRAGMA cache_size = -64000")
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master")
         return Tx(connection)

@@ -12,7 +12,6 @@ went the same way at the same terms are reckoned once: each entry has a shape, e
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from hashlib import sha256
 from typing import Any
 
 from eccoo_node.db import bound, bulk
@@ -159,7 +158,7 @@ class Books:
             self.parts[posted] = _parts(moved(posted))
         parts = list(map(self.parts.__getitem__, page.codes))
         told = [
-            sha256(f'[{content},"{mark}",[{posted}]]'.encode()).hexdigest()
+            ledger.sealed(f'[{content},"{mark}",[{posted}]]'.encode())
             for content, mark, posted in zip(
                 page.contents, map(marks_.__getitem__, page.lines), page.postings, strict=True
             )

@@ -6,6 +6,7 @@ what its entries did, one after the other, its path. Each pair of the two is rec
 
 from collections.abc import Iterable
 from contextlib import aclosing
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -58,6 +59,13 @@ def moved(posted: str) -> list[tuple[str, Any]]:
 _moved = msgspec.json.Decoder(list[tuple[str, Any]]).decode
 
 
+@lru_cache(maxsize=8192)
+def _read(shape: Shape) -> tuple[list[int], list[tuple[str, Any]]]:
+    """Many paths have the same shapes in them."""
+    gone, posted = shape
+    return msgspec.json.decode(gone), moved(posted)
+
+
 class _Sums(msgspec.Struct):
     """What a line's entries add up to: by account code, credit positive, and let go so far."""
 
@@ -69,13 +77,12 @@ class _Sums(msgspec.Struct):
     taken_back: bool = False
 
     def add(self, shape: Shape) -> None:
-        gone, posted = shape
-        fee, travel, free, undoes, takes_back = msgspec.json.decode(gone)
+        (fee, travel, free, undoes, takes_back), posted = _read(shape)
         self.fee += fee
         self.travel += travel
         self.free += free
         self.taken_back = self.taken_back or bool(takes_back)
-        for code, amount in moved(posted):
+        for code, amount in posted:
             self.by_code[code] = self.by_code.get(code, 0) - amount
             # The commission as a whole stands on one side of 4000 before the other circle's part is taken off it.
             if code == chart.COMMISSION.code and (amount > 0) == bool(undoes):

@@ -1,7 +1,6 @@
 """The part of `ledger verify` that is about how the entries are read, page by page, and about the chain over them."""
 
 import asyncio
-from hashlib import sha256
 
 import msgspec
 
@@ -81,7 +80,7 @@ class Chain:
             return
         made, head = [], self.head
         for digest in page.digests[: len(page.linked)]:
-            head = sha256((head + digest).encode()).hexdigest()
+            head = ledger.chained(head, digest)
             made.append(head)
         self.head = head
         self.straight = (
