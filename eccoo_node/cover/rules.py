@@ -102,12 +102,12 @@ def _choose(actor: Actor, thing: Thing) -> bool | str:
     return actor.speaks_as(thing.person_id, "choose_who_comes")
 
 
-@rule("cover.pay_more")
+@rule("cover.pay_more", "cover.pay_no_more")
 def _pay_more(actor: Actor, thing: Thing) -> bool | str:
     """The payer, or who speaks for them about money. Nobody who is paid in the team, whatever other hats they wear: not
     even where the money is in their own name, for then someone else has to look at the price."""
     if actor.person_id in {thing.worker_id, *thing.paid_workers} - {""}:
-        return "Someone who is paid for the work does not say yes to its price."
+        return "Someone who is paid for the work does not answer about its price."
     return actor.speaks_as(thing.payer_id, "money")
 
 

@@ -314,7 +314,7 @@ _NEWS = """SELECT t.id, t.person_id, p.called, p.phone, t.channel, t.news, t.abo
 # What family and those who spoke for the person were told stays theirs only while a yes does: it can be withdrawn, and
 # they are not told. What someone is told as a worker, a payer or a facilitator is not touched.
 _TAKEN_BACK = """t.news IN ('gap', 'gap_again', 'nobody_came', 'stopped', 'coming', 'how_did_it_go', 'offer', 'nobody_near', 'no_news',
- 'not_sure', 'not_after_all', 'no_word',
+ 'not_sure', 'not_after_all', 'no_word', 'price_no',
  'money_question', 'money_split', 'money_settled', 'money_waits', 'money_goes_on') AND t.person_id <> v.person_id AND t.person_id <> COALESCE(v.worker_id, '')
  AND (EXISTS (SELECT 1 FROM hat h WHERE h.person_id = t.person_id AND h.community_id = v.team_id AND h.role = 'family')
  OR EXISTS (SELECT 1 FROM speaks_for f WHERE f.speaker_id = t.person_id AND f.person_id = v.person_id))
@@ -368,7 +368,7 @@ async def news_to_bring(limit: int = 50) -> list[News]:
         "WHERE h.person_id = t.person_id AND c.kind = 'circle' AND h.role = 'facilitator' AND h.ended_at IS NULL) "
         # Nobody is rung who has died, and what has been overtaken needs no telephone call.
         "AND p.standing <> 'died' "
-        "AND NOT (t.news IN ('gap', 'gap_again', 'offer', 'no_news', 'nobody_near', 'costs_more', 'not_after_all', 'no_word', 'asked') "
+        "AND NOT (t.news IN ('gap', 'gap_again', 'offer', 'no_news', 'nobody_near', 'costs_more', 'price_no', 'not_after_all', 'no_word', 'asked') "
         f"AND v.state <> 'gap') AND NOT (t.news = 'how_did_it_go' AND (v.state <> 'said' OR {_ANSWERED})) "
         "AND NOT (t.news = 'say_how_it_went' AND v.state <> 'planned') "
         "AND NOT (t.news LIKE 'not_paid_for%' AND (v.line <> '' OR (v.state = 'stopped' AND v.owed_pence = 0))) "

@@ -165,12 +165,12 @@ async def test_nobody_who_is_paid_in_the_team_says_the_payers_yes(story: Story) 
             await actor(story.sol, via="phone", acting_for=story.edith, known_by="agreed_words"),
         ]
         for who in sol:
-            with pytest.raises(Forbidden, match="does not say yes to its price"):
+            with pytest.raises(Forbidden, match="does not answer about its price"):
                 await cover.pay_more(who, offer_id=story.offer, words="Yes")
         async with write():
             # Even where the money itself is in their name.
             await fetch("UPDATE payer SET payer_person_id = ? WHERE id = ?", story.sol, story.payer)
-        with pytest.raises(Forbidden, match="does not say yes to its price"):
+        with pytest.raises(Forbidden, match="does not answer about its price"):
             await cover.pay_more(sol[0], offer_id=story.offer, words="Yes")
         assert (await queries.request(story.request)).state == "wants_payer"
 

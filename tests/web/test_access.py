@@ -49,6 +49,7 @@ _FORMS = {
     "/roles/{offer_id}": [("", {"answer": "no"})],
     "/speaks-for-me/stop": [],
     "/cover/ask": [],
+    "/cover/offers/{offer_id}": [("", {"answer": "yes"})],
 }
 
 

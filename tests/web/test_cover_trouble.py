@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 
-from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.rows import as_time, fetch, fetch_value
 from eccoo_node.db.transaction import write
 from tests.support import make
 from tests.web.covering import ask_far, choose, gap, offer
@@ -31,6 +31,69 @@ async def test_the_payer_says_yes_first_when_it_costs_more_and_they_are_someone_
     await walk.settle()
     edith = await walk.a.read_as("Edith")
     assert (await edith.get(told.search)).heading == "Bea is coming on Thursday"
+
+
+async def test_the_payers_no_sets_nothing_more_aside_and_the_person_chooses_again(walk: Walk) -> None:
+    with walk.a.node.bound():
+        walk.a.people["Pat"] = await make.person("Pat", channel="email", email="pat@example.test")
+        async with write():
+            await fetch("UPDATE payer SET payer_person_id = ?", walk.a.people["Pat"])
+    told = await ask_far(walk)
+    await offer(walk, told, "Bea", "33")
+    await choose(walk, told, "Bea")
+    pat, edith = await walk.a.read_as("Pat"), await walk.a.read_as("Edith")
+    page = await pat.get(told.search)
+    assert "If you say no, nothing more is set aside, and Edith is told and can choose again." in page.text
+    assert "Bea is told nothing of it." in page.text
+    with walk.a.node.bound():
+        before = [tuple(row) for row in await fetch("SELECT id, balance_pence FROM account ORDER BY id")]
+    walk.pair.move(timedelta(minutes=5))
+    done = await pat.press(page, "No")
+    assert done.text.startswith("Nothing more is set aside. Edith is told, and can choose again.")
+    assert "Bea" not in done.text
+    # The page that was still open in another window: the same answer again is the same answer.
+    assert (await pat.send(page, "No")).status == 303
+    assert (await pat.get(page.path)).heading == "This one has closed"
+    assert (await pat.send(page, "Yes, set £6 more aside")).status == 409
+    said = "Whoever pays says no to the higher price of the visit on Thursday at 9am. You can choose again."
+    assert said in (await edith.get("/home")).text
+    with walk.a.node.bound():
+        assert [tuple(row) for row in await fetch("SELECT id, balance_pence FROM account ORDER BY id")] == before
+    assert (await edith.get(told.search)).heading == "Bea offers to come on Thursday"
+    await walk.settle()
+    with walk.b.node.bound():
+        assert [row[0] for row in await fetch("SELECT state FROM my_offer")] == ["offered"]
+    # They talked, and she asks for the same again: only now does Pat say yes.
+    assert (await choose(walk, told, "Bea")).heading == "Pat is asked first"
+    await pat.press(await pat.get(told.search), "Yes, set £6 more aside")
+    await walk.settle()
+    assert (await edith.get(told.search)).heading == "Bea is coming on Thursday"
+
+
+async def test_a_no_may_be_said_where_too_little_is_paid_in_and_news_goes_on(walk: Walk) -> None:
+    told = await ask_far(walk)
+    await offer(walk, told, "Bea", "33")
+    edith = await walk.a.read_as("Edith")
+    with walk.a.node.bound():
+        async with write():
+            # Its hour for news goes by while the price waits.
+            await fetch(
+                "UPDATE cover_request SET state = 'wants_payer', next_news_at = ?, "
+                "chosen_offer = (SELECT id FROM cover_offer WHERE first_name = 'Bea')",
+                walk.a.node.clock() - timedelta(minutes=1),
+            )
+        offered = await fetch_value("SELECT id FROM cover_offer WHERE first_name = 'Bea'")
+    page = await edith.get(f"/cover/offers/{offered}")
+    assert "nothing more is set aside, and you can choose again." in page.text
+    done = await edith.press(page, "No")
+    assert done.path == told.search
+    assert "Nothing more is set aside. You can choose again." in done.text
+    with walk.a.node.bound():
+        news = await fetch_value("SELECT next_news_at FROM cover_request")
+        assert as_time(news) > walk.a.node.clock()
+        assert await fetch_value("SELECT 1 FROM job WHERE kind = 'cover.news' AND run_at = ?", news) == 1
+        # Nobody tells her what she said herself.
+        assert not await fetch("SELECT 1 FROM told WHERE news = 'price_no' AND person_id = ?", walk.a.people["Edith"])
 
 
 async def test_too_little_paid_in_is_said_with_the_sum_that_is_missing(walk: Walk) -> None:

@@ -1,12 +1,13 @@
 """One offer: who it is, what was seen of them, what it costs, and the yes."""
 
 import base64
-from typing import Any
+from typing import Any, ClassVar, Literal
 
+import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.cover import actions, queries
+from eccoo_node.cover import actions, price_no, queries
 from eccoo_node.cover import say as words
 from eccoo_node.cover import seen as papers
 from eccoo_node.cover.queries import Offer, Request
@@ -23,12 +24,18 @@ from eccoo_node.pools import say as near_words
 from eccoo_node.rota import paying, say
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota.queries import Visit
-from eccoo_node.rota.web import reader_of, show
+from eccoo_node.rota.web import around, reader_of, show
 from eccoo_node.web.ask import AnyRequest
+from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect
 
 _KINDS = {"image/webp", "image/jpeg", "image/png"}
+
+
+class PriceForm(msgspec.Struct):
+    answer: Literal["yes", "no"]
+    SAY: ClassVar[dict[str, str]] = {"answer": "Say yes or no to it."}
 
 
 async def offered_to(actor: Actor, offer_id: str, action: str = "cover.see") -> tuple[Offer, Request, Visit, Thing]:
@@ -148,10 +155,21 @@ class OfferController(Controller):
         offer, found, visit, thing = await offered_to(actor, offer_id, "rota.see_money")
         if not access.may(actor, "cover.pay_more", thing):
             raise Forbidden("This is for whoever pays to say.")
-        context = await self._price(request, found, visit, offer)
-        await actions.pay_more(actor, offer_id=offer_id, words=context["said"])
+        context, reader = await self._price(request, found, visit, offer), reader_of(request)
+        try:
+            form = read_form(request, PriceForm)
+        except FormError as error:
+            return form_error(request, "cover/pay.html", error, **context, **await around(request, visit.person_id))
+        if form.answer == "yes":
+            await actions.pay_more(actor, offer_id=offer_id, words=context["said"])
+            notice = f"Thank you. We’re telling {offer.first_name}."
+        else:
+            await price_no.pay_no_more(actor, offer_id=offer_id)
+            you = reader.is_you(visit.person_id)
+            then = "You can choose again." if you else f"{visit.person_called} is told, and can choose again."
+            notice = f"Nothing more is set aside. {then}"
         to = f"/cover/{found.id}" if access.may(actor, "cover.see", thing) else "/home"
-        return redirect(request, to, reader_of(request).read_back(f"Thank you. We’re telling {offer.first_name}."))
+        return redirect(request, to, reader.read_back(notice))
 
     @get("/cover/offers/{offer_id:str}/face", opt={"action": "cover.see"})
     async def face(self, request: AnyRequest, offer_id: FromPath[str]) -> Response[bytes]:
