@@ -1,10 +1,10 @@
 """What every entry that somebody writes by hand has in common: a reason, whose money it is, and what is on its way already."""
 
-from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from eccoo_node.db.rows import fetch, marks
+from eccoo_node.db.rows import as_time, fetch, fetch_value, marks
 from eccoo_node.escrow import chart, ledger
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.rules import Leg
@@ -84,6 +84,30 @@ async def refuse_on_its_way(account: chart.Account) -> None:
         raise Conflict(
             f"{pounds(sent)} of this is on its way in a batch. Say there that the bank has paid it.", "in_a_batch"
         )
+
+
+# What the bank says of a payment and somebody's note of it may be so far apart. One that comes every week comes later.
+_NEAR_DAYS = 4
+# What brings a payer's money to them, whichever way it came.
+PAID_IN = ("top_up", "matched", "by_card")
+
+
+async def stands_already(
+    kinds: Sequence[str], accounts: Sequence[chart.Account], amount_pence: int, on: date, unlike: str
+) -> datetime | None:
+    """Which day near to this one has an entry of these kinds, with as much on one of these accounts, that still stands:
+    it may be the same money. The newest, by the bank's own day; None where there is none. `unlike`: the key of the page
+    that asks, which may be sent twice."""
+    first, after = clock.day_bounds(on - timedelta(days=_NEAR_DAYS), clock.zone(), days=2 * _NEAR_DAYS + 1)
+    at = " OR ".join("(a.code = ? AND a.holder = ?)" for _ in accounts)
+    found = await fetch_value(
+        "SELECT MAX(e.effective_at) FROM account a JOIN posting p ON p.account_id = a.id JOIN entry e ON e.id = p.entry_id "
+        f"WHERE ({at}) AND p.amount_pence IN (?, ?) AND e.kind IN ({marks(kinds)}) AND e.effective_at >= ? "
+        "AND e.effective_at < ? AND e.key NOT LIKE ? AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.reverses_id = e.id)",
+        *(part for one in accounts for part in (one.code, one.holder)), amount_pence, -amount_pence, *kinds, first, after,
+        unlike,
+    )  # fmt: skip
+    return as_time(found)
 
 
 async def written_since(since: datetime, like: str, unlike: str, amount_pence: int) -> bool:

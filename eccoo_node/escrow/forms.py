@@ -37,7 +37,7 @@ class WritingForm(msgspec.Struct):
     purpose: Annotated[str, msgspec.Meta(max_length=64)] = ""
     because: Annotated[str, msgspec.Meta(max_length=500)] = ""
     day: date | None = None
-    # As much was written just before, and this is another.
+    # As much stands in the books already, and this is another.
     another: bool = False
     SAY: ClassVar[dict[str, str]] = {"amount": "Write a sum, such as 100 or 17.50."}
 
@@ -73,6 +73,8 @@ class TopUpForm(msgspec.Struct):
     amount: Annotated[str, msgspec.Meta(max_length=20)]
     key: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
     note: Annotated[str, msgspec.Meta(max_length=140)] = ""
+    # As much stands in the books already, and this is another.
+    another: bool = False
     SAY: ClassVar[dict[str, str]] = {
         "payer": "Choose whose money it is.",
         "amount": "Write how much came in, such as 100 or 17.50.",

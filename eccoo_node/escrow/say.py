@@ -80,6 +80,12 @@ def payer(one: PayerLine) -> str:
     return f"{one.called} ({out_of})" if out_of else one.called
 
 
+def stands_already(amount_pence: int, on: datetime, who: str = "") -> str:
+    """What is asked before as much is written down by hand once more."""
+    came = f"{pounds(amount_pence)} from {who} on" if who else f"{pounds(amount_pence)} of"
+    return f"{came} {clock.say_day(on, clock.zone())} stands in the books already. Is this another one?"
+
+
 def left_behind(one: PayerLine) -> str:
     """What a treasurer reads of somebody who no longer pays and has something left."""
     out_of = fund(one.fund) or "their own money"

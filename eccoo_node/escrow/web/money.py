@@ -6,14 +6,26 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import actions, capital, chart, queries, rules, say, say_capital, statements, tasks, telling
+from eccoo_node.escrow import (
+    actions,
+    capital,
+    chart,
+    entering,
+    queries,
+    rules,
+    say,
+    say_capital,
+    statements,
+    tasks,
+    telling,
+)
 from eccoo_node.escrow.forms import TopUpForm
 from eccoo_node.escrow.queries import OwedEntry
 from eccoo_node.escrow.statements import BetweenCircles, Overview, PayerLine
 from eccoo_node.escrow.telling import Told
 from eccoo_node.escrow.web.books import standing
 from eccoo_node.escrow.web.tracing import followed
-from eccoo_node.kernel import access
+from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
@@ -169,6 +181,11 @@ class MoneyController(Controller):
             form = read_form(request, TopUpForm)
             pence = parse_pounds(form.amount)
             payer = await _known(actor, form.payer)
+            theirs, key = [chart.credit(payer.payer_id)], f"%top-up:{form.key}"
+            on = await entering.stands_already(entering.PAID_IN, theirs, pence, clock.today(), key)
+            if on and not form.another:
+                doubt = FormError({"another": say.stands_already(pence, on, payer.called)})
+                return _again(request, doubt, await _choices(request) | {"another": pounds(pence)})
             await actions.top_up(actor, payer.payer_id, pence, f"top-up:{form.key}", form.note)
         except (FormError, Invalid, Conflict) as error:
             return _again(request, error, await _choices(request))
@@ -191,7 +208,7 @@ async def _known(actor: Actor, payer_id: str) -> PayerLine:
 
 async def _choices(request: AnyRequest) -> dict[str, Any]:
     payers = await statements.payers(actor_of(request))
-    return {"payers": [("", "Choose"), *((one.payer_id, say.payer(one)) for one in payers)]}
+    return {"payers": [("", "Choose"), *((one.payer_id, say.payer(one)) for one in payers)], "another": ""}
 
 
 async def _between(actor: Actor, link_id: str) -> BetweenCircles:

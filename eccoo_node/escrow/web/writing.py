@@ -8,7 +8,9 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
-from eccoo_node.escrow import bank_lines, between, capital, entering, queries, say, statements, treasury
+from eccoo_node.escrow import bank_lines, between, capital, chart, entering, queries, say, statements, treasury
+from eccoo_node.escrow.chart import Account
+from eccoo_node.escrow.entering import PAID_IN
 from eccoo_node.escrow.forms import WritingForm
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
@@ -233,6 +235,19 @@ KINDS: dict[str, Kind] = {
     ),
 }
 
+# Of money that comes in: which entries bring it, and where in the books it is found again.
+_CAME: dict[str, tuple[tuple[str, ...], Callable[[WritingForm], list[Account]]]] = {
+    "unknown": (("received",), lambda form: [chart.BANK]),
+    "match": (PAID_IN, lambda form: [chart.credit(form.payer)]),
+    "paid-owing": (("paid_owing",), lambda form: [chart.receivable(form.owing)]),
+    "gift": (("donated",), lambda form: [chart.OPERATING, chart.RING_FENCED]),
+    "shares": (("applied",), lambda form: [chart.applied(form.member)]),
+    "interest": (("interest",), lambda form: [chart.OPERATING]),
+    "card": (PAID_IN, lambda form: [chart.credit(form.payer)]),
+    "card-sent": (("card_paid",), lambda form: [chart.GATEWAY]),
+    "circle-paid": (("circle_paid",), lambda form: [chart.due_from(form.circle)]),
+}
+
 
 class WritingController(Controller):
     """Each kind asks its own door; the list and the forms are the treasurer's alone."""
@@ -266,10 +281,13 @@ class WritingController(Controller):
         facts = await _facts(request, kind)
         try:
             form, pence = _read(request, facts)
-            if not form.another and await _just_written(kind, form.key, pence):
-                said = {"another": f"{pounds(pence)} was written down here a few minutes ago. Is this another?"}
+            if not form.another and (doubt := await _doubt(facts, form, pence)):
                 return form_error(
-                    request, "money/writing.html", said, **facts | {"another": pounds(pence)}, key=new_id()
+                    request,
+                    "money/writing.html",
+                    {"another": doubt},
+                    **facts | {"another": pounds(pence)},
+                    key=new_id(),
                 )
             await KINDS[kind].do(actor_of(request), form, pence, f"write:{kind}:{form.key}")
         except (FormError, Invalid, Conflict) as error:
@@ -296,6 +314,7 @@ async def _facts(request: AnyRequest, name: str) -> dict[str, Any]:
         "amount": "",
         "another": "",
         "today": say_date(clock.today()),
+        "called": words | members | {one.link_id: one.name for one in circles},
         "payers": [("", "Choose"), *words.items()],
         "members": [("", "Choose"), *members.items()],
         "owings": [
@@ -359,7 +378,20 @@ def _read(request: AnyRequest, facts: dict[str, Any]) -> tuple[WritingForm, int]
     return form, pence
 
 
-async def _just_written(kind: str, key: str, pence: int) -> bool:
-    """Whether a page wrote as much of the same kind a moment ago, and not this one, sent twice."""
+async def _doubt(facts: dict[str, Any], form: WritingForm, pence: int) -> str:
+    """What is asked where this may stand in the books already; empty where it can't. Not of this page, sent twice."""
+    this = f"%write:{facts['name']}:{form.key}%"
+    if came := _CAME.get(facts["name"]):
+        kinds, to = came
+        on = await entering.stands_already(kinds, to(form), pence, form.day or clock.today(), this)
+        return say.stands_already(pence, on, _who(facts, form)) if on else ""
     since = clock.now() - _A_MOMENT
-    return await entering.written_since(since, f"%write:{kind}:%", f"%write:{kind}:{key}", pence)
+    if await entering.written_since(since, f"%write:{facts['name']}:%", this, pence):
+        return f"{pounds(pence)} was written down here a few minutes ago. Is this another?"
+    return ""
+
+
+def _who(facts: dict[str, Any], form: WritingForm) -> str:
+    """Whose money it is, by the name that was chosen."""
+    called: dict[str, str] = facts["called"]
+    return called.get(form.payer or form.owing or form.member or form.circle, "")

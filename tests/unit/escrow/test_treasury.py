@@ -1,7 +1,7 @@
 """What a treasurer writes besides lines, to the penny as money.md A4 has it, and what is refused."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -9,7 +9,19 @@ import pytest
 
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
-from eccoo_node.escrow import actions, bank_lines, capital, clawback, corrections, owing, payers, queries, treasury
+from eccoo_node.escrow import (
+    actions,
+    bank_lines,
+    capital,
+    chart,
+    clawback,
+    corrections,
+    entering,
+    owing,
+    payers,
+    queries,
+    treasury,
+)
 from eccoo_node.escrow.rules import SHARES_OUT
 from eccoo_node.escrow.verify import verify
 from eccoo_node.governance.actions import decide_figure, record_decision
@@ -384,6 +396,27 @@ async def test_public_money_pays_no_finders_fee(node: Node) -> None:
         asking = treasury.finders_fee(books.treasurer, public, 25_000, "k", agreed="They said yes")
         assert await refused(asking) == "public_money"
     assert await queries.trial_balance() == {"1000": 90_000, "2000": -90_000}
+
+
+async def test_what_came_in_is_found_again_near_its_day_while_it_stands(node: Node) -> None:
+    books = await open_books()
+    by, today = books.treasurer, node.clock().date()
+    theirs = [chart.credit(books.payer)]
+
+    async def found(pence: int = 5000, days: int = 0, unlike: str = "%other") -> datetime | None:
+        return await entering.stands_already(entering.PAID_IN, theirs, pence, today + timedelta(days=days), unlike)
+
+    # Neither a gift of the circle nor what goes back from a visit is money that came in.
+    await treasury.own_money(by, 10_000, "own", because="From before")
+    await treasury.goodwill(by, books.payer, 5000, "goodwill", because="We were late")
+    assert await found() is None
+    entry = await actions.top_up(by, books.payer, 5000, "in", effective_at=node.clock() - timedelta(days=2))
+    assert await found() == node.clock() - timedelta(days=2)
+    assert (await found(4999), await found(days=3), await found(days=-7), await found(unlike="%in")) == (None,) * 4
+    assert await found(days=2) == await found(days=-6) == node.clock() - timedelta(days=2)
+    assert await entering.stands_already(("received",), [chart.BANK], 5000, today, "%other") is None
+    await corrections.reverse(by, entry, "undo", because="Another’s")
+    assert await found() is None
 
 
 async def test_what_someone_left_goes_to_their_estate_on_authority(node: Node) -> None:

@@ -1,6 +1,7 @@
 """Money as each reads it: payer, person, who speaks for them, worker, treasurer. Nobody reads another's."""
 
 import re
+from datetime import timedelta
 from html import unescape
 
 import httpx
@@ -16,6 +17,7 @@ from eccoo_node.kernel.access import NODE
 from eccoo_node.members import queries as members
 from eccoo_node.members.sign_in import start_speaking_for
 from tests.support import make
+from tests.support.node import Node
 from tests.web.client import Reader
 from tests.web.money.conftest import Circle, SignIn
 
@@ -266,6 +268,38 @@ async def test_a_treasurer_writes_down_what_came_in_once(circle: Circle, browser
         await tess.post("/money/top-up", hidden | {"payer": circle.books.payer, "amount": "5"})
     assert await queries.credit_pence(circle.books.payer) == 102_250
     assert (await verify())["entries"] == 2
+
+
+async def test_the_same_sum_from_the_same_payer_is_asked_about_once(
+    circle: Circle, browser_of: SignIn, node: Node
+) -> None:
+    tess = await browser_of(circle.books.treasurer.person_id)
+    fields = {"payer": circle.books.payer, "amount": "50", "note": "BACS ADA"}
+    await tess.get("/money/top-up")
+    await tess.send("/money/top-up", fields)
+    node.clock.move(timedelta(days=4))
+    await tess.get("/money/top-up")
+    page = await tess.send("/money/top-up", fields)
+    doubt = "£50 from Ada on Monday 23 November stands in the books already. Is this another one?"
+    assert (page.status_code, doubt in unescape(page.text)) == (422, True)
+    assert "Yes, this is another £50" in page.text
+    # Nothing that was typed is lost.
+    assert 'value="BACS ADA"' in page.text
+    assert f'<option value="{circle.books.payer}" selected>' in page.text
+    assert await queries.credit_pence(circle.books.payer) == 5000
+    # Another sum is no doubt; nor is this page, sent again.
+    hidden = tess.hidden("/money/top-up")
+    for _ in range(2):
+        page = await tess.post("/money/top-up", hidden | fields | {"another": "yes"})
+        assert page.status_code == 303
+    await tess.get("/money/top-up")
+    assert (await tess.send("/money/top-up", fields | {"amount": "51"})).status_code == 303
+    # What comes every week is nothing to ask about.
+    node.clock.move(timedelta(days=5))
+    tess = await browser_of(circle.books.treasurer.person_id)
+    await tess.get("/money/top-up")
+    assert (await tess.send("/money/top-up", fields)).status_code == 303
+    assert await queries.credit_pence(circle.books.payer) == 20_100
 
 
 SLIPS = [

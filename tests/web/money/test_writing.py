@@ -50,7 +50,7 @@ async def _before(circle: Circle) -> str:
     await books.top_up(16_000)
     await treasury.receive_unmatched(by, "r1", 5000, "unknown")
     await treasury.refund(by, books.payer, 3000, "refund")
-    await treasury.gateway_top_up(by, books.payer, 2500, "card")
+    await treasury.gateway_top_up(by, books.payer, 2600, "card")
     await treasury.finders_fee(by, books.payer, 3000, "own", agreed="Yes")
     link = await circle.link()
     await actions.release(NODE, await circle.visit(across=Across(link)), "went")
@@ -149,12 +149,14 @@ async def test_the_same_sum_twice_in_a_row_is_asked_about(circle: Circle, browse
     assert (await tess.send("/money/write/unknown", typed)).status_code == 303
     await tess.get("/money/write/unknown")
     page = await tess.send("/money/write/unknown", typed)
-    assert "£7.13 was written down here a few minutes ago. Is this another?" in page.text
+    doubt = "£7.13 of Friday 20 November stands in the books already. Is this another one?"
+    assert doubt in page.text
     assert await fetch_value("SELECT COUNT(*) FROM entry") == 1
     assert (await tess.send("/money/write/unknown", {**typed, "another": "yes"})).status_code == 303
-    node.clock.move(timedelta(minutes=11))
+    node.clock.move(timedelta(days=2))
     await tess.get("/money/write/unknown")
-    assert (await tess.send("/money/write/unknown", typed)).status_code == 303
+    assert doubt in (await tess.send("/money/write/unknown", typed)).text
+    assert (await tess.send("/money/write/unknown", {**typed, "another": "yes"})).status_code == 303
     days = [as_time(row[0]) for row in await fetch("SELECT effective_at FROM entry")]
     assert days == [datetime(2026, 11, 20, 12, tzinfo=UTC)] * 3
     assert "The bank says MRS ? for mum" in text(await tess.get("/money/entries/1"))
@@ -162,6 +164,42 @@ async def test_the_same_sum_twice_in_a_row_is_asked_about(circle: Circle, browse
     await tess.get("/money/write/unknown")
     page = await tess.send("/money/write/unknown", {**typed, "amount": "8", "day": "20 November 2027"})
     assert "This day is yet to come." in page.text
+
+
+async def test_what_came_in_is_asked_about_whichever_way_it_was_written(circle: Circle, browser_of: SignIn) -> None:
+    books, by = circle.books, circle.books.treasurer
+    await books.top_up(2500)
+    await treasury.receive_unmatched(by, "r1", 5000, "unknown")
+    await treasury.finders_fee(by, books.payer, 5000, "owing")
+    await treasury.paid_owing(by, books.payer, 1200, "bank")
+    tess = await browser_of(by.person_id)
+    for kind, fields, doubt in (
+        ("card", {"payer": books.payer, "amount": "25"}, "£25 from Ada on Monday 23 November"),
+        ("match", {"receipt": "r1", "payer": books.payer, "amount": "25"}, "£25 from Ada on Monday 23 November"),
+        ("paid-owing", {"owing": books.payer, "amount": "12"}, "£12 from Ada on Monday 23 November"),
+        ("unknown", {"amount": "50", "day": "21 November 2026"}, "£50 of Monday 23 November"),
+    ):
+        await tess.get(f"/money/write/{kind}")
+        before = await fetch_value("SELECT COUNT(*) FROM entry")
+        page = await tess.send(f"/money/write/{kind}", fields)
+        said = f"{doubt} stands in the books already. Is this another one?"
+        assert (page.status_code, said in unescape(page.text)) == (422, True), kind
+        assert await fetch_value("SELECT COUNT(*) FROM entry") == before
+        page = await tess.send(f"/money/write/{kind}", {**fields, "another": "yes"})
+        assert page.status_code == 303, kind
+
+
+async def test_money_that_goes_out_is_asked_about_for_a_few_minutes(
+    circle: Circle, browser_of: SignIn, node: Node
+) -> None:
+    tess = await browser_of(circle.books.treasurer.person_id)
+    typed = {"amount": "7.13", "because": "What it had when they began"}
+    for moved, status in ((0, 303), (0, 422), (11, 303)):
+        node.clock.move(timedelta(minutes=moved))
+        await tess.get("/money/write/own")
+        page = await tess.send("/money/write/own", typed)
+        assert page.status_code == status
+        assert status == 303 or "£7.13 was written down here a few minutes ago. Is this another?" in page.text
 
 
 async def test_what_the_books_refuse_is_said_and_nothing_is_written(circle: Circle, browser_of: SignIn) -> None:
