@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from eccoo_node.db.rows import fetch, marks
 from eccoo_node.escrow import say
 from eccoo_node.escrow.entering import concerned
+from eccoo_node.escrow.rules import PAYS_AFTER
 from eccoo_node.escrow.statements import PayerLine
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
-from eccoo_node.kernel.errors import NotFound
+from eccoo_node.kernel.errors import Conflict, NotFound
 from eccoo_node.members.payers import tells_left
 from eccoo_node.record.door import Act, door
 
@@ -22,11 +23,19 @@ async def thing_of(payer_id: str) -> Thing:
 @door("money.pays_after")
 async def pays_after(act: Act, payer_id: str, after: bool, *, decision_id: str = "") -> None:
     """Let a payer pay after each visit, or ahead again. Until they have paid the circle's own money stands in for
-    theirs, so that it rests on a decision of the circle, written down by somebody else, and nobody says it of what they pay
-    themselves. Money that is set aside already stays as it was agreed."""
+    theirs, so that it rests on a decision of the circle about that, written down by somebody else, and nobody says it of what
+    they pay themselves. Money that is set aside already stays as it was agreed.
+
+    Raises Invalid for a decision about something else or one that is due to be looked at again, and Conflict while the
+    circle has decided that nobody new begins to.
+    """
     act.allow(await thing_of(payer_id))
     if after:
-        await governance.requires_decision(decision_id, not_by=act.actor.person_id)
+        await governance.requires_decision(
+            decision_id, not_by=act.actor.person_id, figure=PAYS_AFTER.name, named=True, still=True
+        )
+        if not await governance.figure(PAYS_AFTER):
+            raise Conflict("The circle has decided that nobody new pays after the visit.", "pays_ahead")
     rows = await fetch(
         "UPDATE payer SET arrears = ?, arrears_decision = ? WHERE id = ? AND ended_at IS NULL RETURNING person_id",
         after,

@@ -30,6 +30,14 @@ SHARES_OUT = figures.declare(
     )
 )  # fmt: skip
 
+PAYS_AFTER = figures.declare(
+    Figure(
+        name="pays_after", kind="whether", first=1, least=0, most=1, two_people=True,
+        title="Whether somebody may pay after the visit",
+        words="Each payer who does rests on a decision that is about this. While this is no, nobody new begins to.",
+    )
+)  # fmt: skip
+
 PUBLIC_FUNDS = frozenset({"council", "local_authority", "direct_payment", "nhs"})
 
 

@@ -75,21 +75,28 @@ async def decision(actor: Actor, decision_id: str) -> Decision:
 
 
 async def requires_decision(
-    decision_id: str, *, not_by: str = "", figure: str = "", named: bool = False, since: date | None = None
+    decision_id: str,
+    *,
+    not_by: str = "",
+    figure: str = "",
+    named: bool = False,
+    since: date | None = None,
+    still: bool = False,
 ) -> None:
     """Raise Invalid unless the circle has decided this: what changes its money names the decision it rests on.
 
     `figure`: the number that it changes; a decision about another number is none about this one.
     `named`: one that says it is about that number, and no general one. `since`: decided on this day or later.
+    `still`: the day to look at it again is yet to come.
     `not_by`: whoever acts on it, where that takes two people; somebody else has written the decision down.
     """
-    found = "SELECT recorded_by, about, decided_on FROM decision WHERE id = ?"
+    found = "SELECT recorded_by, about, decided_on, review_on FROM decision WHERE id = ?"
     row = await fetch_one(found, decision_id) if decision_id else None
     if row is None:
         raise Invalid("Choose the decision that this rests on.", "no_decision", field="decision")
     if row[1] not in ({figure} if named else {"", figure}):
         raise Invalid("This decision is about something else.", "other_figure", field="decision")
-    if since and row[2] < since.isoformat():
+    if (since and row[2] < since.isoformat()) or (still and row[3] <= clock.today().isoformat()):
         raise Invalid("This was decided too long ago. The circle decides on it anew.", "old_decision", field="decision")
     if not_by and row[0] == not_by:
         raise Invalid(

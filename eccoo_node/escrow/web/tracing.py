@@ -7,10 +7,12 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from eccoo_node.escrow import payers, rules, say, say_trace, statements, telling, tracing
+from eccoo_node.escrow.rules import PAYS_AFTER
 from eccoo_node.governance import queries as governance
-from eccoo_node.kernel import access
-from eccoo_node.kernel.errors import Invalid
+from eccoo_node.kernel import access, clock
+from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.words import paid_by
+from eccoo_node.members.say import say_date
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
@@ -78,7 +80,7 @@ class TracingController(Controller):
             form = read_form(request, WhenForm)
             after = form.when == "after"
             await payers.pays_after(actor_of(request), payer_id, after, decision_id=form.decision)
-        except (FormError, Invalid) as error:
+        except (FormError, Invalid, Conflict) as error:
             return form_error(request, "money/pays_when.html", error, **facts)
         how = "after each visit" if after else "ahead of each visit"
         return redirect(request, f"/money/payers/{payer_id}", f"{facts['called']} pays {how} from now on.")
@@ -96,10 +98,16 @@ async def _when(request: AnyRequest, payer_id: str) -> dict[str, Any]:
     actor = actor_of(request)
     access.requires(actor, "money.pays_after", await payers.thing_of(payer_id))
     one, after = await payers.named(payer_id)
-    found = await governance.decisions(actor)
+    about = [each for each in await governance.decisions(actor, about=PAYS_AFTER.name) if not each.due(clock.today())]
+    found = [each for each in about if each.recorded_by != actor.person_id]
     return {
-        "payer_id": payer_id, "called": one, "now": "after" if after else "ahead",
-        "decisions": [("", "Choose"), *((decision.id, decision.title) for decision in found)],
+        "payer_id": payer_id, "called": one, "now": "after" if after else "ahead", "figure": PAYS_AFTER.name,
+        "own": len(about) > len(found), "ended": not await governance.figure(PAYS_AFTER),
+        "told": [
+            (f"Decided on {say_date(each.decided_on)} by {each.decided_by}; {each.recorder or 'somebody'} wrote it down", each.words)
+            for each in found
+        ],
+        "decisions": [("", "Choose"), *((each.id, each.title) for each in found)],
     }  # fmt: skip
 
 

@@ -274,7 +274,7 @@ async def test_what_waits_is_let_go_only_by_whoever_deals_with_the_money_of_the_
 async def test_what_is_missing_is_asked_later_of_whoever_pays_after_the_visit(node: Node) -> None:
     them = await cast(node)
     tess = await them.be("Tess")
-    await payers.pays_after(tess, them.payer, True, decision_id=await make.decision())
+    await payers.pays_after(tess, them.payer, True, decision_id=await make.decision(about="pays_after"))
     await treasury.own_money(tess, 100_000, "own", because="x")
     visit = await shorter(them)
     await treasury.refund(tess, them.payer, 10_000, "back")

@@ -27,7 +27,7 @@ async def shared(node: Node) -> tuple[Cast, str]:
     council = await make.payer(them.ids["Ada"], them.ids["Bill"], fund="council", share_bps=4000)
     async with write():
         await fetch("UPDATE payer SET share_bps = 6000 WHERE id = ?", them.payer)
-    await payers.pays_after(tess, council, True, decision_id=await make.decision())
+    await payers.pays_after(tess, council, True, decision_id=await make.decision(about="pays_after"))
     await treasury.own_money(tess, 100_000, "own", because="x")
     return them, council
 

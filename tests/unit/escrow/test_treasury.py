@@ -22,7 +22,7 @@ from eccoo_node.escrow import (
     queries,
     treasury,
 )
-from eccoo_node.escrow.rules import SHARES_OUT
+from eccoo_node.escrow.rules import PAYS_AFTER, SHARES_OUT
 from eccoo_node.escrow.verify import verify
 from eccoo_node.governance.actions import decide_figure, record_decision
 from eccoo_node.kernel.access import COMMAND, NODE, Actor, Hat
@@ -325,7 +325,7 @@ async def test_nobody_decides_on_their_own_money(node: Node) -> None:
     # Nor whether the circle's own money stands in for theirs, whatever the circle has decided.
     for payer in (pays, supported):
         with pytest.raises(Forbidden, match="Another treasurer"):
-            await payers.pays_after(by, payer, True, decision_id=await make.decision())
+            await payers.pays_after(by, payer, True, decision_id=await make.decision(about="pays_after"))
     assert await fetch("SELECT id FROM entry") == []
     # Another treasurer writes what they send in, and gives them what is due to them.
     other_one = msgspec.structs.replace(by, person_id=await make.person("Thea"))
@@ -439,15 +439,36 @@ async def test_who_lets_shares_out_or_a_payer_pay_later_acts_on_a_decision_that_
     books = await open_books()
     by, today = books.treasurer, node.clock().date()
     await _allotted(books)
-    own = await record_decision(
-        by, words="Biscuits on Thursdays.", decided_by="Us", decided_on=today, review_on=today + timedelta(days=30)
-    )
+    own, about_it = [
+        await record_decision(
+            by, words="Biscuits on Thursdays.", decided_by="Us", decided_on=today, review_on=today + timedelta(days=30),
+            about=about,
+        )
+        for about in ("", PAYS_AFTER.name)
+    ]  # fmt: skip
     for doing in (
         treasury.share_allotted(by, books.person, 1, "allot", decision_id=own),
-        payers.pays_after(by, books.payer, True, decision_id=own),
+        payers.pays_after(by, books.payer, True, decision_id=about_it),
     ):
         assert await refused(doing, Invalid) == "own_decision"
-    await payers.pays_after(by, books.payer, True, decision_id=await make.decision())
+    await payers.pays_after(by, books.payer, True, decision_id=await make.decision(about="pays_after"))
+
+
+async def test_a_payer_pays_after_by_a_decision_about_that_which_still_holds(node: Node) -> None:
+    books = await open_books()
+    by, payer = books.treasurer, books.payer
+    for about in ("", SHARES_OUT.name):
+        other = await make.decision("Biscuits on Thursdays.", about=about)
+        assert await refused(payers.pays_after(by, payer, True, decision_id=other), Invalid) == "other_figure"
+    good = await make.decision("The council pays after.", about=PAYS_AFTER.name)
+    node.clock.move(timedelta(days=182))
+    assert await refused(payers.pays_after(by, payer, True, decision_id=good), Invalid) == "old_decision"
+    node.clock.move(timedelta(days=-1))
+    await payers.pays_after(by, payer, True, decision_id=good)
+    await payers.pays_after(by, payer, False)
+    await decide_figure(NODE, PAYS_AFTER, 0, decision_id=good)
+    assert await refused(payers.pays_after(by, payer, True, decision_id=good)) == "pays_ahead"
+    assert [bool(row[0]) for row in await fetch("SELECT arrears FROM payer")] == [False]
 
 
 async def test_nobody_holds_more_shares_than_the_law_allows(node: Node) -> None:
@@ -514,7 +535,7 @@ async def test_what_is_set_aside_for_whoever_pays_after_is_not_let_go(node: Node
     """Else they would have as credit what they never paid, once the visit is called off."""
     books = await open_books()
     by = books.treasurer
-    await payers.pays_after(by, books.payer, True, decision_id=await make.decision())
+    await payers.pays_after(by, books.payer, True, decision_id=await make.decision(about="pays_after"))
     await treasury.own_money(by, 20_000, "own", because="Reserves")
     await books.set_aside("visit:1", 6000, arrears=True)
     await books.set_aside("visit:2", 5000, arrears=True)

@@ -348,8 +348,8 @@ async def test_several_pay_each_their_part_and_a_wage_takes_no_commission(node: 
     with pytest.raises(Invalid):
         await payers.pays_after(home.books.treasurer, council, True)
     with pytest.raises(Forbidden):
-        await payers.pays_after(own, council, True, decision_id=await make.decision())
-    await payers.pays_after(home.books.treasurer, council, True, decision_id=await make.decision())
+        await payers.pays_after(own, council, True, decision_id=await make.decision(about="pays_after"))
+    await payers.pays_after(home.books.treasurer, council, True, decision_id=await make.decision(about="pays_after"))
     await jobs.drain()
     assert await home.lines(*visits) == ["aside", "aside"]
     assert await queries.waiting_on("1100") == {}

@@ -81,7 +81,7 @@ async def test_what_is_owed_and_what_is_on_its_way_back_is_told_to_the_payer_and
     await books.top_up(5_000)
     await treasury.refund(by, books.payer, 1_200, "refund")
     await treasury.finders_fee(by, fern, 700, "leaves")
-    await payers.pays_after(by, fern, True, decision_id=await make.decision())
+    await payers.pays_after(by, fern, True, decision_id=await make.decision(about="pays_after"))
     ada, tess = await browser_of(books.person), await browser_of(by.person_id)
     said = text(await ada.get("/money"))
     assert "£38 is there and not set aside for anything. £12 is on its way back to you. £10 is still to be paid" in said

@@ -5,6 +5,9 @@ from html import unescape
 
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow.rules import PAYS_AFTER
+from eccoo_node.governance.actions import decide_figure
+from eccoo_node.kernel.access import NODE
 from eccoo_node.members.payers import who_pays
 from tests.support import make
 from tests.support.node import Node
@@ -97,16 +100,29 @@ async def test_who_pays_is_shared_and_somebody_else_only_by_their_own_yes(circle
 
 async def test_a_treasurer_says_when_a_payer_pays_and_who_has_a_wage(circle: Circle, browser_of: SignIn) -> None:
     books = circle.books
-    decision = await make.decision("The council pays after each visit.")
+    await make.decision("Biscuits on Thursdays.")
     tess = await browser_of(books.treasurer.person_id)
     path = f"/money/payers/{books.payer}/when"
     assert path in (await tess.get(f"/money/payers/{books.payer}")).text
-    await tess.get(path)
+    # A decision about something else is none, and isn’t offered.
+    page = await tess.get(path)
+    assert "No decision about it stands at present. Somebody else writes it down first" in text(page)
+    assert ("Biscuits" in page.text, f'action="{path}"' in page.text) == (False, False)
+    decision = await make.decision("The council pays after each visit.", about="pays_after")
+    page = await tess.get(path)
+    assert "The council pays after each visit." in text(page)
+    assert "Decided on 23 November 2026 by The circle’s meeting" in text(page)
     page = await tess.send(path, {"when": "after", "decision": ""})
     assert "Choose the decision that this rests on." in unescape(page.text)
     page = await tess.send(path, {"when": "after", "decision": decision})
     assert page.status_code == 303
     assert [bool(row[0]) for row in await fetch("SELECT arrears FROM payer WHERE id = ?", books.payer)] == [True]
+    # What is decided against it keeps nobody from paying ahead again.
+    await decide_figure(NODE, PAYS_AFTER, 0, decision_id=decision)
+    page = await tess.get(path)
+    assert "The circle has decided that nobody new pays after the visit." in text(page)
+    assert (await tess.send(path, {})).status_code == 303
+    assert [bool(row[0]) for row in await fetch("SELECT arrears FROM payer WHERE id = ?", books.payer)] == [False]
     assert "/money/wages" in (await tess.get("/money")).text
     await tess.get("/money/wages")
     await tess.send("/money/wages", {"employed": [books.worker]})
