@@ -5,7 +5,7 @@ from datetime import datetime
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, insert
 from eccoo_node.disputes import queries, rules
-from eccoo_node.disputes.moving import narrow, set_apart, settle
+from eccoo_node.disputes.moving import claimed_fee, lower, narrow, set_apart, settle
 from eccoo_node.disputes.queries import Question
 from eccoo_node.disputes.steps import open_one, other, step, tell_sides, wait_for, write_ask, write_split
 from eccoo_node.disputes.tables import MoneyQuestion, SplitYes
@@ -89,7 +89,9 @@ async def take_up_answer(act: Act, *, visit_id: str, part: str, minutes: int) ->
     unpaid = line is None and visit.paid and bool(visit.worker_id)
     if not part or not (unpaid or (line and line.untouched)):
         return False
-    fee, travel = (line.terms.fee_pence, line.terms.travel_pence) if line else (visit.fee_pence, visit.travel_pence)
+    agreed, travel = (line.terms.fee_pence, line.terms.travel_pence) if line else (visit.fee_pence, visit.travel_pence)
+    # A worker who says that it was shorter asks for no more than that, whatever is in question.
+    fee = await claimed_fee(visit, agreed)
     try:
         sums = rules.in_question(part, visit.rate_pence, fee, travel, minutes=minutes, way_pence=visit.on_the_way_pence)
     except Invalid:
@@ -104,7 +106,7 @@ async def take_up_answer(act: Act, *, visit_id: str, part: str, minutes: int) ->
     else:
         # Whoever pays had asked first, while the visit was not confirmed: both are one question now.
         one = await _widen(act, before, "theirs", part, sums, minutes=minutes, words="")
-    await set_apart(one)
+    await set_apart(one, due_fee_pence=fee - one.fee_pence if fee < agreed else None)
     return True
 
 
@@ -127,7 +129,16 @@ async def _settles(act: Act, visit: Visit, part_pence: int | None) -> bool:
         )
     if one is None or one.stands != "waiting":
         return False
-    await set_apart(one, due_fee_pence=None if part_pence is None else part_pence)
+    if part_pence is None:
+        await set_apart(one)
+        return True
+    # They asked about a part of what the worker said; where less is due by now, less of that is left to ask about.
+    less = await claimed_fee(visit, visit.fee_pence) - part_pence
+    one = await lower(one, max(0, less), nothing=not part_pence)
+    if not one.whole_pence:
+        await settle(act, one, (0, 0), "resolved", "")
+        return False
+    await set_apart(one, due_fee_pence=part_pence - one.fee_pence)
     return True
 
 
@@ -158,7 +169,10 @@ async def raise_question(
         stands = "waiting"
     else:
         raise Conflict("This can be asked once it is said how the visit went.", "not_yet")
-    sums = _sums(visit, line, await _had(visit, line, stands), stands, part, minutes, sum_pence)
+    agreed = line.terms.fee_pence, line.terms.travel_pence
+    if stands == "waiting":
+        agreed = await claimed_fee(visit, agreed[0]), agreed[1]
+    sums = _sums(visit, agreed, await _had(visit, line, stands), stands, part, minutes, sum_pence)
     if before:
         one = await _widen(act, before, side or "", part, sums, minutes=minutes or 0, words=words)
     else:
@@ -190,9 +204,14 @@ async def _had(visit: Visit, line: Booking, stands: str) -> tuple[int, int]:
 
 
 def _sums(
-    visit: Visit, line: Booking, had: tuple[int, int], stands: str, part: str, minutes: int | None, sum_pence: int
+    visit: Visit,
+    agreed: tuple[int, int],
+    had: tuple[int, int],
+    stands: str,
+    part: str,
+    minutes: int | None,
+    sum_pence: int,
 ) -> tuple[int, int]:
-    agreed = line.terms.fee_pence, line.terms.travel_pence
     if stands == "more":
         return rules.missing(part, visit.rate_pence, agreed, had, minutes=minutes, way_pence=visit.on_the_way_pence)
     of = agreed if stands == "waiting" else had

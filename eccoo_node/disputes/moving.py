@@ -15,6 +15,16 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.record.door import Act
+from eccoo_node.rota import queries as visits
+from eccoo_node.rota.queries import Visit
+
+
+async def claimed_fee(visit: Visit, agreed_pence: int) -> int:
+    """What the worker says is due of the fee that was agreed; all of it while they have said nothing."""
+    worker = (await visits.said(visit.id)).get("worker")
+    if worker is None or worker.minutes >= clock.minutes_between(visit.starts_at, visit.ends_at):
+        return agreed_pence
+    return min(agreed_pence, visit.fee_for(worker.minutes))
 
 
 async def set_apart(one: Question, *, due_fee_pence: int | None = None) -> None:
@@ -34,6 +44,18 @@ async def set_apart(one: Question, *, due_fee_pence: int | None = None) -> None:
     await step(one.id, "node", "", "apart", sum_pence=line.disputed_pence)
     if gone:
         await step(one.id, "node", "", "let_go", sum_pence=gone)
+
+
+async def lower(one: Question, by_pence: int, *, nothing: bool = False) -> Question:
+    """So much less of the fee is due than was asked about, by the word of both: what each asks about ends with what is due.
+    `nothing`: nothing at all is due, and no travel."""
+    travel = ", travel_pence = 0" if nothing else ""
+    for table, key in (("money_question", "id"), ("money_ask", "question_id")):
+        await fetch(
+            f"UPDATE {table} SET fee_pence = CASE WHEN fee_pence > ? THEN fee_pence - ? ELSE 0 END{travel} WHERE {key} = ?",
+            by_pence, by_pence, one.id,
+        )  # fmt: skip
+    return await queries.question(one.id)
 
 
 async def narrow(one: Question, left: Sequence[queries.Asked], by: Actor) -> None:
@@ -94,10 +116,12 @@ async def settle(act: Act, one: Question, given: tuple[int, int], how: str, beca
 
 async def _owe(one: Question, fee: int, travel: int) -> None:
     """What was agreed is what the visit costs: it is paid for once the money is there, and for nothing there is none."""
+    visit = await visits.visit(one.visit_id)
+    due = await claimed_fee(visit, visit.fee_pence) - one.fee_pence + fee
     rows = await fetch(
-        "UPDATE visit SET fee_pence = fee_pence - ?, travel_pence = travel_pence - ? WHERE id = ? AND state = 'said' "
+        "UPDATE visit SET fee_pence = ?, travel_pence = travel_pence - ? WHERE id = ? AND state = 'said' "
         "RETURNING fee_pence + travel_pence",
-        one.fee_pence - fee, one.travel_pence - travel, one.visit_id,
+        due, one.travel_pence - travel, one.visit_id,
     )  # fmt: skip
     if rows:
         state = "settled" if rows[0][0] else "stopped"

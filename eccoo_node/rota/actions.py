@@ -193,10 +193,14 @@ async def answer_visit(
     await stop_asking(visit.id)
     if answer != "partly":
         await tell({f.person_id for f in await members.facilitators()}, visit.id, "something_wrong")
+    if worker and not worker.minutes and not visit.cover_circle:
+        # The worker says that they did not go, and the person does not say that it was as planned: nothing is due.
+        await _nobody_went(visit)
+        return "stopped"
     if not visit.cover_circle:
         asked = Question(part or ("whole" if answer == "no" else "minutes" if answer == "partly" else ""), spoken)
-        if not await questions.ask(act, visit, asked) and answer == "partly":
-            await settle_visit(act, visit, spoken, how="said_so")
+        if not await questions.ask(act, visit, asked) and (answer == "partly" or (agreed and asked.part == "minutes")):
+            await settle_visit(act, visit, min(spoken, worker.minutes) if worker else spoken, how="said_so")
             return "settled"
     await act.tell("visit.questioned", "visit", visit.id, answer=answer, minutes=spoken)
     return "said"
@@ -232,6 +236,11 @@ async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> Non
     await act.tell("visit.settled", "visit", visit.id, minutes=minutes, how=how)
 
 
+async def _nobody_went(visit: Visit) -> None:
+    await return_money(visit)
+    await set_fields(visit.id, state="stopped", line="", settles_at=None)
+
+
 @door("rota.settle")
 async def settle_by_time(act: Act, *, visit_id: str) -> bool:
     """Nobody answered by the hour named: what the worker said stands. False when it may not lapse yet.
@@ -262,8 +271,7 @@ async def settle_by_time(act: Act, *, visit_id: str) -> bool:
             await tell({f.person_id for f in await members.facilitators()}, visit.id, "please_ask")
         return False
     if spoken.answer == "did_not_go" and not visit.cover_circle:
-        await return_money(visit)
-        await set_fields(visit.id, state="stopped", line="", settles_at=None)
+        await _nobody_went(visit)
         return True
     await settle_visit(act, visit, spoken.minutes, how="window_lapsed")
     return True

@@ -243,11 +243,14 @@ class VisitController(Controller):
         to = "" if reader.is_you(visit.person_id) else f" to {visit.person_called}"
         money = await money_of(actor_of(request), reader, visit, thing)
         line = await escrow.line(visit.line) if said == "no" and money and visit.line else None
+        worker = (await queries.said(visit.id)).get("worker")
+        length = clock.minutes_between(visit.starts_at, visit.ends_at)
+        shorter = worker.minutes if worker and worker.answer == "shorter" else 0
         return {
+            "shorter": f"{visit.who} says that it was {shorter} of the {length} minutes." if shorter else "",
             "visit": visit, "said": said, "aside": pounds(line.set_aside_pence) if line else "", "early": now < visit.starts_at,
             "question": f"Did {visit.who or 'someone'} come{to} {say.on_day(visit.starts_at, now)}?",
-            "money": money, "settles": say.settles(visit, now),
-            "length": clock.minutes_between(visit.starts_at, visit.ends_at),
+            "money": money, "settles": say.settles(visit, now), "length": length,
         }  # fmt: skip
 
     @post("/visits/{visit_id:str}/answer", opt={"action": "rota.answer"})
@@ -273,7 +276,8 @@ class VisitController(Controller):
             back += "/money" if access.may(actor, "disputes.agree", thing) else ""
         if form.answer in {"no", "wrong"}:
             rings = await who_rings(request, visit.person_id)
-            notice = " ".join(part for part in ("Thank you.", rings, "Only the part in question waits.") if part)
+            money = {"said": "Only the part in question waits.", "stopped": "Nothing is paid for it."}.get(state, "")
+            notice = " ".join(part for part in ("Thank you.", rings, money) if part)
             return redirect(request, back, reader.read_back(notice))
         words = {"yes": "yes, as planned", "partly": f"{form.minutes} minutes"}[form.answer]
         waits = f" The rest waits until {visit.who} has answered." if state == "said" and visit.who else ""

@@ -127,15 +127,23 @@ async def answer_form(walk: Walk, name: str, acting_for: str = "", via: str = "s
     return reader, await reader.get(f"/visits/{walk.a.visits['Thursday']}/answer")
 
 
-async def worker_says(walk: Walk, answer: str = "as_planned") -> None:
+async def worker_says(walk: Walk, answer: str = "as_planned", **more: str) -> None:
     """Wren has been on Thursday and says how it went."""
     walk.pair.move(timedelta(days=3, hours=4))
     await walk.settle()
     wren = await walk.a.read_as("Wren")
     page = await wren.get(f"/visits/{walk.a.visits['Thursday']}/went")
     assert (page.heading, page.acts) == ("How did it go today?", ["Send"])
-    await wren.press(page, "Send", answer=answer)
+    page = await wren.press(page, "Send", answer=answer)
+    if more:
+        await wren.press(page, "Send", **more)
     await walk.story.edith_is_rung()
+
+
+async def test_before_they_answer_the_person_reads_that_the_worker_said_it_was_shorter(walk: Walk) -> None:
+    await worker_says(walk, "shorter", minutes="45")
+    _, page = await answer_form(walk, "Edith")
+    assert "Did Wren come today? Wren says that it was 45 of the 120 minutes. Yes, as planned" in page.text
 
 
 async def test_the_person_answers_and_the_money_goes_where_it_was_agreed(walk: Walk) -> None:
