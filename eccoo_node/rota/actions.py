@@ -168,9 +168,9 @@ async def answer_visit(
 ) -> str:
     """The person says whether it went ahead: yes, partly (with minutes), no, or something was wrong.
 
-    Where both say the same it is settled. Else only the part in question waits and the rest goes at once: the minutes
-    that did not happen, the travel, or the whole (`part`, of something that was wrong). The person may speak before the
-    worker does. Returns the visit's new state.
+    Where both say the same it is settled, and where the worker says less than the person, too: that is what is due. Else
+    only the part in question waits and the rest goes at once: the minutes that did not happen, the travel, or the whole
+    (`part`, of something that was wrong). The person may speak before the worker does. Returns the visit's new state.
     """
     visit = await queries.lock_visit(visit_id)
     act.allow(visit.thing)
@@ -187,8 +187,10 @@ async def answer_visit(
     worker = (await queries.said(visit_id)).get("worker")
     # A worker who says no more than the person does is agreed with; one who has said nothing has yet to be heard.
     agreed = visit.cover_circle or (worker is not None and worker.minutes <= spoken)
+    # Nobody is paid for longer than they say themselves.
+    due = min(spoken, worker.minutes) if worker and worker.minutes else spoken
     if answer == "yes" or (answer == "partly" and agreed):
-        await settle_visit(act, visit, spoken, how="said_so")
+        await settle_visit(act, visit, due, how="said_so")
         return "settled"
     await stop_asking(visit.id)
     if answer != "partly":
@@ -200,7 +202,7 @@ async def answer_visit(
     if not visit.cover_circle:
         asked = Question(part or ("whole" if answer == "no" else "minutes" if answer == "partly" else ""), spoken)
         if not await questions.ask(act, visit, asked) and (answer == "partly" or (agreed and asked.part == "minutes")):
-            await settle_visit(act, visit, min(spoken, worker.minutes) if worker else spoken, how="said_so")
+            await settle_visit(act, visit, due, how="said_so")
             return "settled"
     await act.tell("visit.questioned", "visit", visit.id, answer=answer, minutes=spoken)
     return "said"

@@ -262,6 +262,13 @@ def money(
     return f"{aside} When {says} it went ahead, {shares.format('goes')}"
 
 
+def for_shorter(visit: Visit, minutes: int) -> str:
+    """What a yes to the shorter time that the worker has said lets go."""
+    way = " and the travel" if visit.travel_pence else ""
+    fee = f"For {minutes} minutes the fee is {pounds(visit.fee_for(minutes))}"
+    return f"{fee}. When you say so, it{way} is let go, and the rest goes back." if visit.line else f"{fee}."
+
+
 def not_paid(one: NotPaid, reader: Reader, now: datetime) -> str:
     """ "Two visits to Ada are not paid for yet", as a heading."""
     to = "" if reader.is_you(one.person_id) else f" to {one.called}"

@@ -247,10 +247,10 @@ class VisitController(Controller):
         length = clock.minutes_between(visit.starts_at, visit.ends_at)
         shorter = worker.minutes if worker and worker.answer == "shorter" else 0
         return {
-            "shorter": f"{visit.who} says that it was {shorter} of the {length} minutes." if shorter else "",
+            "shorter": shorter,
             "visit": visit, "said": said, "aside": pounds(line.set_aside_pence) if line else "", "early": now < visit.starts_at,
             "question": f"Did {visit.who or 'someone'} come{to} {say.on_day(visit.starts_at, now)}?",
-            "money": money, "settles": say.settles(visit, now), "length": length,
+            "money": say.for_shorter(visit, shorter) if money and shorter else money, "settles": say.settles(visit, now), "length": length,
         }  # fmt: skip
 
     @post("/visits/{visit_id:str}/answer", opt={"action": "rota.answer"})
@@ -279,7 +279,9 @@ class VisitController(Controller):
             money = {"said": "Only the part in question waits.", "stopped": "Nothing is paid for it."}.get(state, "")
             notice = " ".join(part for part in ("Thank you.", rings, money) if part)
             return redirect(request, back, reader.read_back(notice))
-        words = {"yes": "yes, as planned", "partly": f"{form.minutes} minutes"}[form.answer]
+        worker = (await queries.said(visit_id)).get("worker")
+        came = f"yes, {worker.minutes} minutes" if worker and worker.answer == "shorter" else "yes, as planned"
+        words = {"yes": came, "partly": f"{form.minutes} minutes"}[form.answer]
         waits = f" The rest waits until {visit.who} has answered." if state == "said" and visit.who else ""
         return redirect(request, back, reader.read_back(f"Thank you. Your answer is: {words}.{waits}"))
 

@@ -394,6 +394,32 @@ async def test_a_visit_without_an_answer_settles_by_itself(story: Story) -> None
     await balanced(story)
 
 
+@pytest.mark.parametrize("first", ["worker", "person"])
+@pytest.mark.parametrize("answer", [{"answer": "yes"}, {"answer": "partly", "minutes": 90}])
+async def test_a_yes_to_less_than_was_planned_is_a_yes_to_what_is_claimed(
+    story: Story, first: str, answer: dict[str, object]
+) -> None:
+    await story.committed()
+    story.pair.move(timedelta(days=3, hours=4))
+
+    async def worker() -> None:
+        with story.b.bound():
+            await offering.say_how_it_went(await actor(story.bea), offer_id=story.offer, answer="shorter", minutes=60)
+        await story.pair.settle()
+
+    async def person() -> None:
+        with story.a.bound():
+            await rota.answer_visit(await story.as_edith(), visit_id=story.visit, **answer)  # type: ignore[arg-type]
+        await story.pair.settle()
+
+    for says in (worker, person) if first == "worker" else (person, worker):
+        await says()
+    assert await story.states() == ("settled", "ended", "settled")
+    with story.a.bound():
+        assert (await money.owed(story.pair.link_id)).we_owe_pence == 3300 - 495 + 248
+    await balanced(story)
+
+
 async def test_the_person_answers_first(story: Story) -> None:
     await story.committed()
     story.pair.move(timedelta(days=3, hours=4))

@@ -142,8 +142,15 @@ async def worker_says(walk: Walk, answer: str = "as_planned", **more: str) -> No
 
 async def test_before_they_answer_the_person_reads_that_the_worker_said_it_was_shorter(walk: Walk) -> None:
     await worker_says(walk, "shorter", minutes="45")
-    _, page = await answer_form(walk, "Edith")
-    assert "Did Wren come today? Wren says that it was 45 of the 120 minutes. Yes, as planned" in page.text
+    edith, page = await answer_form(walk, "Edith")
+    assert (
+        "Did Wren come today? Wren says that it was 45 of the 120 minutes. Yes, 45 minutes Yes, and less than that No "
+        "Something was wrong Send my answer For 45 minutes the fee is £22.50. When you say so, it is let go, and the rest "
+        "goes back."
+    ) in page.text
+    done = await edith.press(page, "Send my answer", answer="yes")
+    assert done.text.startswith("Thank you. Your answer is: yes, 45 minutes.")
+    assert "£37.50 went back." in done.text
 
 
 async def test_the_person_answers_and_the_money_goes_where_it_was_agreed(walk: Walk) -> None:

@@ -80,6 +80,20 @@ async def test_of_a_shorter_time_that_the_person_does_not_put_lower_nothing_is_i
     assert (await worker(them), await queries.of_visit(visit)) == ((850, 360), [])
 
 
+@pytest.mark.parametrize("paid", [True, False])
+@pytest.mark.parametrize("answer", [{"answer": "yes"}, {"answer": "partly", "minutes": 60}])
+async def test_a_yes_pays_the_worker_for_as_long_as_they_say(node: Node, paid: bool, answer: dict[str, object]) -> None:
+    them = await cast(node)
+    if not paid:
+        await treasury.refund(await them.be("Tess"), them.payer, 10_000, "out")
+    visit = await them.went("shorter", minutes=30)
+    assert await rota.answer_visit(await them.be("Ada"), visit_id=visit, **answer) == "settled"
+    if not paid:
+        await escrow.top_up(NODE, them.payer, 10_000, key="more")
+        await jobs.drain()
+    assert (await worker(them), (await them.sums())["2000"]) == ((850, 360), -(10_000 - SHORTER - 360))
+
+
 @pytest.mark.parametrize("answer", [{"answer": "no"}, {"answer": "wrong", "part": "travel"}, {"answer": "wrong"}])
 async def test_nothing_goes_to_a_worker_who_says_that_they_did_not_go(node: Node, answer: dict[str, object]) -> None:
     them = await cast(node)
