@@ -27,12 +27,14 @@ GIVE_UP = timedelta(days=60)
 class Still(msgspec.Struct, frozen=True):
     """One thing that goes on after the end, or is let go of at it. It names nobody.
 
-    "open": nothing here will ever settle it; people have to. It keeps no link from closing.
+    "open": nothing here will ever settle it; people have to. It keeps no link from closing. `path`: where somebody writes
+    down what they heard on the telephone, if what they wait for does not come.
     """
 
     kind: Literal["certain", "stops", "money", "kept", "letters", "open"]
     sentence: str
     at: datetime | None = None
+    path: str = ""
 
 
 Provider = Callable[[str], Awaitable[list[Still]]]
