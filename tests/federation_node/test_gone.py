@@ -14,11 +14,14 @@ from eccoo_node.kernel.errors import Conflict
 from eccoo_node.links import actions as links
 from eccoo_node.links import ending
 from eccoo_node.rota import actions as rota
+from eccoo_node.settlement import letters as statements
+from eccoo_node.settlement import righting
 from tests.federation_node.test_privacy import days_pass
 from tests.support.pair import Pair, PairNode
 from tests.support.story import Story, actor
 
 assert leaving
+assert statements
 WHEN = "Thursday 26 November, 9am to 11am"
 
 
@@ -77,7 +80,15 @@ async def test_what_our_worker_said_to_a_circle_that_is_gone_is_paid_by_what_peo
     with b.bound():
         owed = (await money.owed(link)).they_owe_pence
         assert owed > 0
-        await between.circle_paid(await actor(story.kit), link, owed, "their last cheque")
+        kit = await actor(story.kit)
+        await between.circle_paid(kit, link, 1000, "their last cheque")
+    await days_pass(story, 1, only=b)
+    # It was stated to them, and nobody answers it; what does not come our circle bears, and Bea has all of her pay.
+    [(entry, state)] = await b.rows("SELECT id, state FROM settle_entry")
+    assert state == "waiting"
+    with b.bound():
+        await righting.bear(kit, link, entry, amount_pence=owed - 1000, because="Nobody pays there.", key="1")
+        assert await between.waiting(link) == []
     await days_pass(story, 1, 1, only=b)
     assert await left(b, link) == [] or {kind for kind, _ in await left(b, link)} == {"letters"}
     assert await b.row("SELECT 1 FROM link WHERE id = ? AND closed_at IS NOT NULL", link)
