@@ -47,7 +47,7 @@ def state(wish: Wish, zone: tzinfo) -> tuple[str, str]:
     if wish.kept or any(circle.state == "kept" for circle in wish.circles):
         return "waiting", "Deleted, but for what must be kept"
     if any(circle.state == "told" for circle in wish.circles):
-        return "certain", "Deleted. Not every circle has sent a receipt"
+        return "certain", "Deleted here. Not every circle has sent a receipt"
     return "certain", "Deleted everywhere"
 
 

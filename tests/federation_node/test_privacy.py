@@ -407,7 +407,7 @@ async def test_an_ended_link_with_a_circle_that_is_gone_closes_by_what_people_he
         [wish] = await privacy_queries.wishes(fay)
         assert (
             say.state(msgspec.structs.replace(wish, kept=()), clock.zone())[1]
-            == "Deleted. Not every circle has sent a receipt"
+            == "Deleted here. Not every circle has sent a receipt"
         )
         on = say.day(a.clock(), clock.zone())
         assert say.circle(wish.circles[0], wish.gone_at, a.clock(), clock.zone()) == (

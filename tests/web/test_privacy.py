@@ -10,11 +10,14 @@ from eccoo_node.kernel.access import COMMAND
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import actions as links
 from eccoo_node.privacy import actions as privacy
+from eccoo_node.privacy import leaving
 from eccoo_node.privacy.tables import ErasureOut
 from eccoo_node.referrals import actions as referrals
 from tests.support import make
 from tests.support.pair import PairNode
 from tests.web.story import Visitor, Walk
+
+assert leaving
 
 
 async def run(node: PairNode) -> None:
@@ -84,14 +87,24 @@ async def test_a_facilitator_writes_down_what_a_circle_said_whose_node_will_neve
     page = await fay.get("/forgotten")
     assert "The link with them has ended. If no answer comes, write down what you heard yourself." in page.text
     assert any(link.endswith(f"/forgotten/{erasure}") for link in page.links)
+    with a.bound():
+        await make.hat(walk.a.people["Fay"], await make.circle(), "admin")
+    # The link's own page leads there, too.
+    link = await fay.get(f"/admin/links/{walk.pair.link_id}")
+    assert (
+        "They have not answered yet. If they told you on the telephone, or nobody is there any more, write that down"
+        in link.text
+    )
+    assert any(path.endswith("/forgotten") for path in link.links)
     assert (await (await walk.a.read_as("Edith")).get(f"/forgotten/{erasure}")).status == 403
     page = await fay.get(f"/forgotten/{erasure}")
     assert (page.heading, page.acts) == ("What did they say?", ["Write it down"])
     page = await fay.press(page, "Write it down", how="nobody")
-    assert "Write who said so, and when." in page.text
+    # Once above the page, and once at the field.
+    assert page.text.count("Write who said so, and when.") == 2
     page = await fay.press(page, "Write it down", how="nobody", words="The village hall: they closed in May.")
     assert page.heading == "Who asked to be forgotten"
-    assert "Deleted. Not every circle has sent a receipt" in page.text
+    assert "Deleted here. Not every circle has sent a receipt" in page.text
     assert (
         "Nobody is there any more to be asked, Fay wrote on 26 November 2026. Whether it was deleted, we don’t know."
         in page.text
