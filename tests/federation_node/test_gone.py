@@ -16,6 +16,8 @@ from eccoo_node.links import ending
 from eccoo_node.rota import actions as rota
 from eccoo_node.settlement import letters as statements
 from eccoo_node.settlement import righting
+from eccoo_node.settlement.checking import verify as verify_statements
+from tests.federation_node.test_lost_everything import linked_anew
 from tests.federation_node.test_privacy import days_pass
 from tests.support.pair import Pair, PairNode
 from tests.support.story import Story, actor
@@ -43,6 +45,7 @@ async def whole(node: PairNode) -> None:
     with node.bound(), node.wire.bound():
         await verify_books()
         await verify_letters()
+        await verify_statements()
 
 
 async def test_what_our_worker_said_to_a_circle_that_is_gone_is_paid_by_what_people_wrote_and_the_link_closes(
@@ -127,3 +130,35 @@ async def test_a_question_with_a_circle_that_is_gone_is_settled_by_what_people_w
     assert await a.rows("SELECT state, ended_reason FROM cover_request") == [("ended", "settled")]
     assert "open" not in {kind for kind, _ in await left(a, link)}
     await whole(a)
+
+
+async def test_a_visit_on_a_link_whose_place_another_took_is_paid_by_what_people_wrote(story: Story) -> None:
+    b, old = story.b, story.pair.link_id
+    with b.bound():
+        await offering.say_how_it_went(await actor(story.bea), offer_id=story.offer, answer="as_planned")
+    await story.pair.settle()
+    new = await linked_anew(story.pair, old, say=story.pair.both)
+    with story.a.bound():
+        await links.propose(COMMAND, new)
+    await story.pair.settle()
+    with b.bound():
+        await links.agree(COMMAND, new)
+    await story.pair.settle()
+    with b.bound():
+        tom, kit = await actor(story.tom), await actor(story.kit)
+        await settling.resolve_away(tom, offer_id=story.offer, fee_pence=5000, travel_pence=0, words="Rang Fay.")
+        owed = (await money.owed(old)).they_owe_pence
+        assert owed > 0
+    for _ in range(3):
+        story.pair.move(timedelta(days=40))
+        with b.bound():
+            await statements.state_all({})
+        await story.pair.settle()
+    # Nothing of it crosses, and it stands on one page for whoever bears it.
+    assert await b.rows("SELECT type FROM letter_out WHERE link_id = ? AND type LIKE 'settle.%'", old) == []
+    [(entry,)] = await b.rows("SELECT id FROM settle_entry")
+    with b.bound():
+        await righting.bear(kit, old, entry, amount_pence=owed, because="They lost their books.", key="1")
+        assert await between.waiting(old) == []
+    assert await left(b, old) == []
+    await whole(b)
