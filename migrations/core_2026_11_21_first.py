@@ -1170,7 +1170,10 @@ STATEMENTS = {
   "times" INTEGER NOT NULL,
   "asked_at" TIMESTAMPTZ NOT NULL,
   "answered_at" TIMESTAMPTZ,
-  CHECK ("state" IN ('asked', 'kept', 'done'))
+  "told_how" VARCHAR(8) NOT NULL,
+  "told_by" VARCHAR(36) NOT NULL,
+  "told_at" TIMESTAMPTZ,
+  CHECK ("state" IN ('asked', 'kept', 'done', 'told'))
 )""",
         """CREATE TABLE "line" (
   "id" INTEGER PRIMARY KEY NOT NULL,
@@ -3051,7 +3054,10 @@ STATEMENTS = {
   "times" INTEGER NOT NULL,
   "asked_at" TIMESTAMPTZ NOT NULL,
   "answered_at" TIMESTAMPTZ,
-  CHECK ("state" IN ('asked', 'kept', 'done'))
+  "told_how" VARCHAR(8) NOT NULL,
+  "told_by" VARCHAR(36) NOT NULL,
+  "told_at" TIMESTAMPTZ,
+  CHECK ("state" IN ('asked', 'kept', 'done', 'told'))
 )""",
         """CREATE TABLE "line" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,

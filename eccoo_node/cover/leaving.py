@@ -1,18 +1,23 @@
 """What becomes of cover when a link ends: what is certain is honoured, what was only asked or offered is let go and forgotten.
 
-Where another link stands in for it, no node honours anything any more: what is not settled by then is for people.
+Where another link stands in for it, or the other circle is gone, no node honours anything any more: what is not settled
+by then is for people.
 """
+
+from datetime import datetime, timedelta
+from typing import Any
 
 from eccoo_federation import bodies, limits
 from eccoo_federation import cover as wire
 from eccoo_node.cover import machine, offering, queries, settling
 from eccoo_node.cover.doors import Act, door
+from eccoo_node.db import jobs
 from eccoo_node.db.rows import as_time, fetch
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.links import letters
 from eccoo_node.links import queries as links
-from eccoo_node.links.ending import Still, still_going
+from eccoo_node.links.ending import Still, gone_since, still_going
 from eccoo_node.record import events
 from eccoo_node.record.events import Happened
 
@@ -21,15 +26,15 @@ from eccoo_node.record.events import Happened
 async def visits(link_id: str) -> list[Still]:
     """Visits agreed across this link, either way, and what either keeps because of them. Days, never names."""
     now, zone, found = clock.now(), clock.zone(), []
-    gone = await links.superseded_at(link_id)
+    anew, gone = await links.superseded_at(link_id), await gone_since(link_id)
     # Of a link whose place another took, also what nobody claimed in time: no claim could come.
-    over = "OR (r.ended_reason IN ('unclaimed', 'claimed_late') AND v.ends_at > ?)" if gone else ""
+    over = "OR (r.ended_reason IN ('unclaimed', 'claimed_late') AND v.ends_at > ?)" if anew else ""
     states = "'preparing', 'coming', 'said'" + (", 'too_late'" if gone else "")
     here = await fetch(
         "SELECT v.starts_at, v.ends_at FROM cover_request r JOIN cover_offer o ON o.id = r.chosen_offer "
         "JOIN visit v ON v.id = r.visit_id WHERE o.link_id = ? AND "
         f"(r.state = 'coming' {over}) ORDER BY v.starts_at",
-        link_id, *([gone - limits.CLAIM_WITHIN] if gone else []),
+        link_id, *([anew - limits.CLAIM_WITHIN] if anew else []),
     )  # fmt: skip
     there = await fetch(
         "SELECT o.starts_at, o.ends_at, m.state FROM my_offer m JOIN open_request o ON o.id = m.open_request_id "
@@ -98,6 +103,19 @@ async def said(happened: Happened) -> None:
     mine = await queries.mine(happened.subject_id)
     if await links.superseded_at(mine.link_id):
         await leave_open(NODE, link_id=mine.link_id)
+
+
+@jobs.job("cover.leave_open", every=timedelta(days=1))
+async def look_for_gone(payload: dict[str, Any]) -> datetime | None:
+    """What our workers said to a circle that will never answer waits for it no longer, but for people."""
+    rows = await fetch(
+        "SELECT DISTINCT m.link_id FROM my_offer m JOIN link l ON l.id = m.link_id WHERE m.state = 'said' "
+        "AND l.state = 'ended' AND NOT EXISTS (SELECT 1 FROM sum_step s WHERE s.subject_id = m.id) ORDER BY m.link_id"
+    )
+    for (link_id,) in rows:
+        if await gone_since(link_id):
+            await leave_open(NODE, link_id=link_id)
+    return None
 
 
 @door("cover.leave_open")

@@ -18,6 +18,8 @@ class Told(msgspec.Struct, frozen=True):
     person: str
     circle: str
     minutes: int = 0
+    # No node of theirs will ever write anything more.
+    alone: bool = False
 
 
 def sums(fee_pence: int, travel_pence: int) -> str:
@@ -67,7 +69,11 @@ def step(one: Step, told: Told, claim: wire.Claimed, reason: str, *, here: bool)
         case "theirs":
             return f"{told.circle} wrote {sum_}."
         case "agreed":
-            return f"Both circles have come to {sum_}. It is settled."
+            return (
+                f"{sum_} it is. It is settled in our books."
+                if told.alone
+                else f"Both circles have come to {sum_}. It is settled."
+            )
     return "Somebody of our circle has a part in this, and leaves it to someone else."
 
 

@@ -15,7 +15,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.kernel.money import pounds
-from eccoo_node.links import letters
+from eccoo_node.links import ending, letters
 from eccoo_node.members import queries as members
 from eccoo_node.record import events
 from eccoo_node.record.events import Happened
@@ -62,7 +62,8 @@ def _claim(request: Request) -> tuple[wire.Claimed | None, bool]:
 
 @door("cover.resolve")
 async def resolve(act: Act, *, request_id: str, fee_pence: int, travel_pence: int, words: str = "") -> None:
-    """The asking circle writes down what both came to. Once the other has written the same, the money moves.
+    """The asking circle writes down what both came to. Once the other has written the same, the money moves: at once where
+    no node of theirs will ever write it (`ending.gone_since`).
 
     Raises Invalid for more than was claimed. What is agreed already is not written again.
     """
@@ -72,7 +73,7 @@ async def resolve(act: Act, *, request_id: str, fee_pence: int, travel_pence: in
     if state.claim is None or state.dispute is None:
         raise Conflict("Nothing is in question here.", "no_dispute")
     offer = await queries.offer(request.chosen_offer)
-    sums_ = _whole(offer, state.claim, fee_pence, travel_pence)
+    sums_ = await _whole(offer, state.claim, fee_pence, travel_pence)
     if _written(state.agreed, sums_):
         return
     act.because(words)
@@ -81,26 +82,27 @@ async def resolve(act: Act, *, request_id: str, fee_pence: int, travel_pence: in
 
 @door("cover.resolve_away")
 async def resolve_away(act: Act, *, offer_id: str, fee_pence: int, travel_pence: int, words: str = "") -> None:
-    """The worker's circle writes down what both came to."""
+    """The worker's circle writes down what both came to. Where no node of theirs will ever answer, also of what nobody there
+    has put in question, and it counts at once in our books."""
     mine = await queries.lock_mine(offer_id)
     act.allow(await sums.thing_away(mine))
     state = msgspec.json.decode(mine.machine, type=wire.OffererState)
-    if state.claim is None or not state.disputed:
+    if state.claim is None or state.let_go or not (state.disputed or await ending.gone_since(mine.link_id)):
         raise Conflict("Nothing is in question here.", "no_dispute")
-    sums_ = _whole(mine, state.claim, fee_pence, travel_pence)
+    sums_ = await _whole(mine, state.claim, fee_pence, travel_pence)
     if _written(state.agreed, sums_):
         return
     act.because(words)
     await offering.step(act, mine, sums_)
 
 
-def _whole(terms: queries.Offer | queries.Mine, claim: wire.Claimed, fee: int, travel: int) -> wire.ResolveVisit:
+async def _whole(terms: queries.Offer | queries.Mine, claim: wire.Claimed, fee: int, travel: int) -> wire.ResolveVisit:
     """Sums for the whole visit, with the debt that follows from them. Raises Invalid for more than was claimed."""
     for field, part, most in (("fee", fee, claim.fee_pence), ("travel", travel, claim.travel_pence)):
         if type(part) is not int or not 0 <= part <= most:
             raise Invalid(f"Write a sum from £0 to {pounds(most)}.", "bad_amount", field=field)
     due = claims.due_pence(fee, travel, terms.worker_deduct_bps, terms.payer_add_bps, terms.home_share_bps)
-    return wire.ResolveVisit(fee, travel, due)
+    return wire.ResolveVisit(fee, travel, due, alone=await ending.gone_since(terms.link_id) is not None)
 
 
 def _written(agreed: wire.Claimed | None, given: wire.ResolveVisit) -> bool:

@@ -198,10 +198,11 @@ async def heard_here(act: Act, request: Request, before: wire.RequesterState, af
 
 async def heard_away(act: Act, mine: Mine, given: object, before: wire.OffererState, after: wire.OffererState) -> None:
     """What a step of the offering side's machine changed about the sum."""
-    if not after.disputed:
+    alone = isinstance(given, wire.ResolveVisit) and given.alone
+    if not (after.disputed or alone):
         return
     path = f"/coming/{mine.id}/between"
-    if not before.disputed:
+    if after.disputed and not before.disputed:
         said = given.body if isinstance(given, wire.Incoming) else None
         sure = said.undisputed_fee_pence if isinstance(said, bodies.VisitDisputed) else 0
         await _write(mine.id, "differs", sure, 0)

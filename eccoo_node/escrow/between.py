@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
 from eccoo_node.escrow import chart, ledger, queries, rules
 from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.entering import concerned
@@ -238,6 +238,17 @@ async def due_by_line(link_id: str, up_to: int) -> list[Due]:
         link_id, link_id, up_to,
     )  # fmt: skip
     return [Due(row[0], row[1] == "due", int(row[2]) if row[1] == "due" else -int(row[2])) for row in rows]
+
+
+async def last_due(link_id: str) -> tuple[int, datetime | None]:
+    """The newest entry of the books about what two circles owe each other for a visit, and when it was; 0 where there is none."""
+    row = await fetch_one(
+        "SELECT e.id, e.at FROM line l JOIN entry e ON e.line_id = l.id JOIN posting p ON p.entry_id = e.id "
+        "JOIN account a ON a.id = p.account_id WHERE l.link_id = ? AND a.holder = ? AND a.code IN ('1200', '2300') "
+        "ORDER BY e.id DESC LIMIT 1",
+        link_id, link_id,
+    )  # fmt: skip
+    return (int(row[0]), as_time(row[1])) if row else (0, None)
 
 
 async def undone_since(link_id: str, entry: int) -> set[str]:

@@ -27,12 +27,14 @@ GIVE_UP = timedelta(days=60)
 class Still(msgspec.Struct, frozen=True):
     """One thing that goes on after the end, or is let go of at it. It names nobody.
 
-    "open": nothing here will ever settle it; people have to. It keeps no link from closing.
+    "open": nothing here will ever settle it; people have to. It keeps no link from closing. `path`: where somebody writes
+    down what they heard on the telephone, if what they wait for does not come.
     """
 
     kind: Literal["certain", "stops", "money", "kept", "letters", "open"]
     sentence: str
     at: datetime | None = None
+    path: str = ""
 
 
 Provider = Callable[[str], Awaitable[list[Still]]]
@@ -76,6 +78,20 @@ async def _undelivered(link_id: str) -> list[Still]:
         count = int(row["waiting"])
     said = "One letter is still to reach them." if count == 1 else f"{count} letters are still to reach them."
     return [Still("letters", said)] if count else []
+
+
+async def gone_since(link_id: str) -> datetime | None:
+    """Since when no node of theirs will answer on this link: another took its place, or it has ended and neither reached the
+    other for `GIVE_UP`. None while one may. What is open then is for people alone."""
+    if at := await queries.superseded_at(link_id):
+        return at
+    row = await fetch_one(
+        "SELECT l.ended_at, w.last_seen_at, w.reached_at FROM link l JOIN link_wire w ON w.link_id = l.id "
+        "WHERE l.id = ? AND l.state = 'ended' AND l.ended_at IS NOT NULL",
+        link_id,
+    )
+    last = max((at for at in map(as_time, row) if at), default=None) if row else None
+    return last if last and clock.now() - last > GIVE_UP else None
 
 
 async def close_if_through(link_id: str) -> bool:

@@ -13,14 +13,14 @@ from eccoo_node.agreements import erasing as _agreements
 from eccoo_node.banking import erasing as _banking
 from eccoo_node.cover import erasing as _cover
 from eccoo_node.db import bound, jobs
-from eccoo_node.db.rows import fetch, fetch_value, insert
+from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert, locking
 from eccoo_node.disputes import erasing as _disputes
 from eccoo_node.escrow import erasing as _escrow
 from eccoo_node.expenses import erasing as _expenses
 from eccoo_node.hmrc import erasing as _hmrc
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
-from eccoo_node.kernel.errors import Conflict
+from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import erasing as across
 from eccoo_node.links import letters
@@ -142,6 +142,40 @@ async def chase(act: Act) -> None:
         await fetch(
             "UPDATE erasure_out SET letter_id = ?, asked_at = ?, times = times + 1 WHERE id = ?", letter, now, row["id"]
         )
+
+
+@door("privacy.told")
+async def told(act: Act, *, erasure: str, how: str, words: str) -> None:
+    """People of a circle whose link has ended said that it is deleted there, or nobody is there any more: it is asked no
+    more. Never a receipt: one that still comes takes its place.
+
+    `how` is one of `rules.TOLD_HOW`, `words` who said so and when. Raises NotFound, Invalid, and Conflict while the link
+    stands, because then their node answers itself. A second press changes nothing.
+    """
+    act.allow(Thing("erasure", erasure))
+    await fetch(f"SELECT id FROM erasure_out WHERE id = ?{locking()}", erasure)
+    row = await fetch_one(
+        "SELECT e.state, e.link_id, e.forgetting_id, l.state AS standing FROM erasure_out e JOIN link l ON l.id = e.link_id "
+        "WHERE e.id = ?",
+        erasure,
+    )
+    if row is None:
+        raise NotFound("There is nothing that this circle was asked to delete.", "no_erasure")
+    if row["state"] in {"done", "told"}:
+        return
+    if row["standing"] != "ended":
+        raise Conflict("While the link stands, their node is asked and answers by itself.", "link_stands")
+    if how not in rules.TOLD_HOW:
+        raise Invalid("Choose what you heard.", "no_answer", field="how")
+    if not words.strip():
+        raise Invalid("Write who said so, and when.", "no_reason", field="words")
+    act.because(words.strip())
+    await fetch(
+        "UPDATE erasure_out SET state = 'told', told_how = ?, told_by = ?, told_at = ? WHERE id = ?",
+        how, act.actor.person_id, clock.now(), erasure,
+    )  # fmt: skip
+    await look_again(row["forgetting_id"])
+    await act.tell("privacy.told", "forgetting", row["forgetting_id"], link=row["link_id"], how=how)
 
 
 async def look_again(wish_id: str) -> None:

@@ -16,9 +16,10 @@ async def unanswered(link_id: str) -> list[Still]:
     """How many were asked to be forgotten across this link, either way, and are not yet. Nobody is named."""
     zone = clock.zone()
 
-    def say(count: int, words: str, until: datetime | None = None) -> Still:
+    def say(which: str, count: int, until: datetime | None) -> Still:
         people = "one person" if count == 1 else f"{count} people"
-        return Still("kept", words.format(people=people, until=clock.say_day(until, zone) if until else ""), until)
+        said = words[which].format(people=people, until=clock.say_day(until, zone) if until else "")
+        return Still("kept", said, until, path="/forgotten" if which != "ours" else "")
 
     rows = await fetch(
         "SELECT 'asked', COUNT(*), NULL FROM erasure_out WHERE link_id = ? AND state = 'asked' "
@@ -31,7 +32,7 @@ async def unanswered(link_id: str) -> list[Still]:
         "theirs": "They keep something of {people} until {until}. It was asked to be deleted.",
         "ours": "We keep something of {people} of theirs until {until}, and then delete it.",
     }
-    return [say(int(count), words[which], as_time(until)) for which, count, until in rows if count]
+    return [say(which, int(count), as_time(until)) for which, count, until in rows if count]
 
 
 @events.on("link.superseded")

@@ -8,6 +8,7 @@ import msgspec
 from eccoo_node.db.rows import as_time, fetch, fetch_one, locking, marks
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
+from eccoo_node.kernel.errors import NotFound
 from eccoo_node.links import erasing as across
 from eccoo_node.members import queries as members
 from eccoo_node.members.erasing import Kept
@@ -25,6 +26,11 @@ class Circle(msgspec.Struct, frozen=True):
     answered_at: datetime | None
     # The visits that they were told of, for whoever rings them.
     days: tuple[datetime, ...] = ()
+    id: str = ""
+    ended: bool = False
+    told_how: str = ""
+    told_by: str = ""
+    told_at: datetime | None = None
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -97,12 +103,24 @@ async def wishes(actor: Actor) -> list[Wish]:
 
 
 async def _circles(wish_ids: list[str]) -> dict[str, list[Circle]]:
+    return await _asked(f"e.forgetting_id IN ({marks(wish_ids)})", *wish_ids)
+
+
+async def asked_circle(actor: Actor, erasure: str) -> Circle:
+    """One circle that was asked to delete something. Raises Forbidden, NotFound."""
+    access.requires(actor, "privacy.told", Thing("erasure", erasure))
+    for [one] in (await _asked("e.id = ?", erasure)).values():
+        return one
+    raise NotFound("There is nothing that this circle was asked to delete.", "no_erasure")
+
+
+async def _asked(where: str, *values: str) -> dict[str, list[Circle]]:
     rows = await fetch(
         "SELECT e.forgetting_id, l.name, l.phone, e.state, e.reason, e.keep_until, e.asked_at, e.answered_at, "
-        "CASE WHEN e.state = 'asked' THEN e.subjects ELSE '[]' END "
-        f"FROM erasure_out e JOIN link l ON l.id = e.link_id WHERE e.forgetting_id IN ({marks(wish_ids)}) "
-        "ORDER BY l.name, e.id",
-        *wish_ids,
+        "CASE WHEN e.state = 'asked' THEN e.subjects ELSE '[]' END, e.id, l.state AS standing, e.told_how, p.called, "
+        "e.told_at FROM erasure_out e JOIN link l ON l.id = e.link_id LEFT JOIN person p ON p.id = e.told_by "
+        f"WHERE {where} ORDER BY l.name, e.id",
+        *values,
     )
     found: dict[str, list[Circle]] = {}
     subjects = [msgspec.json.decode(row[8], type=list[str]) for row in rows]
@@ -110,8 +128,11 @@ async def _circles(wish_ids: list[str]) -> dict[str, list[Circle]]:
     for row, some in zip(rows, subjects, strict=True):
         told = sorted({at for one in some for at in days.get(one, ())})
         found.setdefault(row[0], []).append(
-            Circle(row[1], row[2], row[3], row[4], as_time(row[5]), row[6], as_time(row[7]), tuple(told))
-        )
+            Circle(
+                row[1], row[2], row[3], row[4], as_time(row[5]), row[6], as_time(row[7]), tuple(told), row[9],
+                row[10] == "ended", row[11], row[12] or "", as_time(row[13]),
+            )
+        )  # fmt: skip
     return found
 
 

@@ -12,6 +12,8 @@ ASK_AGAIN = timedelta(days=7)
 GRACE = timedelta(days=2)
 # Nobody there reads letters any more: it is time that somebody rings them.
 RING = timedelta(days=30)
+# What somebody of ours heard of a circle whose link has ended, in place of the receipt that does not come.
+TOLD_HOW = ("rang", "paper", "nobody")
 # References in one letter, and rows of one link that we keep about what it asked.
 MOST_SUBJECTS = 200
 MOST_ROWS = 1000
@@ -27,7 +29,7 @@ def _theirs(actor: Actor, thing: Thing) -> bool | str:
     return actor.speaks_as(thing.person_id, "share_my_details")
 
 
-@rule("privacy.see_all")
+@rule("privacy.see_all", "privacy.told")
 def _helpers(actor: Actor, thing: Thing) -> bool:
     return actor.wears("facilitator", "admin") and not actor.acting_for
 

@@ -46,6 +46,8 @@ def state(wish: Wish, zone: tzinfo) -> tuple[str, str]:
         return "open", "Deleted here. Not every circle has answered"
     if wish.kept or any(circle.state == "kept" for circle in wish.circles):
         return "waiting", "Deleted, but for what must be kept"
+    if any(circle.state == "told" for circle in wish.circles):
+        return "certain", "Deleted here. Not every circle has sent a receipt"
     return "certain", "Deleted everywhere"
 
 
@@ -53,6 +55,12 @@ def circle(one: Circle, since: datetime | None, now: datetime, zone: tzinfo) -> 
     """What became of it in one linked circle, which was first asked at `since`."""
     if one.state == "done" and one.answered_at:
         return f"Asked on {day(one.asked_at, zone)}, deleted on {day(one.answered_at, zone)}."
+    if one.state == "told" and one.told_at:
+        by, on = one.told_by or "us", day(one.told_at, zone)
+        if one.told_how == "nobody":
+            return f"Nobody is there any more to be asked, {by} wrote on {on}. Whether it was deleted, we don’t know."
+        how = "on the telephone" if one.told_how == "rang" else "on paper"
+        return f"They say {how} that it is deleted, {by} wrote on {on}. We have no receipt of it."
     if one.state == "kept" and one.keep_until:
         because = f", because {THEIRS[one.reason]}" if one.reason in THEIRS else ""
         return f"Keeps something until {day(one.keep_until, zone)}{because}. It is asked again after that."

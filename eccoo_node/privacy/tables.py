@@ -8,7 +8,8 @@ from eccoo_node.members.tables import Person
 
 # asked: it may still be taken back. waits: something is still going on. gone: deleted, but for what `kept` says.
 STATES = ("asked", "waits", "gone", "taken_back")
-OUT_STATES = ("asked", "kept", "done")
+# told: people said so, or there is nobody left to ask. It is no receipt, and one that comes later takes its place.
+OUT_STATES = ("asked", "kept", "done", "told")
 IN_STATES = ("kept", "done")
 
 
@@ -41,6 +42,9 @@ class ErasureOut(Table, tablename="erasure_out"):
     times = number(1)
     asked_at = moment()
     answered_at = moment(null=True)
+    told_how = word(8)
+    told_by = word(36)
+    told_at = moment(null=True)
 
 
 class ErasureIn(Table, tablename="erasure_in"):

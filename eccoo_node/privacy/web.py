@@ -2,20 +2,27 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Controller, Response, get, post
+from litestar.params import FromPath
 
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.errors import Conflict
+from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.links import erasing as across
 from eccoo_node.members import erasing as home
 from eccoo_node.members import queries as members
 from eccoo_node.privacy import actions, queries, rules, say
 from eccoo_node.web.ask import AnyRequest, ask_of
-from eccoo_node.web.forms import form_error
+from eccoo_node.web.forms import FormError, form_error, read_form
 from eccoo_node.web.guards import actor_of
 from eccoo_node.web.page import redirect, render
 
 HERE = "/be-forgotten"
+
+
+class ToldForm(msgspec.Struct):
+    how: str = ""
+    words: str = ""
 
 
 def _subject(request: AnyRequest) -> str:
@@ -74,7 +81,12 @@ class PrivacyController(Controller):
                 "state": say.state(one, zone),
                 "kept": [say.why(k, zone) for k in one.kept],
                 "circles": [
-                    (c.name, c.phone if c.state == "asked" else "", say.circle(c, one.gone_at, clock.now(), zone))
+                    {
+                        "name": c.name,
+                        "phone": c.phone if c.state == "asked" else "",
+                        "words": say.circle(c, one.gone_at, clock.now(), zone),
+                        "told": f"/forgotten/{c.id}" if c.ended and c.state in {"asked", "kept"} else "",
+                    }
                     for c in one.circles
                 ],
             }
@@ -82,6 +94,32 @@ class PrivacyController(Controller):
         ]
         theirs = [(one.name, say.asked_of_us(one, zone)) for one in await queries.asked_of_us(actor)]
         return render(request, "privacy/all.html", wishes=wishes, theirs=theirs)
+
+    @get("/forgotten/{erasure_out:str}", opt={"action": "privacy.told"})
+    async def heard(self, request: AnyRequest, erasure_out: FromPath[str]) -> Response[Any]:
+        """What did you hear from them?"""
+        return render(request, "privacy/told.html", **await self._heard(request, erasure_out))
+
+    async def _heard(self, request: AnyRequest, erasure: str) -> dict[str, Any]:
+        one, zone = await queries.asked_circle(actor_of(request), erasure), ask_of(request).site.zone
+        ways = [
+            ("rang", "They said on the telephone that they have deleted it"),
+            ("paper", "They wrote to us that they have deleted it"),
+            ("nobody", "Nobody is there any more who could", "We don’t know then whether it was deleted, and the page says so."),
+        ]  # fmt: skip
+        waits = one.ended and one.state in {"asked", "kept"}
+        words = say.circle(one, one.asked_at, clock.now(), zone)
+        return {"id": erasure, "one": one, "waits": waits, "words": words, "ways": ways}
+
+    @post("/forgotten/{erasure_out:str}", opt={"action": "privacy.told"})
+    async def told(self, request: AnyRequest, erasure_out: FromPath[str]) -> Response[Any]:
+        actor, facts = actor_of(request), await self._heard(request, erasure_out)
+        try:
+            form = read_form(request, ToldForm)
+            await actions.told(actor, erasure=erasure_out, how=form.how, words=form.words)
+        except (FormError, Invalid, Conflict) as error:
+            return form_error(request, "privacy/told.html", error, **facts)
+        return redirect(request, "/forgotten", "Written down. We don’t ask them again.")
 
 
 CONTROLLERS = [PrivacyController]

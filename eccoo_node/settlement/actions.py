@@ -22,7 +22,7 @@ from eccoo_node.links.queries import KnownCircle
 from eccoo_node.members import queries as members
 from eccoo_node.record.door import Act, door
 from eccoo_node.rota.telling import tell
-from eccoo_node.settlement import queries, rules
+from eccoo_node.settlement import last, queries, rules
 from eccoo_node.settlement.queries import Page, Standing
 from eccoo_node.settlement.tables import SettleAccount, SettleEntry, SettlePage, SettlePayment
 
@@ -70,6 +70,8 @@ async def write_statement(act: Act, link_id: str) -> bool:
     if behind or not settling.may_write(standing.ours, standing.theirs) or standing.ours.ends_on >= ends.isoformat():
         return False
     if await links.may_cross(link_id, "out", "settle.final" if ended else "settle") or await _refused_lately(link_id):
+        return False
+    if ended and not await last.may_say(link_id):
         return False
     return await _write(act, circle, standing, period, starts, ends, final=ended)
 
@@ -367,15 +369,7 @@ def payment_reference(hash_: str, n: int = 0) -> str:
 
 
 async def _close(act: Act, link_id: str) -> None:
-    standing = await queries.standing(link_id)
-    circle = await links.circle(link_id)
-    quiet = (
-        standing.ours.quiet and standing.theirs.quiet and not (standing.ours.open_pence or standing.theirs.open_pence)
-    )
-    if circle.standing != "ended" or standing.closed_at or not quiet:
-        return
-    found = await queries.books(link_id, await between.last_entry())
-    if settling.unstated(standing.ours.stated, found.ours) or settling.unstated(standing.theirs.stated, found.theirs):
+    if not await last.through(await links.circle(link_id), await queries.standing(link_id)):
         return
     await fetch("UPDATE settle_account SET closed_at = ? WHERE link_id = ?", clock.now(), link_id)
     await act.tell("settlement.closed", "link", link_id)

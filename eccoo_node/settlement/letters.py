@@ -10,10 +10,11 @@ from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.kernel.access import NODE, Actor
 from eccoo_node.links import letters
+from eccoo_node.links import queries as links
 from eccoo_node.links.letters import Letter
 from eccoo_node.record import events
 from eccoo_node.record.events import Happened
-from eccoo_node.settlement import actions, limit
+from eccoo_node.settlement import actions, last, limit, queries
 
 
 @letters.handles("settle.statement", "settle.agreed", "settle.disputed", "settle.paid", "settle.received")
@@ -65,15 +66,21 @@ async def ended(happened: Happened) -> None:
 
 @jobs.job("settlement.round", every=timedelta(hours=1))
 async def state_all(payload: dict[str, Any]) -> datetime | None:
-    """Whatever period is over is stated; circles with which nothing is open are passed over."""
+    """Whatever period is over is stated; circles with which nothing is open are passed over.
+
+    On a link whose place another took nothing is sent; what is owed there for a visit settled since stands on a page once, so
+    that our treasurers can put it right, or bear it.
+    """
     rows = await fetch(
         "SELECT l.id, l.state FROM link l LEFT JOIN settle_account s ON s.link_id = l.id WHERE l.agreement <> '' "
         "AND s.closed_at IS NULL AND EXISTS (SELECT 1 FROM account a WHERE a.holder = l.id AND a.code IN ('1200', '2300')) "
         "ORDER BY l.id"
     )
     for row in rows:
+        ended = row[1] == "ended"
         if await actions.unstated(row[0]):
-            await actions.write_statement(NODE, row[0])
-        elif row[1] == "ended":
+            if not ended or await last.may_say(row[0]):
+                await actions.write_statement(NODE, row[0])
+        elif ended and await last.through(await links.circle(row[0]), await queries.standing(row[0])):
             await actions.go_on(NODE, row[0])
     return None

@@ -15,6 +15,7 @@ from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import pounds
+from eccoo_node.links import ending
 from eccoo_node.record.door import Act, door
 from eccoo_node.rota.telling import tell
 from eccoo_node.settlement import queries
@@ -29,10 +30,13 @@ class Stood(msgspec.Struct, frozen=True):
 
 
 async def found(link_id: str, entry_id: int) -> tuple[Line, Booking]:
-    """An entry that was agreed or differs, and the line of our books that it is about. Raises NotFound."""
+    """An entry that was agreed or differs, or that a circle which is gone will never answer, and the line of our books that
+    it is about. Raises NotFound."""
     pages = await queries.pages(link_id)
     lines = await queries.lines_of([page.id for page in pages]) if pages else []
-    one = next((line for line in lines if line.id == entry_id and line.state != "waiting"), None)
+    one = next((line for line in lines if line.id == entry_id), None)
+    if one is not None and one.state == "waiting" and await ending.gone_since(link_id) is None:
+        one = None
     books = await queries.books(link_id, await between.last_entry())
     if one is None or one.key not in books.references:
         raise NotFound("There is no such visit in our books.", "no_line")

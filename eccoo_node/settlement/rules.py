@@ -9,7 +9,7 @@ from eccoo_node.members.rules import as_self
 
 # What is agreed is paid within so long; then the page says that it is late, and nothing else happens by itself.
 PAID_WITHIN = timedelta(days=14)
-# A statement that was not taken is not said again sooner.
+# A statement that was not taken is not said again sooner; a last one, after the end, after twice as long each time.
 SAID_AGAIN = timedelta(days=1)
 ANSWERS = ("ours", "theirs")
 HOW_SURE = ("rang", "paper")

@@ -13,6 +13,7 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import parse_pounds, pounds
+from eccoo_node.links import ending
 from eccoo_node.links import queries as links
 from eccoo_node.payouts.rules import say_sort_code
 from eccoo_node.settlement import actions, banks, queries, righting, say
@@ -256,6 +257,8 @@ async def _statement(actor: Actor, link_id: str, page_id: str) -> dict[str, Any]
         )
         for one in lines
     ]
+    # What a circle that is gone never answered is put right, or borne, like what was agreed.
+    may_change = {"agreed", "waiting"} if await ending.gone_since(link_id) else {"agreed"}
     agreed = page.opening_pence + sum(one.amount_pence for one in lines if one.state == "agreed")
     return {
         "link_id": link_id, "name": circle.name, "page": page, "period": say.period(page),
@@ -264,7 +267,7 @@ async def _statement(actor: Actor, link_id: str, page_id: str) -> dict[str, Any]
         "rows": [(words, pounds(one.amount_pence)) for one, words in named if one.state != "disputed"],
         "wrong": [
             {"path": f"{BASE}/{link_id}/lines/{one.id}/right", "title": words, "words": pounds(one.amount_pence)}
-            for one, words in named if one.state == "agreed" and one.key in books.references
+            for one, words in named if one.state in may_change and one.key in books.references
         ],
         "differs": [
             {"path": f"{BASE}/{link_id}/lines/{one.id}", "title": words, "words": say.differs(one, ours=page.ours),

@@ -241,9 +241,12 @@ def _visit_confirmed(state: t.OffererState, body: b.VisitConfirmed) -> t.Offerer
 
 def _resolve_visit(state: t.OffererState, given: t.ResolveVisit) -> t.OffererStep:
     claim = state.claim
-    if claim is None or not state.disputed or state.agreed is not None:
+    if claim is None or state.let_go or not (state.disputed or given.alone) or state.agreed is not None:
         raise ProtocolError("wrong_state", "Nothing is in dispute.")
     ours = replace(claim, fee_pence=given.fee_pence, travel_pence=given.travel_pence, due_pence=given.due_pence)
+    if given.alone:
+        agreed = replace(state, proposed=(*state.proposed, ours), agreed=ours)
+        return t.OffererStep(agreed, effects=(_book(state.n, ours),))
     told = (_emit(state, _resolved_body(state, ours)),)
     return t.OffererStep(replace(state, proposed=(*state.proposed, ours)), told)
 

@@ -266,11 +266,15 @@ class DisputeVisit(msgspec.Struct, frozen=True):
 
 
 class ResolveVisit(msgspec.Struct, frozen=True):
-    """Sums that this side signs for in a dispute: fee, travel and debt of the whole visit."""
+    """Sums that this side signs for in a dispute: fee, travel and debt of the whole visit.
+
+    ``alone``: no node of the other side will ever answer, so what people agreed concludes here, disputed or not.
+    """
 
     fee_pence: int
     travel_pence: int
     due_pence: int
+    alone: bool = False
 
 
 class TakeAfterAll(msgspec.Struct, frozen=True):

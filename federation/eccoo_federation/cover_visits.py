@@ -64,7 +64,7 @@ def resolve_visit(state: t.RequesterState, given: t.ResolveVisit) -> t.Requester
     if claim is None or state.dispute is None or state.agreed is not None:
         raise ProtocolError("wrong_state", "Nothing is in dispute.")
     ours = replace(claim, fee_pence=given.fee_pence, travel_pence=given.travel_pence, due_pence=given.due_pence)
-    return _settle_dispute(replace(state, resolution_ours=ours))
+    return _settle_dispute(replace(state, resolution_ours=ours), alone=given.alone)
 
 
 def their_resolution(state: t.RequesterState, link: str, body: b.VisitResolved) -> t.RequesterStep:
@@ -180,12 +180,12 @@ def _confirmed_body(request: str, award: t.Award, claim: t.Claimed, how: Any = "
     )
 
 
-def _settle_dispute(state: t.RequesterState) -> t.RequesterStep:
+def _settle_dispute(state: t.RequesterState, *, alone: bool = False) -> t.RequesterStep:
     # One side concludes, on sums that the other has signed: two sides that each wait for the other's latest word could
     # book different sums. The claim itself is such a word.
     assert state.award is not None
     ours, n = state.resolution_ours, state.award.n
-    if ours is not None and ours in (state.resolution_theirs, state.claim):
+    if ours is not None and (alone or ours in (state.resolution_theirs, state.claim)):
         concluded = _booked(state, ours)
         return t.RequesterStep(concluded, visit_holds(concluded), (_book(n, ours), t.Tell("confirmed", n)))
     return t.RequesterStep(state, visit_holds(state)[1:], (t.Tell("resolution_proposed", n),))

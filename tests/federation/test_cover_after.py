@@ -159,6 +159,23 @@ def test_a_later_proposal_that_crosses_the_conclusion_does_not_undo_it() -> None
     assert (effects, theirs.agreed) == ([cover.BookVisit(1, 4000, 360, 4060)], ours.agreed)
 
 
+def test_where_the_other_side_is_gone_for_good_people_conclude_and_its_late_word_changes_nothing() -> None:
+    ours, theirs = disputed()
+    ours, _, effects = run(ours, cover.ResolveVisit(4000, 360, 4060, alone=True))
+    assert effects == [cover.BookVisit(1, 4000, 360, 4060), cover.Tell("confirmed", 1)]
+    theirs, told, effects = run(theirs, cover.ResolveVisit(5000, 360, 4985, alone=True))
+    assert (told, effects) == ([], [cover.BookVisit(1, 5000, 360, 4985)])
+    late = b.VisitConfirmed(request=REF, n=1, how="resolved", fee_pence=4000, travel_pence=360, due_pence=4060)
+    theirs, _, effects = run(theirs, arrives(late))
+    assert (effects, theirs.agreed and theirs.agreed.fee_pence) == ([], 5000)
+    # Also of a claim that nobody ever answered; and never of one that was let go.
+    _, theirs = committed()
+    theirs, _, _ = run(theirs, cover.Claim(CLAIMED))
+    assert refused(run, theirs, cover.ResolveVisit(5000, 360, 4985)) == "wrong_state"
+    assert run(theirs, cover.ResolveVisit(5000, 360, 4985, alone=True))[2] == [cover.BookVisit(1, 5000, 360, 4985)]
+    assert refused(run, theirs, cover.LetGo(), cover.ResolveVisit(5000, 360, 4985, alone=True)) == "wrong_state"
+
+
 def test_nobody_can_conclude_on_sums_that_the_other_has_not_signed() -> None:
     ours, theirs = disputed()
     own = b.VisitConfirmed(request=REF, n=1, how="resolved", fee_pence=3000, travel_pence=360, due_pence=3135)

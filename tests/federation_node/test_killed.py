@@ -43,25 +43,30 @@ DEMO = {"ECCOO_DEMO": "true"}
 
 
 class Hill:
-    """Two served nodes, each behind a proxy that stands at its public address."""
+    """Two served nodes, each behind a proxy that stands at its public address. `below`: the path at which the first lives."""
 
-    def __init__(self, home: Path, databases: tuple[dict[str, str], dict[str, str]]) -> None:
+    def __init__(self, home: Path, databases: tuple[dict[str, str], dict[str, str]], *, below: str = "") -> None:
         self.nodes: dict[str, NodeProcess] = {}
         self.doors: dict[str, FaultProxy] = {}
         for side, name, database in zip("ab", ("Hebden circle", "Todmorden circle"), databases, strict=True):
             port = free_port()
             self.doors[side] = FaultProxy(port).start()
+            public = {"ECCOO_WEB_PUBLIC_URL": self.doors[side].url + (below if side == "a" else "")}
             self.nodes[side] = make_node(
                 home / side,
                 name,
                 port=port,
                 public_port=self.doors[side].port,
-                extra=DEMO | database,
+                extra=DEMO | database | public,
                 command=axe.COMMAND,
             ).start()
+        self._doors_open()
         self.link_id = link_by_commands(self.nodes["a"], self.nodes["b"])
         self.moved_s = 0
         asyncio.run(self._people())
+
+    def _doors_open(self) -> None:
+        """Before anything goes through them."""
 
     @asynccontextmanager
     async def on(self, side: str) -> AsyncIterator[None]:

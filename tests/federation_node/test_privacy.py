@@ -19,6 +19,7 @@ from eccoo_node.escrow.verify import verify as verify_books
 from eccoo_node.federating.verify import verify as verify_letters
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import COMMAND, NODE
+from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.keys import actions as own
 from eccoo_node.links import actions as links
@@ -371,6 +372,61 @@ async def test_a_circle_that_is_gone_for_good_is_asked_for_ever_and_then_somebod
     await b.start()
     await days_pass(story, 1, 1)
     assert await told(a, "erasure_out", "state") == [("done",)]
+    assert await found_in(b, EDITH) == []
+
+
+async def test_an_ended_link_with_a_circle_that_is_gone_closes_by_what_people_heard_and_a_receipt_still_counts(
+    story: Story,
+) -> None:
+    await settled(story)
+    await give_back(story)
+    a, b = story.pair.both
+    await b.stop()
+    with a.bound():
+        await privacy.ask(await story.as_edith(), person_id=story.edith)
+    await days_pass(story, 4, only=a)
+    [(erasure,)] = await told(a, "erasure_out", "id")
+    with a.bound():
+        fay = await actor(story.fay)
+        with pytest.raises(Conflict):
+            await privacy.told(fay, erasure=erasure, how="rang", words="Rang Tom on Monday.")
+        await links.end(COMMAND, story.pair.link_id)
+        with pytest.raises(Forbidden):
+            await privacy.told(await actor(story.ruth), erasure=erasure, how="rang", words="Rang Tom on Monday.")
+        for how, words in (("wrong", "Rang Tom."), ("nobody", " ")):
+            with pytest.raises(Invalid):
+                await privacy.told(fay, erasure=erasure, how=how, words=words)
+        await between.paid_circle(await actor(story.tess), story.pair.link_id, 6105, "by hand")
+    await days_pass(story, 40, 30, only=a)
+    assert await told(a, "link", "closed_at IS NULL") == [(True,)]
+    with a.bound():
+        [still] = [one for one in await ending.goes_on(story.pair.link_id) if one.path]
+        assert (still.kind, still.path) == ("kept", "/forgotten")
+        for _ in range(2):
+            await privacy.told(fay, erasure=erasure, how="rang", words="Rang Tom on Monday.")
+        [wish] = await privacy_queries.wishes(fay)
+        assert (
+            say.state(msgspec.structs.replace(wish, kept=()), clock.zone())[1]
+            == "Deleted here. Not every circle has sent a receipt"
+        )
+        on = say.day(a.clock(), clock.zone())
+        assert say.circle(wish.circles[0], wish.gone_at, a.clock(), clock.zone()) == (
+            f"They say on the telephone that it is deleted, Fay wrote on {on}. We have no receipt of it."
+        )
+    # Who wrote what, in the record, once; and nothing of it is an answer of theirs.
+    assert await a.rows(
+        "SELECT a.actor_id, t.text FROM audit a JOIN audit_text t ON t.audit_id = a.id WHERE a.action = 'privacy.told'"
+    ) == [(story.fay, "Rang Tom on Monday.")]
+    assert await told(a, "erasure_out", "state, told_how, told_by, answered_at IS NULL") == [
+        ("told", "rang", story.fay, True)
+    ]
+    await days_pass(story, 1, 20, only=a)
+    assert await told(a, "link", "closed_at IS NOT NULL") == [(True,)]
+    # They are not asked again. What lay ready for them still reaches them, and their own receipt takes the place of our word.
+    assert await told(a, "erasure_out", "times") == [(1,)]
+    await b.start()
+    await days_pass(story, 1, 1)
+    assert await told(a, "erasure_out", "state, told_how") == [("done", "rang")]
     assert await found_in(b, EDITH) == []
 
 

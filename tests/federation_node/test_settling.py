@@ -285,6 +285,82 @@ async def test_a_lie_waits_alone(two_nodes: Pair, monkeypatch: pytest.MonkeyPatc
     await sound(story)
 
 
+async def a_day(story: Story, only: PairNode | None = None) -> None:
+    story.pair.move(timedelta(days=1))
+    for node in (only,) if only else story.pair.both:
+        with node.bound():
+            await state_all({})
+    await (only or story.pair).settle()
+
+
+async def test_a_last_page_is_said_again_only_with_new_books_or_a_new_answer(
+    two_nodes: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = await Story(two_nodes).begin()
+    link = two_nodes.link_id
+    await went_well(story)
+    real = queries.books
+
+    async def lying(link_id: str, up_to: int) -> queries.Books:
+        found = await real(link_id, up_to)
+        if two_nodes.b.wire.us.node_id == letters.identity.current().node_id:
+            found.ours[("never", 1)] = 999
+        return found
+
+    monkeypatch.setattr(queries, "books", lying)
+    with story.b.bound():
+        await linking.end(COMMAND, link)
+    await two_nodes.settle()
+    pages = "SELECT COUNT(*) FROM settle_page WHERE ours AND final"
+    for _ in range(12):
+        await a_day(story)
+    assert await story.b.rows(pages) == [(1,)]
+    doors = "SELECT COUNT(*) FROM audit WHERE action LIKE 'settlement.%'"
+    [before] = await story.b.rows(doors)
+    for _ in range(28):
+        await a_day(story)
+    assert (await story.b.rows(pages), await story.b.rows(doors)) == ([(1,)], [before])
+    # Their treasurers have talked: it is said once more, and not each day from then on.
+    [(line,)] = await story.b.rows("SELECT id FROM settle_entry WHERE state = 'disputed'")
+    with story.b.bound():
+        await settlement.answer_line(await actor(story.kit), link, line, "ours")
+    for _ in range(60):
+        await a_day(story)
+    assert await story.b.rows(pages) == [(2,)]
+    monkeypatch.setattr(queries, "books", real)
+    await sound(story)
+
+
+async def test_a_last_page_that_is_refused_is_said_again_after_pauses_that_double_and_not_for_ever(
+    two_nodes: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = await Story(two_nodes).begin()
+    link = two_nodes.link_id
+    await went_well(story)
+    await story.a.stop()
+
+    async def refused() -> None:
+        """As if they had answered that they don't take it."""
+        for (period,) in await story.b.rows("SELECT period FROM settle_page WHERE ours AND state = 'waiting'"):
+            with story.b.bound():
+                await settlement.not_taken(NODE, link, period, "wrong_state")
+
+    with story.b.bound():
+        await linking.end(COMMAND, link)
+    said = []
+    for day in range(100):
+        await refused()
+        if day:
+            await a_day(story, story.b)
+        if await story.b.rows("SELECT 1 FROM settle_page WHERE state = 'waiting'"):
+            said.append(day)
+    assert said == [1, 2, 4, 8, 16, 32]
+    # A visit that was agreed before the end is written in the books: that is said, too.
+    await went_between(story, monkeypatch, story.a, "two", story.payer, story.edith)
+    await a_day(story, story.b)
+    assert len(await story.b.rows("SELECT 1 FROM settle_page WHERE state = 'waiting'")) == 1
+
+
 async def test_what_is_agreed_counts_towards_the_most_that_may_be_owed(
     two_nodes: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:

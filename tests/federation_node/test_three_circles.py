@@ -13,8 +13,10 @@ from eccoo_federation.bodies import CoverRefused
 from eccoo_node.escrow import queries as money
 from eccoo_node.rota import patterns
 from eccoo_node.rota.standing import Slot
+from tests.federation_node.test_attacks import everything, ping
 from tests.federation_node.test_cover_story import balanced
 from tests.federation_node.test_waves import own_team
+from tests.support.hostile import send, sign
 from tests.support.pair import App, Pair
 from tests.support.story import NINE_TO_ELEVEN, Story, actor
 from tests.support.three import Three
@@ -61,6 +63,22 @@ async def test_a_worker_whom_two_circles_choose_at_once_comes_to_one_of_them(thr
     assert await three.y.rows("SELECT COUNT(*) FROM worker_slot") == [(16,)]
     for story in (won, lost):
         await balanced(story)
+
+
+async def test_a_request_for_one_circle_is_worth_nothing_at_another_that_knows_the_same_key(three: Three) -> None:
+    """Hebden passes on to Burnley what Todmorden asked of it."""
+    for captured in (
+        ping(three.y, three.x, three.xy.link_id),
+        # Neither names its link in the path.
+        sign(three.y, "GET", f"{three.x.url}/fed/v1/events/0"),
+        sign(three.y, "GET", f"{three.x.url}/fed/v1/pool"),
+    ):
+        before = await everything(three.z)
+        relayed = await send(three.z.port, captured.but(host=three.z.url.removeprefix("http://")))
+        assert (relayed.status, relayed.code) == (401, "bad_signature")
+        assert await everything(three.z) == before
+        # At the circle for which it was signed it is heard, whatever it is answered.
+        assert (await send(three.x.port, captured)).status != 401
 
 
 async def test_a_worker_who_has_a_visit_at_home_by_now_is_not_promised_a_second_time(two_nodes: Pair) -> None:

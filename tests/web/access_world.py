@@ -384,6 +384,7 @@ class World:
         await self._stated()
         # Looked after by admins alone, like the link; what is not there is refused by the same rule.
         things["introduction_id"] = {"none": "00000000-0000-7000-8000-000000000000"}
+        things["erasure_out"] = {"none": "00000000-0000-7000-8000-000000000000"}
         # The newest news of a visit is the one that stands.
         self.node.clock.move(timedelta(minutes=1))
         async with write():

@@ -4,12 +4,20 @@ from datetime import timedelta
 from html import unescape
 
 from eccoo_node.db import jobs
+from eccoo_node.db.rows import insert
+from eccoo_node.db.transaction import write
 from eccoo_node.kernel.access import COMMAND
+from eccoo_node.kernel.ids import new_id
+from eccoo_node.links import actions as links
 from eccoo_node.privacy import actions as privacy
+from eccoo_node.privacy import leaving
+from eccoo_node.privacy.tables import ErasureOut
 from eccoo_node.referrals import actions as referrals
 from tests.support import make
 from tests.support.pair import PairNode
 from tests.web.story import Visitor, Walk
+
+assert leaving
 
 
 async def run(node: PairNode) -> None:
@@ -60,6 +68,49 @@ async def test_a_facilitator_reads_what_each_circle_answered(walk: Walk) -> None
     with a.bound():
         assert (await a.rows("SELECT called FROM person WHERE id = ?", robin)) == [("Someone",)]
     assert b.name not in page.text
+
+
+async def test_a_facilitator_writes_down_what_a_circle_said_whose_node_will_never_answer(walk: Walk) -> None:
+    await walk.story.ask_far()
+    a, b = walk.pair.both
+    await b.stop()
+    with a.bound():
+        await links.end(COMMAND, walk.pair.link_id)
+        robin, erasure = walk.a.people["Robin"], new_id()
+        await privacy.ask(COMMAND.__class__(person_id=robin), person_id=robin)
+        [(wish,)] = await a.rows("SELECT id FROM forgetting")
+        async with write():
+            await insert(ErasureOut(id=erasure, forgetting_id=wish, link_id=walk.pair.link_id, asked_at=a.clock()))
+    walk.pair.move(timedelta(days=3))
+    await run(a)
+    fay = await walk.a.read_as("Fay")
+    page = await fay.get("/forgotten")
+    assert "The link with them has ended. If no answer comes, write down what you heard yourself." in page.text
+    assert any(link.endswith(f"/forgotten/{erasure}") for link in page.links)
+    with a.bound():
+        await make.hat(walk.a.people["Fay"], await make.circle(), "admin")
+    # The link's own page leads there, too.
+    link = await fay.get(f"/admin/links/{walk.pair.link_id}")
+    assert (
+        "They have not answered yet. If they told you on the telephone, or nobody is there any more, write that down"
+        in link.text
+    )
+    assert any(path.endswith("/forgotten") for path in link.links)
+    assert (await (await walk.a.read_as("Edith")).get(f"/forgotten/{erasure}")).status == 403
+    page = await fay.get(f"/forgotten/{erasure}")
+    assert (page.heading, page.acts) == ("What did they say?", ["Write it down"])
+    page = await fay.press(page, "Write it down", how="nobody")
+    # Once above the page, and once at the field.
+    assert page.text.count("Write who said so, and when.") == 2
+    page = await fay.press(page, "Write it down", how="nobody", words="The village hall: they closed in May.")
+    assert page.heading == "Who asked to be forgotten"
+    assert "Deleted here. Not every circle has sent a receipt" in page.text
+    assert (
+        "Nobody is there any more to be asked, Fay wrote on 26 November 2026. Whether it was deleted, we don’t know."
+        in page.text
+    )
+    assert "write down what you heard" not in page.text
+    assert (await fay.get(f"/forgotten/{erasure}")).acts == []
 
 
 async def ask(visitor: Visitor, outward: str = "OL14") -> str:

@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
+from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
+from eccoo_node.kernel.access import COMMAND
+from eccoo_node.links import actions as links
 from tests.web.covering import Told, coming
 from tests.web.story import Walk
 
@@ -79,6 +82,52 @@ async def test_where_the_circles_were_linked_anew_the_page_says_so_and_promises_
     for name in ("Bea", "Tom"):
         text = (await (await walk.b.read_as(name)).get(mine)).text
         assert "One of the two circles lost everything before it was settled, and they were linked anew." in text
-        assert "If it is to be paid, our treasurers see to it." in text
+        assert "If it is to be paid, a facilitator writes down how much, and our treasurers see to it." in text
         assert "fortnight" not in text
         assert "all goes on here by itself" not in text
+
+
+async def gone(walk: Walk) -> Told:
+    """Bea said how it went to a circle that never answered; its link was ended, and two months have passed."""
+    told = await coming(walk)
+    walk.pair.move(timedelta(days=3, hours=4))
+    await walk.settle()
+    await walk.a.node.stop()
+    bea = await walk.b.read_as("Bea")
+    await bea.press(await bea.get(f"{told.offers['Bea']}/went"), "Send", answer="as_planned")
+    with walk.b.node.bound():
+        await links.end(COMMAND, walk.pair.link_id)
+    for days in (1, 61, 1):
+        walk.pair.move(timedelta(days=days))
+        with walk.b.node.bound():
+            await jobs.ensure_recurring()
+            await jobs.drain()
+        await walk.b.node.settle()
+    return told
+
+
+async def test_what_a_circle_that_is_gone_agreed_to_is_written_down_here_alone(walk: Walk) -> None:
+    told = await gone(walk)
+    mine = told.offers["Bea"]
+    bea = await (await walk.b.read_as("Bea")).get(mine)
+    assert "The link with Hebden circle has ended, and their node has not answered for two months." in bea.text
+    assert bea.acts == []
+    tom = await walk.b.read_as("Tom")
+    page = await tom.get(mine)
+    assert page.acts == ["Write down what is paid"]
+    assert any(link.endswith(f"{mine}/between") for link in page.links)
+    page = await tom.get(f"{mine}/between")
+    assert (page.heading, page.acts) == (
+        "What is paid for this visit?",
+        ["Write this sum down"],
+    )
+    assert "What you write down counts at once, in our books alone." in page.text
+    assert (
+        "Write who agreed to it, and when." in (await tom.press(page, "Write this sum down", fee="50", travel="0")).text
+    )
+    page = await tom.press(page, "Write this sum down", fee="50", travel="0", words="Rang Fay at home.")
+    assert "Written down. It is settled." in page.text
+    assert page.heading == "£50 is written down"
+    assert "£50 it is. It is settled in our books." in page.text
+    bea = await (await walk.b.read_as("Bea")).get(mine)
+    assert "is yours." in bea.text

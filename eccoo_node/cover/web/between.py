@@ -17,6 +17,7 @@ from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.money import parse_pounds, pounds
+from eccoo_node.links import ending
 from eccoo_node.links import queries as links
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say
@@ -59,12 +60,14 @@ def facts(
     here: bool,
     writes: bool,
     said_at: datetime | None,
+    gone: bool,
 ) -> dict[str, Any]:
-    """What both pages show."""
+    """What both pages show. `gone`: no node of theirs will ever write anything, so what is written here counts alone."""
     differs, agreed = words.newest(steps, "differs"), words.newest(steps, "agreed")
     ours, theirs = words.newest(steps, "ours"), words.newest(steps, "theirs")
     (kind, stands), same = words.stands(steps, told), words.same(steps)
     sure = differs.fee_pence if differs else 0
+    told = msgspec.structs.replace(told, alone=gone and not same)
     timeline = [
         {"at": words.day(one.at), "words": words.step(one, told, claim, reason, here=here),
          "said": one.words if one.kind == "ours" else ""}
@@ -75,11 +78,15 @@ def facts(
         timeline = [claimed, *timeline]
     title = "What did both circles come to?" if writes else "Part of the money is in question"
     came_to = words.sums(agreed.fee_pence, agreed.travel_pence) if agreed else ""
+    done = f"{came_to} is written down" if gone else f"Both circles came to {came_to}"
+    if gone:
+        title = "What is paid for this visit?"
+    against = f"{told.person if here else told.circle} says", words.differs(claim, sure, reason, told.minutes)
     return {
-        "title": f"Both circles came to {came_to}" if agreed else title, "claim": claim, "told": told,
+        "gone": gone, "title": done if agreed else title, "claim": claim, "told": told,
         "agreed": agreed, "steps": timeline, "writes": writes and not agreed,
         "rows": [(f"{told.worker} says", words.claimed(claim)),
-                 (f"{told.person if here else told.circle} says", words.differs(claim, sure, reason, told.minutes)),
+                 against if differs else ("", ""),
                  ("We wrote", words.sums(ours.fee_pence, ours.travel_pence) if ours else ""),
                  (f"{told.circle} wrote", words.sums(theirs.fee_pence, theirs.travel_pence) if theirs else "")],
         "kind": kind, "stands": stands if writes or same else "", "same": same, "waits": bool(ours) and not theirs,
@@ -128,6 +135,7 @@ class BetweenController(Controller):
             "path": path, "back": (f"/visits/{visit.id}", "The visit"), "their_circle": circle,
             "whose": f"{offer.first_name} of {circle.name}, {say.when(visit)}",
             **facts(steps, told, state.claim, state.dispute.reason, here=True, writes=writes,
+                    gone=await ending.gone_since(offer.link_id) is not None,
                     said_at=said["worker"].said_at if "worker" in said else None),
         }  # fmt: skip
 
@@ -169,7 +177,8 @@ class BetweenController(Controller):
     async def _of_offer(self, request: AnyRequest, mine: Mine, thing: Thing) -> dict[str, Any]:
         state = msgspec.json.decode(mine.machine, type=wire.OffererState)
         steps = await sums.steps(mine.id)
-        if not steps or state.claim is None:
+        gone = await ending.gone_since(mine.link_id) is not None
+        if state.claim is None or state.let_go or not (steps or gone):
             raise closed()
         circle = await links.circle(mine.link_id)
         own = actor_of(request).person_id == mine.worker_id
@@ -177,7 +186,7 @@ class BetweenController(Controller):
             "path": f"/coming/{mine.id}/between", "their_circle": circle,
             "back": (f"/coming/{mine.id}", "The visit") if own else ("/home", "Today"),
             "whose": f"{mine.called} in {mine.area}, {clock.say_when(mine.starts_at, mine.ends_at, clock.zone())}",
-            **facts(steps, Told(mine.called, "", circle.name), state.claim, "", here=False,
+            **facts(steps, Told(mine.called, "", circle.name), state.claim, "", here=False, gone=gone,
                     writes=access.may(actor_of(request), "cover.resolve_away", thing),
                     said_at=await sums.claimed_at(mine)),
         }  # fmt: skip
@@ -218,8 +227,8 @@ class BetweenController(Controller):
         return form_error(request, PAGE, error, **context | await around(request, visit.person_id if visit else ""))
 
     def _written(self, request: AnyRequest, path: str, steps: list[Step]) -> Response[Any]:
-        done = words.newest(steps, "agreed")
-        told = (
-            "Both circles have written the same. It is settled." if done else "Written down. The other circle reads it."
-        )
+        done, theirs = words.newest(steps, "agreed"), words.newest(steps, "theirs")
+        told = "Written down. The other circle reads it."
+        if done:
+            told = "Both circles have written the same. It is settled." if theirs else "Written down. It is settled."
         return redirect(request, path, told)

@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery
 
 from eccoo_federation.bodies import CoverRequested
 from eccoo_federation.times import parse_time
-from eccoo_node.cover import offering, queries, settling
+from eccoo_node.cover import offering, queries, settling, sums
 from eccoo_node.cover.queries import Mine
 from eccoo_node.cover.shown import stored
 from eccoo_node.escrow import queries as money
@@ -17,6 +17,7 @@ from eccoo_node.escrow.sharing import Terms
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.errors import Invalid, NotFound
 from eccoo_node.kernel.money import pounds
+from eccoo_node.links import ending
 from eccoo_node.links import queries as links
 from eccoo_node.rota import say
 from eccoo_node.rota.web import Went, around, reader_of, second_question, show
@@ -42,7 +43,17 @@ class ComingController(Controller):
         mine = await self._mine(request, offer_id)
         may_let_go = access.may(actor_of(request), "cover.let_go", mine.thing)
         own = access.may(actor_of(request), "cover.see_mine", mine.thing)
-        return await show(request, "cover/coming.html", may_let_go=may_let_go, own=own, **await self._coming(mine))
+        may_write = mine.state == "too_late" and access.may(
+            actor_of(request), "cover.resolve_away", await sums.thing_away(mine)
+        )
+        return await show(
+            request,
+            "cover/coming.html",
+            may_let_go=may_let_go,
+            may_write=may_write,
+            own=own,
+            **await self._coming(mine),
+        )
 
     async def _coming(self, mine: Mine) -> dict[str, Any]:
         now, circle = clock.now(), await links.circle(mine.link_id)
@@ -63,6 +74,7 @@ class ComingController(Controller):
             "called": told.get("called") or f"someone in {mine.area}",
             "settled": pounds(line.worker_pence) if line else "",
             "linked_anew": mine.state == "too_late" and await links.superseded_at(mine.link_id) is not None,
+            "gone": mine.state == "too_late" and await ending.gone_since(mine.link_id) is not None,
         }  # fmt: skip
 
     @post("/coming/{offer_id:str}/take-back", opt={"action": "cover.take_back"})

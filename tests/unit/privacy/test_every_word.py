@@ -126,7 +126,7 @@ FATES = {
         pool_link: reading_after trouble
         key_change: node_id op head
         letter_subject: head_out head_in
-        erasure_out: subjects reason
+        erasure_out: subjects reason told_how
         erasure_in: subjects reason
         visit: cover_circle
         referral_in: area wish
