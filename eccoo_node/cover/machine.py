@@ -255,14 +255,13 @@ def how_said(answer: str, minutes: int, length: int) -> str:
 
 
 async def weigh(act: Act, request: Request, claim: wire.Claimed, how: str, minutes: int) -> None:
-    """What the person says, beside what is claimed: the same is booked, and of the rest only the part in question waits."""
+    """What the person says, beside what is claimed: as much or more is booked, and else only the part in question waits."""
     visit = await rota_queries.visit(request.visit_id)
     if how == "travel" and claim.travel_pence:
         # The whole fee is sure, so what is in question can only be the travel; no sum of the fee waits.
         await _differ(act, request, visit, claim, claim.fee_pence, "amount")
         return
     how = "said_so" if how == "travel" else how
-    # Who says that it was longer than is claimed agrees with all that is claimed.
     same = minutes >= claim.minutes and how in {"said_so", "window_lapsed"}
     if same or not claim.fee_pence + claim.travel_pence:
         # Where nothing is claimed there is nothing to dispute; a facilitator hears of it if the person says otherwise.

@@ -385,3 +385,5 @@ async def try_now(act: Act, link_id: str) -> None:
     await fetch("UPDATE link_wire SET next_try_at = NULL WHERE link_id = ?", link_id)
     await load(link_id)
     await letters.wake(link_id)
+    # Also where nothing waits to be sent.
+    await jobs.hurry("federation.pull", link_id)

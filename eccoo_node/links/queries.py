@@ -332,6 +332,17 @@ def read_agreement(text: str) -> dict[str, Any] | None:
     return msgspec.json.decode(text) if text else None
 
 
+async def being_tried(link_id: str) -> bool:
+    """Whether a call to them is under way, or due this moment."""
+    return bool(
+        await fetch(
+            "SELECT 1 FROM job WHERE kind IN ('federation.send', 'federation.pull') AND key = ? AND dead = FALSE "
+            "AND (leased_by <> '' OR run_at <= ?) LIMIT 1",
+            link_id, clock.now(),
+        )
+    )  # fmt: skip
+
+
 def in_our_name(agreement: str) -> bool:
     """Whether this was agreed with who we are now. Where we have lost who we were then, nothing that we sign is believed."""
     read = read_agreement(agreement)

@@ -274,6 +274,7 @@ async def test_a_node_that_is_away_is_said_to_be_away_and_can_be_tried_now(
     await two_nodes.b.start()
     await links_page(ada, link_id)
     await ada.send(f"/admin/links/{link_id}/try")
+    assert "Todmorden circle has answered." in unescape((await ada.follow()).text)
     page = await until(ada, link_id, "linked</span>")
     assert "<dd>Nothing</dd>" in page
 

@@ -1,5 +1,6 @@
 """Looking after a link: how it is doing, another year, who may hear of whom."""
 
+import asyncio
 from typing import Any
 
 from litestar import Controller, Response, get, post
@@ -35,6 +36,21 @@ class LifeController(Controller):
                 "alarm_advice": say_health.alarm_advice(them, phone) if page.alarms else "",
             },
         )  # fmt: skip
+
+    @post(f"{HERE}/{{link_id:str}}/try", opt={"action": "links.try_now"})
+    async def try_now(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
+        """Call the other node now; the page shows how it went."""
+        await actions.try_now(actor_of(request), link_id)
+        page = await queries.page(link_id)
+        if page.circle.standing != "open":
+            await _give_a_moment(link_id, "asked")
+            return redirect(request, f"{HERE}/{link_id}")
+        for _ in range(30):
+            if not (trying := await queries.being_tried(link_id)):
+                break
+            await asyncio.sleep(0.1)
+        well = not trying and not (await queries.page(link_id)).health.trouble
+        return redirect(request, f"{HERE}/{link_id}/health", f"{page.called} has answered." if well else "")
 
     @post(f"{HERE}/{{link_id:str}}/renew", opt={"action": "links.renew"})
     async def renew(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:

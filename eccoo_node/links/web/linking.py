@@ -239,13 +239,6 @@ class LinksController(Controller):
         await moves.heard_alarms(actor_of(request), link_id, int(up_to) if up_to.isdecimal() and len(up_to) < 10 else 0)
         return redirect(request, f"{HERE}/{link_id}", "Noted. It stays in the list of what went wrong.")
 
-    @post(f"{HERE}/{{link_id:str}}/try", opt={"action": "links.try_now"})
-    async def try_now(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
-        """Call the other node now; the page shows how it went."""
-        await actions.try_now(actor_of(request), link_id)
-        await _give_a_moment(link_id, "asked")
-        return redirect(request, f"{HERE}/{link_id}")
-
 
 async def _change(request: AnyRequest, page: Page, wanted: Terms) -> str:
     """Narrow what was taken away, propose the rest; the sentence to show."""
