@@ -20,7 +20,7 @@ async def for_treasurer(actor: Actor) -> list[Task]:
         for code, since in (await kept.unread_since(actor)).items()
     }
     if late := {code: gone for code, gone in days.items() if gone > UNREAD_DAYS}:
-        title = f"The bank’s file has not been read for {max(late.values())} days"
-        words = ", ".join(called[:1].lower() + called[1:] for called in map(say.account, late))
-        found.append(Task(title, "/money/bank", f"{words[:1].upper()}{words[1:]}.", "Read a bank statement"))
+        title = "The bank’s file has not been read for a while"
+        words = " ".join(f"{say.account(code)}: not for {gone} days." for code, gone in late.items())
+        found.append(Task(title, "/money/bank", words, "Read a bank statement"))
     return found

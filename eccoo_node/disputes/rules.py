@@ -158,7 +158,7 @@ def in_question(
             raise Invalid("Nothing was paid for travel.", "no_travel", field="part")
         return 0, travel_pence
     if part == "minutes":
-        left = max(0, fee_pence - price_pence(rate_pence, minutes) - way_pence) if minutes else 0
+        left = max(0, fee_pence - price_pence(rate_pence, minutes) - way_pence) if minutes and minutes > 0 else 0
         if not left:
             raise Invalid("Write how many minutes it was, fewer than were paid for.", "bad_minutes", field="minutes")
         return left, 0
@@ -181,7 +181,7 @@ def missing(
     """What a worker says was due besides what they have had: fee and travel, within what was agreed. Raises Invalid."""
     fee, travel = agreed
     wanted = {
-        "minutes": (min(fee, price_pence(rate_pence, minutes) + way_pence if minutes else 0), 0),
+        "minutes": (min(fee, price_pence(rate_pence, minutes) + way_pence if minutes and minutes > 0 else 0), 0),
         "travel": (0, travel),
         "whole": (fee, travel),
     }.get(part)

@@ -25,7 +25,7 @@ KINDS = {
     "cancelled": "Called off too late to be free",
     "disputed": "Put in question",
     "resolved": "A question was settled",
-    "clawed_back": "Put in question again",
+    "clawed_back": "Put in question after it was let go",
     "refunded": "Asked to have money back",
     "refund_left": "Money back was sent",
     "sent_back": "Nobody’s here, and goes back",

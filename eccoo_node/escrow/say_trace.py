@@ -20,7 +20,7 @@ _HEADS = {
     "cancelled": "It was called off too late to be free",
     "disputed": "Part of it was in question",
     "resolved": "What was in question was settled",
-    "clawed_back": "It was put in question again",
+    "clawed_back": "It was put in question after it was let go",
     "owed": "The other circle said that it went ahead",
     "owed_back": "The other circle took some of it back",
     "borne": "The circle bears what the other one does not pay",
@@ -30,7 +30,7 @@ _HEADS = {
 }
 _LEFT = {
     "payout": "was sent to the worker’s bank",
-    "clawed_back": "was put in question again",
+    "clawed_back": "was put in question after it was let go",
     "given_back": "went towards what the worker gives back",
 }
 _THEN = {"payout_paid": "The bank confirmed it", "payout_bounced": "It came back from the bank"}

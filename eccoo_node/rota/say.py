@@ -283,8 +283,9 @@ def what_is_missing(one: NotPaid, reader: Reader) -> str:
     """What the reader can do about it."""
     why = NO_MILEAGE if one.no_mileage else ""
     if one.mine_pence:
-        by = clock.say_day(one.first.starts_at, clock.zone())
-        please = f"Please pay in {pounds(one.mine_pence)} more, by {by}."
+        ahead = one.first.starts_at > clock.now()
+        by = f"by {clock.say_day(one.first.starts_at, clock.zone())}" if ahead else "as soon as you can"
+        please = f"Please pay in {pounds(one.mine_pence)} more, {by}."
         return (
             f"{please} Part of this is something else: {why[:1].lower()}{why[1:]}"
             if why

@@ -15,6 +15,7 @@ from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import parse_pounds, pounds
 from eccoo_node.links import ending
 from eccoo_node.links import queries as links
+from eccoo_node.members.say import say_date
 from eccoo_node.payouts.rules import say_sort_code
 from eccoo_node.settlement import actions, banks, queries, righting, say
 from eccoo_node.settlement.forms import AccountForm, AnswerForm, BearForm, RightForm, SentForm, SureForm
@@ -277,7 +278,7 @@ async def _statement(actor: Actor, link_id: str, page_id: str) -> dict[str, Any]
             ("Left from before", pounds(page.opening_pence) if page.opening_pence else ""),
             ("Agreed", pounds(agreed) if page.state == "answered" else ""),
             ("Set off against the other side", pounds(page.off_pence) if page.off_pence else ""),
-            ("Left to pay", pounds(page.left_pence or 0) if page.even_at else ""),
+            (f"Left to pay on {say_date(page.even_at.astimezone(clock.zone()).date())}", pounds(page.left_pence or 0)) if page.even_at else ("", ""),
             ("Stated", clock.say_day(page.made_at, clock.zone())),
             ("Answered", clock.say_day(page.answered_at, clock.zone()) if page.answered_at else ""),
         ],

@@ -279,6 +279,24 @@ async def test_a_node_that_is_away_is_said_to_be_away_and_can_be_tried_now(
     assert "<dd>Nothing</dd>" in page
 
 
+async def test_a_pause_of_both_ends_when_both_have_ended_it(two_nodes: Pair, two_admins: Readers) -> None:
+    ada, bronwen = two_admins
+    link_id = await linked(two_nodes, ada, bronwen)
+    for reader in two_admins:
+        await links_page(reader, link_id)
+        await reader.send(f"/admin/links/{link_id}/pause")
+    await two_nodes.settle()
+    await links_page(ada, link_id)
+    await ada.send(f"/admin/links/{link_id}/resume")
+    page = unescape((await ada.follow()).text)
+    assert "Our pause is over. Todmorden circle has paused, too." in page
+    assert "paused by them" in page
+    await two_nodes.settle()
+    await links_page(bronwen, link_id)
+    await bronwen.send(f"/admin/links/{link_id}/resume")
+    assert "The link goes on." in (await bronwen.follow()).text
+
+
 async def test_a_clock_that_is_out_is_named_on_both_screens(two_nodes: Pair, two_admins: Readers) -> None:
     ada, bronwen = two_admins
     link_id = await linked(two_nodes, ada, bronwen)

@@ -190,7 +190,10 @@ class LinksController(Controller):
     @post(f"{HERE}/{{link_id:str}}/resume", opt={"action": "links.resume"})
     async def resume(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:
         await actions.resume(actor_of(request), link_id)
-        return redirect(request, f"{HERE}/{link_id}", "The link goes on.")
+        page = await queries.page(link_id)
+        theirs = page.circle.standing == "suspended_by_them"
+        told = f"Our pause is over. {page.called} has paused, too." if theirs else "The link goes on."
+        return redirect(request, f"{HERE}/{link_id}", told)
 
     @get(f"{HERE}/{{link_id:str}}/end", opt={"action": "links.see"})
     async def about_ending(self, request: AnyRequest, link_id: FromPath[str]) -> Response[Any]:

@@ -202,12 +202,14 @@ async def test_the_treasurer_is_told_what_waits_and_that_no_file_was_read(node: 
     assert told == [
         ("Two payments nobody has explained", "/money/inbox", "Say whose money it is, or what it was."),
         (
-            "The bank’s file has not been read for 11 days", "/money/bank",
-            "Money we look after, the circle’s own money, money kept apart.",
+            "The bank’s file has not been read for a while", "/money/bank",
+            "Money we look after: not for 11 days. The circle’s own money: not for 11 days. Money kept apart: not for 11 days.",
         ),
     ]  # fmt: skip
     await bank.imports([line("2026-11-03", 100, "x")])
-    assert (await todo.for_treasurer(by))[1].words == "The circle’s own money, money kept apart."
+    assert (await todo.for_treasurer(by))[
+        1
+    ].words == "The circle’s own money: not for 11 days. Money kept apart: not for 11 days."
 
 
 @pytest.mark.parametrize(

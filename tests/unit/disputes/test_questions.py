@@ -281,3 +281,12 @@ async def test_what_is_missing_is_asked_later_of_whoever_pays_after_the_visit(no
     await actions.raise_question(await them.be("Wren"), visit_id=visit, part="minutes", minutes=90)
     assert await them.agree("Ada", await them.question(visit))
     assert (await them.sums())["2200"] == -2550
+
+
+@pytest.mark.parametrize("minutes", [None, 0, -5, 90, 10**12])
+async def test_minutes_that_cannot_be_are_named(node: Node, minutes: int | None) -> None:
+    them = await cast(node)
+    visit = await them.went()
+    await rota.answer_visit(await them.be("Ada"), visit_id=visit, answer="yes")
+    asking = actions.raise_question(await them.be("Ada"), visit_id=visit, part="minutes", minutes=minutes)
+    assert await refused(asking, Invalid) == "bad_minutes"
