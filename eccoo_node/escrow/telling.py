@@ -33,6 +33,7 @@ Namer = Callable[[Sequence[str]], Awaitable[dict[str, str]]]
 _TELLERS: dict[str, Teller] = {}
 _NEEDERS: dict[str, Needer] = {}
 _NAMERS: list[Namer] = []
+_HOLDERS: list[Namer] = []
 
 
 def tells(kind: str) -> Callable[[Teller], Teller]:
@@ -69,6 +70,19 @@ def names_circles(function: Namer) -> Namer:
     """Register who knows the names of linked circles."""
     _NAMERS[:] = [function]
     return function
+
+
+def tells_what_holds(function: Namer) -> Namer:
+    """Register who knows why money that is someone's can't be sent to them yet, in a sentence to them, by person."""
+    _HOLDERS[:] = [function]
+    return function
+
+
+async def what_holds(person_id: str) -> str:
+    """Why what is theirs can't be sent to them yet; empty where it can."""
+    for function in _HOLDERS:
+        return (await function([person_id])).get(person_id, "")
+    return ""
 
 
 async def tell(actor: Actor, references: Sequence[str]) -> dict[str, Told]:

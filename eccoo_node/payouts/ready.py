@@ -1,13 +1,13 @@
 """What is ready to leave the bank, to whom, and why some of it can't yet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, marks
-from eccoo_node.escrow import pausing
+from eccoo_node.escrow import pausing, telling
 from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.entering import on_its_way
 from eccoo_node.escrow.rules import is_public
@@ -118,6 +118,22 @@ def _why_not(person_id: str, standing: str, fund: str, details: Details | None) 
     if details.outcome == "wrong":
         return "said_wrong"
     return "" if details.sure else "not_sure"
+
+
+# Why a worker waits, in words to them.
+_TO_THEM = {
+    "no_details": "We don’t know yet to which bank account it goes.",
+    "not_sure": "Before anything is paid to your bank account, we ring you about it.",
+    "came_back": "The bank sent a payment back. Please give us your bank account again.",
+    "said_wrong": "The bank account that we have is not right. Please give it to us again.",
+}
+
+
+@telling.tells_what_holds
+async def what_holds(people: Sequence[str]) -> dict[str, str]:
+    """Why a worker's money can't be sent to them yet, in words to them."""
+    known = await current_details(people)
+    return {one: _TO_THEM.get(_why_not(one, "", "", known.get(one)), "") for one in people}
 
 
 async def people_behind(holders: Iterable[str]) -> dict[str, tuple[str, str, str, str]]:

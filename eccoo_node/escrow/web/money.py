@@ -142,6 +142,7 @@ class MoneyController(Controller):
         return render(
             request, "money/index.html", payers=payers, about=session.acting_for_called,
             worker=worker if earned else None,
+            held_up=await telling.what_holds(subject) if earned and worker and worker.ready_pence else "",
             worker_sentences=say.worker_sentences(worker) if worker and earned else [],
             worker_coming=followed([row for row in worker.coming if not row.in_question], for_worker=True) if worker and earned else [],
             worker_asked=followed([row for row in worker.coming if row.in_question], for_worker=True) if worker and earned else [],

@@ -167,6 +167,7 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
         True,
         False,
     )
+    assert "The bank sent a payment back. Please give us your bank account again." in text(page)
     assert "A payment to Wren came back from the bank." in text(await helper.get("/home"))
     assert "The last payment came back." in text(await tess.get("/money/payouts"))
     await verify()
