@@ -16,6 +16,7 @@ from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Refusal
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import held, identity
+from eccoo_node.links.queries import who_we_were
 from eccoo_node.record import events
 
 # In place of an old link: our admin said that we lost everything, our books and links too.
@@ -53,7 +54,7 @@ async def proposed(link: Any) -> Supersedes | None:
     owed = await books.balance_pence(old["id"])
     if old["node_id"] != link["node_id"]:
         return Supersedes(node_id=old["node_id"], became=link["node_id"], balance_pence=owed)
-    return Supersedes(node_id=_former(old), became=us, balance_pence=-owed)
+    return Supersedes(node_id=who_we_were(old), became=us, balance_pence=-owed)
 
 
 async def check(link: Any, value: dict[str, Any]) -> None:
@@ -158,10 +159,4 @@ async def _old(link: Any, found: dict[str, Any]) -> Any | None:
         "ORDER BY opened_at DESC",
         link["node_id"], link["id"],
     )  # fmt: skip
-    return next((row for row in rows if _former(row) == found["node_id"]), None)
-
-
-def _former(old: Any) -> str:
-    """Who we were in an older agreement."""
-    parties: list[str] = msgspec.json.decode(old["agreement"])["parties"]
-    return next(party for party in parties if party != old["node_id"])
+    return next((row for row in rows if who_we_were(row) == found["node_id"]), None)

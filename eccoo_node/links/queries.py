@@ -332,6 +332,12 @@ def read_agreement(text: str) -> dict[str, Any] | None:
     return msgspec.json.decode(text) if text else None
 
 
+def who_we_were(link: Any) -> str:
+    """Our node id as the agreement of this link names it: where we have lost that identity, who we were."""
+    parties: list[str] = msgspec.json.decode(link["agreement"])["parties"]
+    return next(party for party in parties if party != link["node_id"])
+
+
 async def being_tried(link_id: str) -> bool:
     """Whether a call to them is under way, or due this moment."""
     return bool(

@@ -11,7 +11,7 @@ from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import between
 from eccoo_node.escrow.checking import checks
 from eccoo_node.kernel.errors import Broken
-from eccoo_node.links import identity, letters
+from eccoo_node.links import held, letters
 from eccoo_node.links import queries as links
 from eccoo_node.settlement import queries
 from eccoo_node.settlement.queries import Page
@@ -21,8 +21,10 @@ async def verify() -> int:
     """How many statements there are. Raises Broken at the first that is not as both signed it, or not as the books say."""
     checked = 0
     async for circle, who, pages, lines in _accounts():
+        # We may have been another since.
+        us = links.who_we_were(await held.link(circle.id)) if pages else ""
         for page in pages:
-            await _signed(page, [one for one in lines if one.page_id == page.id], circle.node_id, who)
+            await _signed(page, [one for one in lines if one.page_id == page.id], us, circle.node_id, who)
             checked += 1
         await _adds_up(circle.id, who, pages, lines)
     return checked
@@ -44,7 +46,7 @@ async def _accounts() -> AsyncIterator[tuple[links.KnownCircle, str, list[Page],
         yield circle, circle.name or circle.base_url, pages, lines
 
 
-async def _signed(page: Page, lines: list[queries.Line], them: str, who: str) -> None:
+async def _signed(page: Page, lines: list[queries.Line], us: str, them: str, who: str) -> None:
     where = f"{who}: the statement of {page.period}"
     body: dict[str, Any] = queries.statement(page, lines).as_wire()
     evidence = (await fetch("SELECT evidence FROM settle_page WHERE id = ?", page.id))[0][0]
@@ -55,7 +57,7 @@ async def _signed(page: Page, lines: list[queries.Line], them: str, who: str) ->
         except ProtocolError as error:
             raise Broken(f"{where} does not have their signature.", "statement_broken") from error
     if page.ours:
-        if settling.statement_hash(page.link_id, identity.current().node_id, body) != page.hash:
+        if settling.statement_hash(page.link_id, us, body) != page.hash:
             raise Broken(f"{where} is not as we signed it.", "statement_broken")
         if page.state == "answered" and (told is None or told["body"].get("statement_hash") != page.hash):
             raise Broken(f"{where} was not answered so.", "statement_broken")

@@ -24,6 +24,7 @@ from eccoo_node.federating.verify import verify as verify_wire
 from eccoo_node.kernel.access import COMMAND, NODE
 from eccoo_node.kernel.errors import Broken, Conflict
 from eccoo_node.kernel.ids import new_id
+from eccoo_node.keys import actions as keys
 from eccoo_node.links import actions as linking
 from eccoo_node.links import ending, letters
 from eccoo_node.links.arrivals import circle_actor
@@ -155,6 +156,20 @@ async def test_from_visit_to_paid_and_a_link_that_ends(two_nodes: Pair, monkeypa
             assert (await queries.standing(link)).closed_at is not None
         assert (await node.row("SELECT COUNT(*) FROM settle_page"))[0] == 2
     assert await two_nodes.troubles() == []
+
+
+async def test_what_was_stated_holds_also_for_a_circle_that_has_lost_who_it_was(two_nodes: Pair) -> None:
+    story = await Story(two_nodes).begin()
+    await went_well(story)
+    await stated(story)
+    with story.b.bound():
+        assert await verify() == 2
+        await keys.begin_anew(COMMAND)
+    await two_nodes.settle()
+    await sound(story)
+    with story.b.bound():
+        await verify_wire()
+        assert await verify() == 2
 
 
 async def test_a_link_that_ends_with_money_unstated_is_settled_by_a_last_page_and_closes(two_nodes: Pair) -> None:
