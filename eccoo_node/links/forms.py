@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from eccoo_node.kernel.errors import Invalid
 from eccoo_node.kernel.money import parse_pounds, pounds
 from eccoo_node.links.rules import POOL, Terms, pool_fields, pool_scope
 
@@ -32,13 +33,17 @@ class TermsForm(msgspec.Struct):
     }
 
     def terms(self, before: Terms) -> Terms:
-        """These terms; whose rates apply stays as it was. Raises Invalid for a sum nobody can read."""
+        """These terms; whose rates apply stays as it was. Raises Invalid for a sum nobody can read, or none at all where
+        cover may be asked for."""
+        limit = parse_pounds(self.limit, field="limit")
+        if not limit and "cover.request" in (*self.we, *self.they):
+            raise Invalid("Write more than £0. At £0 no cover could be asked for.", "no_limit", field="limit")
         return Terms(
             we_may=_chosen(self.we, self.we_pool),
             they_may=_chosen(self.they, self.they_pool),
             home_share_bps=self.share * 100,
             schedule=before.schedule,
-            credit_limit_pence=parse_pounds(self.limit, field="limit"),
+            credit_limit_pence=limit,
             statement_period=self.period,
         )
 

@@ -181,6 +181,8 @@ async def test_a_suggestion_that_changed_after_it_was_read_is_not_signed(two_nod
     # While Bronwen reads the usual terms, Ada suggests others.
     await ada.get(f"/admin/links/{link_id}/terms")
     form = {"we": ["cover.request"], "they": ["settle"], "share": "20", "limit": "1,000", "period": "week"}
+    nothing = await ada.send(f"/admin/links/{link_id}/terms", form | {"limit": "0"})
+    assert "Write more than £0. At £0 no cover could be asked for." in unescape(nothing.text)
     await ada.send(f"/admin/links/{link_id}/terms", form)
     proposals = "SELECT their_proposal FROM link"
     while not (await two_nodes.b.row(proposals))[0]:
