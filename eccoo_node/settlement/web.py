@@ -13,7 +13,7 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.kernel.money import parse_pounds, pounds
-from eccoo_node.links import ending
+from eccoo_node.links import ending, held
 from eccoo_node.links import queries as links
 from eccoo_node.members.say import say_date
 from eccoo_node.payouts.rules import say_sort_code
@@ -161,11 +161,14 @@ async def _circle(actor: Actor, link_id: str) -> dict[str, Any]:
     step = say.step(here)
     differing = [one for one in lines if one.state == "disputed" and not one.answer]
     told, books = await _told(actor, link_id)
+    link = await held.link(link_id)
+    speaks = not link["superseded_by"] and (not link["agreement"] or links.in_our_name(link["agreement"]))
     return {
+        "gone_over": link["superseded_by"], "ours_still": speaks,
         "link_id": link_id, "name": name, "sentences": money_say.owed(owed), "step": step,
         "pay": await _to_pay(link_id, here, pages) if step and step.kind == "pay" else None,
         "look": f"{BASE}/{link_id}/lines/{differing[0].id}" if differing else "",
-        "waits": say.waits(here, pages, name), "open": await _open_rows(link_id, told, books, name),
+        "waits": say.waits(here, pages, name) if speaks else "", "open": await _open_rows(link_id, told, books, name),
         "statements": [_card(page, lines) for page in pages if page.closing_pence or page.opening_pence or page.state == "refused"
                        or any(one.page_id == page.id for one in lines)],
         "acts": _acts(owed), "put_up": pounds(put_up) if put_up else "",

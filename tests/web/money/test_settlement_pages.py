@@ -168,3 +168,15 @@ async def test_what_was_settled_and_wrong_is_put_right_or_borne(
     await make.hat(books.worker, await make.circle(), "treasurer")
     wren = await browser_of(books.worker)
     assert (await wren.get(right)).status_code == (await wren.get(f"{line}/right")).status_code == 403
+
+
+async def test_a_link_whose_place_another_took_leads_there_and_compares_nothing(
+    circle: Circle, stated: str, browser_of: SignIn
+) -> None:
+    async with write():
+        await fetch("UPDATE link SET superseded_by = 'the-new-one', state = 'ended' WHERE id = ?", stated)
+    tess = await browser_of(circle.books.treasurer.person_id)
+    page = await tess.get(f"/money/circles/{stated}")
+    assert "What was owed went over to the link that took the place of this one" in text(page)
+    assert 'href="/money/circles/the-new-one"' in page.text
+    assert "compare" not in text(page)
