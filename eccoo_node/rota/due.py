@@ -13,7 +13,7 @@ from eccoo_node.rota import queries, questions
 from eccoo_node.rota.actions import set_fields, settle_visit
 from eccoo_node.rota.queries import SaidRow, Visit
 from eccoo_node.rota.rules import ASKED_AGAIN
-from eccoo_node.rota.telling import still_to_be_told, tell
+from eccoo_node.rota.telling import tell
 
 # What was said waits for a word that does not come; or the worker has said nothing a day after it.
 _WAITS = """v.person_id IN (SELECT d.id FROM person d WHERE d.standing = 'died')
@@ -36,30 +36,26 @@ async def thing_of(visit: Visit) -> Thing:
     return msgspec.structs.replace(thing, parties=parties)
 
 
-async def may_write(visit: Visit, said: dict[str, SaidRow]) -> bool:
-    """Whether this waits for a word that does not come, and settles by no other way."""
-    if not visit.paid or "person" in said or visit.starts_at > clock.now():
+def may_write(visit: Visit, said: dict[str, SaidRow]) -> bool:
+    """Whether this waits for a word that does not come, and settles by no other way: the person has died."""
+    if not visit.paid or "person" in said or visit.standing != "died":
         return False
-    if visit.standing == "died":
-        return visit.state == "said" or (visit.state == "planned" and visit.ends_at <= clock.now())
-    waits = visit.state == "said" and visit.settles_at is None
-    # Whoever was not asked yet is rung first.
-    return waits and not await still_to_be_told("how_did_it_go", visit.id, visit.person_id)
+    return visit.state == "said" or (visit.state == "planned" and visit.ends_at <= clock.now())
 
 
 @door("rota.write_due")
 async def write_due(act: Act, *, visit_id: str, minutes: int, because: str) -> None:
     """So many minutes of a visit are due: that goes to the worker, and the rest back. 0 is nothing, and all of it goes back.
 
-    Only for a visit that does not settle itself and of which the person cannot be asked: they have died, or nobody may
-    answer. Raises Conflict otherwise, and Invalid for minutes that cannot be or no reason.
+    Only for a visit to somebody who has died: whoever is in hospital is asked once they can be. Raises Conflict otherwise,
+    and Invalid for minutes that cannot be or no reason.
     """
     visit = await queries.lock_visit(visit_id)
     thing = await thing_of(visit)
     act.allow(thing)
     act.because(because)
     said = await queries.said(visit_id)
-    if not await may_write(visit, said):
+    if not may_write(visit, said):
         raise Conflict("This does not wait for you. Please look at it again.", "visit_changed")
     if not because.strip():
         raise Invalid("Say how you know.", "no_reason", field="because")

@@ -136,15 +136,20 @@ async def _is_rung(home: Home) -> None:
     await rota.mark_told(await members.actor_for(home.fay), told_id=told)
 
 
-async def test_whoever_was_not_asked_yet_is_rung_first(node: Node) -> None:
+async def test_what_is_due_is_not_written_down_for_somebody_who_can_still_be_asked(node: Node) -> None:
     home = await Home().begin()
     await home.books.top_up(10_000)
-    visit = await home.plan(0)
-    node.clock.set(MONDAY + timedelta(hours=3))
-    await rota.say_how_it_went(await members.actor_for(home.books.worker), visit_id=visit, answer="as_planned")
-    assert (await visits.visit(visit)).settles_at is None
-    with pytest.raises(Conflict):
-        await due.write_due(home.books.treasurer, visit_id=visit, minutes=60, because="x")
+    visit = await _said(home, node)
+    for standing in ("in_hospital", "here"):
+        await say(home, standing)
+        # Also once the time for the answer has passed.
+        node.clock.move(timedelta(days=4))
+        await jobs.drain()
+        assert (await visits.visit(visit)).settles_at is None
+        assert await due.waiting(home.books.treasurer) == []
+        with pytest.raises(Conflict):
+            await due.write_due(home.books.treasurer, visit_id=visit, minutes=60, because="x")
+    await verify()
 
 
 async def test_in_hospital_visits_stay_and_home_again_the_question_is_put_anew(node: Node) -> None:
