@@ -39,6 +39,7 @@ from eccoo_node.disputes import actions as questions
 from eccoo_node.disputes import pausing
 from eccoo_node.expenses import lines as expense_lines
 from eccoo_node.expenses import plans as expense_plans
+from eccoo_node.expenses import todo as expense_todo
 from eccoo_node.federating import pulls, sender
 from eccoo_node.federating.app import FederationApp
 from eccoo_node.federating.wire import Wire
@@ -91,7 +92,7 @@ DOMAINS = (
 )  # fmt: skip
 # Modules whose jobs, listeners and handlers are registered by importing them.
 WORKING = (
-    attesting, bank_booked, bank_todo, cover_died, cover_letters, cover_lines, expense_lines, expense_plans, giving,
+    attesting, bank_booked, bank_todo, cover_died, cover_letters, cover_lines, expense_lines, expense_plans, expense_todo, giving,
     hmrc_asking, introducing, keeping, leaving, link_ending, link_names, link_news, papers_due, patterns, pausing,
     payout_checking, payout_news, payout_todo, privacy_leaving, privacy_letters, pulls, questions, reading,
     referral_letters, rota_died, rota_lines, rota_todo, sender, settlement_checking, settlement_letters, settlement_todo,

@@ -1387,7 +1387,7 @@ STATEMENTS = {
   "said_by" VARCHAR(36) NOT NULL,
   "via" VARCHAR(16) NOT NULL,
   "said_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("side" IN ('worker', 'person'))
+  CHECK ("side" IN ('worker', 'person', 'due'))
 )""",
         """CREATE TABLE "told" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -3271,7 +3271,7 @@ STATEMENTS = {
   "said_by" VARCHAR(36) NOT NULL,
   "via" VARCHAR(16) NOT NULL,
   "said_at" TIMESTAMPTZ NOT NULL,
-  CHECK ("side" IN ('worker', 'person'))
+  CHECK ("side" IN ('worker', 'person', 'due'))
 )""",
         """CREATE TABLE "told" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,

@@ -100,8 +100,11 @@ async def expense(expense_id: str) -> Expense:
 
 
 async def to_tell(one: Expense) -> bool:
-    """Whether someone still has to ring the person, write to them or call round, to ask about what it cost."""
-    return one.state == "said" and await still_to_be_told("expense_cost", one.id, one.person_id)
+    """Whether someone still has to ring the person, write to them or call round, to ask about what it cost; nobody who
+    has died is rung."""
+    return (
+        one.state == "said" and one.standing != "died" and await still_to_be_told("expense_cost", one.id, one.person_id)
+    )
 
 
 async def lock_expense(expense_id: str) -> Expense:
@@ -181,6 +184,12 @@ async def receipt(actor: Actor, expense_id: str, before: int = 0) -> tuple[str, 
     """The photo as media type and base64, for one of the two; None where there is none. Raises Forbidden."""
     access.requires(actor, "expenses.see_own_receipt", (await expense(expense_id)).thing)
     return await photo(expense_id, before)
+
+
+async def of_the_dead() -> list[Expense]:
+    """Costs for people who have died that nobody has answered, and that do not settle themselves."""
+    where = "e.state = 'said' AND e.settles_at IS NULL AND p.standing = 'died'"
+    return [_expense(row) for row in await fetch(f"{_EXPENSE} WHERE {where} ORDER BY e.said_at, e.id LIMIT {LISTED}")]
 
 
 async def photo(expense_id: str, before: int = 0) -> tuple[str, str] | None:

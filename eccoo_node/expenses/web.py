@@ -270,7 +270,8 @@ class ExpensesController(Controller):
         except _Refused as error:
             context = await around(request, one.person_id) | self._settling(one)
             return form_error(request, "expenses/settle.html", error, **context)
-        return redirect(request, f"/expenses/{expense_id}", "It is written down, and both have been told.")
+        told = f"{one.worker_called} has" if one.standing == "died" else "both have"
+        return redirect(request, f"/expenses/{expense_id}", f"It is written down, and {told} been told.")
 
 
 def _plan_card(called: str, one: Pays) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import msgspec
 
 from eccoo_node.db import jobs
+from eccoo_node.db.rows import insert
 from eccoo_node.escrow import actions as escrow
 from eccoo_node.escrow.entering import concerned
 from eccoo_node.kernel import clock
@@ -11,22 +12,26 @@ from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.record.door import Act, door
 from eccoo_node.rota import queries, questions
 from eccoo_node.rota.actions import set_fields, settle_visit
-from eccoo_node.rota.queries import SaidRow, Visit
+from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.rules import ASKED_AGAIN
+from eccoo_node.rota.tables import Said
 from eccoo_node.rota.telling import tell
 
-# What was said waits for a word that does not come; or the worker has said nothing a day after it.
-_WAITS = """v.person_id IN (SELECT d.id FROM person d WHERE d.standing = 'died')
- AND NOT EXISTS (SELECT 1 FROM said a WHERE a.visit_id = v.id AND a.side = 'person')
- AND v.rate_pence > 0 AND (v.state = 'said' OR (v.state = 'planned' AND v.ends_at < ?))
- AND v.person_id <> ? AND COALESCE(v.worker_id, '') <> ?"""
+# Somebody has died, and what was said of a visit to them waits for a word that does not come, or its worker has said nothing.
+# What is in question is ended there, and what another circle's worker claims by those who ring one another.
+_WAITS = """p.standing = 'died' AND v.rate_pence > 0 AND (v.state = 'said' OR (v.state = 'planned' AND v.ends_at <= ?))
+ AND NOT (v.cover_circle <> '' AND EXISTS (SELECT 1 FROM said a WHERE a.visit_id = v.id AND a.side = 'person'))
+ AND NOT EXISTS (SELECT 1 FROM money_question q WHERE q.visit_id = v.id AND q.state = 'open'
+ AND q.stands IN ('apart', 'unpaid'))"""
 LISTED = 50
 
 
 async def waiting(actor: Actor) -> list[Visit]:
-    """Visits to people who have died for which somebody has to write down what is due; not those of the reader."""
+    """Visits to people who have died for which somebody has to write down what is due; not those of the reader. A worker
+    has a day to say how it went."""
     before, me = clock.now() - ASKED_AGAIN, actor.person_id
-    return await queries.visits(_WAITS, before, me, me, limit=LISTED)
+    mine = "v.person_id <> ? AND COALESCE(v.worker_id, '') <> ?"
+    return await queries.visits(f"{_WAITS} AND {mine}", before, me, me, limit=LISTED)
 
 
 async def thing_of(visit: Visit) -> Thing:
@@ -36,11 +41,9 @@ async def thing_of(visit: Visit) -> Thing:
     return msgspec.structs.replace(thing, parties=parties)
 
 
-def may_write(visit: Visit, said: dict[str, SaidRow]) -> bool:
-    """Whether this waits for a word that does not come, and settles by no other way: the person has died."""
-    if not visit.paid or "person" in said or visit.standing != "died":
-        return False
-    return visit.state == "said" or (visit.state == "planned" and visit.ends_at <= clock.now())
+async def may_write(visit: Visit) -> bool:
+    """Whether this waits for a word that does not come, and settles by no other way."""
+    return bool(await queries.visits(f"v.id = ? AND {_WAITS}", visit.id, clock.now()))
 
 
 @door("rota.write_due")
@@ -54,20 +57,24 @@ async def write_due(act: Act, *, visit_id: str, minutes: int, because: str) -> N
     thing = await thing_of(visit)
     act.allow(thing)
     act.because(because)
-    said = await queries.said(visit_id)
-    if not may_write(visit, said):
+    if not await may_write(visit):
         raise Conflict("This does not wait for you. Please look at it again.", "visit_changed")
     if not because.strip():
         raise Invalid("Say how you know.", "no_reason", field="because")
     length = clock.minutes_between(visit.starts_at, visit.ends_at)
     if type(minutes) is not int or not 0 <= minutes <= length:
         raise Invalid(f"Write a number of minutes from 0 to {length}.", "bad_minutes", field="minutes")
+    said = await queries.said(visit_id)
     as_said = said["worker"].minutes if "worker" in said else length
     if visit.cover_circle and minutes != as_said:
         raise Conflict("Their circle settles this with us. Here only what their worker said can be due.", "theirs")
     if not visit.line and minutes not in {0, as_said}:
         raise Conflict("No money is set aside for this visit yet, so only what the worker said can be due.", "no_money")
     await jobs.cancel("rota.ask_worker", visit.id)
+    await insert(
+        Said(visit_id=visit.id, side="due", answer="written", minutes=minutes, said_by=act.actor.person_id,
+             via=act.actor.via, said_at=clock.now())
+    )  # fmt: skip
     if minutes or visit.cover_circle:
         # Cover listens for the word with which a claim is agreed to.
         await settle_visit(act, visit, minutes, how="said_so" if visit.cover_circle else "written_down")

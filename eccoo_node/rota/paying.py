@@ -288,7 +288,8 @@ async def let_go(paid: Sequence[ToPay]) -> None:
             continue
         whole, said = await queries.visit(visit.id), await queries.said(visit.id)
         length = clock.minutes_between(whole.starts_at, whole.ends_at)
-        minutes = min((one.minutes for one in said.values() if one.minutes), default=0 if said else length)
+        least = min((one.minutes for one in said.values() if one.minutes), default=0 if said else length)
+        minutes = said["due"].minutes if "due" in said else least
         part = None if minutes == length else whole.fee_for(minutes)
         await escrow.release(NODE, visit.reference, f"release:{visit.reference}", part_pence=part)
 

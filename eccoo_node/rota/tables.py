@@ -85,7 +85,10 @@ class Absence(Table, tablename="absence"):
 
 
 class Said(Table, tablename="said"):
-    """What one side said about how a visit went. The newest of each side holds."""
+    """What one side said about how a visit went: the worker, the person, or who wrote down what is due in their place.
+
+    The newest of each side holds.
+    """
 
     id = key()
     visit_id = ref(Visit)
@@ -139,7 +142,7 @@ WITHOUT_MONEY = (
 )
 
 extras.one_of("visit", "state", STATES)
-extras.one_of("said", "side", ("worker", "person"))
+extras.one_of("said", "side", ("worker", "person", "due"))
 extras.check("visit", "ends_at > starts_at")
 extras.check("visit", "travel_minutes >= 0 AND miles >= 0 AND mileage_pence >= 0")
 extras.check("visit", "fee_pence >= 0 AND travel_pence >= 0 AND rate_pence >= 0")

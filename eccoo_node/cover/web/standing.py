@@ -151,7 +151,7 @@ class DueController(Controller):
         if not visit.cover_circle:
             options += [("part", "A part of it", ""), ("nothing", "Nothing", "All that is set aside for it goes back.")]
         return {
-            "visit": visit, "when": say.when(visit), "waits": due.may_write(visit, said), "options": options,
+            "visit": visit, "when": say.when(visit), "waits": await due.may_write(visit), "options": options,
             "whole": worker.minutes if worker else length,
         }  # fmt: skip
 

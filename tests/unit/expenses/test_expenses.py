@@ -7,16 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions as money
 from eccoo_node.escrow import corrections
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow.verify import verify
-from eccoo_node.expenses import actions, queries, rules
+from eccoo_node.expenses import actions, queries, rules, todo
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, Refusal
+from eccoo_node.members import actions as people
 from eccoo_node.members import queries as members
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota.actions import mark_told
@@ -406,3 +408,27 @@ def test_never_more_than_was_agreed(cost: int, ceiling: int) -> None:
     claimed = rules.claimed_pence(cost, ceiling)
     assert 0 <= claimed <= ceiling
     assert claimed <= cost
+
+
+@pytest.mark.parametrize("due_pence", [1245, 0])
+async def test_a_cost_that_never_reached_someone_who_died_is_written_down(
+    shopping: Shopping, node: Node, due_pence: int
+) -> None:
+    async with write():
+        await fetch("UPDATE person SET channel = 'phone' WHERE id = ?", shopping.books.person)
+    id_ = await shopping.bought()
+    treasurer = shopping.books.treasurer
+    with pytest.raises(Conflict):
+        await actions.resolve(treasurer, expense_id=id_, due_pence=due_pence, because="x")
+    await people.say_standing(await members.actor_for(shopping.facilitator), shopping.books.person, "died")
+    node.clock.move(timedelta(days=90))
+    await jobs.drain()
+    [task] = await todo.of_the_dead(treasurer)
+    assert (task.path, task.words) == (
+        f"/expenses/{id_}/settle", "Ada has died and can’t be asked whether £12.45 is right.",
+    )  # fmt: skip
+    await actions.resolve(treasurer, expense_id=id_, due_pence=due_pence, because="The receipt was seen.")
+    assert ((await shopping.one(id_)).state, await todo.of_the_dead(treasurer)) == ("settled", [])
+    found = {code: pence for code, pence in (await escrow.trial_balance()).items() if pence}
+    assert found == {"1000": 10_000, "2000": due_pence - 10_000} | ({"2210": -due_pence} if due_pence else {})
+    await verify()

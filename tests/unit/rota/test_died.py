@@ -7,6 +7,8 @@ import pytest
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
+from eccoo_node.disputes import queries as disputes
+from eccoo_node.disputes import resolving
 from eccoo_node.escrow import queries, treasury
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel.access import NODE
@@ -243,3 +245,62 @@ async def test_a_worker_who_says_nothing_after_a_death_does_not_keep_the_money_w
         await fetch("UPDATE visit SET rate_pence = 2000")
     await due.write_due(home.books.treasurer, visit_id=visit, minutes=0, because="Wren found nobody in.")
     assert await credit(home) == 10_000
+
+
+@pytest.mark.parametrize("first", ["the worker", "the person", "nobody paid"])
+@pytest.mark.parametrize("minutes", [60, 0])
+async def test_what_the_person_only_said_was_wrong_is_written_down_once_they_have_died(
+    node: Node, first: str, minutes: int
+) -> None:
+    home = await Home().begin()
+    treasurer = home.books.treasurer
+    if first != "nobody paid":
+        await home.books.top_up(10_000)
+    visit = await home.plan(0)
+    node.clock.set(MONDAY + timedelta(hours=3))
+    if first != "the person":
+        await rota.say_how_it_went(await members.actor_for(home.books.worker), visit_id=visit, answer="as_planned")
+    ada = await members.actor_for(home.books.person)
+    assert await rota.answer_visit(ada, visit_id=visit, answer="wrong", words="She shouted.") == "said"
+    with pytest.raises(Conflict):
+        await due.write_due(treasurer, visit_id=visit, minutes=minutes, because="x")
+    await say(home, "died")
+    node.clock.move(timedelta(days=60))
+    await jobs.drain()
+    assert [task.path for task in await of_the_dead(treasurer)] == [f"/visits/{visit}/due"]
+    await due.write_due(treasurer, visit_id=visit, minutes=minutes, because="Her daughter was there.")
+    if first == "nobody paid":
+        await home.books.top_up(10_000)
+    await jobs.drain()
+    assert (await visits.visit(visit)).state == ("settled" if minutes else "stopped")
+    assert await credit(home) == 10_000 - (2100 if minutes else 0)
+    assert "2100" not in {code for code, pence in (await queries.trial_balance()).items() if pence}
+    assert await of_the_dead(treasurer) == []
+    await verify()
+
+
+@pytest.mark.parametrize("paid", [True, False])
+async def test_what_was_in_question_when_somebody_died_is_decided_and_not_written_down(node: Node, paid: bool) -> None:
+    home = await Home().begin()
+    if paid:
+        await home.books.top_up(10_000)
+    visit = await _said(home, node)
+    await rota.answer_visit(await members.actor_for(home.books.person), visit_id=visit, answer="no")
+    await say(home, "died")
+    node.clock.move(timedelta(days=60))
+    await jobs.drain()
+    treasurer = home.books.treasurer
+    assert await due.waiting(treasurer) == []
+    with pytest.raises(Conflict):
+        await due.write_due(treasurer, visit_id=visit, minutes=60, because="x")
+    one = await disputes.open_of_visit(visit)
+    assert one is not None
+    await resolving.have_heard_both(
+        await members.actor_for(home.fay), question_id=one.id, person_words="Has died.", worker_words="I was there."
+    )
+    await resolving.resolve(treasurer, question_id=one.id, sum_pence=one.whole_pence, words="Wren was there.")
+    if not paid:
+        await home.books.top_up(10_000)
+        await jobs.drain()
+    assert ((await visits.visit(visit)).state, await credit(home)) == ("settled", 7_900)
+    await verify()
