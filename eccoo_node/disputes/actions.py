@@ -142,6 +142,14 @@ async def _settles(act: Act, visit: Visit, part_pence: int | None) -> bool:
     return True
 
 
+@questions.drops
+async def _dropped(act: Act, visit: Visit) -> None:
+    """What was let go is undone: nobody has to give anything of it back, and what is missing may yet be written down."""
+    one = await queries.open_of_visit(visit.id)
+    if one is not None and one.stands in {"paid", "more"}:
+        await settle(act, one, (0, 0) if one.stands == "more" else (one.fee_pence, one.travel_pence), "resolved", "")
+
+
 @door("disputes.raise")
 async def raise_question(
     act: Act, *, visit_id: str, part: str, minutes: int | None = None, sum_pence: int = 0, words: str = ""

@@ -58,6 +58,15 @@ async def then(entry_id: int) -> str:
     return ""
 
 
+async def anew(reference: str) -> str:
+    """What a key of a line needs besides, so that what was undone of it can be written once more; empty while nothing was."""
+    count = await fetch_value(
+        "SELECT COUNT(*) FROM entry e JOIN line l ON l.id = e.line_id WHERE l.reference = ? AND e.reverses_id IS NOT NULL",
+        reference,
+    )
+    return f":{count}" if count else ""
+
+
 # An entry of these kinds can be undone by its mirror. A dispute is ended by resolving it instead.
 CAN_BE_UNDONE = (
     "top_up", "set_aside", "returned", "released", "cancelled", "owed", "received", "matched", "sent_back", "bounced",

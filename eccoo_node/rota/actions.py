@@ -5,6 +5,7 @@ from datetime import datetime
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_one, insert
 from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow import undoing
 from eccoo_node.escrow.sharing import share_pence
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
@@ -88,7 +89,7 @@ async def return_money(visit: Visit) -> None:
     if visit.line and share:
         await escrow.pay_cancelled(NODE, visit.line, share, f"cancelled:{visit.line}")
     elif visit.line:
-        await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
+        await escrow.return_line(NODE, visit.line, f"return:{visit.line}{await undoing.anew(visit.line)}")
     elif owed := share_pence(visit.fee_pence, share):
         await paying.owe_late(visit.id, owed)
 
@@ -226,7 +227,8 @@ async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> Non
         length = clock.minutes_between(visit.starts_at, visit.ends_at)
         part = None if minutes == length else visit.fee_for(minutes)
         if not await questions.settle(act, visit, part):
-            await escrow.release(NODE, visit.line, f"release:{visit.line}", part_pence=part)
+            key = f"release:{visit.line}{await undoing.anew(visit.line)}"
+            await escrow.release(NODE, visit.line, key, part_pence=part)
         if part is not None:
             await jobs.add("rota.pay_again", visit.person_id, person=visit.person_id)
         await tell({visit.worker_id}, visit.id, "released")

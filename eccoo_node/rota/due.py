@@ -3,14 +3,15 @@
 import msgspec
 
 from eccoo_node.db import jobs
-from eccoo_node.db.rows import insert
+from eccoo_node.db.rows import fetch_value, insert
 from eccoo_node.escrow import actions as escrow
+from eccoo_node.escrow import undoing
 from eccoo_node.escrow.entering import concerned
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.record.door import Act, door
-from eccoo_node.rota import queries, questions
+from eccoo_node.rota import queries, questions, say
 from eccoo_node.rota.actions import set_fields, settle_visit
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.rules import ASKED_AGAIN
@@ -71,10 +72,7 @@ async def write_due(act: Act, *, visit_id: str, minutes: int, because: str) -> N
     if not visit.line and minutes not in {0, as_said}:
         raise Conflict("No money is set aside for this visit yet, so only what the worker said can be due.", "no_money")
     await jobs.cancel("rota.ask_worker", visit.id)
-    await insert(
-        Said(visit_id=visit.id, side="due", answer="written", minutes=minutes, said_by=act.actor.person_id,
-             via=act.actor.via, said_at=clock.now())
-    )  # fmt: skip
+    await _write(act, visit, "written", minutes)
     if minutes or visit.cover_circle:
         # Cover listens for the word with which a claim is agreed to.
         await settle_visit(act, visit, minutes, how="said_so" if visit.cover_circle else "written_down")
@@ -83,11 +81,70 @@ async def write_due(act: Act, *, visit_id: str, minutes: int, because: str) -> N
     await tell((thing.payers | {visit.worker_id or ""}) - {""}, visit.id, "due_written", path="/money")
 
 
+async def _write(act: Act, visit: Visit, answer: str, minutes: int) -> None:
+    row = Said(
+        visit_id=visit.id, side="due", answer=answer, minutes=minutes, said_by=act.actor.person_id, via=act.actor.via,
+        said_at=clock.now(),
+    )  # fmt: skip
+    await insert(row)
+
+
 async def _nothing(act: Act, visit: Visit) -> None:
     await jobs.cancel("rota.settle", visit.id)
     await set_fields(visit.id, state="stopped", settles_at=None)
     # What whoever pays has put in question waits for its own answer; the rest goes back.
     if visit.line and not await questions.settle(act, visit, 0):
-        await escrow.return_line(NODE, visit.line, f"return:{visit.line}")
+        await escrow.return_line(NODE, visit.line, f"return:{visit.line}{await undoing.anew(visit.line)}")
         await set_fields(visit.id, line="")
     await act.tell("visit.stopped", "visit", visit.id, by=act.actor.person_id, acting_for="")
+
+
+# ---------------------------------------------------------------- a slip
+
+
+class _Written:
+    """A visit whose money went as somebody wrote down waits for that again once its entry is undone."""
+
+    path = "/money"
+
+    async def _visit(self, entry_id: int, *, stands: bool = True) -> str:
+        """The visit that an entry let the money of go, by what was written down as due; empty for any other, and where
+        it is undone by now."""
+        undone = "AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.reverses_id = e.id)" if stands else ""
+        reference = await fetch_value(
+            "SELECT l.reference FROM entry e JOIN line l ON l.id = e.line_id WHERE e.id = ? "
+            f"AND e.kind IN ('released', 'returned') {undone}",
+            entry_id,
+        )
+        if not reference or not reference.startswith("visit:"):
+            return ""
+        visit_id = str(reference).removeprefix("visit:")
+        written = (await queries.said(visit_id)).get("due")
+        return visit_id if written and written.answer == "written" else ""
+
+    async def says(self, entry_id: int) -> str:
+        if not (visit_id := await self._visit(entry_id)):
+            return ""
+        visit = await queries.visit(visit_id)
+        return (
+            f"It follows from what was written down as due for {say.when(visit)}. That waits again then, and you write down "
+            "anew what is due."
+        )
+
+    async def refuses(self, entry_id: int) -> str:
+        return ""
+
+    async def take(self, entry_id: int) -> bool:
+        visit_id = await self._visit(entry_id)
+        return bool(visit_id and await queries.lock_visit(visit_id))
+
+    async def open_again(self, act: Act, entry_id: int) -> None:
+        visit = await queries.visit(await self._visit(entry_id, stands=False))
+        said = await queries.said(visit.id)
+        state = "said" if {"worker", "person"} & said.keys() else "planned"
+        await set_fields(visit.id, state=state, line=f"visit:{visit.id}", settles_at=None)
+        await _write(act, visit, "undone", 0)
+        await questions.drop(act, visit)
+
+
+undoing.source(_Written())

@@ -20,9 +20,11 @@ class Question(msgspec.Struct, frozen=True):
 Asks = Callable[[Act, Visit, Question], Awaitable[bool]]
 Settles = Callable[[Act, Visit, int | None], Awaitable[bool]]
 Ended = Callable[[str], Awaitable[bool]]
+Drops = Callable[[Act, Visit], Awaitable[None]]
 _ENDED: list[Ended] = []
 _ASKS: list[Asks] = []
 _SETTLES: list[Settles] = []
+_DROPS: list[Drops] = []
 
 
 def asks(function: Asks) -> Asks:
@@ -43,6 +45,12 @@ def ended(function: Ended) -> Ended:
     return function
 
 
+def drops(function: Drops) -> Drops:
+    """Register who ends what is asked about money that has gone back to where it waits, as if it had never been let go."""
+    _DROPS[:] = [function]
+    return function
+
+
 async def was_settled(visit_id: str) -> bool:
     for handler in _ENDED:
         return await handler(visit_id)
@@ -59,3 +67,8 @@ async def settle(act: Act, visit: Visit, part_pence: int | None) -> bool:
     for handler in _SETTLES:
         return await handler(act, visit, part_pence)
     return False
+
+
+async def drop(act: Act, visit: Visit) -> None:
+    for handler in _DROPS:
+        await handler(act, visit)

@@ -7,9 +7,10 @@ import pytest
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
+from eccoo_node.disputes import actions as raising
 from eccoo_node.disputes import queries as disputes
 from eccoo_node.disputes import resolving
-from eccoo_node.escrow import queries, treasury
+from eccoo_node.escrow import corrections, queries, treasury, undoing
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid
@@ -303,4 +304,81 @@ async def test_what_was_in_question_when_somebody_died_is_decided_and_not_writte
         await home.books.top_up(10_000)
         await jobs.drain()
     assert ((await visits.visit(visit)).state, await credit(home)) == ("settled", 7_900)
+    await verify()
+
+
+async def undo(home: Home) -> None:
+    entry = await fetch_value("SELECT MAX(id) FROM entry WHERE kind IN ('released', 'returned')")
+    [words] = await undoing.says(entry)
+    assert "what was written down as due for Monday 23 November, 9am to 10am" in words
+    await corrections.reverse(home.books.treasurer, entry, f"undo:{entry}", because="A slip")
+    assert await undoing.says(entry) == []
+
+
+@pytest.mark.parametrize("paid", [True, False])
+@pytest.mark.parametrize("slips", [(0,), (6,), (0, 6, 0)])
+async def test_a_slip_is_undone_and_what_is_due_is_written_down_anew(
+    node: Node, slips: tuple[int, ...], paid: bool
+) -> None:
+    home = await Home().begin()
+    treasurer = home.books.treasurer
+    if paid:
+        await home.books.top_up(10_000)
+    visit = await _said(home, node)
+    await say(home, "died")
+    if not paid:
+        # Whatever was due was paid only later.
+        await due.write_due(treasurer, visit_id=visit, minutes=60, because="x")
+        await home.books.top_up(10_000)
+        await jobs.drain()
+        await undo(home)
+    for minutes in slips:
+        assert await of_the_dead(treasurer)
+        await due.write_due(treasurer, visit_id=visit, minutes=minutes, because="x")
+        with pytest.raises(Conflict):
+            await due.write_due(treasurer, visit_id=visit, minutes=60, because="I meant 60")
+        await jobs.drain()
+        await undo(home)
+        assert (await credit(home), (await queries.trial_balance())["2100"]) == (7_900, -2100)
+        await verify()
+    await due.write_due(treasurer, visit_id=visit, minutes=60, because="I meant 60")
+    assert ((await visits.visit(visit)).state, await credit(home)) == ("settled", 7_900)
+    assert (await queries.trial_balance())["2100"] == 0
+    await verify()
+
+
+async def test_what_a_worker_misses_by_a_slip_ends_with_it(node: Node) -> None:
+    home = await Home().begin()
+    await home.books.top_up(10_000)
+    visit = await _said(home, node)
+    await say(home, "died")
+    await due.write_due(home.books.treasurer, visit_id=visit, minutes=6, because="x")
+    wren = await members.actor_for(home.books.worker)
+    await raising.raise_question(wren, visit_id=visit, part="minutes", minutes=60)
+    await undo(home)
+    assert await disputes.open_of_visit(visit) is None
+    await due.write_due(home.books.treasurer, visit_id=visit, minutes=60, because="I meant 60")
+    assert (await visits.visit(visit)).state == "settled"
+    await verify()
+
+
+@pytest.mark.parametrize("worker", ["as_planned", "did_not_go"])
+async def test_a_death_taken_back_after_a_slip_leaves_the_visit_to_its_person(node: Node, worker: str) -> None:
+    home = await Home().begin()
+    await home.books.top_up(10_000)
+    visit = await home.plan(0)
+    node.clock.set(MONDAY + timedelta(hours=3))
+    await rota.say_how_it_went(await members.actor_for(home.books.worker), visit_id=visit, answer=worker)
+    await _is_rung(home)
+    await say(home, "died")
+    await due.write_due(home.books.treasurer, visit_id=visit, minutes=60 if worker == "as_planned" else 0, because="x")
+    await undo(home)
+    await say(home, "here")
+    await jobs.drain()
+    await _is_rung(home)
+    node.clock.move(timedelta(days=4))
+    await jobs.drain()
+    settled = ("settled", 7_900) if worker == "as_planned" else ("stopped", 10_000)
+    assert ((await visits.visit(visit)).state, await credit(home)) == settled
+    assert (await queries.trial_balance())["2100"] == 0
     await verify()
