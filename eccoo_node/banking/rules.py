@@ -37,7 +37,7 @@ def _treasurer(actor: Actor, thing: Thing) -> bool | str:
 def _explains(actor: Actor, thing: Thing) -> bool | str:
     """`thing.parties`: whose money it was, once that is known of what stands in the books already."""
     if actor.person_id in thing.parties:
-        return "This is about your own money, or that of someone you speak for. Another treasurer says what it was."
+        return "This is about your own money, or that of someone you speak for, or spoke for. Another treasurer says what it was."
     return _treasurer(actor, thing)
 
 

@@ -21,9 +21,14 @@ def reason(act: Act, because: str, sentence: str) -> None:
         raise Invalid(sentence, "no_reason", field="because")
 
 
+# Whoever stops speaking for someone is concerned with their money for so long; once they have died, for good.
+SPOKE_WITHIN = timedelta(days=366)
+
+
 async def concerned(holders: Iterable[str]) -> frozenset[str]:
     """Whose money lies on the accounts of these payers, workers and members: they, whose support it pays for, and whoever
-    speaks for one of them about money. None of them decides on it as a treasurer."""
+    speaks for one of them about money, or did within a year, or ever for one who has died: a death ends all speaking, and
+    an estate would be theirs to give. None of them decides on it as a treasurer."""
     return frozenset[str]().union(*(await concerned_each(holders)).values())
 
 
@@ -36,10 +41,12 @@ async def concerned_each(holders: Iterable[str]) -> dict[str, frozenset[str]]:
     pays = {row[0]: {row[1], row[2]} for row in rows}
     theirs = {one: {one} | pays.get(one, set()) for one in ids}
     people = sorted(set[str]().union(*theirs.values()))
+    since = clock.now() - SPOKE_WITHIN
     speak = await fetch(
-        "SELECT person_id, speaker_id FROM speaks_for WHERE scope = 'money' AND ended_at IS NULL AND (until_at IS NULL OR until_at > ?) "
-        f"AND person_id IN ({marks(people)})",
-        clock.now(), *people,
+        "SELECT s.person_id, s.speaker_id FROM speaks_for s JOIN person p ON p.id = s.person_id WHERE s.scope = 'money' "
+        "AND (p.standing = 'died' OR ((s.ended_at IS NULL OR s.ended_at > ?) AND (s.until_at IS NULL OR s.until_at > ?))) "
+        f"AND s.person_id IN ({marks(people)})",
+        since, since, *people,
     )  # fmt: skip
     return {
         one: frozenset(found | {speaker for person_id, speaker in map(tuple, speak) if person_id in found})

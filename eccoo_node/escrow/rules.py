@@ -111,7 +111,7 @@ def another_treasurer(actor: Actor, thing: Thing) -> bool | str:
     if not keeps_books(actor):
         return "Only the circle’s treasurer can write this in the books."
     if actor.person_id in thing.parties:
-        return "This is about your own money, or that of someone you speak for. Another treasurer writes it down."
+        return "This is about your own money, or that of someone you speak for, or spoke for. Another treasurer writes it down."
     return True
 
 

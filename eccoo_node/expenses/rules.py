@@ -124,7 +124,7 @@ def _look(actor: Actor, thing: Thing) -> bool | str:
 def _allow_plan(actor: Actor, thing: Thing) -> bool | str:
     """`thing.parties`: whose care that money is for, who looks after it, and who speaks for one of them about money."""
     if actor.person_id in thing.parties:
-        return "This money is for you, or for someone you speak for. Another treasurer writes down what it may pay for."
+        return "This money is for you, or for someone you speak for, or spoke for. Another treasurer writes down what it may pay for."
     return _keeps(actor, thing)
 
 

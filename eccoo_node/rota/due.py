@@ -28,17 +28,19 @@ LISTED = 50
 
 
 async def waiting(actor: Actor) -> list[Visit]:
-    """Visits to people who have died for which somebody has to write down what is due; not those of the reader. A worker
-    has a day to say how it went."""
+    """Visits to people who have died for which somebody has to write down what is due; not those of the reader, nor of
+    whom they spoke for about money. A worker has a day to say how it went."""
     before, me = clock.now() - ASKED_AGAIN, actor.person_id
-    mine = "v.person_id <> ? AND COALESCE(v.worker_id, '') <> ?"
-    return await queries.visits(f"{_WAITS} AND {mine}", before, me, me, limit=LISTED)
+    others = """COALESCE(v.worker_id, '') <> ? AND NOT EXISTS
+ (SELECT 1 FROM speaks_for f WHERE f.person_id = v.person_id AND f.speaker_id = ? AND f.scope = 'money')"""
+    return await queries.visits(f"{_WAITS} AND {others}", before, me, me, limit=LISTED)
 
 
 async def thing_of(visit: Visit) -> Thing:
     """The visit with whoever has a part in its money."""
     thing = await queries.thing_of(visit, payer=True)
-    parties = await concerned([id_ for id_ in (visit.payer_id, visit.worker_id) if id_])
+    around = {visit.person_id, visit.payer_id or "", visit.worker_id or "", thing.payer_id, *thing.payers} - {""}
+    parties = await concerned(around)
     return msgspec.structs.replace(thing, parties=parties)
 
 

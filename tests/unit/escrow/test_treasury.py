@@ -27,6 +27,7 @@ from eccoo_node.escrow.verify import verify
 from eccoo_node.governance.actions import decide_figure, record_decision
 from eccoo_node.kernel.access import COMMAND, NODE, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from eccoo_node.members.speaking import stop_speaking
 from tests.support import make
 from tests.support.escrow import Books, entries, open_books, paid_out
 from tests.support.node import Node
@@ -340,6 +341,12 @@ async def test_nobody_decides_on_their_own_money(node: Node) -> None:
     await make.speaks(another.person_id, books.person, "money")
     with pytest.raises(Forbidden, match="someone you speak for"):
         await DOORS["goodwill"](another, books)
+    # Stepping down a moment before changes nothing; after a year it is anybody's again.
+    await stop_speaking(another, person_id=books.person, speaker_id=another.person_id)
+    with pytest.raises(Forbidden, match="or spoke for"):
+        await DOORS["goodwill"](another, books)
+    node.clock.move(timedelta(days=367))
+    assert await treasury.goodwill(another, books.payer, 5, "a year later", because="We were late")
 
 
 @pytest.mark.parametrize("amount", [0, -5, 10_000_001, 2.5, True, "500", None])

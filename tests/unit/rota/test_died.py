@@ -10,6 +10,7 @@ from eccoo_node.db.transaction import write
 from eccoo_node.disputes import actions as raising
 from eccoo_node.disputes import queries as disputes
 from eccoo_node.disputes import resolving
+from eccoo_node.escrow import actions as escrow
 from eccoo_node.escrow import corrections, queries, treasury, undoing
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel.access import NODE
@@ -382,3 +383,49 @@ async def test_a_death_taken_back_after_a_slip_leaves_the_visit_to_its_person(no
     assert ((await visits.visit(visit)).state, await credit(home)) == settled
     assert (await queries.trial_balance())["2100"] == 0
     await verify()
+
+
+async def test_who_spoke_for_someone_about_money_neither_writes_what_is_due_nor_gives_back_what_is_left(
+    node: Node,
+) -> None:
+    home = await Home().begin()
+    await home.books.top_up(10_000)
+    visit = await _said(home, node)
+    mia = await make.person("Mia")
+    await make.hat(mia, home.circle, "treasurer")
+    tess = home.books.treasurer.person_id
+    await make.speaks(tess, home.books.person, "money")
+    await say(home, "died")
+    await jobs.drain()
+    # However long it takes until somebody has shown that they may have what is left.
+    node.clock.move(timedelta(days=800))
+    await jobs.drain()
+    spoke = await members.actor_for(tess)
+    assert await of_the_dead(spoke) == []
+    with pytest.raises(Forbidden, match="another treasurer"):
+        await due.write_due(spoke, visit_id=visit, minutes=0, because="Mother said that nobody came.")
+    with pytest.raises(Forbidden, match="Another treasurer"):
+        await treasury.refund(spoke, home.books.payer, 100, "k1", because="Probate seen: to her daughter Tess.")
+    other = await members.actor_for(mia)
+    assert [task.path for task in await of_the_dead(other)] == [f"/visits/{visit}/due"]
+    await due.write_due(other, visit_id=visit, minutes=60, because="Wren’s notes.")
+    with pytest.raises(Forbidden, match="Another treasurer"):
+        entry = await fetch_value("SELECT MAX(id) FROM entry WHERE kind = 'released'")
+        await corrections.reverse(spoke, entry, "u", because="Mother said that nobody came.")
+    await treasury.refund(other, home.books.payer, 7_900, "k2", because="Probate seen: to her daughter Tess.")
+    await verify()
+
+
+async def test_who_speaks_for_another_who_pays_a_part_has_a_part_in_it(node: Node) -> None:
+    home = await Home().begin()
+    bill = await make.person("Bill")
+    other = await make.payer(home.books.person, bill, fund="family", share_bps=5000)
+    async with write():
+        await fetch("UPDATE payer SET share_bps = 5000 WHERE id = ?", home.books.payer)
+    await home.books.top_up(10_000)
+    await escrow.top_up(NODE, other, 10_000, "Bill's")
+    visit = await _said(home, node)
+    await make.speaks(home.books.treasurer.person_id, bill, "money")
+    await say(home, "died")
+    with pytest.raises(Forbidden, match="another treasurer"):
+        await due.write_due(home.books.treasurer, visit_id=visit, minutes=0, because="x")
