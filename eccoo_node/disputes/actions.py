@@ -132,12 +132,13 @@ async def _settles(act: Act, visit: Visit, part_pence: int | None) -> bool:
     if part_pence is None:
         await set_apart(one)
         return True
-    # They asked about a part of what the worker said; where less is due by now, less of that is left to ask about.
-    less = await claimed_fee(visit, visit.fee_pence) - part_pence
-    one = await lower(one, max(0, less), nothing=not part_pence)
-    if not one.whole_pence:
+    # They asked about a part of what the worker said. Where less than that is due, less is left to ask about, or nothing.
+    less = max(0, await claimed_fee(visit, visit.fee_pence) - part_pence)
+    if not part_pence or (one.fee_pence <= less and not one.travel_pence):
         await settle(act, one, (0, 0), "resolved", "")
         return False
+    if less:
+        one = await lower(one, less)
     await set_apart(one, due_fee_pence=part_pence - one.fee_pence)
     return True
 

@@ -46,13 +46,16 @@ async def set_apart(one: Question, *, due_fee_pence: int | None = None) -> None:
         await step(one.id, "node", "", "let_go", sum_pence=gone)
 
 
-async def lower(one: Question, by_pence: int, *, nothing: bool = False) -> Question:
-    """So much less of the fee is due than was asked about, by the word of both: what each asks about ends with what is due.
-    `nothing`: nothing at all is due, and no travel."""
-    travel = ", travel_pence = 0" if nothing else ""
+async def lower(one: Question, by_pence: int) -> Question:
+    """So much less of the fee is due than they asked about: what each asks about ends with what is due."""
+    await fetch(
+        "UPDATE money_ask SET rested_at = ? WHERE question_id = ? AND rested_at IS NULL AND fee_pence <= ? AND travel_pence = 0",
+        clock.now(), one.id, by_pence,
+    )  # fmt: skip
     for table, key in (("money_question", "id"), ("money_ask", "question_id")):
         await fetch(
-            f"UPDATE {table} SET fee_pence = CASE WHEN fee_pence > ? THEN fee_pence - ? ELSE 0 END{travel} WHERE {key} = ?",
+            f"UPDATE {table} SET fee_pence = CASE WHEN fee_pence > ? THEN fee_pence - ? ELSE 0 END "
+            f"WHERE {key} = ?{' AND rested_at IS NULL' if table == 'money_ask' else ''}",
             by_pence, by_pence, one.id,
         )  # fmt: skip
     return await queries.question(one.id)

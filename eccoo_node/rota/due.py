@@ -94,7 +94,7 @@ async def _write(act: Act, visit: Visit, answer: str, minutes: int) -> None:
 async def _nothing(act: Act, visit: Visit) -> None:
     await jobs.cancel("rota.settle", visit.id)
     await set_fields(visit.id, state="stopped", settles_at=None)
-    # What whoever pays has put in question waits for its own answer; the rest goes back.
+    # Where nothing at all is due, what whoever pays asked about a part of it is answered too.
     if visit.line and not await questions.settle(act, visit, 0):
         await escrow.return_line(NODE, visit.line, f"return:{visit.line}{await undoing.anew(visit.line)}")
         await set_fields(visit.id, line="")

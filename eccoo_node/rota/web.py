@@ -242,8 +242,9 @@ class VisitController(Controller):
         thing = await queries.thing_of(visit, payer=True)
         to = "" if reader.is_you(visit.person_id) else f" to {visit.person_called}"
         money = await money_of(actor_of(request), reader, visit, thing)
-        line = await escrow.line(visit.line) if said == "no" and money and visit.line else None
         worker = (await queries.said(visit.id)).get("worker")
+        waits = said == "no" and money and visit.line and not (worker and not worker.minutes)
+        line = await escrow.line(visit.line) if waits else None
         length = clock.minutes_between(visit.starts_at, visit.ends_at)
         shorter = worker.minutes if worker and worker.answer == "shorter" else 0
         return {

@@ -10,10 +10,14 @@ from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
 from eccoo_node.disputes import actions, queries
 from eccoo_node.escrow import payers, sharing, treasury
+from eccoo_node.escrow.actions import top_up
 from eccoo_node.escrow.sharing import State, Terms
 from eccoo_node.kernel import access
+from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict
+from eccoo_node.members import actions as people
 from eccoo_node.rota import actions as rota
+from eccoo_node.rota import due
 from eccoo_node.rota import queries as visits
 from tests.support import make
 from tests.support.node import Node
@@ -101,6 +105,26 @@ async def test_another_who_pays_asks_as_well_and_both_say_yes_to_a_split(node: N
     assert await them.sums() == before
     assert await them.agree("Ada", one)
     assert (await them.question(visit)).given_fee_pence == 400
+
+
+async def test_of_several_who_asked_only_those_wait_whose_part_is_still_due(node: Node) -> None:
+    them, _ = await shared(node)
+    lea = await make.payer(them.ids["Ada"], them.ids["Lea"], fund="family", share_bps=3000)
+    async with write():
+        await fetch("UPDATE payer SET share_bps = 3000 WHERE id = ?", them.payer)
+    await top_up(NODE, lea, 10_000, key="Lea's")
+    visit = await them.went()
+    await actions.raise_question(await them.be("Bill"), visit_id=visit, part="travel")
+    await actions.raise_question(await them.be("Lea"), visit_id=visit, part="minutes", minutes=60)
+    await people.say_standing(await them.be("Fay"), them.ids["Ada"], "died")
+    await make.hat(them.ids["Mia"], await make.circle(), "treasurer")
+    # Just what Lea took to be right: of what she asked about nothing is left.
+    await due.write_due(await them.be("Mia"), visit_id=visit, minutes=60, because="Her daughter was there.")
+    one = await them.question(visit)
+    assert (one.stands, one.fee_pence, one.travel_pence, one.needed) == ("apart", 0, 360, {"worker", them.ids["Bill"]})
+    assert (await them.sums())["2200"] == -1700
+    await actions.withdraw(await them.be("Bill"), question_id=one.id)
+    assert ("2110" in await them.sums(), (await them.sums())["2210"]) == (False, -360)
 
 
 @given(st.data())

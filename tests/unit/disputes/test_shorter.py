@@ -8,7 +8,9 @@ from eccoo_node.escrow import actions as escrow
 from eccoo_node.escrow import treasury
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Invalid
+from eccoo_node.members import actions as people
 from eccoo_node.rota import actions as rota
+from eccoo_node.rota import due
 from eccoo_node.rota import queries as visits
 from tests.support.node import Node
 from tests.support.questions import HEARD, Cast, cast
@@ -125,3 +127,27 @@ async def test_whoever_pays_asks_about_what_the_worker_said_and_no_more_goes(
     # Once it rests, Wren has what he said and no more.
     await actions.withdraw(await them.be("Bill"), question_id=one.id)
     assert await worker(them) == (850, 360)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [{"part": "minutes", "minutes": 30}, {"part": "sum", "sum_pence": 1000}, {"part": "travel"}, {"part": "whole"}],
+)
+@pytest.mark.parametrize("minutes, fee", [(0, 0), (1, 29), (30, 850), (60, 1700), (90, 2550)])
+async def test_what_is_written_down_as_due_goes_whatever_whoever_pays_asked_about(
+    node: Node, ask: dict[str, object], minutes: int, fee: int
+) -> None:
+    them = await cast(node, pays="Bill")
+    visit = await them.went()
+    await actions.raise_question(await them.be("Bill"), visit_id=visit, **ask)
+    await people.say_standing(await them.be("Fay"), them.ids["Ada"], "died")
+    await due.write_due(await them.be("Tess"), visit_id=visit, minutes=minutes, because="Her daughter was there.")
+    if not minutes:
+        assert await them.sums() == {"1000": 10_000, "2000": -10_000}
+        assert ((await visits.visit(visit)).state, (await them.question(visit)).state) == ("stopped", "ended")
+        return
+    # What Bill does not ask about goes at once, and never more than was written; once he lets it rest, all of that.
+    if (await them.question(visit)).open:
+        await actions.withdraw(await them.be("Bill"), question_id=(await them.question(visit)).id)
+    assert await worker(them) == (fee, 360)
+    assert (await visits.visit(visit)).state == "settled"
