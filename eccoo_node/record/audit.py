@@ -17,7 +17,7 @@ from piccolo.table import Table
 from eccoo_node.db import bound, extras
 from eccoo_node.db.columns import moment, number, prose, serial, word
 from eccoo_node.db.jobs import job
-from eccoo_node.db.rows import as_time, fetch, fetch_value
+from eccoo_node.db.rows import as_time, fetch, fetch_value, marks
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
@@ -121,6 +121,17 @@ def _values(
 async def forget_words(person_id: str) -> None:
     """Delete the words of every row about somebody, inside `write()`. The rows and their chain stay as they are."""
     await fetch("DELETE FROM audit_text WHERE audit_id IN (SELECT id FROM audit WHERE person_id = ?)", person_id)
+
+
+async def forget_old_words(actions: Sequence[str], since: datetime) -> bool:
+    """Delete the words of acts of these kinds from before then, whoever they are about, inside `write()`; whether there
+    were any."""
+    gone = await fetch(
+        "DELETE FROM audit_text WHERE audit_id IN (SELECT t.audit_id FROM audit_text t JOIN audit a ON a.id = t.audit_id "
+        f"WHERE a.action IN ({marks(actions)}) AND a.at < ?) RETURNING audit_id",
+        *actions, since,
+    )  # fmt: skip
+    return bool(gone)
 
 
 # On PostgreSQL a row that was numbered earlier may be committed later than its neighbours. So far back the chain still
