@@ -64,11 +64,13 @@ async def write_due(act: Act, *, visit_id: str, minutes: int, because: str) -> N
         raise Conflict("This does not wait for you. Please look at it again.", "visit_changed")
     if not because.strip():
         raise Invalid("Say how you know.", "no_reason", field="because")
-    length = clock.minutes_between(visit.starts_at, visit.ends_at)
-    if type(minutes) is not int or not 0 <= minutes <= length:
-        raise Invalid(f"Write a number of minutes from 0 to {length}.", "bad_minutes", field="minutes")
     said = await queries.said(visit_id)
+    length = clock.minutes_between(visit.starts_at, visit.ends_at)
     as_said = said["worker"].minutes if "worker" in said else length
+    # Nobody is paid for longer than they say themselves; who says that they did not go may be told otherwise.
+    most = as_said or length
+    if type(minutes) is not int or not 0 <= minutes <= most:
+        raise Invalid(f"Write a number of minutes from 0 to {most}.", "bad_minutes", field="minutes")
     if visit.cover_circle and minutes != as_said:
         raise Conflict("Their circle settles this with us. Here only what their worker said can be due.", "theirs")
     if not visit.line and minutes not in {0, as_said}:

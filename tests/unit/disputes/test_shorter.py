@@ -151,3 +151,13 @@ async def test_what_is_written_down_as_due_goes_whatever_whoever_pays_asked_abou
         await actions.withdraw(await them.be("Bill"), question_id=(await them.question(visit)).id)
     assert await worker(them) == (fee, 360)
     assert (await visits.visit(visit)).state == "settled"
+
+
+async def test_no_more_is_written_down_as_due_than_the_worker_said(node: Node) -> None:
+    them = await cast(node)
+    visit = await them.went("shorter", minutes=30)
+    await people.say_standing(await them.be("Fay"), them.ids["Ada"], "died")
+    with pytest.raises(Invalid, match="from 0 to 30"):
+        await due.write_due(await them.be("Tess"), visit_id=visit, minutes=31, because="Her daughter was there.")
+    await due.write_due(await them.be("Tess"), visit_id=visit, minutes=30, because="Her daughter was there.")
+    assert await worker(them) == (850, 360)
