@@ -20,6 +20,12 @@ from eccoo_node.links.arrivals import pin_keys
 from eccoo_node.record.door import Act, door
 
 
+def still_reached(link: Any) -> bool:
+    """Whether something may still be sent there: also once a link has ended, where visits are honoured, and closed, where
+    somebody may be forgotten years later. Not where another link took its place, or nothing was ever agreed."""
+    return link["state"] != "ended" or (link["agreement"] != "" and not link["superseded_by"])
+
+
 async def heard(link_id: str, to: str) -> None:
     """They say in a signed letter that they live elsewhere now, inside `write()`. Nothing is called there yet."""
     try:
@@ -28,7 +34,7 @@ async def heard(link_id: str, to: str) -> None:
         await alarm_once(link_id, "bad_move", to)
         return
     link = await held.lock_link(link_id)
-    if link["state"] == "ended" or to in (link["base_url"], link["moving_to"]):
+    if not still_reached(link) or to in (link["base_url"], link["moving_to"]):
         return
     await fetch(
         "UPDATE link SET moving_to = ?, moving_since = ?, moving_agreed_by = '' WHERE id = ?",
@@ -73,7 +79,8 @@ async def follow_move(act: Act, link_id: str, to: str) -> None:
 
 @door("links.refuse_move")
 async def refuse_move(act: Act, link_id: str) -> None:
-    """We rang them, and they know nothing of a move: nothing changes, and the link is paused until somebody has looked."""
+    """We rang them, and they know nothing of a move: nothing changes, and a link that stands is paused until somebody has
+    looked."""
     act.allow(thing(link_id))
     link = await load(link_id)
     if not link["moving_to"]:

@@ -99,6 +99,11 @@ class Page(msgspec.Struct, frozen=True):
     words_new: bool = False
 
     @property
+    def reached(self) -> bool:
+        """Whether something may still be sent there, as `moves.still_reached` says it of a row."""
+        return self.circle.standing != "ended" or (self.agreed_until is not None and not self.superseded_by)
+
+    @property
     def called(self) -> str:
         """Their name; until we know it, the address that stood in the invitation."""
         return self.circle.name or urlsplit(self.circle.base_url).netloc
