@@ -32,6 +32,7 @@ ALWAYS = frozenset({"link", "ping", "erasure", "release", "settle.final"})
 # What follows from a yes that both gave. It outlives the link and the agreement, but waits while a link is paused.
 HONOUR = "honour"
 OUTLIVES = frozenset({HONOUR, "settle"})
+UNKNOWN_SCOPE = "The agreement names something that circles cannot allow each other."
 NO_AGREEMENT = "There is no agreement in force between the two circles."
 PLAIN_SCOPES = frozenset({"cover.request", "cover.offer", "attest.read", "settle", "introduce"})
 _CAPS_OF = {
@@ -197,7 +198,7 @@ def check_agreement(value: Any, parties: Iterable[str], link: str, now: datetime
     if set(agreement.may) != set(pair) or set(agreement.base_urls) != set(pair):
         raise ProtocolError("bad_agreement", "The agreement does not name both directions.")
     if not all(scopes_are_known(scopes) for scopes in agreement.may.values()):
-        raise ProtocolError("bad_agreement", "The agreement names something that circles cannot allow each other.")
+        raise ProtocolError("bad_agreement", UNKNOWN_SCOPE)
     both = set(agreement.caps)
     if not both <= set(CAPS) or any(cap_of(scope) not in both for scopes in agreement.may.values() for scope in scopes):
         raise ProtocolError("bad_agreement", "The agreement names something that one of the two cannot do.")
@@ -245,6 +246,8 @@ def propose_agreement(
 ) -> dict[str, Any]:
     """The object to sign. ``words`` is ``words_hash`` of the handshake; ``caps`` are what both can do, and of ``may`` what
     needs others is left out. Raises ``bad_agreement``."""
+    if not all(scopes_are_known(scopes) for scopes in may.values()):
+        raise ProtocolError("bad_agreement", UNKNOWN_SCOPE)
     pair = sorted(base_urls)
     agreement = Agreement(
         link=link,

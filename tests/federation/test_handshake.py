@@ -146,6 +146,11 @@ def test_an_agreement_that_makes_no_sense_is_refused(change: dict[str, Any]) -> 
     assert refused(handshake.conclude, value, PAIR, LINK, RESOLVE, NOW) == "bad_agreement"
 
 
+@pytest.mark.parametrize("scope", ["bogus", "honour", "pool.read:", "pool.read:surname", ""])
+def test_what_no_circle_can_allow_is_not_even_proposed(scope: str) -> None:
+    assert refused(proposal, may={**MAY, A.node_id: [scope]}) == "bad_agreement"
+
+
 def test_the_next_agreement_follows_the_last_and_a_move_needs_new_words() -> None:
     first = both_sign(proposal())
     second = both_sign(proposal(previous=first))
