@@ -29,11 +29,15 @@ from .words import six_words_of
 POOL_FIELDS = ("first_name", "skills", "languages", "areas", "rate", "hours")
 # What keeps people safe or frees them crosses a link whatever its state, from the first agreement on.
 ALWAYS = frozenset({"link", "ping", "erasure", "release", "settle.final"})
+# Of that, all that crosses once an ended link is closed: who and where somebody is, and what is to be forgotten. Nothing is
+# owed there any more, so no sum may be said.
+FORGETS = frozenset({"link", "ping", "erasure"})
 # What follows from a yes that both gave. It outlives the link and the agreement, but waits while a link is paused.
 HONOUR = "honour"
 OUTLIVES = frozenset({HONOUR, "settle"})
 UNKNOWN_SCOPE = "The agreement names something that circles cannot allow each other."
 NO_AGREEMENT = "There is no agreement in force between the two circles."
+CLOSED = "closed"
 PLAIN_SCOPES = frozenset({"cover.request", "cover.offer", "attest.read", "settle", "introduce"})
 _CAPS_OF = {
     "cover": "cover-1", "pool": "pool-1", "attest": "attest-1", "settle": "settle-1", "introduce": "introduce-1",
@@ -41,7 +45,7 @@ _CAPS_OF = {
 
 Scope = Annotated[str, Meta(max_length=200)]
 Direction = Literal["in", "out"]
-Status = Literal["pending", "active", "suspended", "ended"]
+Status = Literal["pending", "active", "suspended", "ended", "closed"]
 
 
 class LinkRequest(Shape, frozen=True, kw_only=True, omit_defaults=False):
@@ -135,7 +139,8 @@ class AgreementMessage(Shape, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class LinkState(msgspec.Struct, frozen=True):
-    """A link as one side sees it. ``narrowed[X]`` lists scopes taken back since the agreement, by either side."""
+    """A link as one side sees it; ``closed`` where it has ended and all is through. ``narrowed[X]`` lists scopes taken
+    back since the agreement, by either side."""
 
     us: str
     them: str
@@ -302,10 +307,13 @@ def refusal(
     """
     if agreement is None:
         # Nothing was agreed yet: whoever may compare six words with us has sent us nothing, and reads nothing of ours.
-        code, told = ("link_ended", None) if link.status == "ended" else ("scope_denied", NO_AGREEMENT)
-        return ProtocolError(code, told)
-    if scope in ALWAYS:
+        over = link.status in ("ended", "closed")
+        return ProtocolError("link_ended") if over else ProtocolError("scope_denied", NO_AGREEMENT)
+    if scope in (FORGETS if link.status == "closed" else ALWAYS):
         return None
+    if link.status == "closed":
+        # What an ended link would have carried its sender could not know to be over.
+        return ProtocolError("link_ended", detail={"code": CLOSED} if scope in ALWAYS | OUTLIVES else {})
     if link.status == "suspended":
         return ProtocolError("link_suspended")
     outlives = scope in OUTLIVES

@@ -198,6 +198,17 @@ def test_what_frees_and_what_ends_crosses_in_every_state(status: Any) -> None:
     assert {verdict(way, scope, state, None) for way in ("in", "out") for scope in always} == {code}
 
 
+def test_a_closed_link_carries_who_somebody_is_and_what_is_to_be_forgotten_and_nothing_else() -> None:
+    always = ["link", "ping", "erasure", "release", "settle.final"]
+    late = NOW + timedelta(days=4000)
+    for way, now in (("in", NOW), ("out", NOW), ("in", late), ("out", late)):
+        said = [verdict(way, scope, link(status="closed"), now=now) for scope in always]
+        assert said == ["yes", "yes", "yes", "link_ended", "link_ended"]
+        rest = {verdict(way, scope, link(status="closed"), now=now) for scope in [*SCOPES, "honour", "everything"]}
+        assert rest == {"link_ended"}
+        assert {verdict(way, scope, link(status="closed"), None) for scope in always} == {"link_ended"}
+
+
 def test_a_suspended_ended_pending_or_expired_link_lets_nothing_else_through() -> None:
     def said(scopes: list[str], **changes: Any) -> set[str]:
         now, agreement = changes.pop("now", NOW), changes.pop("agreement", AGREEMENT)
