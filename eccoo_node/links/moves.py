@@ -47,7 +47,8 @@ async def pin(before: Any, log: Log, state: LogState) -> None:
     """Keep their longer log, which was checked against the one in `before`, inside `write()`."""
     await held.lock_wire(before["id"])
     link = await held.lock_link(before["id"])
-    if link["log"] != before["log"]:
+    # While somebody looked there, another link may have taken this one's place: then its keys are nobody's.
+    if link["log"] != before["log"] or not still_reached(link):
         return
     old = parse_log(link["log"].encode())
     await fetch("UPDATE link SET log = ? WHERE id = ?", dump_log(log).decode(), link["id"])
@@ -101,7 +102,7 @@ async def moved(act: Act, link_id: str, to: str, log: Log, state: LogState) -> N
     act.allow(Thing("link", link_id, link_id=link_id))
     await held.lock_wire(link_id)
     link = await load(link_id)
-    if (link["moving_to"], state.base_url) != (to, to) or not link["moving_agreed_by"]:
+    if (link["moving_to"], state.base_url) != (to, to) or not (link["moving_agreed_by"] and still_reached(link)):
         raise Conflict("They have said something else since. Please read it again.", "move_changed")
     await fetch(
         "UPDATE link SET base_url = ?, moving_to = '', moving_since = NULL, moving_agreed_by = '', our_proposal = '', "
