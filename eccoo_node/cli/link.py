@@ -266,7 +266,8 @@ async def moved(node: Node, circle: str, yes: bool, no: bool) -> None:
         click.echo(f"{page.called} lives where it did: {page.circle.base_url}")
     elif no and not yes:
         await moves.refuse_move(COMMAND, page.circle.id)
-        click.echo(f"The link with {page.called} stays where it was, and is paused.")
+        paused = "" if page.circle.standing == "ended" else ", and is paused"
+        click.echo(f"The link with {page.called} stays where it was{paused}.")
     elif yes and not no:
         await moves.follow_move(COMMAND, page.circle.id, page.moving_to)
         click.echo(f"We look at {page.moving_to}, and go on there if it is really them. {RUNNING}")

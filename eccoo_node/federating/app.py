@@ -1,7 +1,8 @@
 """`/fed/v1` and the two public documents as one small ASGI app, so that every answer is signed, refusals included."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -123,11 +124,12 @@ async def _reply(send: Send, status: int, body: bytes, asked: Asked, retry_after
         # What is still on its way is not read.
         plain.append(("Connection", "close"))
     key, now = wire.current().us.transport_key, clock.now()
-    try:
-        headers = transport.sign_response(status, plain, body, asked.as_signed(), key, now)
-    except Exception:
-        bare = SignedRequest(asked.method, asked.target)
-        headers = transport.sign_response(status, plain, body, bare, key, now)
+    headers: Sequence[tuple[str, str]] = plain
+    for request in (asked.as_signed(), SignedRequest(asked.method, asked.target)):
+        # Such fields, or such an address, nobody can have signed: whoever asks is refused, and that as it can be.
+        with contextlib.suppress(Exception):
+            headers = transport.sign_response(status, plain, body, request, key, now)
+            break
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     encoded.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": encoded})

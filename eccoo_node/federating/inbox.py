@@ -11,6 +11,7 @@ import structlog
 from eccoo_federation import events, jcs
 from eccoo_federation.errors import ProtocolError
 from eccoo_federation.events import BatchAnswer, Envelope, Event, Verdict
+from eccoo_federation.handshake import CLOSED
 from eccoo_federation.identity import LogState
 from eccoo_federation.inbox import InboxState, Seen, answer_duplicate, place
 from eccoo_federation.proofs import verify_object
@@ -193,11 +194,12 @@ async def _together(link_id: str, batch: list[Arrived]) -> list[Verdict]:
 
 
 async def _may_come(hand: Batch, one: Arrived) -> Arrived:
-    """Raises what the policy says of one that comes now. One that has waited here has its number, and is refused under it."""
+    """Raises what the policy says of one that comes now. One that has waited here has its number, and is refused under it;
+    so is what only a closed link keeps out, or its sender would bring it for ever, and hold up what is to be forgotten."""
     try:
         await hand.check(one)
     except ProtocolError as refused:
-        if not one.kept:
+        if not one.kept and refused.detail.get("code") != CLOSED:
             raise
         return msgspec.structs.replace(one, event=None, unread=refused)
     return one

@@ -22,8 +22,8 @@ async def follow(payload: dict[str, Any]) -> datetime | None:
     """Fetch log and document at the new address. They must be the same node's, continue what we know, and name this
     very address: then the link is there. Else an alarm, and we stay where we were."""
     link_id = payload["link"]
-    link = await fetch_one("SELECT * FROM link WHERE id = ? AND state <> 'ended' AND moving_agreed_by <> ''", link_id)
-    if link is None:
+    link = await fetch_one("SELECT * FROM link WHERE id = ? AND moving_agreed_by <> ''", link_id)
+    if link is None or not moves.still_reached(link):
         return None
     try:
         log, state, _ = await look_up(link["moving_to"], link["node_id"])

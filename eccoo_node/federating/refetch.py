@@ -55,11 +55,8 @@ async def _updated(actor: Actor, letter: Letter) -> None:
 async def refetch(payload: dict[str, Any]) -> datetime | None:
     """Fetch the key log and pin it, if it continues the one we have. Else an alarm, and what is pinned stays."""
     link_id, now = payload["link"], clock.now()
-    link = await fetch_one(
-        "SELECT * FROM link WHERE id = ? AND log <> '' AND (state <> 'ended' OR (agreement <> '' AND superseded_by = ''))",
-        link_id,
-    )
-    if link is None:
+    link = await fetch_one("SELECT * FROM link WHERE id = ? AND log <> ''", link_id)
+    if link is None or not moves.still_reached(link):
         return None
     async with write():
         await fetch("UPDATE link_wire SET refetched_at = ? WHERE link_id = ?", now, link_id)

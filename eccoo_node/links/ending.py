@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from eccoo_federation.bodies import BODIES
+from eccoo_federation.handshake import FORGETS
 from eccoo_node.db.jobs import job
-from eccoo_node.db.rows import as_time, fetch, fetch_one
+from eccoo_node.db.rows import as_time, fetch, fetch_one, marks
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import queries as money
 from eccoo_node.kernel import clock
@@ -114,6 +116,13 @@ async def close_if_through(link_id: str) -> bool:
         return False
     now = clock.now()
     await fetch("UPDATE link SET closed_at = ? WHERE id = ?", now, link_id)
+    # What was given up never goes: only these cross it from now on.
+    still = [type_ for type_, body in BODIES.items() if body.SCOPE in FORGETS]
+    await fetch(
+        "UPDATE letter_out SET state = 'refused', code = 'link_ended', answered_at = ? WHERE link_id = ? AND state = 'waiting' "
+        f"AND type NOT IN ({marks(still)})",
+        now, link_id, *still,
+    )  # fmt: skip
     if not row["agreement"]:
         # Nothing ever crossed: no key speaks for it any more. Else either side may be asked to forget somebody years later.
         await fetch("DELETE FROM link_key WHERE link_id = ?", link_id)

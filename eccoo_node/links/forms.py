@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from eccoo_federation import handshake
 from eccoo_node.kernel.errors import Invalid
 from eccoo_node.kernel.money import parse_pounds, pounds
 from eccoo_node.links.rules import POOL, Terms, pool_fields, pool_scope
@@ -34,10 +35,12 @@ class TermsForm(msgspec.Struct):
 
     def terms(self, before: Terms) -> Terms:
         """These terms; whose rates apply stays as it was. Raises Invalid for a sum nobody can read, or none at all where
-        cover may be asked for."""
+        cover may be asked for; and for what no two circles can allow each other, before anything is taken back for it."""
         limit = parse_pounds(self.limit, field="limit")
         if not limit and "cover.request" in (*self.we, *self.they):
             raise Invalid("Write more than £0. At £0 no cover could be asked for.", "no_limit", field="limit")
+        if not handshake.scopes_are_known((*self.we, *self.they)):
+            raise Invalid("The two circles cannot agree this.", "bad_terms")
         return Terms(
             we_may=_chosen(self.we, self.we_pool),
             they_may=_chosen(self.they, self.they_pool),

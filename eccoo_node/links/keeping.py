@@ -29,6 +29,10 @@ def silent_since(row: Any, now: datetime) -> datetime | None:
 
 def due(row: Any, now: datetime) -> Iterator[tuple[str, str]]:
     """(what it is, what is told) of all that an admin should know of this link now."""
+    if row["alarm"]:
+        yield f"alarm:{row['alarm']}", "link_alarm"
+    if row["state"] == "ended":
+        return
     agreement = read_agreement(row["agreement"])
     if agreement:
         days = rules.reminder(datetime.fromisoformat(agreement["expires_at"]), now)
@@ -39,20 +43,20 @@ def due(row: Any, now: datetime) -> Iterator[tuple[str, str]]:
         yield "silent", "link_silent"
     if say.clock_matters(row["clock_offset_s"]):
         yield "clock", "link_clock"
-    if row["alarm"]:
-        yield f"alarm:{row['alarm']}", "link_alarm"
 
 
 _LOOK = (
-    "SELECT l.id, l.agreement, l.opened_at, w.last_seen_at, w.reached_at, w.clock_offset_s, w.trouble, "
+    "SELECT l.id, l.state, l.agreement, l.opened_at, w.last_seen_at, w.reached_at, w.clock_offset_s, w.trouble, "
     "(SELECT MAX(a.id) FROM link_alarm a WHERE a.link_id = l.id) AS alarm "
-    "FROM link l JOIN link_wire w ON w.link_id = l.id WHERE l.state = 'open'"
+    "FROM link l JOIN link_wire w ON w.link_id = l.id WHERE l.state = 'open' "
+    # Once it has ended, what is to be forgotten still crosses it: who they are, and where, is asked as before.
+    "OR (l.state = 'ended' AND l.agreement <> '' AND l.superseded_by = '')"
 )
 
 
 @job("links.watch", every=timedelta(minutes=15))
 async def watch(payload: dict[str, Any]) -> datetime | None:
-    """One look at all open links; a word to the admins for each thing that they have not been told of."""
+    """One look at all links on which something crosses; a word to the admins for each thing that they have not been told of."""
     now = clock.now()
     found = {row["id"]: dict(due(row, now)) for row in await fetch(_LOOK)}
     noted: dict[str, set[str]] = {link_id: set() for link_id in found}

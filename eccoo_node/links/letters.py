@@ -158,16 +158,17 @@ async def send(link_id: str, type_: str, subject: str, body: dict[str, Any]) -> 
 
     Kept while the link is suspended or the other side is away. Raises ProtocolError for a body that the other side
     would refuse (a mistake of ours) and NotFound for a link we do not know. On a link that another one stands in for
-    nothing is queued: nobody has its keys any more.
+    nothing is queued: nobody has its keys any more; nor on a closed one what crosses it no more.
     """
     if current() is None:
         raise RuntimeError("a letter is written in the transaction that causes it")
-    row = await fetch_one("SELECT node_id, superseded_by FROM link WHERE id = ?", link_id)
+    row = await fetch_one("SELECT node_id, superseded_by, closed_at FROM link WHERE id = ?", link_id)
     if row is None:
         raise NotFound("We know no such circle.", "unknown_link")
     now = clock.now()
     draft = events.draft(link_id, row[0], subject, type_, body, now)
-    if row["superseded_by"]:
+    over = row["closed_at"] is not None and events.scope_of_type(type_) not in handshake.FORGETS
+    if row["superseded_by"] or over:
         return draft.id
     await fetch(
         "INSERT INTO letter_out (link_id, event_id, type, subject, at, body, state, digest, bytes, code, written_at) "

@@ -20,6 +20,12 @@ from eccoo_node.links.arrivals import pin_keys
 from eccoo_node.record.door import Act, door
 
 
+def still_reached(link: Any) -> bool:
+    """Whether something may still be sent there: also once a link has ended, where visits are honoured, and closed, where
+    somebody may be forgotten years later. Not where another link took its place, or nothing was ever agreed."""
+    return link["state"] != "ended" or (link["agreement"] != "" and not link["superseded_by"])
+
+
 async def heard(link_id: str, to: str) -> None:
     """They say in a signed letter that they live elsewhere now, inside `write()`. Nothing is called there yet."""
     try:
@@ -28,7 +34,7 @@ async def heard(link_id: str, to: str) -> None:
         await alarm_once(link_id, "bad_move", to)
         return
     link = await held.lock_link(link_id)
-    if link["state"] == "ended" or to in (link["base_url"], link["moving_to"]):
+    if not still_reached(link) or to in (link["base_url"], link["moving_to"]):
         return
     await fetch(
         "UPDATE link SET moving_to = ?, moving_since = ?, moving_agreed_by = '' WHERE id = ?",
@@ -41,7 +47,8 @@ async def pin(before: Any, log: Log, state: LogState) -> None:
     """Keep their longer log, which was checked against the one in `before`, inside `write()`."""
     await held.lock_wire(before["id"])
     link = await held.lock_link(before["id"])
-    if link["log"] != before["log"]:
+    # While somebody looked there, another link may have taken this one's place: then its keys are nobody's.
+    if link["log"] != before["log"] or not still_reached(link):
         return
     old = parse_log(link["log"].encode())
     await fetch("UPDATE link SET log = ? WHERE id = ?", dump_log(log).decode(), link["id"])
@@ -73,7 +80,8 @@ async def follow_move(act: Act, link_id: str, to: str) -> None:
 
 @door("links.refuse_move")
 async def refuse_move(act: Act, link_id: str) -> None:
-    """We rang them, and they know nothing of a move: nothing changes, and the link is paused until somebody has looked."""
+    """We rang them, and they know nothing of a move: nothing changes, and a link that stands is paused until somebody has
+    looked."""
     act.allow(thing(link_id))
     link = await load(link_id)
     if not link["moving_to"]:
@@ -94,7 +102,7 @@ async def moved(act: Act, link_id: str, to: str, log: Log, state: LogState) -> N
     act.allow(Thing("link", link_id, link_id=link_id))
     await held.lock_wire(link_id)
     link = await load(link_id)
-    if (link["moving_to"], state.base_url) != (to, to) or not link["moving_agreed_by"]:
+    if (link["moving_to"], state.base_url) != (to, to) or not (link["moving_agreed_by"] and still_reached(link)):
         raise Conflict("They have said something else since. Please read it again.", "move_changed")
     await fetch(
         "UPDATE link SET base_url = ?, moving_to = '', moving_since = NULL, moving_agreed_by = '', our_proposal = '', "

@@ -99,6 +99,11 @@ class Page(msgspec.Struct, frozen=True):
     words_new: bool = False
 
     @property
+    def reached(self) -> bool:
+        """Whether something may still be sent there, as `moves.still_reached` says it of a row."""
+        return self.circle.standing != "ended" or (self.agreed_until is not None and not self.superseded_by)
+
+    @property
     def called(self) -> str:
         """Their name; until we know it, the address that stood in the invitation."""
         return self.circle.name or urlsplit(self.circle.base_url).netloc
@@ -106,7 +111,7 @@ class Page(msgspec.Struct, frozen=True):
 
 _LINK = (
     "SELECT l.id, l.state, l.node_id, l.base_url, l.name, l.phone, l.agreement, l.narrowed, "
-    "l.suspended_by_us_at, l.suspended_by_them_at FROM link l"
+    "l.suspended_by_us_at, l.suspended_by_them_at, l.closed_at FROM link l"
 )
 
 
@@ -356,7 +361,7 @@ def in_our_name(agreement: str) -> bool:
 
 
 def policy_of(row: Any) -> Policy:
-    """From a row with state, node_id, agreement, narrowed and both suspensions."""
+    """From a row with state, node_id, agreement, narrowed, both suspensions and when it was closed."""
     agreement = read_agreement(row["agreement"])
     them = row["node_id"]
     us = next((party for party in agreement["parties"] if party != them), "") if agreement else ""
@@ -367,6 +372,7 @@ def policy_of(row: Any) -> Policy:
         suspended=bool(row["suspended_by_us_at"] or row["suspended_by_them_at"]),
         narrowed=msgspec.json.decode(row["narrowed"], type=dict[str, tuple[str, ...]]),
         agreement=agreement,
+        closed=row["closed_at"] is not None,
     )
 
 

@@ -53,6 +53,8 @@ class Policy(msgspec.Struct, frozen=True):
     suspended: bool
     narrowed: dict[str, tuple[str, ...]]
     agreement: dict[str, Any] | None
+    # It has ended, and all is through.
+    closed: bool = False
 
 
 def data_terms_hash() -> str:
@@ -77,7 +79,7 @@ def refusal(policy: Policy, direction: Direction, scope: str, now: datetime) -> 
     """None when this may cross the link now. The inbox, the sender, pulls and rendered lists all ask here."""
     status: handshake.Status = "pending"
     if policy.state == "ended":
-        status = "ended"
+        status = "closed" if policy.closed else "ended"
     elif policy.state == "open":
         status = "suspended" if policy.suspended else "active"
     link = handshake.LinkState(us=policy.us, them=policy.them, status=status, narrowed=policy.narrowed)

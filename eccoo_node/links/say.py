@@ -84,7 +84,7 @@ _LOUD = {
         "have their address.",
     ),
     "move_denied": (
-        "A move of {them} was announced that they know nothing of. The link is paused.",
+        "A move of {them} was announced that they know nothing of.",
         "Somebody else may have their keys. They should bring their keys back with the words of their sheet; then all "
         "others are void, and you can go on.",
     ),

@@ -45,4 +45,10 @@ async def follow(act: Act, *, old_id: str, link_id: str) -> None:
     """Nobody has the keys of the old link any more: what is unanswered is asked, and answered, on the one after it."""
     act.allow(Thing("forgetting"))
     await fetch("UPDATE erasure_out SET link_id = ? WHERE link_id = ? AND state <> 'done'", link_id, old_id)
+    # What they asked again on the new link already stands there, and was looked for under both.
+    await fetch(
+        "DELETE FROM erasure_in WHERE link_id = ? AND state <> 'done' AND erasure IN "
+        "(SELECT n.erasure FROM erasure_in n WHERE n.link_id = ?)",
+        old_id, link_id,
+    )  # fmt: skip
     await fetch("UPDATE erasure_in SET link_id = ? WHERE link_id = ? AND state <> 'done'", link_id, old_id)

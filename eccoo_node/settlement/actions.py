@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from eccoo_federation import jcs, settling
 from eccoo_federation.bodies import SettleAgreed, SettleDisputed, SettlePaid, SettleReceived, SettleStatement
 from eccoo_federation.errors import ProtocolError
+from eccoo_federation.handshake import CLOSED
 from eccoo_federation.settling import Key
 from eccoo_node.db.rows import fetch, fetch_value, insert, insert_once
 from eccoo_node.escrow import between
@@ -69,7 +70,9 @@ async def write_statement(act: Act, link_id: str) -> bool:
     behind = standing.theirs.count > standing.ours.count
     if behind or not settling.may_write(standing.ours, standing.theirs) or standing.ours.ends_on >= ends.isoformat():
         return False
-    if await links.may_cross(link_id, "out", "settle.final" if ended else "settle") or await _refused_lately(link_id):
+    refused = await links.may_cross(link_id, "out", "settle.final" if ended else "settle")
+    # What people settle after a link was closed stands on a page too, to be put right or borne. It is sent to nobody.
+    if (refused and refused.detail.get("code") != CLOSED) or await _refused_lately(link_id):
         return False
     if ended and not await last.may_say(link_id):
         return False

@@ -9,9 +9,10 @@ import msgspec
 from eccoo_federation.bodies import SettleStatement, StatementEntry
 from eccoo_federation.settling import Account, Key
 from eccoo_node.cover.lines import known_to_both
-from eccoo_node.db.rows import as_time, fetch, fetch_one, locking, marks
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, locking, marks
 from eccoo_node.escrow import between
 from eccoo_node.kernel import clock
+from eccoo_node.links.ending import Still, still_going
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -266,3 +267,15 @@ async def told_lately(people: list[str], link_id: str, what: str) -> set[str]:
         *people, clock.now() - timedelta(days=1), link_id, what,
     )  # fmt: skip
     return {row[0] for row in rows}
+
+
+@still_going
+async def unanswered(link_id: str) -> list[Still]:
+    """What the two have still to say about the last statements: once the link is closed nothing of it crosses any more."""
+    found = await fetch_value(
+        "SELECT 1 FROM link l JOIN settle_account s ON s.link_id = l.id WHERE l.id = ? AND l.state = 'ended' "
+        "AND l.closed_at IS NULL AND l.superseded_by = '' AND s.closed_at IS NULL AND EXISTS (SELECT 1 FROM settle_page p WHERE p.link_id = l.id)",
+        link_id,
+    )
+    said = "The last statements are not all answered yet, or a payment is still to be confirmed."
+    return [Still("letters", said)] if found else []

@@ -195,5 +195,5 @@ class ReferralWithdrawn(Body, frozen=True, kw_only=True):
     """The person took their consent back: whatever was fetched is deleted, and nothing more can be."""
 
     TYPE = "referral.withdrawn"
-    SCOPE = "release"
+    SCOPE = "erasure"
     referral: Ref

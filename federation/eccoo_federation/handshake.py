@@ -29,10 +29,15 @@ from .words import six_words_of
 POOL_FIELDS = ("first_name", "skills", "languages", "areas", "rate", "hours")
 # What keeps people safe or frees them crosses a link whatever its state, from the first agreement on.
 ALWAYS = frozenset({"link", "ping", "erasure", "release", "settle.final"})
+# Of that, all that crosses once an ended link is closed: who and where somebody is, and what is to be forgotten. Nothing is
+# owed there any more, so no sum may be said.
+FORGETS = frozenset({"link", "ping", "erasure"})
 # What follows from a yes that both gave. It outlives the link and the agreement, but waits while a link is paused.
 HONOUR = "honour"
 OUTLIVES = frozenset({HONOUR, "settle"})
+UNKNOWN_SCOPE = "The agreement names something that circles cannot allow each other."
 NO_AGREEMENT = "There is no agreement in force between the two circles."
+CLOSED = "closed"
 PLAIN_SCOPES = frozenset({"cover.request", "cover.offer", "attest.read", "settle", "introduce"})
 _CAPS_OF = {
     "cover": "cover-1", "pool": "pool-1", "attest": "attest-1", "settle": "settle-1", "introduce": "introduce-1",
@@ -40,7 +45,7 @@ _CAPS_OF = {
 
 Scope = Annotated[str, Meta(max_length=200)]
 Direction = Literal["in", "out"]
-Status = Literal["pending", "active", "suspended", "ended"]
+Status = Literal["pending", "active", "suspended", "ended", "closed"]
 
 
 class LinkRequest(Shape, frozen=True, kw_only=True, omit_defaults=False):
@@ -134,7 +139,8 @@ class AgreementMessage(Shape, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class LinkState(msgspec.Struct, frozen=True):
-    """A link as one side sees it. ``narrowed[X]`` lists scopes taken back since the agreement, by either side."""
+    """A link as one side sees it; ``closed`` where it has ended and all is through. ``narrowed[X]`` lists scopes taken
+    back since the agreement, by either side."""
 
     us: str
     them: str
@@ -197,7 +203,7 @@ def check_agreement(value: Any, parties: Iterable[str], link: str, now: datetime
     if set(agreement.may) != set(pair) or set(agreement.base_urls) != set(pair):
         raise ProtocolError("bad_agreement", "The agreement does not name both directions.")
     if not all(scopes_are_known(scopes) for scopes in agreement.may.values()):
-        raise ProtocolError("bad_agreement", "The agreement names something that circles cannot allow each other.")
+        raise ProtocolError("bad_agreement", UNKNOWN_SCOPE)
     both = set(agreement.caps)
     if not both <= set(CAPS) or any(cap_of(scope) not in both for scopes in agreement.may.values() for scope in scopes):
         raise ProtocolError("bad_agreement", "The agreement names something that one of the two cannot do.")
@@ -245,6 +251,8 @@ def propose_agreement(
 ) -> dict[str, Any]:
     """The object to sign. ``words`` is ``words_hash`` of the handshake; ``caps`` are what both can do, and of ``may`` what
     needs others is left out. Raises ``bad_agreement``."""
+    if not all(scopes_are_known(scopes) for scopes in may.values()):
+        raise ProtocolError("bad_agreement", UNKNOWN_SCOPE)
     pair = sorted(base_urls)
     agreement = Agreement(
         link=link,
@@ -299,10 +307,13 @@ def refusal(
     """
     if agreement is None:
         # Nothing was agreed yet: whoever may compare six words with us has sent us nothing, and reads nothing of ours.
-        code, told = ("link_ended", None) if link.status == "ended" else ("scope_denied", NO_AGREEMENT)
-        return ProtocolError(code, told)
-    if scope in ALWAYS:
+        over = link.status in ("ended", "closed")
+        return ProtocolError("link_ended") if over else ProtocolError("scope_denied", NO_AGREEMENT)
+    if scope in (FORGETS if link.status == "closed" else ALWAYS):
         return None
+    if link.status == "closed":
+        # What an ended link would have carried its sender could not know to be over.
+        return ProtocolError("link_ended", detail={"code": CLOSED} if scope in ALWAYS | OUTLIVES else {})
     if link.status == "suspended":
         return ProtocolError("link_suspended")
     outlives = scope in OUTLIVES

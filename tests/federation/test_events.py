@@ -215,7 +215,7 @@ def test_every_event_type_of_the_protocol_has_a_body_and_a_scope() -> None:
         "pool.changed": "ping",
         "referral.answered": "release",
         "referral.sent": "cover.request",
-        "referral.withdrawn": "release",
+        "referral.withdrawn": "erasure",
         "settle.agreed": "settle.final",
         "settle.disputed": "settle.final",
         "settle.paid": "settle.final",

@@ -146,6 +146,11 @@ def test_an_agreement_that_makes_no_sense_is_refused(change: dict[str, Any]) -> 
     assert refused(handshake.conclude, value, PAIR, LINK, RESOLVE, NOW) == "bad_agreement"
 
 
+@pytest.mark.parametrize("scope", ["bogus", "honour", "pool.read:", "pool.read:surname", ""])
+def test_what_no_circle_can_allow_is_not_even_proposed(scope: str) -> None:
+    assert refused(proposal, may={**MAY, A.node_id: [scope]}) == "bad_agreement"
+
+
 def test_the_next_agreement_follows_the_last_and_a_move_needs_new_words() -> None:
     first = both_sign(proposal())
     second = both_sign(proposal(previous=first))
@@ -191,6 +196,17 @@ def test_what_frees_and_what_ends_crosses_in_every_state(status: Any) -> None:
     # There is a yes of both first.
     code = "link_ended" if status == "ended" else "scope_denied"
     assert {verdict(way, scope, state, None) for way in ("in", "out") for scope in always} == {code}
+
+
+def test_a_closed_link_carries_who_somebody_is_and_what_is_to_be_forgotten_and_nothing_else() -> None:
+    always = ["link", "ping", "erasure", "release", "settle.final"]
+    late = NOW + timedelta(days=4000)
+    for way, now in (("in", NOW), ("out", NOW), ("in", late), ("out", late)):
+        said = [verdict(way, scope, link(status="closed"), now=now) for scope in always]
+        assert said == ["yes", "yes", "yes", "link_ended", "link_ended"]
+        rest = {verdict(way, scope, link(status="closed"), now=now) for scope in [*SCOPES, "honour", "everything"]}
+        assert rest == {"link_ended"}
+        assert {verdict(way, scope, link(status="closed"), None) for scope in always} == {"link_ended"}
 
 
 def test_a_suspended_ended_pending_or_expired_link_lets_nothing_else_through() -> None:

@@ -130,7 +130,7 @@ async def test_what_a_proxy_adds_or_tidies_up_changes_nothing(two_nodes: Pair) -
 
 
 async def test_bodies_that_two_readers_could_read_in_two_ways_are_refused_by_name(two_nodes: Pair) -> None:
-    await two_nodes.link()
+    link_id = await two_nodes.link()
     a, b = two_nodes.both
     before = await everything(b)
     bodies = {
@@ -138,10 +138,35 @@ async def test_bodies_that_two_readers_could_read_in_two_ways_are_refused_by_nam
         b'{"a":1e2}': "bad_json", b'{"a":"\\ud800"}': "bad_json", b"\xef\xbb\xbf{}": "bad_json",
         b"[" * 100_000: "too_deep", b'{"a":9007199254740992}': "bad_json", b"\x00": "bad_json",
     }  # fmt: skip
-    for path in ("inbox", "ping"):
+    # The same beside what is asked, where a member that nobody knows is kept: whoever is lax about it could read on.
+    ends = {
+        b'"\\ud800"': "bad_json", b'"\\udc00\\ud800"': "bad_json", b'{"\\udfff":1}': "bad_json",
+        b'"\xed\xa0\x80"': "bad_json", b'"\\ud83d\\ude00"': "not_canonical", b'{"b":1,"b":1}': "not_canonical",
+        b"[" * 16 + b"]" * 16: "too_deep", b'{"a":' * 40_000: "too_deep", b"NaN": "bad_json", b"-0": "not_canonical",
+        b'"\xc0\x80"': "bad_json", b'0,"link":"x"': "not_canonical",
+    }  # fmt: skip
+    asked = jcs.dump({"applied": 0, "events": [], "link": link_id, "sent": 0, "v": 1})
+    bodies |= {asked[:-1] + b',"z":' + end + b"}": code for end, code in ends.items()}
+    here = f"links/{link_id}"
+    for path in ("inbox", "ping", "links", f"{here}/reveal", f"{here}/words", f"{here}/agreement"):
         for body, code in bodies.items():
             answer = await send(b.port, sign(a, "POST", f"{b.url}/fed/v1/{path}", body))
-            assert (answer.status, answer.code) == (400, code), (path, body[:30])
+            assert (answer.status, answer.code) == (400, code), (path, body[-30:])
+    assert await everything(b) == before
+    assert (await send(b.port, ping(a, b, link_id))).code == ""
+
+
+async def test_an_address_that_nobody_can_sign_is_refused_like_any_other(two_nodes: Pair) -> None:
+    await two_nodes.link()
+    a, b = two_nodes.both
+    before, good = await everything(b), sign(a, "GET", f"{b.url}/fed/v1/events/0")
+    found = {}
+    for odd in ("\\ud800", "%", "%zz", "%00", '"', "<>", "[", "^`{|}", ";a=1", "#x"):
+        for request in (good, good.but(headers=())):
+            answer = await send(b.port, request.but(target=f"/fed/v1/events/{odd}"))
+            found[(odd, bool(request.headers))] = (answer.status, answer.code)
+    codes = {True: "bad_signature", False: "unsigned"}
+    assert found == {(odd, signed): (401, codes[signed]) for odd, signed in found}
     assert await everything(b) == before
 
 

@@ -44,6 +44,11 @@ OUTLIVE = {
     "cover.committed", "disclosure.sent", "visit.claimed", "visit.confirmed", "visit.disputed", "visit.resolved",
     "settle.statement",
 }  # fmt: skip
+# And one that crosses even a closed link here: who and where they are, and what is to be forgotten. No sum, no visit.
+FORGETS = {
+    "identity.updated", "link.narrowed", "link.suspended", "link.resumed", "link.ended", "link.shown", "tombstone",
+    "pool.changed", "attest.revoked", "erasure.requested", "erasure.completed", "erasure.partial", "referral.withdrawn",
+}  # fmt: skip
 # What pages show of other circles: each says nothing of a link on which it may not cross.
 LISTS: dict[str, Callable[[str], Awaitable[Any]]] = {
     "links/queries.py:askable": lambda link_id: askable(link_id),
@@ -121,6 +126,7 @@ def test_every_type_has_a_scope_and_what_always_crosses_is_named_here() -> None:
     assert {type_ for type_, body in BODIES.items() if body.SCOPE not in known} == set()
     assert types_of(handshake.ALWAYS) == FREES
     assert types_of(handshake.OUTLIVES) == OUTLIVE
+    assert types_of(handshake.FORGETS) == FORGETS
     assert set(letters._HANDLERS) <= set(BODIES)
     assert set(letters._PULLED) <= set(letters._ANSWERS)
 
@@ -128,6 +134,7 @@ def test_every_type_has_a_scope_and_what_always_crosses_is_named_here() -> None:
 STATES = {
     "suspended": "suspended_by_us_at = '2026-11-23 00:00:00+00:00'",
     "ended": "state = 'ended'",
+    "closed": "state = 'ended', closed_at = '2026-11-23 00:00:00+00:00'",
     "narrowed": "narrowed = ?",
     "lapsed": "",
 }
@@ -152,16 +159,20 @@ async def test_nothing_crosses_that_the_policy_refuses(two_nodes: Pair, monkeypa
                 async with write():
                     await fetch(f"UPDATE link SET {change} WHERE id = ?", *params, link_id)
             outlives = OUTLIVE if state in ("ended", "lapsed") else OUTLIVE & {"cover.committed", "disclosure.sent"}
-            may = FREES | (set() if state == "suspended" else outlives)
+            may = FORGETS if state == "closed" else FREES | (set() if state == "suspended" else outlives)
             assert (state, await taken_in(link_id)) == (state, may)
             assert (state, await sent_out(link_id, calls)) == (state, may)
-            honoured = set() if state == "suspended" else {"requests", "disclosures"}
-            assert (state, await answered(link_id)) == (state, honoured | {"statements"})
+            honoured = set() if state in ("suspended", "closed") else {"requests", "disclosures"}
+            assert (state, await answered(link_id)) == (
+                state,
+                honoured | (set() if state == "closed" else {"statements"}),
+            )
             assert (state, await fetched(link_id, calls)) == (state, honoured)
             assert (state, [name for name, ask in LISTS.items() if await ask(link_id)]) == (state, [])
             async with write():
                 await fetch(
-                    "UPDATE link SET suspended_by_us_at = NULL, state = 'open', narrowed = '{}' WHERE id = ?", link_id
+                    "UPDATE link SET suspended_by_us_at = NULL, state = 'open', closed_at = NULL, narrowed = '{}' WHERE id = ?",
+                    link_id,
                 )
 
 

@@ -1,5 +1,6 @@
 """The admins' pages about keys: renewing, the sheet, bringing them back, moving, and what the other circle's admin is asked."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -7,10 +8,12 @@ from html import unescape
 
 import pytest
 
+from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch
 from eccoo_node.db.transaction import write
+from eccoo_node.kernel.access import COMMAND
 from eccoo_node.keys import sheet
-from eccoo_node.links import identity
+from eccoo_node.links import actions, identity, keeping
 from eccoo_node.links.alarms import alarm_once
 from tests.support import make
 from tests.support.pair import Pair
@@ -138,6 +141,40 @@ async def test_a_move_is_told_with_the_words_and_followed_or_refused_by_the_othe
     assert "was announced that they know nothing of" in page
     assert "paused by us" in page
     assert tuple(await b.row("SELECT base_url, moving_to FROM link")) == (a.url, "")
+
+
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_also_after_the_end_an_admin_is_told_of_a_move_and_asked_to_ring(
+    two_nodes: Pair, two_admins: tuple[Reader, Reader]
+) -> None:
+    ada, bronwen = two_admins
+    a, b = two_nodes.both
+    link_id = await linked(two_nodes, ada, bronwen)
+    with a.bound():
+        await actions.end(COMMAND, link_id)
+    await until(bronwen, link_id, "They have ended this link")
+    port = free_port()
+    await ada.get(f"{HERE}/move")
+    await ada.send(f"{HERE}/move", {"address": f"http://127.0.0.1:{port}", "words": a.words})
+    assert "See where to" in await until(bronwen, link_id, "They say that they have moved.")
+    assert plum_buttons(bronwen) == 1
+    await bronwen.get("/admin/links")
+    assert "They say that they have moved. Please ring them." in text_of(bronwen)
+    with b.bound():
+        await keeping.watch({})
+        await jobs.drain()
+    async with asyncio.timeout(20):
+        while ("link_alarm", link_id) not in await b.rows("SELECT news, about_id FROM told"):
+            await asyncio.sleep(0.05)
+    await a.stop()
+    a.port = port
+    await a.start()
+    await bronwen.get(f"/admin/links/{link_id}/moved")
+    await bronwen.send(f"/admin/links/{link_id}/moved", {"to": f"http://127.0.0.1:{port}"})
+    there = [(f"http://127.0.0.1:{port}", "", "ended")]
+    async with asyncio.timeout(20):
+        while await b.rows("SELECT base_url, moving_to, state FROM link") != there:
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)

@@ -250,6 +250,19 @@ async def test_what_is_taken_back_counts_at_once_and_what_is_added_waits_for_a_y
         await until_askable(node, [link_id])
 
 
+async def test_what_no_two_circles_can_agree_is_refused_and_nothing_is_taken_back_for_it(
+    two_nodes: Pair, two_admins: Readers
+) -> None:
+    ada, bronwen = two_admins
+    link_id = await linked(two_nodes, ada, bronwen)
+    terms = f"/admin/links/{link_id}/terms"
+    await ada.get(terms)
+    form = {"share": "50", "limit": "500", "period": "month", "we": ["settle"], "they": ["settle", "bogus"]}
+    refused = await ada.send(terms, form)
+    assert (refused.status_code, "The two circles cannot agree this." in unescape(refused.text)) == (422, True)
+    assert await two_nodes.a.rows("SELECT narrowed, our_proposal FROM link") == [("{}", "")]
+
+
 async def test_ending_asks_first(two_nodes: Pair, two_admins: Readers) -> None:
     ada, bronwen = two_admins
     link_id = await linked(two_nodes, ada, bronwen)

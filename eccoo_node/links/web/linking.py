@@ -346,7 +346,7 @@ def _facts(request: AnyRequest, page: Page) -> dict[str, Any]:
 
 def _card(request: AnyRequest, page: Page) -> dict[str, Any]:
     now, zone = clock.now(), ask_of(request).site.zone
-    words = "" if page.circle.standing == "ended" else _in_a_line(page, now, zone)
+    words = _unsure(page) if page.circle.standing == "ended" else _in_a_line(page, now, zone)
     words = "Linked anew, after everything was lost." if page.superseded_by else words
     words = "A newer invitation took its place." if page.put_away_for else words
     return {
@@ -360,12 +360,18 @@ def _card(request: AnyRequest, page: Page) -> dict[str, Any]:
     }
 
 
+def _unsure(page: Page) -> str:
+    """Why they are to be rung: who or where they are is in question."""
+    if page.reached and page.loud:
+        return say.loud(page.loud, page.called)[0]
+    moved = page.reached and page.moving_to and not page.moving_agreed
+    return "They say that they have moved. Please ring them." if moved else ""
+
+
 def _in_a_line(page: Page, now: datetime, zone: Any) -> str:
     health = page.health
-    if page.loud:
-        return say.loud(page.loud, page.called)[0]
-    if page.moving_to and not page.moving_agreed:
-        return "They say that they have moved. Please ring them."
+    if unsure := _unsure(page):
+        return unsure
     if page.theirs is not None:
         return "They suggest something. Please look."
     if page.circle.standing == "words":

@@ -217,6 +217,9 @@ def _policy() -> list[Case]:
         ("to introduce is agreed like any other", "scope_denied", asker, "introduce", "active", {}),
         ("no agreement yet", "scope_denied", asker, "settle", "pending", {}),
         ("an unknown scope", "scope_denied", asker, "everything", "active", {}),
+        *[(f"closed: {one}", "ok", offerer, one, "closed", {}) for one in ("link", "ping", "erasure")],
+        *[(f"closed: {one}", "link_ended", offerer, one, "closed", {})
+          for one in ("release", "settle.final", "settle", "honour", "cover.offer")],
         *[(f"always: {one}, {status}", "ok", offerer, one, status, {})
           for one in ("link", "ping", "erasure", "release", "settle.final") for status in ("suspended", "ended")],
     ]  # fmt: skip
