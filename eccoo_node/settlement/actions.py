@@ -16,7 +16,7 @@ from eccoo_node.escrow import between
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
 from eccoo_node.kernel.errors import Invalid, NotFound
-from eccoo_node.links import identity, letters
+from eccoo_node.links import held, letters
 from eccoo_node.links import queries as links
 from eccoo_node.links.letters import Letter
 from eccoo_node.links.queries import KnownCircle
@@ -108,7 +108,8 @@ async def _write(
         standing.ours, found.ours, period=period, starts_on=starts.isoformat(), ends_on=max(starts, ends).isoformat(),
         final=final,
     )  # fmt: skip
-    hash_ = settling.statement_hash(circle.id, identity.current().node_id, page.as_wire())
+    us = links.who_we_were(await held.link(circle.id))
+    hash_ = settling.statement_hash(circle.id, us, page.as_wire())
     await _keep(circle.id, page, hash_, cut, k=standing.ours.count + 1, ours=True)
     await _send(circle.id, page)
     await act.tell("settlement.stated", "link", circle.id, pence=page.closing_pence)
