@@ -6,8 +6,8 @@ from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert_once, locki
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from eccoo_node.members import queries, workers
-from eccoo_node.members.rules import checks_needed, how_said
+from eccoo_node.members import queries, ways_in, workers
+from eccoo_node.members.rules import POWERS, checks_needed, how_said
 from eccoo_node.members.tables import CIRCLE_ROLES, HOW_SAID, TEAM_ROLES, Community, HatOffer, HatRow
 from eccoo_node.record.door import Act, door
 
@@ -84,6 +84,23 @@ async def _may_begin(thing: Thing, wearer: str, until_at: datetime | None) -> No
             raise Conflict("They can’t join a team yet: their papers are not all in date.", "checks_missing")
 
 
+async def _begin_power(person_id: str, session_id: str = "") -> None:
+    """What may lie in other hands ends as a role with power begins: their other sessions, and every open code and link.
+
+    A facilitator may print a code for any member, and may have used it. Where this very session began with one, the role
+    waits for another way in; one that an admin printed is as good here as for whoever has such a role already.
+    """
+    await fetch(f"SELECT id FROM person WHERE id = ?{locking()}", person_id)
+    by = await ways_in.handed_by(session_id, person_id)
+    if by is not None and not (by and any(hat.role == "admin" for hat in await queries.hats_of(by))):
+        told = (
+            "You came in with a printed code, and whoever printed it could have used it too. Please sign in by mail, or with "
+            "a code that someone who looks after this node prints for you, and say yes then. The asking stays open."
+        )
+        raise Conflict(told, "handed_over")
+    await ways_in.end_all_but(session_id, person_id)
+
+
 @door("members.offer_hat")
 async def offer_hat(
     act: Act, *, community_id: str, person_id: str, role: str, known_as: str = "", until_at: datetime | None = None
@@ -122,8 +139,12 @@ async def _close_offer(offer_id: str, outcome: str) -> None:
 
 
 @door("members.answer_hat")
-async def answer_hat(act: Act, offer_id: str, *, yes: bool) -> str:
-    """Say yes or no to a role; the hat's id, or nothing for a no. A no asks for no reason."""
+async def answer_hat(act: Act, offer_id: str, *, yes: bool, session_id: str = "") -> str:
+    """Say yes or no to a role; the hat's id, or nothing for a no. A no asks for no reason.
+
+    A yes to a role with power signs the wearer out everywhere but in this session. Raises Conflict("handed_over") where it
+    began with a code of somebody who is no admin.
+    """
     row = await fetch_one(
         "SELECT community_id, person_id, role, known_as, offered_by, until_at FROM hat_offer WHERE id = ?", offer_id
     )
@@ -136,6 +157,8 @@ async def answer_hat(act: Act, offer_id: str, *, yes: bool) -> str:
         await act.tell("hat.declined", "person", row[1], offer=offer_id)
         return ""
     await _may_begin(thing, row[1], row[5])
+    if row[2] in POWERS:
+        await _begin_power(row[1], session_id)
     hat_id = await put_on(
         row[0], row[1], row[2], said_via=how_said(act.actor), given_by=row[4], known_as=row[3], until_at=row[5]
     )
@@ -173,6 +196,8 @@ async def give_hat(
     if wearer_said not in HOW_SAID or wearer_said == "screen":
         raise Invalid("Say how they said yes: by phone, on paper or face to face.", "bad_said", field="wearer_said")
     await _may_begin(thing, person_id, until_at)
+    if role in POWERS:
+        await _begin_power(person_id)
     hat_id = await put_on(
         community_id, person_id, role, said_via=wearer_said, given_by=act.actor.person_id, known_as=known_as,
         until_at=until_at,
