@@ -4,11 +4,13 @@ Until those came back, the words lie beside the keys: the screen that showed the
 are asked for travel with the form, as a mark that only this node can make.
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -47,16 +49,44 @@ def make(words: str) -> Sheet:
 
 
 def put_by(folder: DataFolder, words: str) -> str:
-    """Keep the words in a file of the node's own user until they were written down; its name. Raises Broken."""
-    path = folder.keys / identity.WORDS_FILE
+    """Keep the words in a file of the node's own user until they were written down; its name. In one step: where that
+    fails, what waited before still does. Raises Broken."""
+    path, fresh = folder.keys / identity.WORDS_FILE, folder.keys / f"{identity.WORDS_FILE}.new"
     try:
-        path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
             file.write("Write these on paper, then delete this file. They bring a node back whose keys are lost.\n\n")
             file.write(in_rows(words) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
         raise Broken(f"The words could not be written: {error.strerror}.", "not_written") from None
     return str(path)
+
+
+@contextlib.contextmanager
+def put_by_first(folder: DataFolder, words: str) -> Iterator[None]:
+    """Put the words by, if there are any, before a log is written that is promised to them: no log may wait for words that
+    nobody saw. Where the log then fails they go again, and those that waited before come back. Raises Broken."""
+    path = folder.keys / identity.WORDS_FILE
+    before = path.with_suffix(".before")
+    if words:
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(before)
+    try:
+        if words:
+            put_by(folder, words)
+        yield
+    except BaseException:
+        if words:
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                before.replace(path)
+        raise
+    before.unlink(missing_ok=True)
 
 
 def in_rows(words: str) -> str:
