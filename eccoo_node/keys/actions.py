@@ -124,9 +124,15 @@ async def show_sheet(act: Act) -> paper.Sheet | None:
 
 
 @door("keys.sheet_kept")
-async def sheet_kept(act: Act) -> None:
-    """The words were written down: three of them came back. What may still lie here of them is deleted."""
+async def sheet_kept(act: Act, mark: str) -> None:
+    """The words of this mark were written down: three of them came back. What may still lie here of them is deleted.
+
+    Raises Conflict("newer_words") where other words wait by now: those were not.
+    """
     act.allow(Thing("identity"))
+    if not paper.are_waiting(mark):
+        told = "There are newer words since that page was opened. Please write those down, and keep the old ones no longer."
+        raise Conflict(told, "newer_words")
     (identity.kept().folder.keys / identity.WORDS_FILE).unlink(missing_ok=True)
 
 
