@@ -6,7 +6,7 @@ from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert_once, locki
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from eccoo_node.members import queries, ways_in, workers
+from eccoo_node.members import offers, queries, ways_in, workers
 from eccoo_node.members.rules import POWERS, checks_needed, how_said
 from eccoo_node.members.tables import CIRCLE_ROLES, HOW_SAID, TEAM_ROLES, Community, HatOffer, HatRow
 from eccoo_node.record.door import Act, door
@@ -109,6 +109,14 @@ async def offer_hat(
     thing = await _community(community_id, role)
     act.allow(_concerning(thing, "", person_id))
     await _may_begin(thing, person_id, until_at)
+    # One that counts no more stands in nobody's way.
+    holds, values = offers.held(clock.now())
+    await fetch(
+        "UPDATE hat_offer SET outcome = 'taken_back', closed_at = ? WHERE community_id = ? AND person_id = ? AND role = ? "
+        "AND closed_at IS NULL AND id NOT IN (SELECT o.id FROM hat_offer o JOIN community c ON c.id = o.community_id "
+        f"WHERE {holds})",
+        clock.now(), community_id, person_id, role, *values,
+    )  # fmt: skip
     row = HatOffer(
         community_id=community_id, person_id=person_id, role=role, known_as=known_as.strip()[:40],
         offered_by=act.actor.person_id, offered_via=how_said(act.actor), offered_at=clock.now(), until_at=until_at,
@@ -140,7 +148,8 @@ async def _close_offer(offer_id: str, outcome: str) -> None:
 
 @door("members.answer_hat")
 async def answer_hat(act: Act, offer_id: str, *, yes: bool, session_id: str = "") -> str:
-    """Say yes or no to a role; the hat's id, or nothing for a no. A no asks for no reason.
+    """Say yes or no to a role; the hat's id, or nothing for a no. A no asks for no reason. Raises Conflict("run_out") for a
+    yes to an asking that counts no more.
 
     A yes to a role with power signs the wearer out everywhere but in this session. Raises Conflict("handed_over") where it
     began with a code of somebody who is no admin.
@@ -152,6 +161,13 @@ async def answer_hat(act: Act, offer_id: str, *, yes: bool, session_id: str = ""
         raise NotFound()
     thing = await _community(row[0], row[2])
     act.allow(_concerning(thing, offer_id, row[1]))
+    holds, values = offers.held(clock.now())
+    counts = f"SELECT o.id FROM hat_offer o JOIN community c ON c.id = o.community_id WHERE o.id = ? AND {holds}"
+    waits = await fetch_value("SELECT id FROM hat_offer WHERE id = ? AND closed_at IS NULL", offer_id)
+    if yes and waits and await fetch_value(counts, offer_id, *values) is None:
+        raise Conflict(
+            "This asking has run out. If you would still do it, say so, and you can be asked anew.", "run_out"
+        )
     await _close_offer(offer_id, "accepted" if yes else "declined")
     if not yes:
         await act.tell("hat.declined", "person", row[1], offer=offer_id)

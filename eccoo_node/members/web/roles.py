@@ -101,5 +101,6 @@ def _form(found: list[PersonCard]) -> dict[str, Any]:
     people = [(one.id, one.called, one.outward) for one in found] if len(found) > 1 else []
     return {
         "people": people,
+        "days": offers.LASTS.days,
         "roles": [(role, *words) for role, words in POWER_WORDS.items()],
     }

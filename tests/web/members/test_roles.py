@@ -37,7 +37,7 @@ async def test_a_new_circles_admin_finds_a_treasurer_and_ends_it_again(
     await reader.send("/admin/roles/ask", {"who": "tess", "role": "treasurer"})
     page = (await reader.follow()).text
     assert "Tess is asked, and finds it under “You”." in page
-    assert "asked, no answer yet" in page
+    assert "asked, no answer yet; can say yes until 22 January 2027" in page
     assert await queries.treasurers() == set()
 
     await sign_in_as(reader, shell, tess)
