@@ -240,8 +240,8 @@ async def end_hat(act: Act, hat_id: str) -> None:
         await fetch(f"SELECT id FROM community WHERE id = ?{locking()}", row[0])
         now = clock.now()
         others = await fetch_value(
-            "SELECT COUNT(*) FROM hat WHERE community_id = ? AND role = 'admin' AND ended_at IS NULL AND id <> ? "
-            "AND (until_at IS NULL OR until_at > ?)",
+            "SELECT COUNT(*) FROM hat h JOIN person p ON p.id = h.person_id WHERE h.community_id = ? AND h.role = 'admin' "
+            "AND h.ended_at IS NULL AND h.id <> ? AND (h.until_at IS NULL OR h.until_at > ?) AND p.standing <> 'died'",
             row[0],
             hat_id,
             now,

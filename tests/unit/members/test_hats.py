@@ -114,6 +114,15 @@ async def test_the_last_admin_cannot_leave(node: Node) -> None:
     assert refused.value.code == "last_admin"
 
 
+async def test_an_admin_who_has_died_is_not_the_one_who_stays(node: Node) -> None:
+    circle, ada, ben = await make.circle(), await make.person("Ada"), await make.person("Ben", standing="died")
+    hat = await make.hat(ada, circle, "admin")
+    await make.hat(ben, circle, "admin")
+    with pytest.raises(Conflict) as refused:
+        await hats.end_hat(await queries.actor_for(ada), hat)
+    assert refused.value.code == "last_admin"
+
+
 async def test_a_worker_joins_a_team_only_with_their_papers_in_date(node: Node) -> None:
     fay, ada = await facilitator(), await make.person("Ada")
     wren, finn = await make.worker("Wren"), await make.worker("Finn", checked=False)
