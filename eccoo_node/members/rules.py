@@ -221,7 +221,10 @@ def _roles(actor: Actor, thing: Thing) -> bool | str:
 
 @rule("members.say_standing")
 def _standing(actor: Actor, thing: Thing) -> bool | str:
-    return actor.wears("facilitator") and actor.person_id != thing.person_id
+    """A facilitator, of somebody else; where one has written down a death, whoever looks after the circle in any role can
+    say that it is so, or is not."""
+    roles = POWERS if thing.kind == "death_told" else ("facilitator",)
+    return actor.wears(*roles) and actor.person_id != thing.person_id
 
 
 @rule(
