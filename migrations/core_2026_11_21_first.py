@@ -459,6 +459,13 @@ STATEMENTS = {
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("kind" IN ('circle', 'team', 'practice'))
 )""",
+        """CREATE TABLE "death_told" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "told_by" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "told_at" TIMESTAMPTZ NOT NULL,
+  "closed_at" TIMESTAMPTZ
+)""",
         """CREATE TABLE "capacity" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -1636,6 +1643,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "cover_offer_one_request_id_worker_id_where" ON "cover_offer" ("request_id", "worker_id") WHERE state IN ('live', 'chosen')""",
         """CREATE UNIQUE INDEX "cover_request_one_visit_id_where" ON "cover_request" ("visit_id") WHERE state <> 'ended'""",
         """CREATE INDEX "credential_by_person_id" ON "credential" ("person_id")""",
+        """CREATE UNIQUE INDEX "death_told_one_person_id_where" ON "death_told" ("person_id") WHERE closed_at IS NULL""",
         """CREATE INDEX "decided_figure_by_name_valid_from" ON "decided_figure" ("name", "valid_from")""",
         """CREATE UNIQUE INDEX "disclosure_out_one_link_id_reference_n" ON "disclosure_out" ("link_id", "reference", "n")""",
         """CREATE UNIQUE INDEX "enquiry_one_link_id_reference_where" ON "enquiry" ("link_id", "reference") WHERE reference <> ''""",
@@ -2342,6 +2350,13 @@ STATEMENTS = {
   "person_id" VARCHAR(36) REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
   "created_at" TIMESTAMPTZ NOT NULL,
   CHECK ("kind" IN ('circle', 'team', 'practice'))
+)""",
+        """CREATE TABLE "death_told" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "person_id" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "told_by" VARCHAR(36) NOT NULL REFERENCES "person" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT,
+  "told_at" TIMESTAMPTZ NOT NULL,
+  "closed_at" TIMESTAMPTZ
 )""",
         """CREATE TABLE "capacity" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -3520,6 +3535,7 @@ STATEMENTS = {
         """CREATE UNIQUE INDEX "cover_offer_one_request_id_worker_id_where" ON "cover_offer" ("request_id", "worker_id") WHERE state IN ('live', 'chosen')""",
         """CREATE UNIQUE INDEX "cover_request_one_visit_id_where" ON "cover_request" ("visit_id") WHERE state <> 'ended'""",
         """CREATE INDEX "credential_by_person_id" ON "credential" ("person_id")""",
+        """CREATE UNIQUE INDEX "death_told_one_person_id_where" ON "death_told" ("person_id") WHERE closed_at IS NULL""",
         """CREATE INDEX "decided_figure_by_name_valid_from" ON "decided_figure" ("name", "valid_from")""",
         """CREATE UNIQUE INDEX "disclosure_out_one_link_id_reference_n" ON "disclosure_out" ("link_id", "reference", "n")""",
         """CREATE UNIQUE INDEX "enquiry_one_link_id_reference_where" ON "enquiry" ("link_id", "reference") WHERE reference <> ''""",

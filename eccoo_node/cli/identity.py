@@ -182,5 +182,5 @@ async def _show_new(words: str) -> None:
 
 async def _have_kept(found: Sheet) -> None:
     ask_back(found)
-    await actions.sheet_kept(COMMAND)
+    await actions.sheet_kept(COMMAND, found.mark)
     click.echo("They are right, and no longer lie here.")

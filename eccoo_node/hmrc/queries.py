@@ -194,7 +194,8 @@ async def reports(year: int | None = None) -> list[Report]:
 
 async def report(report_id: int) -> Report:
     """Raises NotFound."""
-    row = await fetch_one(f"{_REPORT} WHERE r.id = ?", report_id)
+    # A number from an address may be greater than any that a database counts to.
+    row = await fetch_one(f"{_REPORT} WHERE r.id = ?", report_id) if report_id < 2**31 else None
     if row is None:
         raise NotFound("There is no such report.", "no_report")
     return _report(row)

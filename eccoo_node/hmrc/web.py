@@ -169,6 +169,7 @@ class ReportController(Controller):
     @post("/money/report/{year:int}/make", opt={"action": "hmrc.make_report"})
     async def make(self, request: AnyRequest, year: FromPath[int]) -> Response[Any]:
         access.requires(actor_of(request), "hmrc.make_report", Thing("tax_report", str(year)))
+        await _known(year)
         try:
             made = await actions.make_report(actor_of(request), year, without=read_form(request, MakeForm).without)
         except (FormError, Conflict) as error:
@@ -207,6 +208,7 @@ class ReportController(Controller):
         actor = actor_of(request)
         if not rules.keeps_books(actor):
             raise Forbidden()
+        await _known(year)
         one = await actions.read_copy(actor, person_id, year)
         called = (await queries.called([person_id])).get(person_id, "")
         if one is None or not called:
@@ -219,11 +221,16 @@ async def _years() -> list[int]:
     return sorted({*await earned.years(), *(one.year for one in await queries.reports()), _this_year()})
 
 
+async def _known(year: int) -> None:
+    """Raises NotFound for any year of which there is nothing to tell, before it is reckoned with."""
+    if year not in await _years():
+        raise NotFound("There is nothing to tell of that year.", "no_year")
+
+
 async def _year(request: AnyRequest, year: int) -> dict[str, Any]:
     actor = actor_of(request)
     access.requires(actor, "hmrc.see_report", Thing("tax_report", str(year)))
-    if year not in await _years():
-        raise NotFound("There is nothing to tell of that year.", "no_year")
+    await _known(year)
     reimbursed = await governance.figure(rules.REIMBURSEMENTS)
     one, now = await queries.standing(actor, year, reimbursed=bool(reimbursed)), clock.now()
     return {

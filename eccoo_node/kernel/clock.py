@@ -128,14 +128,18 @@ def read_time(text: str) -> time | None:
     return time(hour, minute) if hour < 24 and minute < 60 else None
 
 
+# Beyond them the day after, or the same moment in another zone, may be no day at all.
+_YEARS = range(1900, 2200)
 _DAYS_TYPED = ("%Y-%m-%d", "%d %B %Y", "%d %b %Y", "%d/%m/%Y", "%d.%m.%Y")
 
 
 def read_day(text: str) -> date | None:
-    """The day that somebody wrote, with its year, or that a browser sent; None when it is none. The day comes first."""
+    """The day that somebody wrote, with its year, or that a browser sent; None when it is none, or none that anybody here
+    was born on or will see. The day comes first."""
     for how in _DAYS_TYPED:
         with contextlib.suppress(ValueError):
-            return datetime.strptime(" ".join(text.split()), how).date()  # noqa: DTZ007 - a day has no zone
+            day = datetime.strptime(" ".join(text.split()), how).date()  # noqa: DTZ007 - a day has no zone
+            return day if day.year in _YEARS else None
     return None
 
 

@@ -16,7 +16,7 @@ from eccoo_federation.keys import SigningKey, save_key
 from eccoo_federation.net_guard import check_base_url
 from eccoo_federation.times import wire_time
 from eccoo_node.db.jobs import job
-from eccoo_node.db.rows import fetch, insert_once
+from eccoo_node.db.rows import fetch, insert, insert_once, locking
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import NODE, Actor, Thing
@@ -47,6 +47,7 @@ def _admins(actor: Actor, thing: Thing) -> bool | str:
 async def renew(act: Act, *, by_hand: bool = True) -> int:
     """Make the keys that are due, or by hand both, publish them, and use them a day later; how many were made."""
     act.allow(Thing("identity"))
+    await _alone()
     kept = identity.kept()
     log, state = identity.read_log(kept.folder)
     here = [key for key in state.live_keys() if identity.has_key(kept.folder, key)]
@@ -73,6 +74,7 @@ async def move(act: Act, words: str, address: str, *, new_sheet: bool = False) -
     Each linked circle's admin is asked before they follow. Raises Invalid for words or an address that cannot be.
     """
     act.allow(Thing("identity"))
+    await _alone()
     kept = identity.kept()
     log, state = identity.read_log(kept.folder)
     address = read_new_address(address, loopback=kept.settings.federation.loopback_peers)
@@ -91,6 +93,7 @@ async def recover(act: Act, words: str, *, new_sheet: bool = False, longer: Log 
     `longer` is our own key log as a linked circle keeps it, where ours was lost or is an old copy.
     """
     act.allow(Thing("identity"))
+    await _alone()
     kept = identity.kept()
     log = longer or identity.read_log(kept.folder)[0]
     if longer is not None:
@@ -121,9 +124,15 @@ async def show_sheet(act: Act) -> paper.Sheet | None:
 
 
 @door("keys.sheet_kept")
-async def sheet_kept(act: Act) -> None:
-    """The words were written down: three of them came back. What may still lie here of them is deleted."""
+async def sheet_kept(act: Act, mark: str) -> None:
+    """The words of this mark were written down: three of them came back. What may still lie here of them is deleted.
+
+    Raises Conflict("newer_words") where other words wait by now: those were not.
+    """
     act.allow(Thing("identity"))
+    if not paper.are_waiting(mark):
+        told = "There are newer words since that page was opened. Please write those down, and keep the old ones no longer."
+        raise Conflict(told, "newer_words")
     (identity.kept().folder.keys / identity.WORDS_FILE).unlink(missing_ok=True)
 
 
@@ -132,23 +141,23 @@ async def begin_anew(act: Act, *, instead_of: str = "") -> str:
     """Keys and words are lost for good: another identity in our folder; its words. Every link ends, and is made anew.
 
     What stood under the old links goes over to the new ones as both admins sign it (`links.carrying`). `instead_of`: who we
-    are, as whoever decides this read it. Raises Conflict where that is somebody else by now.
+    are, as whoever decides this read it. Raises Conflict where that is somebody else by now. Whether the log that lies here
+    is the newest we had does not matter: it is given up.
     """
     act.allow(Thing("identity"))
+    await _alone()
     kept = identity.kept()
-    before = identity.read_log(kept.folder)[1] if identity.exists(kept.folder) else None
+    if instead_of and identity.exists(kept.folder) and identity.read_log(kept.folder)[1].node_id != instead_of:
+        raise Conflict("Somebody changed the keys a moment ago. Please look again.", "changed_meanwhile")
     made = identity.make(kept.settings)
     state = wire.verify_log(made.log)
-    place = (before.node_id, before.seq + 1) if before else (state.node_id, 0)
-    change = KeyChange(
-        node_id=place[0], seq=place[1], op="anew", head=state.head, by=act.actor.person_id, at=clock.now()
+    await insert(
+        KeyChange(node_id=state.node_id, seq=0, op="anew", head=state.head, by=act.actor.person_id, at=clock.now())
     )
-    if (instead_of and instead_of != place[0]) or not await insert_once(change):
-        raise Conflict("Somebody changed the keys a moment ago. Please look again.", "changed_meanwhile")
     for row in await fetch("SELECT id FROM link WHERE state <> 'ended' ORDER BY id"):
         await mark_ended(act.id, row[0], by_them=False, anew=True)
-    identity.keep(kept.folder, made)
-    paper.put_by(kept.folder, made.words)
+    with paper.put_by_first(kept.folder, made.words):
+        identity.keep(kept.folder, made)
     act.about(state.node_id)
     await act.tell("identity.anew", SUBJECT, state.node_id, by=act.actor.person_id)
     return made.words
@@ -180,8 +189,15 @@ def _public(key: SigningKey, one: Fresh) -> Any:
     return key.public(wire_time(one.nbf), wire_time(one.exp))
 
 
+async def _alone() -> None:
+    """Until this act is over nobody else changes our keys, in whichever process: so what lies in the folder is read after
+    this. SQLite has one writer anyway."""
+    if locking():
+        await fetch("LOCK TABLE key_change IN SHARE ROW EXCLUSIVE MODE")
+
+
 async def _write(act: Act, op: str, log: Log, keys: Sequence[SigningKey], words: str = "") -> None:
-    """Take the next place in our log, keep the keys, write the log in one step, put new words by, tell the circles."""
+    """Take the next place in our log, keep the keys, put new words by, write the log in one step, tell the circles."""
     kept, state = identity.kept(), wire.verify_log(log)
     change = KeyChange(
         node_id=state.node_id, seq=state.seq, op=op, head=state.head, by=act.actor.person_id, at=clock.now()
@@ -194,14 +210,13 @@ async def _write(act: Act, op: str, log: Log, keys: Sequence[SigningKey], words:
             "The key log in the data folder is an old copy. Bring back the keys folder that belongs to this database."
         )
         raise Conflict(told, "old_log")
-    try:
-        for key in keys:
-            save_key(identity.key_file(kept.folder, key.kid, key.use), key)
-        identity.write_log(kept.folder, log)
-    except OSError as error:
-        raise Broken(f"The keys could not be written: {error.strerror}.", "not_written") from None
-    if words:
-        paper.put_by(kept.folder, words)
+    with paper.put_by_first(kept.folder, words):
+        try:
+            for key in keys:
+                save_key(identity.key_file(kept.folder, key.kid, key.use), key)
+            identity.write_log(kept.folder, log)
+        except OSError as error:
+            raise Broken(f"The keys could not be written: {error.strerror}.", "not_written") from None
     act.about(str(state.seq))
     await tell_circles(state, moved_to=state.base_url if op == "move" else "")
     await act.tell(f"identity.{op}", SUBJECT, str(state.seq))

@@ -1,14 +1,16 @@
 """The recovery sheet: 24 words that are shown once, on paper ever after. Whether they were written down is asked by three.
 
 Until those came back, the words lie beside the keys: the screen that showed them may never have been seen. The three that
-are asked for travel with the form, as a mark that only this node can make.
+are asked for travel with the form, as a mark that only this node can make, and that holds for these 24 words alone.
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
 import re
 import secrets
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -43,20 +45,50 @@ def make(words: str) -> Sheet:
     places = rules.asked_back(len(listed), [secrets.randbelow(1 << 16) for _ in ORDINALS])
     written = " ".join(str(place) for place in places)
     asked = " ".join(listed[place - 1] for place in places)
-    return Sheet(listed, us.name, us.state.base_url, us.node_id, clock.now(), written, _mark(written, asked))
+    whose = _of(listed)
+    mark = f"{whose}.{_mark(whose, written, asked)}"
+    return Sheet(listed, us.name, us.state.base_url, us.node_id, clock.now(), written, mark)
 
 
 def put_by(folder: DataFolder, words: str) -> str:
-    """Keep the words in a file of the node's own user until they were written down; its name. Raises Broken."""
-    path = folder.keys / identity.WORDS_FILE
+    """Keep the words in a file of the node's own user until they were written down; its name. In one step: where that
+    fails, what waited before still does. Raises Broken."""
+    path, fresh = folder.keys / identity.WORDS_FILE, folder.keys / f"{identity.WORDS_FILE}.new"
     try:
-        path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
             file.write("Write these on paper, then delete this file. They bring a node back whose keys are lost.\n\n")
             file.write(in_rows(words) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
         raise Broken(f"The words could not be written: {error.strerror}.", "not_written") from None
     return str(path)
+
+
+@contextlib.contextmanager
+def put_by_first(folder: DataFolder, words: str) -> Iterator[None]:
+    """Put the words by, if there are any, before a log is written that is promised to them: no log may wait for words that
+    nobody saw. Where the log then fails they go again, and those that waited before come back. Raises Broken."""
+    path = folder.keys / identity.WORDS_FILE
+    before = path.with_suffix(".before")
+    if words:
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(before)
+    try:
+        if words:
+            put_by(folder, words)
+        yield
+    except BaseException:
+        if words:
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                before.replace(path)
+        raise
+    before.unlink(missing_ok=True)
 
 
 def in_rows(words: str) -> str:
@@ -85,7 +117,8 @@ def places_of(places: str) -> tuple[int, ...]:
 def check(places: str, mark: str, typed: str) -> None:
     """Raises Invalid unless these are the words at these places."""
     places_of(places)
-    if not hmac.compare_digest(mark, _mark(places, typed)):
+    whose, _, right = mark.partition(".")
+    if not hmac.compare_digest(right.encode(), _mark(whose, places, typed).encode()):
         raise Invalid(
             "At least one word is another one on the sheet. Please compare them with the paper.", "other_words"
         )
@@ -104,6 +137,21 @@ def unknown(words: str) -> list[str]:
     return library.unknown_words(words)
 
 
-def _mark(places: str, words: str) -> str:
+def are_waiting(mark: str) -> bool:
+    """Whether the words that this mark was made for still lie here, or none do."""
+    found = waiting()
+    return found is None or found.mark.partition(".")[0] == mark.partition(".")[0]
+
+
+def _of(words: Sequence[str]) -> str:
+    """Which sheet this is, without a word of it."""
+    return _keyed(f"all:{' '.join(words)}")[:32]
+
+
+def _mark(whose: str, places: str, words: str) -> str:
+    return _keyed(f"{whose}:{places}:{words}")
+
+
+def _keyed(text: str) -> str:
     key = hashlib.sha256(b"circle-sheet" + identity.current().object_key.seed).digest()
-    return hmac.new(key, f"{places}:{words}".encode(), "sha256").hexdigest()
+    return hmac.new(key, text.encode(), "sha256").hexdigest()

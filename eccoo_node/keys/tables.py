@@ -9,8 +9,8 @@ OPS = ("keys", "move", "recover", "anew")
 
 
 class KeyChange(Table, tablename="key_change"):
-    """One entry that was added to our own key log, or "anew": another log begun in its place. Two can never take the same
-    place, whichever process adds them."""
+    """One entry that was added to our own key log, or "anew": the first of another log begun in its place. Two can never
+    take the same place, whichever process adds them."""
 
     id = serial()
     node_id = word(64)

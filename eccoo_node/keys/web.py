@@ -125,7 +125,7 @@ class KeysController(Controller):
             sheet.check(form.places, form.mark, form.typed())
         except Invalid as error:
             return form_error(request, "keys/check.html", error, places=sheet.places_of(form.places), form=form)
-        await actions.sheet_kept(actor_of(request))
+        await actions.sheet_kept(actor_of(request), form.mark)
         return redirect(
             request, HERE, "The sheet is right. Keep it where a fire or a thief would not find the node too."
         )

@@ -214,8 +214,15 @@ def _requires_words(link: Any) -> None:
         raise Conflict(rules.or_ended(link["state"], "First compare the six words by phone."), "words_first")
 
 
+def requires_known(terms: Terms) -> None:
+    """Raises Invalid for a scope that the protocol does not have."""
+    if not handshake.scopes_are_known((*terms.we_may, *terms.they_may)):
+        raise Invalid("Please choose from what the page offers.", "bad_terms")
+
+
 async def _propose(act: Act, link: Any, terms: Terms) -> None:
     _requires_words(link)
+    requires_known(terms)
     us, them = identity.current(), link["node_id"]
     previous = msgspec.json.decode(link["agreement"]) if link["agreement"] else None
     try:

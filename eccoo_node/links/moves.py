@@ -120,4 +120,5 @@ async def moved(act: Act, link_id: str, to: str, log: Log, state: LogState) -> N
 async def heard_alarms(act: Act, link_id: str, up_to: int) -> None:
     """We have rung them about what went wrong; it is kept below."""
     act.allow(thing(link_id))
+    await load(link_id)
     await fetch("UPDATE link SET alarms_heard = ? WHERE id = ? AND alarms_heard < ?", up_to, link_id, up_to)

@@ -11,7 +11,7 @@ from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert, locking
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from eccoo_node.members import numbers, pictures, queries
+from eccoo_node.members import deaths, numbers, pictures, queries
 from eccoo_node.members.hats import put_on
 from eccoo_node.members.reading import read_email, read_outward, read_phone
 from eccoo_node.members.rules import POWERS
@@ -137,12 +137,14 @@ async def correct_person(act: Act, person_id: str, **changes: Any) -> None:
 
 
 @door("members.say_standing")
-async def say_standing(act: Act, person_id: str, standing: str, on: date | None = None) -> None:
-    """Write down that someone is here, in hospital, or has died; since or `on` which day, today without one.
+async def say_standing(act: Act, person_id: str, standing: str, on: date | None = None) -> bool:
+    """Write down that someone is here, in hospital, or has died; since or `on` which day, today without one. Whether it
+    counts now: of somebody with power in the circle a death waits for a second word (`deaths`), and any other ends that.
 
     A death ends speaking for them, and their sessions. Said twice is said once. Raises Invalid for a day to come.
     """
-    act.allow(Thing("person", person_id, person_id))
+    first = await deaths.first_word(person_id)
+    act.allow(Thing("death_told" if first and standing != "in_hospital" else "person", person_id, person_id))
     if standing not in {"here", "in_hospital", "died"}:
         raise Invalid("Choose how they are.", "bad_standing", field="standing")
     if on and on > clock.today():
@@ -151,8 +153,11 @@ async def say_standing(act: Act, person_id: str, standing: str, on: date | None 
     before = await fetch_one(f"SELECT standing, standing_on FROM person WHERE id = ?{locking()}", person_id)
     if before is None:
         raise NotFound()
+    if standing == "died" and before[0] != "died" and not await deaths.is_sure(act, person_id):
+        return False
+    await deaths.close(person_id)
     if tuple(before) == (standing, day):
-        return
+        return True
     await fetch("UPDATE person SET standing = ?, standing_on = ? WHERE id = ?", standing, day, person_id)
     if standing == "died":
         now = clock.now()
@@ -168,6 +173,7 @@ async def say_standing(act: Act, person_id: str, standing: str, on: date | None 
         await fetch("UPDATE sign_in SET used_at = ? WHERE person_id = ? AND used_at IS NULL", now, person_id)
         await fetch("UPDATE standing_wish SET ended_at = ? WHERE person_id = ? AND ended_at IS NULL", now, person_id)
     await act.tell(f"person.{standing}", "person", person_id)
+    return True
 
 
 @door("members.set_face")

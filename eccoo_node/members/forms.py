@@ -7,6 +7,7 @@ import msgspec
 
 Short = Annotated[str, msgspec.Meta(max_length=80)]
 Line = Annotated[str, msgspec.Meta(max_length=160)]
+Id = Annotated[str, msgspec.Meta(max_length=36)]
 
 
 class AskForLink(msgspec.Struct):
@@ -36,9 +37,9 @@ class WhereTo(msgspec.Struct):
 class Stop(msgspec.Struct):
     """ "Stop this": who speaks for whom, and which one thing; all of them without one."""
 
-    person: str
-    speaker: str
-    scope: str = ""
+    person: Id
+    speaker: Id
+    scope: Id = ""
 
 
 Scope = Literal["ask_for_cover", "choose_who_comes", "share_my_details", "say_visit_went", "money"]

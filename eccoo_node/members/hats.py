@@ -6,8 +6,8 @@ from eccoo_node.db.rows import fetch, fetch_one, fetch_value, insert_once, locki
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from eccoo_node.members import queries, workers
-from eccoo_node.members.rules import checks_needed, how_said
+from eccoo_node.members import offers, queries, ways_in, workers
+from eccoo_node.members.rules import POWERS, checks_needed, how_said
 from eccoo_node.members.tables import CIRCLE_ROLES, HOW_SAID, TEAM_ROLES, Community, HatOffer, HatRow
 from eccoo_node.record.door import Act, door
 
@@ -84,6 +84,23 @@ async def _may_begin(thing: Thing, wearer: str, until_at: datetime | None) -> No
             raise Conflict("They can’t join a team yet: their papers are not all in date.", "checks_missing")
 
 
+async def _begin_power(person_id: str, session_id: str = "") -> None:
+    """What may lie in other hands ends as a role with power begins: their other sessions, and every open code and link.
+
+    A facilitator may print a code for any member, and may have used it. Where this very session began with one, the role
+    waits for another way in; one that an admin printed is as good here as for whoever has such a role already.
+    """
+    await fetch(f"SELECT id FROM person WHERE id = ?{locking()}", person_id)
+    by = await ways_in.handed_by(session_id, person_id)
+    if by is not None and not (by and any(hat.role == "admin" for hat in await queries.hats_of(by))):
+        told = (
+            "You came in with a printed code, and whoever printed it could have used it too. Please sign in by mail, or with "
+            "a code that someone who looks after this node prints for you, and say yes then. The asking stays open."
+        )
+        raise Conflict(told, "handed_over")
+    await ways_in.end_all_but(session_id, person_id)
+
+
 @door("members.offer_hat")
 async def offer_hat(
     act: Act, *, community_id: str, person_id: str, role: str, known_as: str = "", until_at: datetime | None = None
@@ -92,6 +109,14 @@ async def offer_hat(
     thing = await _community(community_id, role)
     act.allow(_concerning(thing, "", person_id))
     await _may_begin(thing, person_id, until_at)
+    # One that counts no more stands in nobody's way.
+    holds, values = offers.held(clock.now())
+    await fetch(
+        "UPDATE hat_offer SET outcome = 'taken_back', closed_at = ? WHERE community_id = ? AND person_id = ? AND role = ? "
+        "AND closed_at IS NULL AND id NOT IN (SELECT o.id FROM hat_offer o JOIN community c ON c.id = o.community_id "
+        f"WHERE {holds})",
+        clock.now(), community_id, person_id, role, *values,
+    )  # fmt: skip
     row = HatOffer(
         community_id=community_id, person_id=person_id, role=role, known_as=known_as.strip()[:40],
         offered_by=act.actor.person_id, offered_via=how_said(act.actor), offered_at=clock.now(), until_at=until_at,
@@ -122,8 +147,13 @@ async def _close_offer(offer_id: str, outcome: str) -> None:
 
 
 @door("members.answer_hat")
-async def answer_hat(act: Act, offer_id: str, *, yes: bool) -> str:
-    """Say yes or no to a role; the hat's id, or nothing for a no. A no asks for no reason."""
+async def answer_hat(act: Act, offer_id: str, *, yes: bool, session_id: str = "") -> str:
+    """Say yes or no to a role; the hat's id, or nothing for a no. A no asks for no reason. Raises Conflict("run_out") for a
+    yes to an asking that counts no more.
+
+    A yes to a role with power signs the wearer out everywhere but in this session. Raises Conflict("handed_over") where it
+    began with a code of somebody who is no admin.
+    """
     row = await fetch_one(
         "SELECT community_id, person_id, role, known_as, offered_by, until_at FROM hat_offer WHERE id = ?", offer_id
     )
@@ -131,11 +161,20 @@ async def answer_hat(act: Act, offer_id: str, *, yes: bool) -> str:
         raise NotFound()
     thing = await _community(row[0], row[2])
     act.allow(_concerning(thing, offer_id, row[1]))
+    holds, values = offers.held(clock.now())
+    counts = f"SELECT o.id FROM hat_offer o JOIN community c ON c.id = o.community_id WHERE o.id = ? AND {holds}"
+    waits = await fetch_value("SELECT id FROM hat_offer WHERE id = ? AND closed_at IS NULL", offer_id)
+    if yes and waits and await fetch_value(counts, offer_id, *values) is None:
+        raise Conflict(
+            "This asking has run out. If you would still do it, say so, and you can be asked anew.", "run_out"
+        )
     await _close_offer(offer_id, "accepted" if yes else "declined")
     if not yes:
         await act.tell("hat.declined", "person", row[1], offer=offer_id)
         return ""
     await _may_begin(thing, row[1], row[5])
+    if row[2] in POWERS:
+        await _begin_power(row[1], session_id)
     hat_id = await put_on(
         row[0], row[1], row[2], said_via=how_said(act.actor), given_by=row[4], known_as=row[3], until_at=row[5]
     )
@@ -173,6 +212,8 @@ async def give_hat(
     if wearer_said not in HOW_SAID or wearer_said == "screen":
         raise Invalid("Say how they said yes: by phone, on paper or face to face.", "bad_said", field="wearer_said")
     await _may_begin(thing, person_id, until_at)
+    if role in POWERS:
+        await _begin_power(person_id)
     hat_id = await put_on(
         community_id, person_id, role, said_via=wearer_said, given_by=act.actor.person_id, known_as=known_as,
         until_at=until_at,
@@ -199,8 +240,8 @@ async def end_hat(act: Act, hat_id: str) -> None:
         await fetch(f"SELECT id FROM community WHERE id = ?{locking()}", row[0])
         now = clock.now()
         others = await fetch_value(
-            "SELECT COUNT(*) FROM hat WHERE community_id = ? AND role = 'admin' AND ended_at IS NULL AND id <> ? "
-            "AND (until_at IS NULL OR until_at > ?)",
+            "SELECT COUNT(*) FROM hat h JOIN person p ON p.id = h.person_id WHERE h.community_id = ? AND h.role = 'admin' "
+            "AND h.ended_at IS NULL AND h.id <> ? AND (h.until_at IS NULL OR h.until_at > ?) AND p.standing <> 'died'",
             row[0],
             hat_id,
             now,

@@ -69,13 +69,14 @@ async def people(ids: Iterable[str]) -> dict[str, PersonCard]:
     return {row[0]: PersonCard(*row) for row in rows}
 
 
-async def find_people(text: str, *, limit: int = 20) -> list[PersonCard]:
-    """Living people who answer to what was typed or heard: the beginnings of their names, or digits of their number.
+async def find_people(text: str, *, whole: bool = False, limit: int = 20) -> list[PersonCard]:
+    """Living people who answer to what was typed or heard: the beginnings of their names, or digits of their number; or
+    only who is named by all of it, for whoever does not keep the list of people.
 
     Read whole and sifted here, because the two engines do not fold letters beyond ASCII alike.
     """
     rows = await fetch(f"SELECT {_PERSON}, p.full_name FROM person p WHERE p.standing <> 'died'")
-    found = [PersonCard(*list(row)[:8]) for row in rows if answers_to(f"{row[1]} {row[8]}", row[3], text)]
+    found = [PersonCard(*list(row)[:8]) for row in rows if answers_to(row[1], row[8], row[3], text, whole=whole)]
     return sorted(found, key=lambda p: (p.called.lower(), p.id))[:limit]
 
 

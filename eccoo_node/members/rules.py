@@ -125,17 +125,30 @@ def _plain(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
 
 
-def answers_to(names: str, phone: str, text: str) -> bool:
+def answers_to(called: str, full_name: str, phone: str, text: str, *, whole: bool = False) -> bool:
     """Whether someone of these names and this number is meant by what was typed.
 
     Four digits or more are looked for in the number, the last nine of them, so that +44 and 0 are the same; else
-    each word typed begins one of the names.
+    each word typed begins one of the names. `whole`: only who is named by all of it.
     """
+    if whole:
+        return _is_wholly(called, full_name, phone, text)
     digits = "".join(c for c in text if c.isdigit())
     if len(digits) >= 4:
         return digits[-9:] in "".join(c for c in phone if c.isdigit())
-    known, typed = _plain(names).split(), _plain(text).split()
+    known, typed = _plain(f"{called} {full_name}").split(), _plain(text).split()
     return bool(typed) and all(any(name.startswith(word) for name in known) for word in typed)
+
+
+def _is_wholly(called: str, full_name: str, phone: str, text: str) -> bool:
+    """Whether exactly this one was typed, for whoever does not keep the list of people: all of what they are called, or of
+    their name, or of their number, so that nobody is found who was not known already."""
+    digits = "".join(c for c in text if c.isdigit())
+    if len(digits) >= 4:
+        return len(digits) >= 9 and digits[-9:] == "".join(c for c in phone if c.isdigit())[-9:]
+    family = _plain(full_name).split()[-1:]
+    named = (_plain(called).split(), _plain(full_name).split(), [*_plain(called).split(), *family])
+    return bool(text.strip()) and _plain(text).split() in named
 
 
 def writes_down_for(actor: Actor, person_id: str) -> bool:
@@ -208,7 +221,10 @@ def _roles(actor: Actor, thing: Thing) -> bool | str:
 
 @rule("members.say_standing")
 def _standing(actor: Actor, thing: Thing) -> bool | str:
-    return actor.wears("facilitator") and actor.person_id != thing.person_id
+    """A facilitator, of somebody else; where one has written down a death, whoever looks after the circle in any role can
+    say that it is so, or is not."""
+    roles = POWERS if thing.kind == "death_told" else ("facilitator",)
+    return actor.wears(*roles) and actor.person_id != thing.person_id
 
 
 @rule(

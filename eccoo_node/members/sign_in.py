@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, insert
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, insert, locking
 from eccoo_node.db.transaction import write
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing
@@ -23,14 +23,12 @@ from eccoo_node.members.mail import queue_sign_in
 from eccoo_node.members.reading import read_email
 from eccoo_node.members.rules import POWERS
 from eccoo_node.members.tables import KNOWN_BY, Session, SignIn
-from eccoo_node.members.ways_in import MAIL_LASTS, hash_digits
+from eccoo_node.members.ways_in import MAIL_LASTS, POWERFUL_LASTS, hash_digits
 from eccoo_node.record.door import Act, door
 
 PRINTED_LASTS = timedelta(days=14)
 SETUP_LASTS = timedelta(days=2)
 SESSION_LASTS = timedelta(days=90)
-# Whoever can read or change what is others' signs in again each week.
-POWERFUL_LASTS = timedelta(days=7)
 SEEN_EVERY = timedelta(minutes=10)
 TRIES = 5
 PRINTED_LENGTH = 12
@@ -171,8 +169,9 @@ async def _redeem(
         return None
     # The one that gets here first uses it up; the other reads no row.
     used = await fetch(
-        "UPDATE sign_in SET used_at = ? WHERE id = ? AND used_at IS NULL RETURNING person_id", now, found[0]
-    )
+        "UPDATE sign_in SET used_at = ? WHERE id = ? AND used_at IS NULL AND expires_at > ? RETURNING person_id",
+        now, found[0], now,
+    )  # fmt: skip
     return await _open(act, found[1], found[2], device) if used else None
 
 
@@ -224,6 +223,8 @@ async def print_code(act: Act, person_id: str) -> PrintedCode:
     theirs), and to whoever is paid to work in the person's team.
     """
     act.allow(Thing("sign_in", "", person_id))
+    # A role that begins at this moment ends what was printed before it, and what comes after it is asked of an admin.
+    await fetch(f"SELECT id FROM person WHERE id = ?{locking()}", person_id)
     card = await queries.person(person_id)
     if card.standing == "died":
         raise Conflict("This person has died.", "has_died")

@@ -103,6 +103,16 @@ class HatOffer(Table, tablename="hat_offer"):
     closed_at = moment(null=True)
 
 
+class DeathTold(Table, tablename="death_told"):
+    """One person's word that somebody with power in the circle has died, until a second says so or it turns out wrong."""
+
+    id = key()
+    person_id = ref(Person)
+    told_by = ref(Person)
+    told_at = moment()
+    closed_at = moment(null=True)
+
+
 class Capacity(Table, tablename="capacity"):
     """Whether someone could make one decision at one time, as assessed for it (Mental Capacity Act s2, s3)."""
 
@@ -309,8 +319,8 @@ class Attempt(Table, tablename="attempt"):
 
 
 TABLES = [
-    Person, Face, Community, HatRow, HatOffer, Capacity, SpeaksFor, SafeContact, PhoneBefore, StandingWish, Worker, Check, FreeTime,
-    CareFacts, Payer, Session, SignIn, Attempt,
+    Person, Face, Community, HatRow, HatOffer, DeathTold, Capacity, SpeaksFor, SafeContact, PhoneBefore, StandingWish, Worker, Check,
+    FreeTime, CareFacts, Payer, Session, SignIn, Attempt,
 ]  # fmt: skip
 
 extras.one_of("community", "kind", COMMUNITY_KINDS)
@@ -326,6 +336,7 @@ extras.unique("community", "person_id", where="kind = 'team'")
 extras.unique("hat", "community_id", "person_id", "role", where="ended_at IS NULL")
 extras.unique("speaks_for", "person_id", "speaker_id", "scope", where="ended_at IS NULL")
 extras.unique("hat_offer", "community_id", "person_id", "role", where="closed_at IS NULL")
+extras.unique("death_told", "person_id", where="closed_at IS NULL")
 extras.unique("safe_contact", "person_id", "channel")
 extras.unique("standing_wish", "person_id", where="ended_at IS NULL")
 extras.unique("face", "person_id")

@@ -5,9 +5,11 @@ Also of a worker who has died, whose visits need somebody else; and of what is o
 
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions as escrow
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE, Thing
+from eccoo_node.members import deaths
 from eccoo_node.members import queries as members
 from eccoo_node.record import events
 from eccoo_node.record.door import Act, door
@@ -24,6 +26,14 @@ _UNANSWERED = "v.state = 'said' AND v.settles_at IS NULL AND NOT EXISTS " + (
 @events.on("person.died")
 async def _died(happened: Happened) -> None:
     await let_rest(NODE, person_id=happened.subject_id)
+
+
+@events.on("person.death_told")
+async def _is_it_so(happened: Happened) -> None:
+    """Somebody with power in the circle is said to have died: the others who have some are asked, and not the person."""
+    async with write():
+        to = await deaths.others(happened.payload["by"], happened.subject_id)
+        await tell(to, None, "death_told", about=happened.subject_id, path=f"/phone/{happened.subject_id}/standing")
 
 
 @door("rota.let_rest")

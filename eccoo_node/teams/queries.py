@@ -3,8 +3,10 @@
 import msgspec
 
 from eccoo_node.db.rows import fetch, fetch_one
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import SCOPES, Actor, Thing, may
 from eccoo_node.kernel.errors import NotFound
+from eccoo_node.members import offers
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
 from eccoo_node.members.rules import RELATIVE, own_words
@@ -81,10 +83,12 @@ def _sentence(words: list[str]) -> str:
 
 
 async def _asked(team_id: str, joined: set[str]) -> list[Star]:
+    holds, values = offers.held(clock.now())
     rows = await fetch(
         "SELECT o.person_id, p.called, p.face, o.role FROM hat_offer o JOIN person p ON p.id = o.person_id "
-        "WHERE o.community_id = ? AND o.closed_at IS NULL ORDER BY o.offered_at, o.id",
+        f"JOIN community c ON c.id = o.community_id WHERE o.community_id = ? AND {holds} ORDER BY o.offered_at, o.id",
         team_id,
+        *values,
     )
     asked = {row[0]: Star(row[0], row[1], row[2], "We’ve asked. No answer yet.", joined=False) for row in rows}
     return [star for id_, star in asked.items() if id_ not in joined]

@@ -19,7 +19,7 @@ from eccoo_node.db.transaction import write
 from eccoo_node.federating.verify import verify
 from eccoo_node.federating.wire import Wire
 from eccoo_node.kernel.access import COMMAND
-from eccoo_node.kernel.errors import Conflict, Invalid
+from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
 from eccoo_node.keys import actions as own
 from eccoo_node.links import actions, identity, letters, moves, queries, words_again
 from tests.support import hostile
@@ -176,6 +176,8 @@ async def test_with_the_words_lost_keys_come_back_and_the_other_circle_is_told_t
         page = await queries.page(two_nodes.link_id)
         assert page.loud == "keys_replaced"
         await moves.heard_alarms(COMMAND, two_nodes.link_id, page.alarms[0].id)
+        with pytest.raises(NotFound):
+            await moves.heard_alarms(COMMAND, "é", 1)
         assert (await queries.page(two_nodes.link_id)).loud == ""
     refused = await hostile.send(b.port, hostile.ping(a, b, two_nodes.link_id, key=thief.transport_key))
     assert refused.code == "unknown_key"

@@ -292,3 +292,37 @@ async def test_without_the_words_an_admin_begins_anew_and_is_linked_again(
         await until(reader, new, "linked</span>")
     for node in two_nodes.both:
         assert await node.rows(f"SELECT state, superseded_by FROM link WHERE id = '{old}'") == [("ended", new)]
+
+
+@pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)
+async def test_the_old_sheets_three_words_do_not_delete_the_new_sheet(
+    two_nodes: Pair, two_admins: tuple[Reader, Reader]
+) -> None:
+    ada, _ = two_admins
+    a = two_nodes.a
+    sheet.put_by(a.folder, a.words)
+    await ada.get(f"{HERE}/sheet")
+    await ada.send(f"{HERE}/sheet")
+    await ada.send(f"{HERE}/sheet/check", hidden(ada))
+    open_tab, asked = ada.page, hidden(ada)
+    right = dict(
+        zip(("first", "second", "third"), (a.words.split()[int(p) - 1] for p in asked["places"].split()), strict=True)
+    )
+    for odd in ("é", "a.é", ""):
+        refused = await ada.send(f"{HERE}/sheet/kept", asked | right | {"mark": odd})
+        assert refused.status_code == 422
+        ada.page = open_tab
+    await ada.get(f"{HERE}/move")
+    two_nodes.move(timedelta(minutes=1))
+    moved = {"address": f"http://127.0.0.1:{free_port()}", "words": a.words, "new_sheet": "yes"}
+    await ada.send(f"{HERE}/move", moved)
+    fresh = re.findall(r"<li>([a-z]+)</li>", ada.page.text)
+    ada.page = open_tab
+    refused = await ada.send(f"{HERE}/sheet/kept", asked | right)
+    assert refused.status_code == 409
+    assert "There are newer words since that page was opened." in unescape(refused.text)
+    await ada.get(f"{HERE}/sheet")
+    await ada.send(f"{HERE}/sheet")
+    assert re.findall(r"<li>([a-z]+)</li>", ada.page.text) == fresh
+    await write_down(ada, fresh)
+    assert not (a.folder.keys / identity.WORDS_FILE).exists()

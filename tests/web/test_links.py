@@ -240,6 +240,9 @@ async def test_what_is_taken_back_counts_at_once_and_what_is_added_waits_for_a_y
     await until_askable(two_nodes.b, [])
     await until_askable(two_nodes.a, [link_id])
     await ada.get(terms)
+    assert (await ada.send(terms, both | {"we": ["settle", "-1"]})).status_code == 422
+    await until_askable(two_nodes.a, [link_id])
+    await ada.get(terms)
     every = ["cover.request", "cover.offer", "settle"]
     await ada.send(terms, both | {"we": every, "they": every})
     await until(bronwen, link_id, "suggests a change")

@@ -14,6 +14,7 @@ from eccoo_node.kernel.access import Thing
 from eccoo_node.kernel.errors import Invalid, NotFound, Refusal
 from eccoo_node.kernel.words import many
 from eccoo_node.members import actions as people
+from eccoo_node.members import deaths
 from eccoo_node.members import queries as members
 from eccoo_node.rota import due, say
 from eccoo_node.rota import queries as rota
@@ -59,7 +60,9 @@ class StandingController(Controller):
 
     async def _about(self, request: AnyRequest, person_id: str) -> dict[str, Any]:
         actor = actor_of(request)
-        access.requires(actor, "members.say_standing", Thing("person", person_id, person_id))
+        first = await deaths.first_word(person_id)
+        kind = "death_told" if first else "person"
+        access.requires(actor, "members.say_standing", Thing(kind, person_id, person_id))
         person, on = await members.person(person_id), await members.standing_on(person_id)
         day = f", since {said_day(on)}" if on else ""
         now = {
@@ -74,9 +77,20 @@ class StandingController(Controller):
                 ("in_hospital", "In hospital", "Visits stay as they are until somebody says otherwise. No visit settles itself."),
                 ("died", "Died", "You read first what that stops."),
             )
-            if code != person.standing
+            if (code != person.standing or (first and code == "here")) and (code != "in_hospital" or actor.wears("facilitator"))
         ]  # fmt: skip
-        return {"person": person, "now_words": now, "options": options, "stops": None, "values": {"on": ""}}
+        waits = ""
+        if first:
+            who = "You" if first.by == actor.person_id else first.called
+            alone = not await deaths.others(first.by, person_id)
+            then = "Nobody else looks after the circle, so it is said again a week later." if alone else (
+                "It counts once a second person who looks after the circle has said so too."
+            )  # fmt: skip
+            waits = f"{who} wrote down on {said_day(first.at.astimezone(clock.zone()).date())} that {person.called} has died. {then}"
+        return {
+            "person": person, "now_words": now, "options": options, "stops": None, "values": {"on": ""}, "waits": waits,
+            "helps": actor.wears("facilitator"),
+        }  # fmt: skip
 
     async def _stops(self, person_id: str, called: str) -> list[str]:
         """What follows from a death, each as a sentence."""
@@ -108,7 +122,7 @@ class StandingController(Controller):
                 stops = await self._stops(person_id, called)
                 more = {"stops": stops, "day": typed_day(day), "day_words": said_day(day)}
                 return await show(request, "members/standing.html", person_id, **context | more)
-            await people.say_standing(actor_of(request), person_id, form.standing, form.on)
+            counts = await people.say_standing(actor_of(request), person_id, form.standing, form.on)
         except (FormError, Refusal) as error:
             shown = await around(request, person_id) | context
             return form_error(request, "members/standing.html", error, **shown)
@@ -117,7 +131,10 @@ class StandingController(Controller):
             "in_hospital": f"Written down: {called} is in hospital.",
             "died": f"Written down. We are sorry. Whoever comes to {called} is being told.",
         }[form.standing]
-        return redirect(request, f"/phone/{person_id}/standing", notice)
+        if not counts:
+            notice = "Written down. Nothing stops yet: the others who look after the circle are asked whether it is so."
+        back = actor_of(request).wears("facilitator")
+        return redirect(request, f"/phone/{person_id}/standing" if back else "/home", notice)
 
 
 class DueController(Controller):

@@ -246,6 +246,8 @@ class LinksController(Controller):
 async def _change(request: AnyRequest, page: Page, wanted: Terms) -> str:
     """Narrow what was taken away, propose the rest; the sentence to show."""
     actor, link_id, now = actor_of(request), page.circle.id, page.circle.terms
+    # Before anything is taken away: this is two acts.
+    actions.requires_known(wanted)
     if page.circle.standing == "agreeing":
         await actions.propose(actor, link_id, wanted)
         return f"{page.called} is asked whether they agree."

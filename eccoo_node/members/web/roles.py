@@ -7,7 +7,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
 from eccoo_node.kernel import clock
-from eccoo_node.kernel.access import Thing, requires
+from eccoo_node.kernel.access import Thing, may, requires
 from eccoo_node.kernel.errors import Invalid, NotFound
 from eccoo_node.members import hats, offers, queries
 from eccoo_node.members.cards import PersonCard
@@ -49,7 +49,7 @@ class RolesController(Controller):
     async def choose(self, request: AnyRequest) -> Response[Any]:
         """Whom to ask, and for what."""
         _requires(request)
-        return render(request, "members/ask_role.html", **_form([]))
+        return render(request, "members/ask_role.html", **_form(request, []))
 
     @post(f"{HERE}/ask", opt={"action": "members.offer_hat"})
     async def ask(self, request: AnyRequest) -> Response[Any]:
@@ -58,15 +58,17 @@ class RolesController(Controller):
         actor, found = actor_of(request), list[PersonCard]()
         try:
             form = read_form(request, AskForRole)
-            found = await queries.find_people(form.who)
+            whole = not _keeps_the_list(request)
+            found = await queries.find_people(form.who, whole=whole)
             if not found:
-                raise Invalid("Nobody here answers to that. Try fewer letters, or their number.", "nobody", field="who")
+                other = "Write the whole name, or the whole number." if whole else "Try fewer letters, or their number."
+                raise Invalid(f"Nobody here answers to that. {other}", "nobody", field="who")
             chosen = found[0] if len(found) == 1 else next((one for one in found if one.id == form.person), None)
             if chosen is None:
                 raise Invalid("Several people answer to that. Choose which of them.", "which", field="person")
             await hats.offer_hat(actor, community_id=await queries.circle_id(), person_id=chosen.id, role=form.role)
         except (FormError, Invalid) as error:
-            return form_error(request, "members/ask_role.html", error, **_form(found))
+            return form_error(request, "members/ask_role.html", error, **_form(request, found))
         if chosen.id == actor.person_id:
             return redirect(request, "/sessions", "Say yes here, and it begins.")
         return redirect(request, HERE, f"{chosen.called} is asked, and finds it under “You”.")
@@ -97,9 +99,18 @@ def _say_date(at: datetime) -> str:
     return say_date(at.astimezone(clock.zone()).date())
 
 
-def _form(found: list[PersonCard]) -> dict[str, Any]:
+def _keeps_the_list(request: AnyRequest) -> bool:
+    """Whoever looks after the node alone does not see its people: they ask somebody whom they can name."""
+    return may(actor_of(request), "members.find_people", Thing("person"))
+
+
+def _form(request: AnyRequest, found: list[PersonCard]) -> dict[str, Any]:
     people = [(one.id, one.called, one.outward) for one in found] if len(found) > 1 else []
     return {
         "people": people,
+        "who": "The beginning of a name is enough, or a phone number."
+        if _keeps_the_list(request)
+        else "Their whole name, or their whole phone number.",
+        "days": offers.LASTS.days,
         "roles": [(role, *words) for role, words in POWER_WORDS.items()],
     }

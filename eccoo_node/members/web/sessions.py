@@ -5,11 +5,13 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
+from eccoo_node.kernel import clock
 from eccoo_node.kernel.errors import Forbidden, NotFound
 from eccoo_node.members import hats, queries, session_reads, sign_in
 from eccoo_node.members.forms import AnswerHat
 from eccoo_node.members.offers import open_offers
-from eccoo_node.members.say import OFFER_WORDS
+from eccoo_node.members.rules import POWERS
+from eccoo_node.members.say import OFFER_WORDS, say_date
 from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.forms import read_form
 from eccoo_node.web.guards import actor_of, session_of
@@ -37,6 +39,8 @@ class SessionController(Controller):
             teams=await queries.teams_of(me),
             offers=await open_offers(me),
             offer_words=OFFER_WORDS,
+            powers=POWERS,
+            say_date=lambda at: say_date(at.astimezone(clock.zone()).date()),
         )
 
     @post("/sessions/{session_id:str}/end", opt={"action": "members.end_session"})
@@ -58,7 +62,7 @@ class SessionController(Controller):
         """Yes or no to a role that was offered. A no asks for no reason."""
         yes = read_form(request, AnswerHat).answer == "yes"
         try:
-            await hats.answer_hat(actor_of(request), offer_id, yes=yes)
+            await hats.answer_hat(actor_of(request), offer_id, yes=yes, session_id=session_of(request).session_id)
         except Forbidden:
             # That somebody else was offered a role is theirs to tell.
             raise NotFound() from None

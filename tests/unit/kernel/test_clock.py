@@ -122,3 +122,10 @@ def test_what_is_no_day_is_not_guessed(typed: str) -> None:
 def test_a_time_as_we_say_it_is_read_as_we_meant_it(moment: datetime) -> None:
     whole = moment.replace(second=0, microsecond=0)
     assert clock.read_time(clock.say_time(whole, LONDON)) == whole.astimezone(LONDON).time()
+
+
+@pytest.mark.parametrize("typed", ["31 December 9999", "9999-12-31", "0001-01-01", "1 January 2200", "31/12/1899"])
+def test_a_day_that_nobody_here_will_see_is_none(typed: str) -> None:
+    assert clock.read_day(typed) is None
+    assert clock.read_day("31 December 2199") == date(2199, 12, 31)
+    assert clock.read_day("1 January 1900") == date(1900, 1, 1)

@@ -6,7 +6,7 @@ import pytest
 
 from eccoo_node.kernel.access import COMMAND, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, NotFound
-from eccoo_node.members import actions, hats, queries, work
+from eccoo_node.members import actions, hats, offers, queries, work
 from eccoo_node.members.cards import TeamMember
 from tests.support import make
 from tests.support.node import Node
@@ -114,6 +114,15 @@ async def test_the_last_admin_cannot_leave(node: Node) -> None:
     assert refused.value.code == "last_admin"
 
 
+async def test_an_admin_who_has_died_is_not_the_one_who_stays(node: Node) -> None:
+    circle, ada, ben = await make.circle(), await make.person("Ada"), await make.person("Ben", standing="died")
+    hat = await make.hat(ada, circle, "admin")
+    await make.hat(ben, circle, "admin")
+    with pytest.raises(Conflict) as refused:
+        await hats.end_hat(await queries.actor_for(ada), hat)
+    assert refused.value.code == "last_admin"
+
+
 async def test_a_worker_joins_a_team_only_with_their_papers_in_date(node: Node) -> None:
     fay, ada = await facilitator(), await make.person("Ada")
     wren, finn = await make.worker("Wren"), await make.worker("Finn", checked=False)
@@ -181,3 +190,38 @@ async def test_a_team_page_takes_the_same_statements_however_many_are_in_it(node
         counts.append((len(seen), len(members)))
     assert counts == [(1, 1), (1, 13)]
     assert members[0] == TeamMember(ada, "Ada", "owner", "", False, members[0].hat_id)
+
+
+async def test_an_asking_counts_while_its_asker_may_ask_and_for_sixty_days(node: Node) -> None:
+    circle, adam, bea = await make.circle(), await make.person("Adam"), await make.person("Bea")
+    hat = await make.hat(adam, circle, "admin")
+    await make.hat(bea, circle, "admin")
+    me = await queries.actor_for(adam)
+    own = await hats.offer_hat(me, community_id=circle, person_id=adam, role="treasurer")
+    assert [one.id for one in await offers.asked_in_the_circle()] == [own]
+    await hats.end_hat(await queries.actor_for(bea), hat)
+    assert await offers.asked_in_the_circle() == []
+    assert await offers.open_offers(adam) == []
+    with pytest.raises(Conflict) as over:
+        await hats.answer_hat(await queries.actor_for(adam), own, yes=True)
+    assert over.value.code == "run_out"
+    # One that counts no more does not stand in the way of another.
+    anew = await hats.offer_hat(await queries.actor_for(bea), community_id=circle, person_id=adam, role="treasurer")
+    assert anew != own
+    node.clock.move(timedelta(days=60))
+    with pytest.raises(Conflict):
+        await hats.answer_hat(await queries.actor_for(adam), anew, yes=True)
+    last = await hats.offer_hat(await queries.actor_for(bea), community_id=circle, person_id=adam, role="treasurer")
+    node.clock.move(timedelta(days=59))
+    assert [one.id for one in await offers.asked_in_the_circle()] == [last]
+    await hats.answer_hat(await queries.actor_for(adam), last, yes=True)
+    assert (await queries.actor_for(adam)).wears("treasurer")
+
+
+async def test_a_facilitators_asking_of_a_member_ends_with_the_facilitator(node: Node) -> None:
+    circle, fay, ben = await make.circle(), await facilitator(), await make.person("Ben")
+    offer = await hats.offer_hat(await queries.actor_for(fay), community_id=circle, person_id=ben, role="member")
+    assert [(id_, role) for id_, role, _, _ in await offers.open_offers(ben)] == [(offer, "member")]
+    for called in ("Gil", "Hal"):
+        await actions.say_standing(await queries.actor_for(await facilitator(called)), fay, "died")
+    assert await offers.open_offers(ben) == []

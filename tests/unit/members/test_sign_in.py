@@ -13,7 +13,7 @@ from eccoo_node.kernel.access import COMMAND, SCOPES, Actor, Hat
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from eccoo_node.kernel.ids import hash_secret
 from eccoo_node.kernel.post import post_bound
-from eccoo_node.members import care, limits, mail, queries, session_reads, sign_in, speaking
+from eccoo_node.members import care, hats, limits, mail, queries, session_reads, sign_in, speaking
 from eccoo_node.members.sign_in import SignedIn
 from tests.support import make
 from tests.support.letters import KeptLetters
@@ -406,3 +406,54 @@ async def test_what_has_run_out_is_forgotten(node: Node) -> None:
     await limits.forget_tries({})
     for table in ("attempt", "sign_in", "session"):
         assert await fetch(f"SELECT id FROM {table}") == []
+
+
+async def test_a_role_with_power_ends_every_way_in_that_others_may_hold(node: Node, letters: KeptLetters) -> None:
+    circle, fay, mia, adam = await make.circle(), await facilitator(), await ada(), await make.person("Adam")
+    await make.hat(adam, circle, "admin")
+    printed = await sign_in.print_code(await queries.actor_for(fay), mia)
+    planted = await sign_in.sign_in_with_code(printed.code)
+    assert planted is not None
+    left = await sign_in.print_code(await queries.actor_for(fay), mia)
+    await sign_in.ask_for_link(ADDRESS)
+    await node.settle()
+    own = await signed_in(mia)
+    offer = await hats.offer_hat(await queries.actor_for(adam), community_id=circle, person_id=mia, role="treasurer")
+    await hats.answer_hat(await actor_of(own), offer, yes=True, session_id=own.session_id)
+    assert await session_reads.session_actor(hash_secret(planted.token)) is None
+    assert await sign_in.sign_in_with_code(left.code) is None
+    assert await sign_in.sign_in_with_link(letters.link()) is None
+    assert (await actor_of(own)).wears("treasurer")
+    node.clock.move(timedelta(days=7, minutes=1))
+    assert await session_reads.session_actor(hash_secret(own.token)) is None
+
+
+async def test_a_yes_written_down_for_a_role_with_power_signs_its_wearer_out(node: Node) -> None:
+    circle, mia, adam = await make.circle(), await ada(), await make.person("Adam")
+    await make.hat(adam, circle, "admin")
+    theirs = await signed_in(mia)
+    me = await queries.actor_for(adam)
+    await hats.give_hat(me, community_id=circle, person_id=mia, role="member", wearer_said="phone")
+    assert await session_reads.session_actor(hash_secret(theirs.token)) is not None
+    await hats.give_hat(me, community_id=circle, person_id=mia, role="treasurer", wearer_said="phone")
+    assert await session_reads.session_actor(hash_secret(theirs.token)) is None
+
+
+async def test_a_role_with_power_does_not_begin_behind_a_facilitators_code(node: Node) -> None:
+    circle, fay, mia, adam = await make.circle(), await facilitator(), await ada(), await make.person("Adam")
+    await make.hat(adam, circle, "admin")
+    await make.hat(adam, circle, "facilitator")
+    by_fay = await sign_in.sign_in_with_code((await sign_in.print_code(await queries.actor_for(fay), mia)).code)
+    assert by_fay is not None
+    offer = await hats.offer_hat(await queries.actor_for(adam), community_id=circle, person_id=mia, role="treasurer")
+    with pytest.raises(Conflict) as refused:
+        await hats.answer_hat(await actor_of(by_fay), offer, yes=True, session_id=by_fay.session_id)
+    assert refused.value.code == "handed_over"
+    assert not (await actor_of(by_fay)).wears("treasurer")
+    # The first treasurer of a circle may have no mail: an admin prints what an admin may print for a treasurer, too.
+    node.clock.move(timedelta(minutes=1))
+    by_adam = await sign_in.sign_in_with_code((await sign_in.print_code(await queries.actor_for(adam), mia)).code)
+    assert by_adam is not None
+    await hats.answer_hat(await actor_of(by_adam), offer, yes=True, session_id=by_adam.session_id)
+    assert (await actor_of(by_adam)).wears("treasurer")
+    assert await session_reads.session_actor(hash_secret(by_fay.token)) is None

@@ -123,7 +123,7 @@ def test_each_leads_to_a_page_and_what_is_over_to_today() -> None:
         "/money/where-to", "/money/details", "/money/details/x1", "/money/account-changes/x1", "/money/payouts/x1",
         "/money/tax-details", "/money/told-hmrc", "/money/circles/x1", "/money/circles/x1/account",
         "/admin/links/x1", "/admin/links/x1/health", "/admin/links/introductions", "/admin/identity", "/enquiries",
-        "/visits/v1/between", "/coming/x1/between",
+        "/visits/v1/between", "/coming/x1/between", "/phone/x1/standing",
     }  # fmt: skip
 
 

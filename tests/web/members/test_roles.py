@@ -37,7 +37,7 @@ async def test_a_new_circles_admin_finds_a_treasurer_and_ends_it_again(
     await reader.send("/admin/roles/ask", {"who": "tess", "role": "treasurer"})
     page = (await reader.follow()).text
     assert "Tess is asked, and finds it under “You”." in page
-    assert "asked, no answer yet" in page
+    assert "asked, no answer yet; can say yes until 22 January 2027" in page
     assert await queries.treasurers() == set()
 
     await sign_in_as(reader, shell, tess)
@@ -63,6 +63,7 @@ async def test_of_several_who_answer_one_is_chosen_and_an_asking_is_taken_back(
     gwen = await make.person("Gwen")
     first, second = await make.person("Bob"), await make.person("Bobby")
     await make.hat(gwen, await make.circle(), "admin")
+    await make.hat(gwen, await make.circle(), "facilitator")
     await sign_in_as(reader, shell, gwen)
     await reader.get("/admin/roles/ask")
     several = await reader.send("/admin/roles/ask", {"who": "bob", "role": "facilitator"})
@@ -88,3 +89,19 @@ async def test_who_asks_themselves_says_yes_on_their_own_page(node: Node, reader
     await reader.get(own)
     # Nobody could look after the node any more.
     assert (await reader.send(own)).status_code == 409
+
+
+async def test_an_admin_who_keeps_no_list_of_people_names_whom_they_ask(
+    node: Node, reader: Reader, shell: Shell
+) -> None:
+    gwen = await make.person("Gwen")
+    await make.person("Zoë", full_name="Zoë Ann Hill", phone="01422 496 0007")
+    await make.hat(gwen, await make.circle(), "admin")
+    await sign_in_as(reader, shell, gwen)
+    assert "Their whole name, or their whole phone number." in (await reader.get("/admin/roles/ask")).text
+    for part in ("z", "hill", "ann", "0007", "496 0007", "Zoe Ann"):
+        refused = await reader.send("/admin/roles/ask", {"who": part, "role": "treasurer"})
+        assert (refused.status_code, "Zoë" in refused.text) == (422, False)
+    for whole in ("zoe", "Zoë Hill", "Zoe Ann Hill", "+44 1422 4960007"):
+        await reader.get("/admin/roles/ask")
+        assert (await reader.send("/admin/roles/ask", {"who": whole, "role": "treasurer"})).status_code == 303

@@ -26,6 +26,13 @@ async def test_ada_lets_dot_speak_and_stops_one_thing_of_it(node: Node, reader: 
     await sign_in_as(reader, shell, ada)
     assert "Nobody speaks for you." in (await reader.get("/speaks-for-me")).text
     await reader.get("/speaks-for-me/add")
+    never = await reader.send("/speaks-for-me/add", {"scopes": ["money"], "until": "31 December 9999"})
+    assert never.status_code == 422
+    long = await reader.post(
+        "/speaks-for-me/stop", reader.hidden("/speaks-for-me/add") | {"person": "x" * 400, "speaker": "x"}
+    )
+    assert long.status_code == 422
+    await reader.get("/speaks-for-me/add")
     empty = await reader.send("/speaks-for-me/add")
     assert empty.status_code == 422
     assert "Choose who may speak for you." in empty.text

@@ -107,6 +107,12 @@ async def test_a_treasurer_goes_from_the_details_to_the_copies(circle: Circle, b
     tess = await browser_of(circle.books.treasurer.person_id)
     assert 'href="/money/report"' in (await tess.get("/money")).text
     assert "This year" in text(await tess.get("/money/report"))
+    await tess.get("/sessions")
+    token = tess.hidden("/sign-out")
+    for year in (0, 2**31, 2**63):
+        assert (await tess.get(f"/money/report/{year}/copies/{circle.books.worker}")).status_code == 404
+        assert (await tess.post(f"/money/report/{year}/make", token)).status_code == 404
+        assert (await tess.get(f"/money/report/files/{year}")).status_code == 404
     page = await tess.get("/money/report/2026")
     assert acts(page) == ["Write down the circle’s details"]
     await tess.get("/money/report/operator")

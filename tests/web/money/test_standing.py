@@ -100,3 +100,31 @@ async def test_the_treasurer_writes_down_what_is_due(circle: Circle, browser_of:
     assert "What is due for" not in text(await tess.follow())
     assert await queries.credit_pence(books.payer) == 20_000 - 2000 - 1000
     assert (await (await browser_of(books.worker)).get(page)).status_code == 403
+
+
+async def test_of_an_admin_a_second_person_says_it_too(circle: Circle, browser_of: SignIn, node: Node) -> None:
+    helper, tess_id = await begin(circle), circle.books.treasurer.person_id
+    adam = await make.person("Adam")
+    await make.hat(adam, await make.circle(), "admin")
+    fay, tess = await browser_of(helper), await browser_of(tess_id)
+    page = f"/phone/{adam}/standing"
+    assert (await tess.get(page)).status_code == 403
+    await fay.get(page)
+    await fay.send(page, {"standing": "died"})
+    await fay.send(page, {"sure": "yes"})
+    read = text(await fay.follow())
+    assert "Nothing stops yet: the others who look after the circle are asked whether it is so." in read
+    assert "You wrote down on Monday 23 November that Adam has died." in read
+    await jobs.drain()
+    news = await fetch("SELECT person_id FROM told WHERE news = 'death_told' ORDER BY person_id")
+    assert (helper in {row[0] for row in news}, adam in {row[0] for row in news}, tess_id in {row[0] for row in news}) == (
+        False, False, True,
+    )  # fmt: skip
+    assert "Adam is written down as having died." in text(await tess.get("/home"))
+    read = text(await tess.get(page))
+    assert "Fay wrote down on Monday 23 November that Adam has died." in read
+    assert "In hospital" not in read
+    await tess.send(page, {"standing": "died"})
+    await tess.send(page, {"sure": "yes"})
+    assert (await tess.follow()).status_code == 200
+    assert (await members.person(adam)).standing == "died"
