@@ -6,8 +6,8 @@ DEMO_RESET ?=
 # What to run instead of everything, for example: make test TESTS=tests/unit
 TESTS ?=
 
-# Three processes keep two cores busy, because many tests wait for a node; the tests of one file share what was made once.
-SPREAD := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Four processes keep two cores busy, because many tests wait for a node; the tests of one file share what was made once.
+SPREAD := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # What was compiled once is kept, also where the environment says otherwise: a node then starts in half the time.
 export PYTHONDONTWRITEBYTECODE :=

@@ -54,7 +54,7 @@ class Inspector:
         self.parts: set[str] = set()
         self.weights: dict[Page, Weight] = {}
         self.weighed: set[str] = set()
-        # What was seen in each look. How a part looks by night or on a desk is the same on every page.
+        # What was seen in each look. How a part looks, by day, by night or on a desk, is the same on every page.
         self.seen: dict[tuple[bool, int], set[str]] = {}
 
     def is_new(self, url: str, html: str) -> bool:
@@ -86,14 +86,17 @@ class Inspector:
         parts = read(await page.content())[0]
         for dark, width, everything in LOOKS:
             seen = self.seen.setdefault((dark, width), set())
-            if not everything and parts <= seen:
+            known = parts <= seen
+            if known and not everything:
                 continue
             seen |= parts
             await page.emulate_media(color_scheme="dark" if dark else "light")
             await page.set_viewport_size({"width": width, "height": 640 if width < 1000 else 800})
             wrong += [
                 f"{width} {'dark' if dark else 'light'}: {one}"
-                for one in await axe_violations(page, only=() if everything else OF_LOOKS)
+                for one in await axe_violations(
+                    page, only=() if everything else OF_LOOKS, without=OF_LOOKS if known else ()
+                )
             ]
             if width == 320 and not dark:
                 wrong += await _on_a_small_phone(page)
