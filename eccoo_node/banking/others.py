@@ -34,12 +34,14 @@ _MOVE_OWN = "Move it to the circle’s own account."
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """Something that a line may have been. `of`: which circle, member or purpose."""
+    """Something that a line may have been. `of`: which circle, member or purpose. `likely`: it is what was waited for, to the
+    penny."""
 
     what: str
     words: str
     hint: str = ""
     of: str = ""
+    likely: bool = False
 
     @property
     def option(self) -> tuple[str, str, str]:
@@ -54,7 +56,13 @@ async def may_have_come(line: Line) -> list[Choice]:
         owed = await escrow.owed_by_link()
         names = await telling.circles(list(owed))
         found += [
-            Choice("circle_paid", f"{names[of]} paid what it owed us", f"It owes us {pounds(one[2])}.", of)
+            Choice(
+                "circle_paid",
+                f"{names[of]} paid what it owed us",
+                f"It owes us {pounds(one[2])}.",
+                of,
+                one[2] == line.amount_pence,
+            )
             for of, one in owed.items()
             if one[2] >= line.amount_pence
         ]

@@ -234,7 +234,8 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
     came = found.line.amount_pence > 0
     untouched = found.left_pence == found.line.amount_pence
     back = sent.may_have_come_back(leaving.moved(found.line), await sent.payments(actor)) if came and untouched else []
-    choices = await _arrived(found, untouched, back, bool(owing)) if came else await _left(actor, found, payers)
+    more = await others.may_have_come(found.line) if came and untouched else []
+    choices = await _arrived(found, untouched, back, more, bool(owing)) if came else await _left(actor, found, payers)
     return {
         "found": found,
         "title": say.open_title(found),
@@ -252,8 +253,8 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
         "no_transfer": untouched and not any(value.startswith("own:") for value, *_ in choices),
         "asks": _asks([value for value, *_ in choices]),
         "members": [("", "Choose"), *(await others.members_called(actor)).items()] if came and untouched else [],
-        # A payment of ours that came back is no payer's, and the words say that it may be one.
-        "opened": any(one.likely for one in back),
+        # No payer's: a payment of ours that came back, as the words say, or just what another circle owes us.
+        "opened": any(one.likely for one in (*back, *more)),
         "key": new_id(),
     }
 
@@ -265,12 +266,15 @@ def _asks(offered: list[str]) -> set[str]:
     return {more[one] for one in offered if one in more}
 
 
-async def _arrived(found: Open, whole: bool, back: list[sent.Offer], owing: bool) -> list[tuple[str, str, str]]:
+async def _arrived(
+    found: Open, whole: bool, back: list[sent.Offer], others_: list[others.Choice], owing: bool
+) -> list[tuple[str, str, str]]:
     ours = [(f"{one.what}:{one.of}", one.words, one.hint) for one in back]
     if not whole:
         # What of it is a payer's can't be all of it something else.
         return [*ours, _BACK]
-    more = [one.option for one in await others.may_have_come(found.line)]
+    ours += [one.option for one in others_ if one.likely]
+    more = [one.option for one in others_ if not one.likely]
     written, across = await _answers(found.line, await queries.called())
     owed = [_OWING] if owing else []
     if found.line.code != rules.CLIENT:

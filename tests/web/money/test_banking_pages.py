@@ -10,10 +10,12 @@ import pytest
 from eccoo_node.banking import actions, importing, kept, queries
 from eccoo_node.banking.statements.model import StatementLine
 from eccoo_node.db.rows import fetch
+from eccoo_node.escrow import actions as ledgers
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow import treasury
 from eccoo_node.escrow.verify import verify
 from eccoo_node.kernel import clock
+from eccoo_node.kernel.access import NODE
 from tests.support import make
 from tests.support import statements as banks
 from tests.support.node import Node
@@ -500,4 +502,24 @@ async def test_what_was_paid_out_is_named_alike_before_and_after_it_is_written(
     assert (await tess.send(f"{waiting[2550]}/what", {"what": back[0]})).status_code == 303
     states = [row[0] for row in await fetch("SELECT state FROM payout_payment ORDER BY n")]
     assert states == ["bounced", "bounced"]
+    await verify()
+
+
+async def test_just_what_another_circle_owes_us_is_offered_first(circle: Circle, browser_of: SignIn) -> None:
+    await accounts(circle)
+    link = await circle.link()
+    terms = {"payer_add_bps": 0, "worker_deduct_bps": 1500, "home_share_bps": 5000}
+    await ledgers.owe_worker_from(NODE, link, "claim", circle.books.worker, 6000, 0, key="claim", **terms)
+    owed = (await escrow.owed(link)).they_owe_pence
+    found = await written(circle, [line("2026-11-18", owed, "ECCOO 12AB"), line("2026-11-18", owed - 1, "x")], "1000")
+    tess = await browser_of(circle.books.treasurer.person_id)
+    page = await tess.get(f"{INBOX}/{found[0].line.id}")
+    offered = re.findall(r'name="what" value="([^"]*)"', page.text)
+    assert offered[0] == f"circle_paid:{link}"
+    assert "<h2>It is something else</h2>" in page.text
+    other = await tess.get(f"{INBOX}/{found[1].line.id}")
+    assert re.findall(r'name="what" value="([^"]*)"', other.text)[0] != f"circle_paid:{link}"
+    await tess.get(f"{INBOX}/{found[0].line.id}")
+    assert (await tess.send(f"{INBOX}/{found[0].line.id}/what", {"what": offered[0]})).status_code == 303
+    assert (await escrow.owed(link)).they_owe_pence == 0
     await verify()
