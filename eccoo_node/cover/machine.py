@@ -262,7 +262,7 @@ async def weigh(act: Act, request: Request, claim: wire.Claimed, how: str, minut
         await _differ(act, request, visit, claim, claim.fee_pence, "amount")
         return
     how = "said_so" if how == "travel" else how
-    same = minutes >= claim.minutes and how in {"said_so", "window_lapsed"}
+    same = (minutes == claim.minutes or minutes > claim.minutes > 0) and how in {"said_so", "window_lapsed"}
     if same or not claim.fee_pence + claim.travel_pence:
         # Where nothing is claimed there is nothing to dispute; a facilitator hears of it if the person says otherwise.
         confirmed = wire.ConfirmVisit("window_lapsed" if how == "window_lapsed" else "said_so")
