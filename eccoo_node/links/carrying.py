@@ -16,7 +16,7 @@ from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Refusal
 from eccoo_node.kernel.ids import new_id
 from eccoo_node.links import held, identity
-from eccoo_node.links.queries import who_we_were
+from eccoo_node.links.queries import in_our_name, who_we_were
 from eccoo_node.record import events
 
 # In place of an old link: our admin said that we lost everything, our books and links too.
@@ -138,12 +138,21 @@ async def carry_over(link_id: str, value: dict[str, Any]) -> None:
 
 
 async def before(link_id: str) -> list[Any]:
-    """Links that this one could stand in for: agreed once, and not carried over yet."""
+    """Links that this one could stand in for: agreed once, and not carried over yet. Those of the same address come first."""
     return await fetch(
-        "SELECT id, name, base_url, state, opened_at FROM link WHERE id <> ? AND agreement <> '' AND superseded_by = '' "
-        "ORDER BY name, id",
-        link_id,
+        "SELECT id, name, base_url, state, opened_at, base_url = (SELECT base_url FROM link WHERE id = ?) AS at_home "
+        "FROM link WHERE id <> ? AND agreement <> '' AND superseded_by = '' ORDER BY at_home DESC, name, id",
+        link_id, link_id,
+    )  # fmt: skip
+
+
+async def to_link_anew() -> list[str]:
+    """Circles whose link ended because we lost who we were on it, and whom no other link has brought back."""
+    rows = await fetch(
+        "SELECT name, agreement FROM link l WHERE state = 'ended' AND agreement <> '' AND superseded_by = '' AND closed_at IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM link n WHERE n.state <> 'ended' AND n.base_url = l.base_url) ORDER BY name"
     )
+    return [row["name"] for row in rows if not in_our_name(row["agreement"])]
 
 
 async def _old(link: Any, found: dict[str, Any]) -> Any | None:

@@ -270,6 +270,12 @@ def kept() -> Kept:
     return found
 
 
+def sheet_waits() -> bool:
+    """Whether the words of our recovery sheet lie here still, because nobody has typed three of them back."""
+    found = _identity.get(None)
+    return isinstance(found, Kept) and (found.folder.keys / WORDS_FILE).exists()
+
+
 def bind(chosen: Callable[[], Identity]) -> None:
     """Bind for this context and whatever it starts; beside the engine, wherever that is bound."""
     _identity.set(chosen)

@@ -251,6 +251,9 @@ async def test_without_the_words_an_admin_begins_anew_and_is_linked_again(
     fresh = re.findall(r"<li>([a-z]+)</li>", ada.page.text)
     assert len(fresh) == 24
     assert "Ring each circle on a number from before: Todmorden circle." in text_of(ada)
+    await ada.get("/home")
+    for told in ("The recovery sheet has not been written down", "Todmorden circle is to be linked with anew"):
+        assert told in text_of(ada)
     # The page may never have arrived: the new words are there until three of them came back.
     await ada.get(f"{HERE}/sheet")
     await ada.send(f"{HERE}/sheet")
@@ -283,6 +286,8 @@ async def test_without_the_words_an_admin_begins_anew_and_is_linked_again(
     for reader in two_admins:
         await links_page(reader, new)
         await reader.send(f"/admin/links/{new}/same")
+    await links_page(bronwen, new)
+    assert "We were linked with Hebden circle before. Did one of us lose everything?" in text_of(bronwen)
     await bronwen.get(f"/admin/links/{new}/before")
     await bronwen.send(f"/admin/links/{new}/before", {"old": old})
     for reader in (bronwen, ada):
@@ -292,6 +297,8 @@ async def test_without_the_words_an_admin_begins_anew_and_is_linked_again(
         await until(reader, new, "linked</span>")
     for node in two_nodes.both:
         assert await node.rows(f"SELECT state, superseded_by FROM link WHERE id = '{old}'") == [("ended", new)]
+    await ada.get("/home")
+    assert "to be linked with anew" not in text_of(ada)
 
 
 @pytest.mark.parametrize("pair_urls", ["sqlite"], indirect=True)

@@ -309,7 +309,8 @@ async def test_a_pause_of_both_ends_when_both_have_ended_it(two_nodes: Pair, two
     page = unescape((await ada.follow()).text)
     assert "Our pause is over. Todmorden circle has paused, too." in page
     assert "paused by them" in page
-    await two_nodes.settle()
+    while (await two_nodes.b.row("SELECT suspended_by_them_at FROM link"))[0] is not None:
+        await asyncio.sleep(0.02)
     await links_page(bronwen, link_id)
     await bronwen.send(f"/admin/links/{link_id}/resume")
     assert "The link goes on." in (await bronwen.follow()).text

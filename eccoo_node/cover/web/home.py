@@ -17,6 +17,7 @@ from eccoo_node.disputes import queries as questions
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import Actor, Thing, may
 from eccoo_node.kernel.words import count
+from eccoo_node.links import carrying, identity
 from eccoo_node.links import queries as links
 from eccoo_node.members import queries as members
 from eccoo_node.members.cards import PersonCard
@@ -291,8 +292,17 @@ async def news_lines(reader: Reader, now: datetime, says: Says, *, helps: bool) 
 
 
 async def for_admin() -> list[Item]:
-    """Links that are begun and wait for our word."""
-    return [
+    """A recovery sheet that nobody has on paper, circles to link with anew, links that are begun and wait for our word."""
+    sheet = Item(
+        6, "The recovery sheet has not been written down", "Without it, lost keys can’t come back.",
+        "/admin/identity/sheet", "Write it down",
+    )  # fmt: skip
+    anew = [
+        Item(6, f"{name} is to be linked with anew", "Our keys are lost. Ring them, and go through the visits to come.",
+             "/admin/links/invite", "Invite them")
+        for name in await carrying.to_link_anew()
+    ]  # fmt: skip
+    return ([sheet] if identity.sheet_waits() else []) + anew + [
         Item(6, f"The link with {one.name} is not finished", "Six words wait to be read out." if one.standing == "words"
              else "Now both say what each may ask of the other.", f"/admin/links/{one.id}", "Go on")
         for one in await links.waits_for_us()

@@ -294,6 +294,7 @@ async def _ask_to_agree(request: AnyRequest, page: Page) -> Response[Any]:
         lines=rules.sentences(terms, page.called),
         seen=page.proposal,
         known=bool(before or (found and not page.agreed_until)),
+        before=not found and any(row["at_home"] for row in before),
         **carried,
         **_facts(request, page),
     )
