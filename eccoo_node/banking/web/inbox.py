@@ -254,7 +254,7 @@ async def _facts(request: AnyRequest, line_id: str) -> dict[str, Any]:
         "asks": _asks([value for value, *_ in choices]),
         "members": [("", "Choose"), *(await others.members_called(actor)).items()] if came and untouched else [],
         # No payer's: a payment of ours that came back, as the words say, or just what another circle owes us.
-        "opened": any(one.likely for one in (*back, *more)),
+        "opened": any(one.likely for one in back) or any(one.likely for one in more),
         "key": new_id(),
     }
 
