@@ -122,7 +122,7 @@ def _why_not(person_id: str, standing: str, fund: str, details: Details | None) 
 
 # Why a worker waits, in words to them.
 _TO_THEM = {
-    "no_details": "We don’t know yet to which bank account it goes.",
+    "no_details": "We don’t know yet to which bank account your money goes.",
     "not_sure": "Before anything is paid to your bank account, we ring you about it.",
     "came_back": "The bank sent a payment back. Please give us your bank account again.",
     "said_wrong": "The bank account that we have is not right. Please give it to us again.",

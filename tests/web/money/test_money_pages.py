@@ -161,7 +161,7 @@ async def test_a_worker_reads_earned_on_its_way_and_to_come(circle: Circle, brow
     said = text(await wren.get("/money"))
     assert (
         "You have earned £85 here so far. £51 of it is yours and waits to be paid out. £34 of it comes once Todmorden "
-        "circle has settled with us. £54.60 more is set aside for you, for one visit. We don’t know yet to which bank account it goes."
+        "circle has settled with us. £54.60 more is set aside for you, for one visit. We don’t know yet to which bank account your money goes."
         in said
     )
     assert "Set aside for you Friday 27 November, 9am to 11am (Ada) £54.60" in said
