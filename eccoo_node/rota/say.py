@@ -263,7 +263,10 @@ def money(
 
 
 def for_shorter(visit: Visit, minutes: int) -> str:
-    """What a yes to the shorter time that the worker has said lets go."""
+    """What a yes to the shorter time that the worker has said lets go. What a worker of another circle costs is not known
+    here, so that no sum is named."""
+    if visit.cover_circle:
+        return f"When you say so, what is due for {minutes} minutes is let go, and the rest goes back."
     way = " and the travel" if visit.travel_pence else ""
     fee = f"For {minutes} minutes the fee is {pounds(visit.fee_for(minutes))}"
     return f"{fee}. When you say so, it{way} is let go, and the rest goes back." if visit.line else f"{fee}."

@@ -17,8 +17,9 @@ from eccoo_node.kernel.errors import Conflict, Forbidden
 from eccoo_node.links import actions as linking
 from eccoo_node.record import audit
 from eccoo_node.rota import actions as rota
-from eccoo_node.rota import news
+from eccoo_node.rota import news, say
 from eccoo_node.rota import queries as rota_queries
+from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.say import Reader
 from tests.support import make
 from tests.support.pair import Pair, PairNode
@@ -394,6 +395,11 @@ async def test_a_visit_without_an_answer_settles_by_itself(story: Story) -> None
     await balanced(story)
 
 
+async def visit_of(story: Story) -> Visit:
+    with story.a.bound():
+        return await story.visit_row()
+
+
 @pytest.mark.parametrize("first", ["worker", "person"])
 @pytest.mark.parametrize("answer", [{"answer": "yes"}, {"answer": "partly", "minutes": 90}])
 async def test_a_yes_to_less_than_was_planned_is_a_yes_to_what_is_claimed(
@@ -414,6 +420,9 @@ async def test_a_yes_to_less_than_was_planned_is_a_yes_to_what_is_claimed(
 
     for says in (worker, person) if first == "worker" else (person, worker):
         await says()
+        if says is worker:
+            # What their worker costs is not reckoned at the rate of ours.
+            assert "£" not in say.for_shorter(await visit_of(story), 60)
     assert await story.states() == ("settled", "ended", "settled")
     with story.a.bound():
         assert (await money.owed(story.pair.link_id)).we_owe_pence == 3300 - 495 + 248
