@@ -16,7 +16,7 @@ from eccoo_node.keys import sheet
 from eccoo_node.links import actions, identity, keeping
 from eccoo_node.links.alarms import alarm_once
 from tests.support import make
-from tests.support.pair import Pair
+from tests.support.pair import Pair, PairNode
 from tests.support.ports import free_port
 from tests.web.admins import admins
 from tests.web.client import Reader
@@ -40,6 +40,15 @@ def hidden(reader: Reader) -> dict[str, str]:
     return dict(re.findall(r'name="(places|mark)" value="([^"]*)"', reader.page.text))
 
 
+async def another_admin(node: PairNode) -> str:
+    with node.bound():
+        async with write():
+            other = await make.person("Cy")
+            [(circle,)] = await fetch("SELECT id FROM community WHERE kind = 'circle'")
+            await make.hat(other, circle, "admin")
+    return other
+
+
 async def write_down(reader: Reader, words: list[str]) -> None:
     """From a page that shows a sheet: three words are asked back, first wrongly, then rightly."""
     await reader.send(f"{HERE}/sheet/check", hidden(reader))
@@ -61,11 +70,7 @@ async def test_an_admin_renews_writes_the_sheet_down_and_brings_keys_back(
     a = two_nodes.a
     link_id = await linked(two_nodes, ada, bronwen)
     sheet.put_by(a.folder, a.words)
-    with a.bound():
-        async with write():
-            other = await make.person("Cy")
-            [(circle,)] = await fetch("SELECT id FROM community WHERE kind = 'circle'")
-            await make.hat(other, circle, "admin")
+    other = await another_admin(a)
     await ada.get(HERE)
     assert "The recovery sheet has not been written down yet." in text_of(ada)
     await ada.get(f"{HERE}/sheet")
@@ -233,10 +238,7 @@ async def test_without_the_words_an_admin_begins_anew_and_is_linked_again(
     sheet.put_by(a.folder, a.words)
     with a.bound():
         before = identity.current().node_id
-        async with write():
-            [(circle,)] = await fetch("SELECT id FROM community WHERE kind = 'circle'")
-            other = await make.person("Cy")
-            await make.hat(other, circle, "admin")
+    other = await another_admin(a)
     await ada.get(f"{HERE}/recover")
     assert f'href="{HERE}/anew"' in ada.page.text
     await ada.get(f"{HERE}/anew")
