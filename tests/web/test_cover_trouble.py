@@ -6,17 +6,23 @@ from datetime import timedelta
 from eccoo_node.db.rows import as_time, fetch, fetch_value
 from eccoo_node.db.transaction import write
 from tests.support import make
-from tests.web.covering import ask_far, choose, gap, offer
+from tests.web.covering import Told, ask_far, choose, gap, offer
 from tests.web.story import Answer, Walk
 
 
-async def test_the_payer_says_yes_first_when_it_costs_more_and_they_are_someone_else(walk: Walk) -> None:
+async def pat_is_asked_to_pay(walk: Walk) -> Told:
+    """Pat pays for Edith, and Bea offers to come for more than is set aside."""
     with walk.a.node.bound():
         walk.a.people["Pat"] = await make.person("Pat", channel="email", email="pat@example.test")
         async with write():
             await fetch("UPDATE payer SET payer_person_id = ?", walk.a.people["Pat"])
     told = await ask_far(walk)
     await offer(walk, told, "Bea", "33")
+    return told
+
+
+async def test_the_payer_says_yes_first_when_it_costs_more_and_they_are_someone_else(walk: Walk) -> None:
+    told = await pat_is_asked_to_pay(walk)
     page = await choose(walk, told, "Bea")
     assert page.heading == "Pat is asked first"
     assert "Bea costs more than is set aside for Thursday. Bea is told once Pat has said yes." in page.text
@@ -34,12 +40,7 @@ async def test_the_payer_says_yes_first_when_it_costs_more_and_they_are_someone_
 
 
 async def test_the_payers_no_sets_nothing_more_aside_and_the_person_chooses_again(walk: Walk) -> None:
-    with walk.a.node.bound():
-        walk.a.people["Pat"] = await make.person("Pat", channel="email", email="pat@example.test")
-        async with write():
-            await fetch("UPDATE payer SET payer_person_id = ?", walk.a.people["Pat"])
-    told = await ask_far(walk)
-    await offer(walk, told, "Bea", "33")
+    told = await pat_is_asked_to_pay(walk)
     await choose(walk, told, "Bea")
     pat, edith = await walk.a.read_as("Pat"), await walk.a.read_as("Edith")
     page = await pat.get(told.search)

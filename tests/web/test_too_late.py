@@ -11,13 +11,19 @@ from tests.web.covering import Told, coming
 from tests.web.story import Walk
 
 
-async def came_too_late(walk: Walk) -> Told:
+async def said_in_vain(walk: Walk) -> Told:
+    """Bea has come and says how it went, while the circle that asked for her is away."""
     told = await coming(walk)
     walk.pair.move(timedelta(days=3, hours=4))
     await walk.settle()
     await walk.a.node.stop()
     bea = await walk.b.read_as("Bea")
     await bea.press(await bea.get(f"{told.offers['Bea']}/went"), "Send", answer="as_planned")
+    return told
+
+
+async def came_too_late(walk: Walk) -> Told:
+    told = await said_in_vain(walk)
     for by in (timedelta(minutes=5), timedelta(days=14, hours=1)):
         walk.pair.move(by)
         await walk.b.node.settle()
@@ -89,12 +95,7 @@ async def test_where_the_circles_were_linked_anew_the_page_says_so_and_promises_
 
 async def gone(walk: Walk) -> Told:
     """Bea said how it went to a circle that never answered; its link was ended, and two months have passed."""
-    told = await coming(walk)
-    walk.pair.move(timedelta(days=3, hours=4))
-    await walk.settle()
-    await walk.a.node.stop()
-    bea = await walk.b.read_as("Bea")
-    await bea.press(await bea.get(f"{told.offers['Bea']}/went"), "Send", answer="as_planned")
+    told = await said_in_vain(walk)
     with walk.b.node.bound():
         await links.end(COMMAND, walk.pair.link_id)
     for days in (1, 61, 1):
