@@ -6,9 +6,10 @@ with it. Here SQLite writes a page of rows down as one JSON text, which is read 
 
 import asyncio
 import gc
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import groupby, islice
+from contextlib import asynccontextmanager, contextmanager
+from itertools import groupby, islice, zip_longest
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -96,31 +97,59 @@ async def _by_row(ask: Ask) -> Found:
     ]
 
 
+# How many pages SQLite reads while one is gone through: with a single one, it stands idle whenever that takes longer.
+_AHEAD = 2
+
+
 async def ahead(table: str, many: int, asks: Callable[[int, int], Sequence[Ask]]) -> AsyncGenerator[list[Found], None]:
     """What `asks` has for one stretch of the table after the other. While one is gone through, SQLite reads the next, within
     the open transaction.
 
     Nothing else is asked of the transaction meanwhile, or it waits for that. To be closed at its end (`aclosing`).
     """
-    asked: Sequence[Ask] = ()
-    reading: asyncio.Future[list[Any]] | None = None
+    engine = bound.engine()
+    if not isinstance(engine, NodeSQLite):
+        async for after, upto in stretches(table, many):
+            yield [await _by_row(ask) for ask in asks(after, upto)]
+        return
+    reading: deque[tuple[Sequence[Ask], asyncio.Future[list[Any]]]] = deque()
     try:
         async for after, upto in stretches(table, many):
-            before, asked, engine = asked, asks(after, upto), bound.engine()
-            if not isinstance(engine, NodeSQLite):
-                yield [await _by_row(ask) for ask in asked]
-                continue
-            # Shielded: whoever is cancelled here would else take it for ended while the thread still reads.
-            rows = None if reading is None else await asyncio.shield(reading)
-            reading = await engine.begin_reading(*_question(asked))
-            if rows is not None:
-                yield _answer(before, rows)
-        if reading is not None:
-            rows, reading = await asyncio.shield(reading), None
-            yield _answer(asked, rows)
+            asked = asks(after, upto)
+            reading.append((asked, engine.begin_reading(*_question(asked))))
+            if len(reading) > _AHEAD:
+                yield await _read_first(reading)
+        while reading:
+            yield await _read_first(reading)
     finally:
-        if reading is not None:
-            await asyncio.wait([reading])
+        if reading:
+            await asyncio.wait([future for _, future in reading])
+
+
+async def _read_first(reading: "deque[tuple[Sequence[Ask], asyncio.Future[list[Any]]]]") -> list[Found]:
+    asked, future = reading[0]
+    # Shielded: whoever is cancelled here would else take it for ended while the thread still reads.
+    rows = await asyncio.shield(future)
+    reading.popleft()
+    return _answer(asked, rows)
+
+
+@asynccontextmanager
+async def meanwhile(*statements: str) -> AsyncIterator[AsyncIterator[list[Any]]]:
+    """The rows of each of these, in their order. SQLite reads them while whoever asked goes on; then too, nothing else is
+    asked of the transaction, or it waits for that."""
+    engine = bound.engine()
+    begun = [engine.begin_reading(sql) for sql in statements] if isinstance(engine, NodeSQLite) else []
+
+    async def answers() -> AsyncIterator[list[Any]]:
+        for sql, future in zip_longest(statements, begun):
+            yield await (fetch(sql) if future is None else asyncio.shield(future))
+
+    try:
+        yield answers()
+    finally:
+        if begun:
+            await asyncio.wait(begun)
 
 
 def _part(ask: Ask) -> str:

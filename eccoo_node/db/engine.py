@@ -10,6 +10,7 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -107,7 +108,7 @@ class NodeEngine(Protocol):
 class NodeSQLite(SQLiteEngine):
     """SQLite in WAL mode with one kept reader and one kept writer, both used in the loop."""
 
-    __slots__ = ("_reader", "_turn", "_writer", "changed")
+    __slots__ = ("_aside", "_reader", "_turn", "_writer", "changed")
 
     def __init__(self, path: Path) -> None:
         super().__init__(path=str(path))
@@ -115,6 +116,8 @@ class NodeSQLite(SQLiteEngine):
         self._reader: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
         self._turn = asyncio.Lock()
+        # The one thread for long reads; it begins with the first of them.
+        self._aside = ThreadPoolExecutor(1)
         self.changed = asyncio.Event()
 
     async def open(self) -> None:
@@ -241,27 +244,15 @@ class NodeSQLite(SQLiteEngine):
             return list(tx.connection.execute(sql, params))
         return list(self._opened(self._reader).execute(sql, params))
 
-    async def begin_reading(self, sql: str, params: Sequence[Any] = ()) -> "asyncio.Future[list[Any]]":
-        """A long read of the open transaction, under way in a thread once this returns: SQLite needs no Python while it
-        reads. Whoever begins one awaits it before the transaction ends.
+    def begin_reading(self, sql: str, params: Sequence[Any] = ()) -> "asyncio.Future[list[Any]]":
+        """A long read of the open transaction in a thread, after those begun before it: SQLite needs no Python while it
+        reads. Whoever begins one waits for it before the transaction ends, also when cancelled.
         """
         count_query(sql)
         tx = cast("Tx", self.current_transaction.get())
         tx.check()
-        connection, loop, begun = tx.connection, asyncio.get_running_loop(), asyncio.Event()
-
-        def read() -> list[Any]:
-            loop.call_soon_threadsafe(begun.set)
-            return list(connection.execute(sql, params))
-
-        reading = loop.run_in_executor(None, read)
-        try:
-            # Whoever went on at once would keep Python to themselves, and the thread waiting.
-            await begun.wait()
-        except asyncio.CancelledError:
-            await asyncio.wait([reading])
-            raise
-        return reading
+        connection = tx.connection
+        return asyncio.get_running_loop().run_in_executor(self._aside, lambda: list(connection.execute(sql, params)))
 
     async def script(self, statements: Sequence[str]) -> None:
         for statement in statements:

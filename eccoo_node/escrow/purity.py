@@ -11,7 +11,7 @@ import msgspec
 from eccoo_node.db.rows import fetch, marks
 from eccoo_node.escrow.lines import New
 from eccoo_node.escrow.rules import PUBLIC_FUNDS, is_public
-from eccoo_node.kernel.errors import Broken, Conflict
+from eccoo_node.kernel.errors import Conflict
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -99,11 +99,8 @@ _PUBLIC_GONE = (
     "JOIN account b ON b.id = q.account_id JOIN payer y ON y.id = b.holder WHERE a.code IN ('2610', '3000', '4100', '4200') "
     f"AND p.amount_pence < 0 AND b.code = '2000' AND q.amount_pence > 0 AND y.fund IN ({PUBLIC}) LIMIT 1"
 )
-
-
-async def verify_purity() -> None:
-    """Raises Broken for what was paid for out of somebody else's money, and for public money that went where it never may."""
-    for (reference,) in await fetch(_OF_ANOTHER):
-        raise Broken(f"Line {reference} is paid for out of somebody else’s money.", "line_payer")
-    for (entry,) in await fetch(_PUBLIC_GONE):
-        raise Broken(f"Entry {entry} took public money for something else than care.", "public_money")
+# What finds something only where that happened: the statement, what is said of the first it finds, and a code.
+NEVER = (
+    (_OF_ANOTHER, "Line {} is paid for out of somebody else’s money.", "line_payer"),
+    (_PUBLIC_GONE, "Entry {} took public money for something else than care.", "public_money"),
+)

@@ -9,7 +9,6 @@ whole columns, and only one that does not hold is gone through entry by entry, f
 went the same way at the same terms are reckoned once: each entry has a shape, each line a path of shapes.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -18,10 +17,9 @@ from eccoo_node.db import bound, bulk
 from eccoo_node.db.engine import DATABASE_ERRORS
 from eccoo_node.db.rows import fetch, fetch_value, marks
 from eccoo_node.db.transaction import snapshot
-from eccoo_node.escrow import ledger
+from eccoo_node.escrow import ledger, purity
 from eccoo_node.escrow.chart import CHART, Account, due_from
-from eccoo_node.escrow.purity import verify_purity
-from eccoo_node.escrow.verify_lines import Lines, moved
+from eccoo_node.escrow.verify_lines import Lines
 from eccoo_node.escrow.verify_pages import PAGE, Chain, Page, asks, told_columns
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.money import pounds
@@ -30,6 +28,14 @@ _ACCOUNTS = "account WHERE id > ? AND id <= ?"
 _SUMS = (
     "(SELECT account_id, CAST(SUM(amount_pence) AS BIGINT) AS pence FROM posting WHERE account_id > ? AND account_id <= ? "
     "GROUP BY account_id) AS sums"
+)
+_NEVER = (
+    (
+        "SELECT MAX(id) FROM entry GROUP BY key HAVING COUNT(*) > 1 LIMIT 1",
+        "Entry {} uses a key that an earlier entry used.",
+        "entry_key",
+    ),
+    *purity.NEVER,
 )
 _UNDONE = "SELECT id, fee_pence, travel_pence, free_fee_pence, line_id, reverses_id FROM entry"
 _POSTED = "SELECT p.entry_id, a.code, a.holder, a.awaiting, p.amount_pence FROM posting p JOIN account a ON a.id = p.account_id"
@@ -60,11 +66,7 @@ class Books:
     def __init__(self) -> None:
         self.lines = Lines()
         self.names: dict[int, tuple[str, str, str]] = {}
-        # By what an entry posted: of how many parts it is, or 0 where they don't make an entry.
-        self.parts: dict[str, int] = {}
         self.stored: dict[int, tuple[str, int]] = {}
-        # Each entry that undoes another, with that one; and those that were undone.
-        self.undoing: list[tuple[int, int]] = []
         self.undone: set[int] = set()
         self.entries = self.postings = self.last = 0
         self.chain = Chain()
@@ -78,7 +80,6 @@ class Books:
                 if page.ids:
                     await self._add(page)
         await self._mirrors()
-        await self._check_keys()
         total = int(await fetch_value("SELECT COUNT(*) FROM posting") or 0)
         if total != self.postings:
             raise Broken(
@@ -86,9 +87,15 @@ class Books:
             )
         balances = await self._check_accounts()
         _check_cash(balances)
-        await self.lines.check({(of.code, of.holder): -n for of, n in balances.items() if of.code in {"2100", "2110"}})
-        _check_awaiting(balances)
-        await verify_purity()
+        await self.lines.check_funds()
+        async with bulk.meanwhile(*(sql for sql, *_ in _NEVER)) as answers:
+            await self.lines.check(
+                {(of.code, of.holder): -n for of, n in balances.items() if of.code in {"2100", "2110"}}
+            )
+            _check_awaiting(balances)
+            for _, told, code in _NEVER:
+                for (first,) in await anext(answers):
+                    raise Broken(told.format(first), code)
         chained = await self.chain.check()
         return {
             "entries": self.entries,
@@ -145,8 +152,6 @@ class Books:
             raise Broken(f"The entries up to {page.ids[-1]} can’t be read in their order.", "entry_digest")
         self.entries += len(page.ids)
         self.last = page.ids[-1]
-        if page.undoes.count(None) < len(page.ids):
-            self.undoing += [(id_, of) for id_, of in zip(page.ids, page.undoes, strict=True) if of is not None]
         self.chain.follow(page)
 
     def holds(self, page: Page) -> bool:
@@ -154,20 +159,17 @@ class Books:
         marks_ = self.lines.marks
         if page.owners != page.ids or not marks_.keys() >= set(page.lines):
             return False
-        for posted in set(page.codes).difference(self.parts):
-            self.parts[posted] = _parts(moved(posted))
-        parts = list(map(self.parts.__getitem__, page.codes))
         told = [
             ledger.sealed(f'[{content},"{mark}",[{posted}]]'.encode())
             for content, mark, posted in zip(
                 page.contents, map(marks_.__getitem__, page.lines), page.postings, strict=True
             )
         ]
-        if 0 in parts or told != page.digests:
+        if told != page.digests:
             return False
-        self.postings += sum(parts)
-        self.lines.went(page.lines, zip(page.gone, page.codes, strict=True))
-        return True
+        postings = self.lines.went(page.lines, page.gone, page.codes)
+        self.postings += postings
+        return bool(postings)
 
     async def _name(self, id_: int) -> None:
         """Raise Broken for the first thing about this entry that is not as it should be."""
@@ -194,7 +196,8 @@ class Books:
 
     async def _mirrors(self) -> None:
         """An entry that undoes another is its exact opposite, and undoes it once."""
-        async for some in bulk.in_turns(self.undoing, 200):
+        undoing = await fetch("SELECT id, reverses_id FROM entry WHERE reverses_id IS NOT NULL")
+        async for some in bulk.in_turns(sorted(map(tuple, undoing)), 200):
             await self._mirror(some)
 
     async def _mirror(self, undoing: list[tuple[int, int]]) -> None:
@@ -214,24 +217,6 @@ class Books:
             ):
                 raise Broken(f"Entry {id_} does not mirror entry {of}, which it undoes.", "entry_mirror")
             self.undone.add(of)
-
-    async def _check_keys(self) -> None:
-        """No two entries have one key. Read along the keys themselves, a stretch at a time."""
-        low = ""
-        while True:
-            high = await fetch_value(
-                f"SELECT key FROM entry WHERE key > ? ORDER BY key LIMIT 1 OFFSET {10 * PAGE}", low
-            )
-            upto, values = (" AND key <= ?", (low, high)) if high is not None else ("", (low,))
-            twice = await fetch_value(
-                f"SELECT MAX(id) FROM entry WHERE key >= ?{upto} GROUP BY key HAVING COUNT(*) > 1 LIMIT 1", *values
-            )
-            if twice is not None:
-                raise Broken(f"Entry {twice} uses a key that an earlier entry used.", "entry_key")
-            if high is None:
-                return
-            low = high
-            await asyncio.sleep(0)
 
     async def _check_accounts(self) -> dict[Account, int]:
         """Each account says what its entries add up to, and may stand there; those that anything stands on."""
@@ -259,13 +244,6 @@ class Books:
                     raise Broken(f"Account {name} is no longer guarded as the chart says.", "account_guard")
                 raise Broken(f"Account {name} stands at {pounds(balance)}, which it never may.", "account_negative")
         return open_
-
-
-def _parts(posted: list[tuple[str, Any]]) -> int:
-    """Of how many parts this entry is; 0 where it has fewer than two of whole pence, or is out of balance."""
-    amounts = [amount for _, amount in posted]
-    whole = len(amounts) > 1 and all(type(amount) is int and amount for amount in amounts)
-    return len(amounts) if whole and sum(amounts) == 0 else 0
 
 
 def _check_cash(balances: dict[Account, int]) -> None:

@@ -4,11 +4,10 @@ Most lines go the same few ways at the same few prices. What is agreed for a lin
 what its entries did, one after the other, its path. Each pair of the two is reckoned once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from functools import lru_cache
 from itertools import repeat
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -19,7 +18,7 @@ from eccoo_node.escrow.queries import Booking
 from eccoo_node.escrow.sharing import Fund, State, Terms
 from eccoo_node.kernel.errors import Broken
 
-_PAGE = 4000
+_PAGE = 2000
 _FLAGS = {"cancelled_bears", "employed", "arrears"}
 _AGREED = tuple(f"CAST({name} AS INTEGER)" if name in _FLAGS else name for name in ledger.AGREED)
 _STATE = State.__struct_fields__
@@ -36,11 +35,35 @@ _FUNDED = "line WHERE funds <> '' AND id > ? AND id <= ? ORDER BY id"
 # what a linked circle is owed or owes. The bank's two take no part, because what one gives the other has.
 _TOGETHER = {"1100": "2000", "1300": "2200", "1200": "2300", "5100": "2300", "1010": "1000"}
 
-# What an entry let go (fee, travel, free of commission), whether it undoes another and whether it takes back what was
-# let go, as JSON; and so the account code and the amount of each posting, with commas between.
-Shape = tuple[str, str]
-# From a path to a longer one.
-Step = tuple[int, Shape]
+# From a path to a longer one, by the numbers of what an entry let go and of what it posted.
+Step = tuple[int, int, int]
+# Each posting's account code and amount.
+Moved = list[tuple[str, Any]]
+Told = TypeVar("Told")
+
+
+class Numbers(dict[str, int], Generic[Told]):
+    """The number of each JSON text, and by that number what the text says: each is read once."""
+
+    def __init__(self, read: Callable[[str], Told]) -> None:
+        self._read = read
+        self.told: list[Told] = []
+
+    def __missing__(self, text: str) -> int:
+        self[text] = number = len(self.told)
+        self.told.append(self._read(text))
+        return number
+
+
+def _moved(posted: str) -> Moved:
+    """Nothing where that is no entry: fewer than two parts, or not of whole pence that add up to nothing."""
+    moved = _decode(f"[{posted}]")
+    amounts = [amount for _, amount in moved]
+    whole = len(amounts) > 1 and all(type(amount) is int and amount for amount in amounts)
+    return moved if whole and sum(amounts) == 0 else []
+
+
+_decode = msgspec.json.Decoder(list[tuple[str, Any]]).decode
 
 
 class _Agreed(msgspec.Struct, frozen=True):
@@ -49,21 +72,6 @@ class _Agreed(msgspec.Struct, frozen=True):
     booking: Booking
     schedule_id: int | None
     contribution_pence: int
-
-
-def moved(posted: str) -> list[tuple[str, Any]]:
-    """Each posting's account code and amount."""
-    return _moved(f"[{posted}]")
-
-
-_moved = msgspec.json.Decoder(list[tuple[str, Any]]).decode
-
-
-@lru_cache(maxsize=8192)
-def _read(shape: Shape) -> tuple[list[int], list[tuple[str, Any]]]:
-    """Many paths have the same shapes in them."""
-    gone, posted = shape
-    return msgspec.json.decode(gone), moved(posted)
 
 
 class _Sums(msgspec.Struct):
@@ -76,13 +84,13 @@ class _Sums(msgspec.Struct):
     gross_commission: int = 0
     taken_back: bool = False
 
-    def add(self, shape: Shape) -> None:
-        (fee, travel, free, undoes, takes_back), posted = _read(shape)
+    def add(self, gone: list[int], moved: Moved) -> None:
+        fee, travel, free, undoes, takes_back = gone
         self.fee += fee
         self.travel += travel
         self.free += free
         self.taken_back = self.taken_back or bool(takes_back)
-        for code, amount in posted:
+        for code, amount in moved:
             self.by_code[code] = self.by_code.get(code, 0) - amount
             # The commission as a whole stands on one side of 4000 before the other circle's part is taken off it.
             if code == chart.COMMISSION.code and (amount > 0) == bool(undoes):
@@ -98,9 +106,13 @@ class Lines:
         self.terms: list[_Agreed] = []
         self.terms_of: dict[int, int] = {}
         self.path_of: dict[int, int] = {}
+        # What an entry let go: fee, travel, free of commission, whether it undoes another, whether it takes back.
+        self._gone = Numbers(msgspec.json.Decoder(list[int]).decode)
+        self._moved = Numbers(_moved)
+        self.rates: dict[Any, tuple[Any, ...]] = {}
         # Each step leads from a path to a longer one; `paths` has the last step of each.
         self._steps: dict[Step, int] = {}
-        self._paths: list[Step] = [(0, ("[0,0,0,0,0]", ""))]
+        self._paths: list[Step] = [(0, 0, 0)]
 
     async def read(self) -> None:
         """Every line as it stands. Raises Broken where one has no state."""
@@ -117,40 +129,46 @@ class Lines:
                             terms = known[both] = len(self.terms)
                             self.terms.append(_agreed(*map(msgspec.json.decode, both)))
                         self.terms_of[id_] = terms
+        self.rates = {row[0]: tuple(row)[1:] for row in await fetch(_RATES)}
         states = int(await fetch_value("SELECT COUNT(*) FROM line_state") or 0)
         lines = int(await fetch_value("SELECT COUNT(*) FROM line") or 0)
         if not states == lines == len(self.terms_of):
             raise Broken(f"There are {lines} lines and {states} states of lines.", "line_missing")
 
-    def went(self, lines: Iterable[int | None], shapes: Iterable[Shape]) -> None:
-        """One more entry of each of these lines."""
+    def went(self, lines: Sequence[int | None], gone: Sequence[str], posted: Sequence[str]) -> int:
+        """One more entry of each of these lines, by what it let go and what it posted; how many postings these have between
+        them, or 0 where one of them is no entry. Its texts are JSON, `posted` without the brackets around it."""
+        moved = list(map(self._moved.__getitem__, posted))
+        told = self._moved.told
+        parts = [len(told[number]) for number in moved]
+        if 0 in parts:
+            return 0
         path_of, steps = self.path_of, self._steps
-        for line, shape in zip(lines, shapes, strict=True):
+        for line, let_go, move in zip(lines, map(self._gone.__getitem__, gone), moved, strict=True):
             if line is None:
                 continue
-            step = (path_of.get(line, 0), shape)
+            step = (path_of.get(line, 0), let_go, move)
             path = steps.get(step)
             if path is None:
                 path = steps[step] = len(self._paths)
                 self._paths.append(step)
             path_of[line] = path
+        return sum(parts)
 
     def _sums(self, path: int) -> _Sums:
         sums = _Sums()
         while path:
-            path, shape = self._paths[path]
-            sums.add(shape)
+            path, gone, moved = self._paths[path]
+            sums.add(self._gone.told[gone], self._moved.told[moved])
         return sums
 
     async def check(self, lying: dict[tuple[str, str], int]) -> None:
         """Each line is paid for by whom, at the rates and with the sums that its terms and its path say."""
-        await self._check_funds()
-        rates = {row[0]: tuple(row)[1:] for row in await fetch(_RATES)}
         paths = map(self.path_of.get, self.terms_of, repeat(0))
         went = dict(zip(zip(self.terms_of.values(), paths, strict=True), self.terms_of, strict=True))
         async for some in bulk.in_turns(went.items(), 200):
             for (terms, path), line in some:
-                if not _at_rates(self.terms[terms], rates):
+                if not _at_rates(self.terms[terms], self.rates):
                     told = f"Line {await _reference(line)} does not have the rates it was agreed at."
                     raise Broken(told, "line_rates")
                 if wrong := _wrong(self.terms[terms].booking, self._sums(path)):
@@ -158,19 +176,22 @@ class Lines:
                     raise Broken(told.format(await _reference(line)), code)
         await self._check_lying(lying)
 
-    async def _check_funds(self) -> None:
+    async def check_funds(self) -> None:
         """A line with several funds is paid for by those that its mark covers, to the whole of it."""
         given: dict[int, list[Fund]] = {}
         wanted = ("line_id", "payer_id", "amount_pence", "CAST(arrears AS INTEGER)")
-        async for after, upto in bulk.stretches("line_fund", _PAGE):
-            for line, payer, amount, arrears in zip(
-                *await bulk.columns(bulk.Ask(wanted, _FUNDS, (after, upto))), strict=True
-            ):
-                given.setdefault(line, []).append(Fund(payer, amount, bool(arrears)))
+        async with aclosing(
+            bulk.ahead("line_fund", _PAGE, lambda *range_: [bulk.Ask(wanted, _FUNDS, range_)])
+        ) as pages:
+            async for (found,) in pages:
+                for line, payer, amount, arrears in zip(*found, strict=True):
+                    given.setdefault(line, []).append(Fund(payer, amount, bool(arrears)))
         marks: dict[int, str] = {}
-        async for after, upto in bulk.stretches("line", _PAGE):
-            ids, funds_ = await bulk.columns(bulk.Ask(("id", "funds"), _FUNDED, (after, upto)))
-            marks.update(zip(ids, funds_, strict=True))
+        async with aclosing(
+            bulk.ahead("line", _PAGE, lambda *range_: [bulk.Ask(("id", "funds"), _FUNDED, range_)])
+        ) as pages:
+            async for ((ids, funds_),) in pages:
+                marks.update(zip(ids, funds_, strict=True))
         for line in sorted((given.keys() & self.terms_of.keys()) | marks.keys()):
             funds = given.get(line, [])
             whole = self.terms[self.terms_of[line]].booking.terms.total_pence

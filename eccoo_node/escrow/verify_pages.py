@@ -44,7 +44,6 @@ class Page(msgspec.Struct):
     digests: list[str]
     contents: list[str]
     lines: list[int | None]
-    undoes: list[int | None]
     gone: list[str]
     owners: list[int]
     postings: list[str]
@@ -58,7 +57,7 @@ def asks(after: int, upto: int) -> list[bulk.Ask]:
     """A page of entries: their columns, what was posted to them, and their links of the chain."""
     between = (after, upto)
     return [
-        bulk.Ask(("id", "digest", told_columns(), "line_id", "reverses_id", _LET_GO), _ENTRIES, between),
+        bulk.Ask(("id", "digest", told_columns(), "line_id", _LET_GO), _ENTRIES, between),
         bulk.Ask(_POSTED, _POSTINGS, between, by="p.entry_id", order="p.id"),
         bulk.Ask(("id", "entry_id", "chain"), _CHAINED, between),
     ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
 from contextlib import aclosing
 
 import pytest
@@ -112,27 +112,28 @@ async def test_who_is_cancelled_ends_only_when_nobody_reads_any_more(node: Node,
     assert told
 
 
-@only_sqlite
-async def test_who_is_cancelled_before_the_thread_began_waits_for_it_too(node: Node) -> None:
-    await kept([(1, "a")], [])
-    may_begin, read = threading.Event(), threading.Event()
+async def test_what_is_read_meanwhile_comes_in_its_order(node: Node) -> None:
+    await kept(_WHOLES, [])
+    async with snapshot(), bulk.meanwhile("SELECT COUNT(*) FROM whole", "SELECT 1 WHERE 1 = 0", "SELECT 5") as answers:
+        assert [[tuple(row) for row in rows] async for rows in answers] == [[(4,)], [], [(5,)]]
 
-    async def walk() -> None:
+
+@only_sqlite
+async def test_who_fails_meanwhile_ends_only_when_nobody_reads_any_more(node: Node) -> None:
+    reads, told = threading.Event(), []
+
+    def slow() -> int:
+        reads.set()
+        time.sleep(0.05)
+        told.append(True)
+        return 1
+
+    with pytest.raises(ValueError, match="meanwhile"):
         async with snapshot():
             tx = current()
             assert tx is not None
-            tx.connection.create_function("mark", 0, read.set)
-            await node.engine.begin_reading("SELECT mark()")  # type: ignore[union-attr]
-
-    with ThreadPoolExecutor(1) as one:
-        asyncio.get_running_loop().set_default_executor(one)
-        one.submit(may_begin.wait, 5)
-        walking = asyncio.create_task(walk())
-        await asyncio.sleep(0.01)
-        walking.cancel()
-        await asyncio.sleep(0.01)
-        assert not walking.done()
-        may_begin.set()
-        with pytest.raises(asyncio.CancelledError):
-            await walking
-        assert read.is_set()
+            tx.connection.create_function("slow", 0, slow)
+            async with bulk.meanwhile("SELECT slow()", "SELECT slow()"):
+                reads.wait(5)
+                raise ValueError("meanwhile")
+    assert told == [True, True]
