@@ -167,7 +167,7 @@ class Books:
         ]
         if told != page.digests:
             return False
-        postings = self.lines.went(page.lines, page.gone, page.codes)
+        postings = self.lines.paths.went(page.lines, page.gone, page.codes)
         self.postings += postings
         return bool(postings)
 

@@ -1,21 +1,21 @@
 """The part of `ledger verify` that is about lines: each stands where its entries leave it.
 
-Most lines go the same few ways at the same few prices. What is agreed for a line and how far it has got is its terms;
-what its entries did, one after the other, its path. Each pair of the two is reckoned once.
+Most lines go the same few ways at the same few prices. What is agreed for a line and how far it has got is its terms.
+Each pair of terms and path is reckoned once.
 """
 
-from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from itertools import repeat
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
 from eccoo_node.db import bulk
 from eccoo_node.db.rows import fetch, fetch_value
-from eccoo_node.escrow import chart, ledger, sharing
+from eccoo_node.escrow import ledger, sharing
 from eccoo_node.escrow.queries import Booking
 from eccoo_node.escrow.sharing import Fund, State, Terms
+from eccoo_node.escrow.verify_paths import Paths, Sums
 from eccoo_node.kernel.errors import Broken
 
 _PAGE = 2000
@@ -35,36 +35,6 @@ _FUNDED = "line WHERE funds <> '' AND id > ? AND id <= ? ORDER BY id"
 # what a linked circle is owed or owes. The bank's two take no part, because what one gives the other has.
 _TOGETHER = {"1100": "2000", "1300": "2200", "1200": "2300", "5100": "2300", "1010": "1000"}
 
-# From a path to a longer one, by the numbers of what an entry let go and of what it posted.
-Step = tuple[int, int, int]
-# Each posting's account code and amount.
-Moved = list[tuple[str, Any]]
-Told = TypeVar("Told")
-
-
-class Numbers(dict[str, int], Generic[Told]):
-    """The number of each JSON text, and by that number what the text says: each is read once."""
-
-    def __init__(self, read: Callable[[str], Told]) -> None:
-        self._read = read
-        self.told: list[Told] = []
-
-    def __missing__(self, text: str) -> int:
-        self[text] = number = len(self.told)
-        self.told.append(self._read(text))
-        return number
-
-
-def _moved(posted: str) -> Moved:
-    """Nothing where that is no entry: fewer than two parts, or not of whole pence that add up to nothing."""
-    moved = _decode(f"[{posted}]")
-    amounts = [amount for _, amount in moved]
-    whole = len(amounts) > 1 and all(type(amount) is int and amount for amount in amounts)
-    return moved if whole and sum(amounts) == 0 else []
-
-
-_decode = msgspec.json.Decoder(list[tuple[str, Any]]).decode
-
 
 class _Agreed(msgspec.Struct, frozen=True):
     """What lines of one sort share: all but whose they are."""
@@ -72,29 +42,6 @@ class _Agreed(msgspec.Struct, frozen=True):
     booking: Booking
     schedule_id: int | None
     contribution_pence: int
-
-
-class _Sums(msgspec.Struct):
-    """What a line's entries add up to: by account code, credit positive, and let go so far."""
-
-    fee: int = 0
-    travel: int = 0
-    free: int = 0
-    by_code: dict[str, int] = msgspec.field(default_factory=dict)
-    gross_commission: int = 0
-    taken_back: bool = False
-
-    def add(self, gone: list[int], moved: Moved) -> None:
-        fee, travel, free, undoes, takes_back = gone
-        self.fee += fee
-        self.travel += travel
-        self.free += free
-        self.taken_back = self.taken_back or bool(takes_back)
-        for code, amount in moved:
-            self.by_code[code] = self.by_code.get(code, 0) - amount
-            # The commission as a whole stands on one side of 4000 before the other circle's part is taken off it.
-            if code == chart.COMMISSION.code and (amount > 0) == bool(undoes):
-                self.gross_commission -= amount
 
 
 class Lines:
@@ -105,14 +52,8 @@ class Lines:
         self.marks: dict[int | None, str] = {None: ""}
         self.terms: list[_Agreed] = []
         self.terms_of: dict[int, int] = {}
-        self.path_of: dict[int, int] = {}
-        # What an entry let go: fee, travel, free of commission, whether it undoes another, whether it takes back.
-        self._gone = Numbers(msgspec.json.Decoder(list[int]).decode)
-        self._moved = Numbers(_moved)
+        self.paths = Paths()
         self.rates: dict[Any, tuple[Any, ...]] = {}
-        # Each step leads from a path to a longer one; `paths` has the last step of each.
-        self._steps: dict[Step, int] = {}
-        self._paths: list[Step] = [(0, 0, 0)]
 
     async def read(self) -> None:
         """Every line as it stands. Raises Broken where one has no state."""
@@ -135,43 +76,16 @@ class Lines:
         if not states == lines == len(self.terms_of):
             raise Broken(f"There are {lines} lines and {states} states of lines.", "line_missing")
 
-    def went(self, lines: Sequence[int | None], gone: Sequence[str], posted: Sequence[str]) -> int:
-        """One more entry of each of these lines, by what it let go and what it posted; how many postings these have between
-        them, or 0 where one of them is no entry. Its texts are JSON, `posted` without the brackets around it."""
-        moved = list(map(self._moved.__getitem__, posted))
-        told = self._moved.told
-        parts = [len(told[number]) for number in moved]
-        if 0 in parts:
-            return 0
-        path_of, steps = self.path_of, self._steps
-        for line, let_go, move in zip(lines, map(self._gone.__getitem__, gone), moved, strict=True):
-            if line is None:
-                continue
-            step = (path_of.get(line, 0), let_go, move)
-            path = steps.get(step)
-            if path is None:
-                path = steps[step] = len(self._paths)
-                self._paths.append(step)
-            path_of[line] = path
-        return sum(parts)
-
-    def _sums(self, path: int) -> _Sums:
-        sums = _Sums()
-        while path:
-            path, gone, moved = self._paths[path]
-            sums.add(self._gone.told[gone], self._moved.told[moved])
-        return sums
-
     async def check(self, lying: dict[tuple[str, str], int]) -> None:
         """Each line is paid for by whom, at the rates and with the sums that its terms and its path say."""
-        paths = map(self.path_of.get, self.terms_of, repeat(0))
+        paths = map(self.paths.of.get, self.terms_of, repeat(0))
         went = dict(zip(zip(self.terms_of.values(), paths, strict=True), self.terms_of, strict=True))
         async for some in bulk.in_turns(went.items(), 200):
             for (terms, path), line in some:
                 if not _at_rates(self.terms[terms], self.rates):
                     told = f"Line {await _reference(line)} does not have the rates it was agreed at."
                     raise Broken(told, "line_rates")
-                if wrong := _wrong(self.terms[terms].booking, self._sums(path)):
+                if wrong := _wrong(self.terms[terms].booking, self.paths.sums(path)):
                     told, code = wrong
                     raise Broken(told.format(await _reference(line)), code)
         await self._check_lying(lying)
@@ -240,7 +154,7 @@ def _at_rates(agreed: _Agreed, rates: dict[Any, tuple[Any, ...]]) -> bool:
     return bool(free) or rates.get(agreed.schedule_id) == (terms.payer_add_bps, terms.worker_deduct_bps, terms.vat_bps)
 
 
-def _wrong(line: Booking, sums: _Sums) -> tuple[str, str] | None:
+def _wrong(line: Booking, sums: Sums) -> tuple[str, str] | None:
     """What does not hold of a line whose entries add up to this: a sentence that wants its name, and a code."""
     state = line.state
     if (sums.fee, sums.travel, sums.free) != (
