@@ -108,6 +108,11 @@ STATEMENTS = {
   "broken" TEXT NOT NULL,
   "entries" INTEGER NOT NULL
 )""",
+        """CREATE TABLE "books_seal" (
+  "id" INTEGER PRIMARY KEY NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "told" TEXT NOT NULL
+)""",
         """CREATE TABLE "bank_account" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "code" VARCHAR(4) NOT NULL,
@@ -1999,6 +2004,11 @@ STATEMENTS = {
   "at" TIMESTAMPTZ NOT NULL,
   "broken" TEXT NOT NULL,
   "entries" INTEGER NOT NULL
+)""",
+        """CREATE TABLE "books_seal" (
+  "id" BIGSERIAL PRIMARY KEY NOT NULL,
+  "at" TIMESTAMPTZ NOT NULL,
+  "told" TEXT NOT NULL
 )""",
         """CREATE TABLE "bank_account" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,

@@ -19,13 +19,14 @@ def ledger() -> None:
 
 
 @ledger.command("verify")
+@click.option("--whole", is_flag=True, help="Reckon again also what was found to hold this week and has not changed.")
 @on_node()
-async def ledger_verify(node: Node) -> None:
+async def ledger_verify(node: Node, whole: bool) -> None:
     """Check every entry and balance. Exit code 1 and the first break where something is wrong.
 
     What comes of it is kept, as each night: after a break nothing is paid out until the books hold again.
     """
-    found = await add_up()
+    found = await add_up(whole=whole)
     click.echo(f"The books hold: {counted(found)}.")
 
 

@@ -8,8 +8,8 @@ import asyncio
 import gc
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from itertools import groupby, islice, zip_longest
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from itertools import groupby, islice, pairwise, zip_longest
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -52,6 +52,8 @@ class Ask(NamedTuple):
 
 
 Found = list[list[Any]]
+# As SQLite writes the columns of several questions down, one after the other; None for no row.
+Texts = Sequence[Any]
 
 
 async def columns(ask: Ask) -> Found:
@@ -59,7 +61,7 @@ async def columns(ask: Ask) -> Found:
     if not isinstance(bound.engine(), NodeSQLite):
         return await _by_row(ask)
     sql, values = _question([ask])
-    return _answer([ask], await fetch(sql, *values))[0]
+    return _answer([ask], tuple((await fetch(sql, *values))[0]))[0]
 
 
 def _question(asked: Sequence[Ask]) -> tuple[str, list[Any]]:
@@ -67,8 +69,8 @@ def _question(asked: Sequence[Ask]) -> tuple[str, list[Any]]:
     return f"SELECT * FROM {', '.join(map(_part, asked))}", [value for ask in asked for value in ask.params]
 
 
-def _answer(asked: Sequence[Ask], rows: Sequence[Any]) -> list[Found]:
-    texts = iter(tuple(rows[0]))
+def _answer(asked: Sequence[Ask], found: Texts) -> list[Found]:
+    texts = iter(found)
     return [
         [
             _read(text) if isinstance(one, str) else text.split("\n") if text else []
@@ -101,7 +103,10 @@ async def _by_row(ask: Ask) -> Found:
 _AHEAD = 2
 
 
-async def ahead(table: str, many: int, asks: Callable[[int, int], Sequence[Ask]]) -> AsyncGenerator[list[Found], None]:
+Asks = Callable[[int, int], Sequence[Ask]]
+
+
+async def ahead(table: str, many: int, asks: Asks, after: int = 0) -> AsyncGenerator[list[Found], None]:
     """What `asks` has for one stretch of the table after the other. While one is gone through, SQLite reads the next, within
     the open transaction.
 
@@ -109,13 +114,39 @@ async def ahead(table: str, many: int, asks: Callable[[int, int], Sequence[Ask]]
     """
     engine = bound.engine()
     if not isinstance(engine, NodeSQLite):
-        async for after, upto in stretches(table, many):
-            yield [await _by_row(ask) for ask in asks(after, upto)]
+        async for stretch_ in stretches(table, many, after):
+            yield [await _by_row(ask) for ask in asks(*stretch_)]
         return
+    async with aclosing(_texts(engine, stretches(table, many, after), asks)) as pages:
+        async for asked, texts in pages:
+            yield _answer(asked, texts)
+
+
+async def raw(ends: Sequence[int], asks: Asks) -> AsyncGenerator[bytes, None]:
+    """As `ahead`, for stretches that end just there, each as it is written down and without being read."""
+    engine = bound.engine()
+    if not isinstance(engine, NodeSQLite):
+        async for stretch_ in _between(ends):
+            yield _encode([await _by_row(ask) for ask in asks(*stretch_)])
+        return
+    async with aclosing(_texts(engine, _between(ends), asks)) as pages:
+        async for _, texts in pages:
+            yield "\n\n".join(text or "" for text in texts).encode()
+
+
+async def _between(ends: Sequence[int]) -> AsyncIterator[tuple[int, int]]:
+    for both in pairwise((0, *ends)):
+        yield both
+        await asyncio.sleep(0)
+
+
+async def _texts(
+    engine: NodeSQLite, stretches_: AsyncIterator[tuple[int, int]], asks: Asks
+) -> AsyncGenerator[tuple[Sequence[Ask], Texts], None]:
     reading: deque[tuple[Sequence[Ask], asyncio.Future[list[Any]]]] = deque()
     try:
-        async for after, upto in stretches(table, many):
-            asked = asks(after, upto)
+        async for stretch_ in stretches_:
+            asked = asks(*stretch_)
             reading.append((asked, engine.begin_reading(*_question(asked))))
             if len(reading) > _AHEAD:
                 yield await _read_first(reading)
@@ -126,12 +157,14 @@ async def ahead(table: str, many: int, asks: Callable[[int, int], Sequence[Ask]]
             await asyncio.wait([future for _, future in reading])
 
 
-async def _read_first(reading: "deque[tuple[Sequence[Ask], asyncio.Future[list[Any]]]]") -> list[Found]:
+async def _read_first(
+    reading: "deque[tuple[Sequence[Ask], asyncio.Future[list[Any]]]]",
+) -> tuple[Sequence[Ask], Texts]:
     asked, future = reading[0]
     # Shielded: whoever is cancelled here would else take it for ended while the thread still reads.
     rows = await asyncio.shield(future)
     reading.popleft()
-    return _answer(asked, rows)
+    return asked, tuple(rows[0])
 
 
 @asynccontextmanager
@@ -178,13 +211,13 @@ async def stretch(table: str, after: int, many: int) -> int | None:
     return None if bound_ is None else int(bound_)
 
 
-async def stretches(table: str, many: int) -> AsyncIterator[tuple[int, int]]:
-    """The ids of a table in stretches of at most so many rows, as (after, up to). Between two the node answers whoever
+async def stretches(table: str, many: int, after: int = 0) -> AsyncIterator[tuple[int, int]]:
+    """The ids of a table beyond that one in stretches of at most so many rows, as (after, up to). Between two the node answers whoever
     waits."""
     rows, largest = (await fetch(f"SELECT COUNT(*), COALESCE(MAX(id), 0) FROM {table}"))[0]
     # Ids without gaps to speak of need not be looked up.
     close = largest <= 2 * rows + many
-    last = 0
+    last = after
     while last < largest:
         next_ = min(last + many, largest) if close else await stretch(table, last, many)
         if next_ is None:

@@ -41,14 +41,14 @@ def checks(function: Check) -> Check:
     return function
 
 
-async def add_up() -> dict[str, int]:
+async def add_up(*, whole: bool = False) -> dict[str, int]:
     """As `verify`, with all that is registered, and what came of it is kept. Raises Broken at the first thing that does
     not hold.
 
     Not inside `write()`: it takes as long as the books are, and holds up no writer.
     """
     try:
-        counts = await verify()
+        counts = await verify(whole=whole)
         async with snapshot():
             for function in _CHECKS:
                 await function()

@@ -134,6 +134,14 @@ class BooksCheck(Table, tablename="books_check"):
     entries = number()
 
 
+class BooksSeal(Table, tablename="books_seal"):
+    """The entries that were found to hold, as JSON (`verify_sealed.Seal`). It holds no words."""
+
+    id = serial()
+    at = moment()
+    told = prose()
+
+
 class Pause(Table, tablename="pause"):
     """So much of what a line gives its worker is not paid out before a day. It moves nothing in the books."""
 
@@ -150,7 +158,7 @@ class Pause(Table, tablename="pause"):
     ended_by = word(36)
 
 
-TABLES = [Schedule, Line, LineFund, LineState, AccountRow, Entry, Posting, EntryChain, BooksCheck, Pause]
+TABLES = [Schedule, Line, LineFund, LineState, AccountRow, Entry, Posting, EntryChain, BooksCheck, BooksSeal, Pause]
 
 for _table in ("schedule", "line", "line_fund", "entry", "posting", "entry_chain", "books_check"):
     extras.append_only(_table)

@@ -1,8 +1,9 @@
 """`eccoo ledger verify`: the whole books, added up again from their postings.
 
 Reads one moment of the database and holds up nobody: it goes page by page, and lets the node answer in between.
-Everything here is reckoned anew from entries and postings; nothing is taken from a stored balance or a line's stored
-numbers except to compare it.
+Everything here is reckoned from entries and postings; nothing is taken from a stored balance or a line's stored numbers
+except to compare it. Entries that were found to hold some days ago, and are the same to the byte, are gone by
+(`verify_sealed`).
 
 Two things make it fast (docs/decisions/0024-the-books-are-added-up-by-the-column.md). A page is read and compared as
 whole columns, and only one that does not hold is gone through entry by entry, for the first that is wrong. And lines that
@@ -11,16 +12,19 @@ went the same way at the same terms are reckoned once: each entry has a shape, e
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from copy import copy
 from typing import Any
 
 from eccoo_node.db import bound, bulk
 from eccoo_node.db.engine import DATABASE_ERRORS
 from eccoo_node.db.rows import fetch, fetch_value, marks
 from eccoo_node.db.transaction import snapshot
-from eccoo_node.escrow import ledger, purity
+from eccoo_node.escrow import ledger, purity, verify_sealed
 from eccoo_node.escrow.chart import CHART, Account, due_from
 from eccoo_node.escrow.verify_lines import Lines
 from eccoo_node.escrow.verify_pages import PAGE, Chain, Page, asks, told_columns
+from eccoo_node.escrow.verify_paths import Paths
+from eccoo_node.escrow.verify_sealed import Seal
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.money import pounds
 
@@ -49,21 +53,34 @@ def _leans(balance: int) -> int:
     return (balance > 0) - (balance < 0)
 
 
-async def verify() -> dict[str, int]:
-    """Check every invariant of money.md A5 that live books can show; counts. Raises Broken at the first that fails."""
+async def verify(*, whole: bool = False) -> dict[str, int]:
+    """Check every invariant of money.md A5 that live books can show; counts. Raises Broken at the first that fails.
+
+    What was sealed less than a week ago is compared and not reckoned again, unless the `whole` is asked for. Whatever was
+    reckoned whole is sealed. Not inside `write()`.
+    """
+    books = Books(None if whole else await verify_sealed.kept())
     async with snapshot():
-        return await check_inside()
+        counts = await books.check()
+        seal = await books.sealed()
+    if seal is not None:
+        await verify_sealed.keep(seal)
+    return counts
 
 
 async def check_inside() -> dict[str, int]:
-    """As `verify`, of what the open transaction sees."""
+    """As `verify`, of what the open transaction sees, and nothing is sealed."""
     return await Books().check()
 
 
 class Books:
     """One walk through the books."""
 
-    def __init__(self) -> None:
+    def __init__(self, seal: Seal | None = None) -> None:
+        self.seal = seal
+        # How everything stood behind the last page that may be sealed, and where its pages end.
+        self._stood: Seal | None = None
+        self._ends: list[int] = []
         self.lines = Lines()
         self.names: dict[int, tuple[str, str, str]] = {}
         self.stored: dict[int, tuple[str, int]] = {}
@@ -74,10 +91,15 @@ class Books:
     async def check(self) -> dict[str, int]:
         await self.lines.read()
         await self.read_accounts()
-        async with aclosing(bulk.ahead("entry", PAGE, asks)) as pages:
+        await self._go_by_the_seal()
+        # Before these, somebody may still commit an entry.
+        newest = int(await fetch_value("SELECT MAX(id) FROM entry") or 0) - ledger.LOOK_BACK
+        async with aclosing(bulk.ahead("entry", PAGE, asks, self.last)) as pages:
             while (page := await self._next(pages)) is not None:
                 # A large act that was rolled back leaves numbers that nobody has, more of them than fit on a page.
                 if page.ids:
+                    if self.last <= newest < page.ids[-1]:
+                        self._stood = self._stands()
                     await self._add(page)
         await self._mirrors()
         total = int(await fetch_value("SELECT COUNT(*) FROM posting") or 0)
@@ -120,6 +142,35 @@ class Books:
                 self.names.update(zip(ids, zip(codes, holders, waits, strict=True), strict=True))
                 self.stored.update(zip(ids, zip(guards, balances, strict=True), strict=True))
 
+    async def _go_by_the_seal(self) -> None:
+        """Begin behind the entries that are sealed, if they are what they were."""
+        seal, self.seal = self.seal, None
+        try:
+            if seal is None or await verify_sealed.digest(seal, self.names, self.lines.told) != seal.digest:
+                return
+        except DATABASE_ERRORS:
+            # What can't be read is named by whoever goes through it.
+            return
+        self.seal = seal
+        self.entries, self.postings, self.last = seal.entries, seal.postings, seal.pages[-1]
+        self.chain, self.lines.paths = copy(seal.chain), Paths(seal.paths)
+
+    def _stands(self) -> Seal | None:
+        """All that is known by now, to go on from another time; nothing for short books, or where the chain has gaps."""
+        if self.seal is not None or self.entries < verify_sealed.LEAST or not self.chain.whole:
+            return None
+        return Seal(
+            list(self._ends), max(self.names), max(self.lines.terms_of, default=0), self.entries, self.postings,
+            copy(self.chain), self.lines.paths.written(),
+        )  # fmt: skip
+
+    async def sealed(self) -> Seal | None:
+        """What may be gone by from now on, once all of it was found to hold; nothing where there is a seal already."""
+        seal = self._stood
+        if seal is not None:
+            seal.digest = await verify_sealed.digest(seal, self.names, self.lines.told)
+        return seal
+
     async def _next(self, pages: AsyncIterator[list[bulk.Found]]) -> "Page | None":
         try:
             found = await anext(pages, None)
@@ -152,20 +203,20 @@ class Books:
             raise Broken(f"The entries up to {page.ids[-1]} can’t be read in their order.", "entry_digest")
         self.entries += len(page.ids)
         self.last = page.ids[-1]
+        self._ends.append(self.last)
         self.chain.follow(page)
 
     def holds(self, page: Page) -> bool:
         """Whether every entry of the page balances and is as its digest says; each is added to where it belongs."""
-        marks_ = self.lines.marks
-        if page.owners != page.ids or not marks_.keys() >= set(page.lines):
+        try:
+            marks_ = list(map(self.lines.marks.__getitem__, page.lines))
+        except KeyError:
             return False
         told = [
             ledger.sealed(f'[{content},"{mark}",[{posted}]]'.encode())
-            for content, mark, posted in zip(
-                page.contents, map(marks_.__getitem__, page.lines), page.postings, strict=True
-            )
+            for content, mark, posted in zip(page.contents, marks_, page.postings, strict=False)
         ]
-        if told != page.digests:
+        if page.owners != page.ids or told != page.digests:
             return False
         postings = self.lines.paths.went(page.lines, page.gone, page.codes)
         self.postings += postings
@@ -188,10 +239,9 @@ class Books:
         if sum(amounts) != 0:
             raise Broken(f"Entry {id_} is out of balance by {pounds(sum(amounts))}.", "entry_balance")
         line = values[ledger.COLUMNS.index("line_id")]
-        mark = self.lines.marks.get(line)
-        if mark is None:
+        if line is not None and line not in self.lines.told:
             raise Broken(f"Entry {id_} names a line that is not there.", "entry_line")
-        if ledger.digest(values, mark, found) != digest:
+        if ledger.digest(values, self.lines.marks[line], found) != digest:
             raise Broken(f"Entry {id_}, or the line it belongs to, is not as it was written.", "entry_digest")
 
     async def _mirrors(self) -> None:

@@ -44,12 +44,26 @@ class _Agreed(msgspec.Struct, frozen=True):
     contribution_pence: int
 
 
+class Marks(dict[int | None, str]):
+    """The mark of each line, made when it is asked for. An entry of no line covers the mark of nothing. Raises KeyError for
+    a line that is not there."""
+
+    def __init__(self, told: dict[int, str]) -> None:
+        self._told = told
+        self[None] = ""
+
+    def __missing__(self, line: int) -> str:
+        self[line] = mark = ledger.sealed(self._told[line].encode())
+        return mark
+
+
 class Lines:
     """Every line, by what was agreed and which way it went."""
 
     def __init__(self) -> None:
-        # By the line's id. An entry of no line covers the mark of nothing.
-        self.marks: dict[int | None, str] = {None: ""}
+        # By the line's id: what its mark covers, as JSON.
+        self.told: dict[int, str] = {}
+        self.marks = Marks(self.told)
         self.terms: list[_Agreed] = []
         self.terms_of: dict[int, int] = {}
         self.paths = Paths()
@@ -62,8 +76,8 @@ class Lines:
         async with aclosing(bulk.ahead("line", _PAGE, lambda *range_: [bulk.Ask(wanted, _LINES, range_)])) as pages:
             async for ((ids, named, agreed, rest),) in pages:
                 with bulk.no_sweeping():
-                    told = [f"[{who},{what}]".encode() for who, what in zip(named, agreed, strict=True)]
-                    self.marks.update(zip(ids, map(ledger.sealed, told), strict=True))
+                    told = [f"[{who},{what}]" for who, what in zip(named, agreed, strict=True)]
+                    self.told.update(zip(ids, told, strict=True))
                     for id_, both in zip(ids, zip(agreed, rest, strict=True), strict=True):
                         terms = known.get(both)
                         if terms is None:

@@ -63,14 +63,23 @@ def asks(after: int, upto: int) -> list[bulk.Ask]:
     ]
 
 
-class Chain:
-    """The chain over the entries, walked as they are read. It nearly always follows their order."""
+class Chain(msgspec.Struct):
+    """The chain over the entries, walked as they are read. It nearly always follows their order.
 
-    def __init__(self) -> None:
-        self.head = ""
-        self.chained = self.last = self.newest = 0
-        self.unchained: int | None = None
-        self.straight = True
+    `last`: its newest link. `newest`: the newest entry that is chained. `unchained`: the first entry that is not.
+    """
+
+    head: str = ""
+    chained: int = 0
+    last: int = 0
+    newest: int = 0
+    unchained: int | None = None
+    straight: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether every entry so far is chained, in the order of the entries."""
+        return self.straight and self.unchained is None
 
     def follow(self, page: Page) -> None:
         """The links of these entries, as long as they come in the entries' own order."""

@@ -146,7 +146,7 @@ async def forge(kind: str, postings: Sequence[tuple[Account, int]], **more: Any)
             )
 
 
-async def named(change: Callable[[], Awaitable[None]]) -> str:
+async def named(change: Callable[[], Awaitable[None]], check: Callable[[], Awaitable[object]] = check_inside) -> str:
     """What verify names once this has been done to books without guards; all of it is then taken back."""
     told = ""
     with rolled_back():
@@ -155,7 +155,7 @@ async def named(change: Callable[[], Awaitable[None]]) -> str:
                 tx.connection.execute("PRAGMA ignore_check_constraints = 1")
                 tx.connection.execute("PRAGMA defer_foreign_keys = 1")
             await change()
-            told = await broken(check_inside)
+            told = await broken(check)
             raise RolledBack
     return told
 
