@@ -101,9 +101,9 @@ async def _by_row(ask: Ask) -> Found:
 
 # How many pages SQLite reads while one is gone through: with a single one, it stands idle whenever that takes longer.
 _AHEAD = 2
-
-
 Asks = Callable[[int, int], Sequence[Ask]]
+# What is being read, the first of it first.
+Reading = deque[tuple[Sequence[Ask], "asyncio.Future[list[Any]]"]]
 
 
 async def ahead(table: str, many: int, asks: Asks, after: int = 0) -> AsyncGenerator[list[Found], None]:
@@ -143,7 +143,7 @@ async def _between(ends: Sequence[int]) -> AsyncIterator[tuple[int, int]]:
 async def _texts(
     engine: NodeSQLite, stretches_: AsyncIterator[tuple[int, int]], asks: Asks
 ) -> AsyncGenerator[tuple[Sequence[Ask], Texts], None]:
-    reading: deque[tuple[Sequence[Ask], asyncio.Future[list[Any]]]] = deque()
+    reading: Reading = deque()
     try:
         async for stretch_ in stretches_:
             asked = asks(*stretch_)
@@ -157,9 +157,7 @@ async def _texts(
             await asyncio.wait([future for _, future in reading])
 
 
-async def _read_first(
-    reading: "deque[tuple[Sequence[Ask], asyncio.Future[list[Any]]]]",
-) -> tuple[Sequence[Ask], Texts]:
+async def _read_first(reading: Reading) -> tuple[Sequence[Ask], Texts]:
     asked, future = reading[0]
     # Shielded: whoever is cancelled here would else take it for ended while the thread still reads.
     rows = await asyncio.shield(future)

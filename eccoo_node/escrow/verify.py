@@ -92,7 +92,7 @@ class Books:
         await self.lines.read()
         await self.read_accounts()
         await self._go_by_the_seal()
-        # Before these, somebody may still commit an entry.
+        # Among those behind it, one may still be committed.
         newest = int(await fetch_value("SELECT MAX(id) FROM entry") or 0) - ledger.LOOK_BACK
         async with aclosing(bulk.ahead("entry", PAGE, asks, self.last)) as pages:
             while (page := await self._next(pages)) is not None:
