@@ -82,6 +82,10 @@ def _books(found: Overview) -> dict[str, Any]:
             for code, total in found.trial.items()
             if total
         ],
+        "total": [
+            "Together",
+            *(pounds(sum(max(0, sign * total) for total in found.trial.values())) for sign in (1, -1)),
+        ],
     }
 
 

@@ -1,5 +1,6 @@
 """Each follows the money that is theirs to follow, page by page, and the treasurer's looking is written down."""
 
+import re
 from html import unescape
 
 import pytest
@@ -46,6 +47,9 @@ async def test_the_treasurer_opens_one_payer(circle: Circle, browser_of: SignIn)
     tess, ada = await browser_of(books.treasurer.person_id), await browser_of(books.person)
     page = await tess.get("/money")
     assert "Ada £300 set aside, £700 not" in text(page)
+    # Both sides of the books come to the same, and stand below them.
+    foot = page.text[page.text.index("<tfoot>") : page.text.index("</tfoot>")]
+    assert " ".join(re.sub(r"<[^>]+>", " ", foot).split()) == "Together £1,000 £1,000"
     assert "£300 is set aside for five visits." in text(await tess.get(f"/money/payers/{books.payer}"))
     with counting_queries() as few:
         await tess.get(f"/money/payers/{books.payer}")
