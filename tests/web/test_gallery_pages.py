@@ -14,7 +14,7 @@ from tests.support.browser import SIDEWAYS, SMALL, Pages, axe_violations
 from tests.support.node import build, open_node
 from tests.web.gallery.app import gallery
 
-PAGES = ("home", "visit", "form", "form?sent", "week", "team", "money", "fail/broken", "nothing", "../")
+PAGES = ("home", "visit", "form", "form?sent", "week", "team", "money", "weeks", "fail/broken", "nothing", "../")
 
 
 @asynccontextmanager
@@ -91,6 +91,13 @@ async def test_a_small_phone_never_scrolls_sideways_even_with_large_or_spaced_te
             if beyond := await page.evaluate(SIDEWAYS):
                 sideways[name, setting] = beyond
     assert sideways == {}
+
+
+async def test_the_sums_of_a_week_stand_whole_beside_each_other_on_a_phone(new_page: Pages, address: str) -> None:
+    page = await new_page(width=360, height=640)
+    await page.goto(f"{address}/gallery/in/ada")
+    await visit(page, address, "weeks")
+    assert await page.locator(".table").evaluate("e => e.scrollWidth - e.clientWidth") == 0
 
 
 async def test_everything_one_presses_is_large_enough_for_an_unsteady_hand(new_page: Pages, address: str) -> None:

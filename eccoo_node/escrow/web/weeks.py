@@ -11,7 +11,9 @@ from eccoo_node.web.ask import AnyRequest
 from eccoo_node.web.guards import actor_of, session_of
 from eccoo_node.web.page import render
 
-_HIGH, _GROUND, _WIDE, _FEWEST = 120, 140, 46, 4
+# As wide as a small phone shows it, so that its words are as large there as those round it; the bars stand to the right of
+# the scale.
+_HIGH, _GROUND, _ACROSS, _SCALE, _FEWEST = 120, 140, 328, 60, 4
 
 # What each column counts.
 _MEANS = {
@@ -33,12 +35,12 @@ class WeeksController(Controller):
         parts = []
         if rules.keeps_books(actor):
             whole = {"aside": "Set aside", "earned": "Earned", "paid": "Sent out"}
-            parts.append(_part("The whole circle", await weeks.of_the_circle(actor), whole))
+            parts.append(part("The whole circle", await weeks.of_the_circle(actor), whole))
         paid_for = {"aside": "Set aside", "earned": "To workers"}
-        parts.append(_part("What is paid for your support", await weeks.of_payers(actor), paid_for))
+        parts.append(part("What is paid for your support", await weeks.of_payers(actor), paid_for))
         mine = {"earned": "Earned", "paid": "Sent to you"}
-        parts.append(_part("What you earn", await weeks.of_worker(actor), mine))
-        shown = [part for part in parts if part]
+        parts.append(part("What you earn", await weeks.of_worker(actor), mine))
+        shown = [one for one in parts if one]
         return render(request, "money/weeks.html", parts=shown, about=session_of(request).acting_for_called)
 
 
@@ -46,7 +48,12 @@ def _pence(week: Week, kind: str) -> int:
     return max(0, int(getattr(week, f"{kind}_pence")))
 
 
-def _part(title: str, found: list[Week], kinds: dict[str, str]) -> dict[str, Any] | None:
+def _step(highest: int) -> int:
+    """What lies between two lines of the scale: 1, 2 or 5 pence, or so many times ten, and so on; two to four of them fit."""
+    return next(int(digit * 10**zeros) for zeros in range(18) for digit in (1, 2, 5) if highest < 5 * digit * 10**zeros)
+
+
+def part(title: str, found: list[Week], kinds: dict[str, str]) -> dict[str, Any] | None:
     """One picture with its words; None where there is nothing to show."""
     highest = max((_pence(week, kind) for week in found for kind in kinds), default=0)
     if not highest:
@@ -54,21 +61,30 @@ def _part(title: str, found: list[Week], kinds: dict[str, str]) -> dict[str, Any
     begun = next(number for number, week in enumerate(found) if any(_pence(week, kind) for kind in kinds))
     found = found[min(begun, len(found) - _FEWEST) :]
     bars, words = [], []
-    wide = 30 // len(kinds)
+    apart = (_ACROSS - _SCALE) // len(found)
+    wide = min(15, (apart - 4) // len(kinds))
     for number, week in enumerate(found):
-        left = number * _WIDE + 8
-        words.append({"x": left + 15, "day": f"{week.monday.day}/{week.monday.month}"})
+        left = _SCALE + number * apart + (apart - wide * len(kinds)) // 2
+        # Where many weeks stand close, every second one has its date.
+        if len(found) <= _FEWEST or (len(found) - number) % 2:
+            words.append({"x": _SCALE + number * apart + apart // 2, "day": f"{week.monday.day}/{week.monday.month}"})
         for place, kind in enumerate(kinds):
             height = round(_pence(week, kind) * _HIGH / highest, 1)
             x = left + place * wide + 1
             bars.append({"kind": kind, "x": x, "y": _GROUND - height, "width": wide - 2, "height": height})
+    step = _step(highest)
     now = found[-1]
     said = ", ".join(f"{words_.lower()} {pounds(_pence(now, kind))}" for kind, words_ in kinds.items())
     return {
         "title": title,
         "sentence": f"This week so far: {said}.",
         "aloud": f"{title}: a bar for each week. The table that follows says the same.",
-        "width": len(found) * _WIDE,
+        "width": _ACROSS,
+        "from": _SCALE,
+        "scale": [
+            {"y": round(_GROUND - sum_ * _HIGH / highest, 1), "sum": pounds(sum_)}
+            for sum_ in range(step, highest + 1, step)
+        ],
         "bars": [bar for bar in bars if bar["height"]],
         "words": words,
         "key": list(kinds.items()),

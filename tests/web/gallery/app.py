@@ -1,5 +1,6 @@
 """A node with pages that show every macro in every state; only for looking at, and for tests to look at."""
 
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -9,6 +10,8 @@ from litestar.params import FromPath
 
 from eccoo_node.app import Parts, Shell, create_app
 from eccoo_node.db.engine import NodeEngine
+from eccoo_node.escrow.web.weeks import part
+from eccoo_node.escrow.weeks import SHOWN, Week
 from eccoo_node.kernel.access import Actor
 from eccoo_node.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from eccoo_node.kernel.ids import hash_secret
@@ -92,6 +95,10 @@ def week() -> list[Day]:
     return days
 
 
+# As many weeks as are ever shown, with sums as long as a circle's are.
+WEEKS = [Week(date(2026, 10, 5) + timedelta(days=7 * n), 1_299_350, 1_048_825, 1_012_345) for n in range(SHOWN)]
+
+
 class GalleryForm(msgspec.Struct):
     next: Literal["else", "time", "without", "talk"]
     visits: list[str]
@@ -114,7 +121,10 @@ class GalleryController(Controller):
 
     @get("/gallery/{name:str}", opt={"action": "public"})
     async def show(self, request: AnyRequest, name: FromPath[str]) -> Response[Any]:
-        return render(request, f"gallery/{name}.html", ada=ADA, ilse=ILSE, tomasz=TOMASZ, team=TEAM, days=week())
+        return render(
+            request, f"gallery/{name}.html", ada=ADA, ilse=ILSE, tomasz=TOMASZ, team=TEAM, days=week(),
+            parts=[part("The whole circle", WEEKS, {"aside": "Set aside", "earned": "Earned", "paid": "Sent out"})], about="",
+        )  # fmt: skip
 
     @get("/gallery/fail/{kind:str}", opt={"action": "public"})
     async def fail(self, kind: FromPath[str]) -> Response[Any]:

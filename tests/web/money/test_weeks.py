@@ -2,8 +2,11 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
 from eccoo_node.escrow import actions, weeks
 from eccoo_node.escrow.sharing import Fund
+from eccoo_node.escrow.web.weeks import part
 from eccoo_node.escrow.weeks import Week
 from eccoo_node.kernel.access import NODE, Actor
 from tests.support import make
@@ -76,3 +79,21 @@ async def test_what_came_back_is_not_set_aside(node: Node) -> None:
     assert (await weeks.of_payers(ada))[-2:] == [Week(this, 7300), Week(this + timedelta(days=7), -4000)]
     assert (await weeks.of_the_circle(books.treasurer))[-1] == Week(this + timedelta(days=7), -4000)
     assert (await weeks.of_worker(Actor(person_id=books.worker)))[-1] == Week(this + timedelta(days=7))
+
+
+@pytest.mark.parametrize(
+    "highest, scale",
+    [
+        (259_001, ["£1,000", "£2,000"]),
+        (327_150, ["£1,000", "£2,000", "£3,000"]),
+        (8_926, ["£20", "£40", "£60", "£80"]),
+        (5_100, ["£20", "£40"]),
+        (7, ["£0.02", "£0.04", "£0.06"]),
+        (1, ["£0.01"]),
+    ],
+)
+def test_the_picture_has_a_scale_in_pounds(highest: int, scale: list[str]) -> None:
+    found = part("Earned", [Week(date(2026, 11, 2 + 7 * n), 0, highest) for n in range(4)], {"earned": "Earned"})
+    assert found is not None
+    assert [line["sum"] for line in found["scale"]] == scale
+    assert all(20 <= line["y"] < 140 for line in found["scale"])
