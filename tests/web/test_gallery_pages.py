@@ -100,6 +100,17 @@ async def test_the_sums_of_a_week_stand_whole_beside_each_other_on_a_phone(new_p
     assert await page.locator(".table").evaluate("e => e.scrollWidth - e.clientWidth") == 0
 
 
+async def test_what_is_done_does_not_look_like_something_wrong(new_page: Pages, address: str) -> None:
+    page = await new_page(width=360, height=640)
+    await page.goto(f"{address}/gallery/form")
+    await page.get_by_label("Someone else comes").check()
+    await page.get_by_label("Thursday 26 November, 9am").check()
+    await page.get_by_role("button", name="Ask them").click()
+    look = "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).borderTopColor]"
+    certain = await page.evaluate("() => getComputedStyle(document.querySelector('.certain')).color")
+    assert await page.get_by_role("status").evaluate(look) == ["rgb(255, 255, 255)", certain]
+
+
 async def test_everything_one_presses_is_large_enough_for_an_unsteady_hand(new_page: Pages, address: str) -> None:
     page = await new_page(width=360, height=640)
     await page.goto(f"{address}/gallery/in/ruth")
