@@ -3,25 +3,30 @@
 A constant number of statements, however many visits there are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import msgspec
 
 from eccoo_node.escrow import queries as escrow
+from eccoo_node.escrow import telling
 from eccoo_node.escrow.queries import LineState, Schedules
+from eccoo_node.escrow.telling import Coming
 from eccoo_node.expenses import queries as expenses
 from eccoo_node.expenses.queries import Expense
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict
 from eccoo_node.kernel.money import pounds
+from eccoo_node.kernel.words import many
 from eccoo_node.members import queries as members
 from eccoo_node.members.payers import Pays, employed_among, who_pays
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say, unpaid, weekly
+from eccoo_node.rota.paying import Short
 from eccoo_node.rota.queries import Visit
 from eccoo_node.rota.say import Reader, State
+from eccoo_node.rota.unpaid import Missing
 
 _ENDED = {"settled", "back"}
 
@@ -98,6 +103,7 @@ class Week(msgspec.Struct, frozen=True):
 class ToPayIn(msgspec.Struct, frozen=True):
     """What one who pays still has to pay in, and by when."""
 
+    payer_id: str
     called: str
     you: bool
     pence: int
@@ -105,10 +111,10 @@ class ToPayIn(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        by = clock.say_day(self.by, clock.zone())
+        by = say.by_day(self.by, clock.now())
         if self.you:
-            return f"Please pay in {pounds(self.pence)} by {by}."
-        return f"{self.called} is to pay in {pounds(self.pence)} by {by}."
+            return f"Please pay in {pounds(self.pence)} {by}."
+        return f"{self.called} is to pay in {pounds(self.pence)} {by}."
 
 
 class Costs(msgspec.Struct, frozen=True):
@@ -148,6 +154,12 @@ async def costs_of(actor: Actor, thing: Thing, mondays: Sequence[date]) -> Costs
         for one in await expenses.bought_between(person_id, start, end)
         if access.may(actor, "expenses.see", one.thing)
     ]
+    to_pay_in: list[ToPayIn] = []
+    no_mileage = False
+    if (missing := (await unpaid.missing_until([person_id], max(end, now))).get(person_id)) is not None:
+        pays = _paying(actor, person_id, missing.short)
+        to_pay_in = _to_pay_in(actor, pays, missing, ahead, now)
+        no_mileage = bool(missing.short.no_mileage and pays)
     found = []
     for monday, (first, last) in zip(mondays, bounds, strict=True):
         theirs = [
@@ -158,7 +170,7 @@ async def costs_of(actor: Actor, thing: Thing, mondays: Sequence[date]) -> Costs
             for visit in visits if first <= visit.starts_at < last
         ]  # fmt: skip
         found.append(Week(monday, theirs, [_bought(one) for one in bought if first <= one.agreed_at < last]))
-    return Costs(found, *await _to_pay_in(actor, thing, end, now))
+    return Costs(found, to_pay_in, no_mileage)
 
 
 async def _ahead(monday: date, now: datetime) -> datetime | None:
@@ -250,24 +262,47 @@ def _bought(one: Expense) -> Cost:
     return Cost(one.purpose, one.worker_called, f"/expenses/{one.id}", pence, _BOUGHT[one.state], aside)
 
 
-async def _to_pay_in(actor: Actor, thing: Thing, end: datetime, now: datetime) -> tuple[list[ToPayIn], bool]:
-    """What is missing for all that has no money up to the end of these weeks, and whether some of it has none because of its
-    mileage, for whoever has a say in the money itself.
+def _paying(actor: Actor, person_id: str, short: Short) -> list[Pays]:
+    """Those whose money the reader has a say in. One who pays a part reads their own part; who only chooses who comes reads
+    none of it."""
+    whole = actor.speaks_as(person_id, "money") or (actor.wears("facilitator") and not actor.acting_for)
+    return [one for one in short.pays if whole or actor.speaks_as(one.payer_person_id, "money")]
 
-    One who pays a part reads their own part; who only chooses who comes reads none of it.
-    """
-    visits, short = await unpaid.missing_until(thing.person_id, max(end, now))
-    whole = actor.speaks_as(thing.person_id, "money") or (actor.wears("facilitator") and not actor.acting_for)
-    pays, missing = [one for one in short.pays if whole or actor.speaks_as(one.payer_person_id, "money")], short.missing
-    no_mileage = bool(short.no_mileage and pays)
-    if not missing:
-        return [], no_mileage
-    first = visits[0]
-    due = await _ahead(clock.week_of(first.starts_at, clock.zone()), now)
+
+def _to_pay_in(
+    actor: Actor, pays: Sequence[Pays], missing: Missing, ahead: Mapping[date, datetime | None], now: datetime
+) -> list[ToPayIn]:
+    """What each of these still has to pay in for all that has no money. `ahead`: when that of each week is set aside, where
+    that has not been."""
+    first, short = missing.visits[0], missing.short
+    due = ahead.get(clock.week_of(first.starts_at, clock.zone()))
     by = first.starts_at if first.unpaid_at is not None or due is None else due
     return [
-        ToPayIn(one.called, _is_you(actor, one), missing[one.id], max(by, now)) for one in pays if missing.get(one.id)
-    ], no_mileage
+        ToPayIn(one.id, one.called, _is_you(actor, one), short.missing[one.id], max(by, now))
+        for one in pays if short.missing.get(one.id)
+    ]  # fmt: skip
+
+
+@telling.tells_what_comes
+async def what_comes(actor: Actor, people: Collection[str]) -> dict[str, Coming]:
+    """What the next run sets aside for these people, and what is still to be paid in, by payer; up to the end of next week."""
+    zone, now = clock.zone(), clock.now()
+    monday = clock.week_of(now, zone) + timedelta(days=7)
+    start, end = clock.day_bounds(monday, zone, 7)
+    runs = await _ahead(monday, now)
+    found: dict[str, Coming] = {}
+    for person_id, missing in (await unpaid.missing_until(people, end)).items():
+        pays, visits = _paying(actor, person_id, missing.short), missing.visits
+        for due in _to_pay_in(actor, pays, missing, {monday: runs}, now):
+            found[due.payer_id] = Coming(due.words, due.you)
+        if runs is None or visits[0].starts_at < start or missing.short.no_mileage:
+            continue
+        for one in pays:
+            if pence := missing.short.needed.get(one.id):
+                words = f"{pounds(pence)} is to be set aside for {many(len(visits), 'visit')} next week"
+                words = f"On {clock.say_day(runs, zone)} {words}."
+                found[one.id] = msgspec.structs.replace(found.get(one.id, Coming()), words=words)
+    return found
 
 
 def _is_you(actor: Actor, one: Pays) -> bool:

@@ -4,7 +4,7 @@ Escrow keeps "visit:018f…" and does not know what a visit is. Whoever makes su
 and decides what this reader may learn of it.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -27,6 +27,15 @@ class Told(msgspec.Struct, frozen=True):
     given_up: bool = False
 
 
+class Coming(msgspec.Struct, frozen=True):
+    """What comes next for one payer's money, in words: what is to be paid in (`you`: by the reader), and what is to be set
+    aside."""
+
+    pay_in: str = ""
+    you: bool = False
+    words: str = ""
+
+
 Teller = Callable[[Actor, Sequence[str]], Awaitable[dict[str, Told]]]
 Needer = Callable[[str], Awaitable[bool]]
 Namer = Callable[[Sequence[str]], Awaitable[dict[str, str]]]
@@ -34,6 +43,8 @@ _TELLERS: dict[str, Teller] = {}
 _NEEDERS: dict[str, Needer] = {}
 _NAMERS: list[Namer] = []
 _HOLDERS: list[Namer] = []
+Foreteller = Callable[[Actor, Collection[str]], Awaitable[dict[str, Coming]]]
+_FORETELLERS: list[Foreteller] = []
 
 
 def tells(kind: str) -> Callable[[Teller], Teller]:
@@ -83,6 +94,19 @@ async def what_holds(person_id: str) -> str:
     for function in _HOLDERS:
         return (await function([person_id])).get(person_id, "")
     return ""
+
+
+def tells_what_comes(function: Foreteller) -> Foreteller:
+    """Register who knows what is to be set aside and paid in next for these people, by payer, as far as the reader may."""
+    _FORETELLERS[:] = [function]
+    return function
+
+
+async def what_comes(actor: Actor, people: Collection[str]) -> dict[str, Coming]:
+    """What comes next for the money of those who pay for these people, by payer."""
+    for function in _FORETELLERS:
+        return await function(actor, people)
+    return {}
 
 
 async def tell(actor: Actor, references: Sequence[str]) -> dict[str, Told]:

@@ -227,6 +227,8 @@ class Short(msgspec.Struct, frozen=True):
     no_mileage: frozenset[str] = frozenset()
     # What is due for these is in question, and no money is needed until that is settled.
     in_question: frozenset[str] = frozenset()
+    # What is to be set aside out of the money of each, with what is there already.
+    needed: dict[str, int] = {}
 
     @property
     def missing_pence(self) -> int:
@@ -256,6 +258,7 @@ async def missing_for(visits: Sequence[ToPay]) -> dict[str, Short]:
             pays.get(person, []), {one.id: short[one.id] for one in pays.get(person, []) if one.id in short},
             frozenset(visit.id for visit in visits if visit.person_id == person and visit.id in barred),
             frozenset(visit.id for visit in visits if visit.person_id == person and visit.id in asked),
+            {one.id: needed[one.id] for one in pays.get(person, []) if one.id in needed},
         )
         for person in dict.fromkeys(visit.person_id for visit in visits)
     }  # fmt: skip

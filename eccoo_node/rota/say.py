@@ -44,6 +44,11 @@ def on_day(at: datetime, now: datetime) -> str:
     return f"on {clock.say_day(at, zone)}"
 
 
+def by_day(at: datetime, now: datetime) -> str:
+    """ "today", "by Thursday 3 December"."""
+    return "today" if on_day(at, now) == "today" else f"by {clock.say_day(at, clock.zone())}"
+
+
 def of_day(at: datetime, now: datetime) -> str:
     """The day as a name: "Thursday", "last Thursday", "today"."""
     return on_day(at, now).removeprefix("on ")
@@ -286,9 +291,9 @@ def what_is_missing(one: NotPaid, reader: Reader) -> str:
     """What the reader can do about it."""
     why = NO_MILEAGE if one.no_mileage else ""
     if one.mine_pence:
-        ahead = one.first.starts_at > clock.now()
-        by = f"by {clock.say_day(one.first.starts_at, clock.zone())}" if ahead else "as soon as you can"
-        please = f"Please pay in {pounds(one.mine_pence)} more, {by}."
+        now = clock.now()
+        by = by_day(one.first.starts_at, now) if one.first.starts_at > now else "as soon as you can"
+        please = f"Please pay in {pounds(one.mine_pence)} more{' ' if by == 'today' else ', '}{by}."
         return (
             f"{please} Part of this is something else: {why[:1].lower()}{why[1:]}"
             if why

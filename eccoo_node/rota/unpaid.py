@@ -1,10 +1,11 @@
 """What is not paid for yet, as pages tell of it: by the person it is for, with what is missing and who can pay it in."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 
 import msgspec
 
-from eccoo_node.db.rows import as_time, fetch, fetch_one
+from eccoo_node.db.rows import as_time, fetch, fetch_one, marks
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.members import queries as members
@@ -68,16 +69,25 @@ async def for_reader(person_id: str) -> list[NotPaid]:
     )
 
 
-async def missing_until(person_id: str, until: datetime) -> tuple[list[ToPay], Short]:
-    """Someone's visits before then that have no money, who pays for them, and what each has to pay in beyond what is
-    there, with the visits to come whose week has not had its run."""
+class Missing(msgspec.Struct, frozen=True):
+    """Visits to one person that have no money, the soonest first, and what is missing for them."""
+
+    visits: list[ToPay]
+    short: Short
+
+
+async def missing_until(people: Collection[str], until: datetime) -> dict[str, Missing]:
+    """The visits to each of these before then that have no money, who pays for them, and what each has to pay in beyond what
+    is there, with the visits to come whose week has not had its run. Whoever has none is left out."""
+    ids = sorted(people)
     rows = await fetch(
-        f"SELECT {COLUMNS} FROM visit WHERE {WITHOUT_MONEY} AND person_id = ? AND starts_at < ? "
+        f"SELECT {COLUMNS} FROM visit WHERE {WITHOUT_MONEY} AND person_id IN ({marks(ids)}) AND starts_at < ? "
         f"ORDER BY starts_at, id LIMIT {SHOWN}",
-        person_id, until,
+        *ids, until,
     )  # fmt: skip
     visits = [ToPay(*tuple(row)) for row in rows]
-    return visits, (await missing_for(visits)).get(person_id, Short([], {}))
+    short = await missing_for(visits)
+    return {id_: Missing([visit for visit in visits if visit.person_id == id_], one) for id_, one in short.items()}
 
 
 async def everywhere(actor: Actor) -> list[NotPaid]:

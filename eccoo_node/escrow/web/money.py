@@ -128,9 +128,11 @@ class MoneyController(Controller):
         stated = await statements.payer_statements(actor)
         now_pay = await who_pays(one.person_id for one in stated) if stated else {}
         pay_now = {one.id for pays in now_pay.values() for one in pays}
+        comes = await telling.what_comes(actor, {one.person_id for one in stated}) if stated else {}
         payers = [
             {
                 "one": one,
+                "comes": comes.get(one.payer_id),
                 "cost": f"/weeks/{one.person_id}/cost" if one.payer_id in pay_now else "",
                 "whose": "" if one.person_id == subject else one.person_called,
                 "fund": say.fund(one.fund),

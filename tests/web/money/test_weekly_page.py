@@ -14,7 +14,7 @@ from eccoo_node.rota.weekly import pay_due_weeks
 from tests.support import make
 from tests.support.node import MONDAY, Node
 from tests.web.money.conftest import Circle, SignIn
-from tests.web.money.test_money_pages import text
+from tests.web.money.test_money_pages import acts, text
 
 
 async def planned(circle: Circle, days: int) -> str:
@@ -49,6 +49,10 @@ async def test_a_visit_the_week_and_home_say_plainly_what_is_paid_for(
     assert "What was set aside stands here. The next time is on Thursday at 9am." in text(
         await tess.get("/money/weekly")
     )
+    comes = await ada.get("/money")
+    assert "Please pay in £40 by Thursday 26 November. How to pay in £20 is set aside for Thursday 26" in text(comes)
+    assert "On Thursday 26 November £60 is to be set aside for three visits next week." in text(comes)
+    assert acts(comes) == ["How to pay in"]
     node.clock.set(MONDAY + timedelta(days=3, hours=1))
     await pay_due_weeks()
     page = text(await tess.get("/money/weekly"))
@@ -74,6 +78,13 @@ async def test_a_visit_the_week_and_home_say_plainly_what_is_paid_for(
     assert "is coming not paid for yet" in text(await ada.get("/week?from=2026-11-30"))
     for reader in (ada, wren):
         assert (await reader.get("/money/weekly")).status_code == 403
+    page = text(await ada.get("/money"))
+    assert "Please pay in £40 by Wednesday 2 December. How to pay in" in page
+    assert "next week" not in page
+    node.clock.set(MONDAY + timedelta(days=9))
+    assert "Please pay in £40 today. How to pay in" in text(await ada.get("/money"))
+    assert "Please pay in £40 more today. Nothing else" in text(await ada.get("/home"))
+    node.clock.set(MONDAY + timedelta(days=4))
     await books.top_up(4000, "in time")
     await jobs.drain()
     assert "Not paid for yet" not in text(await helper.get("/home"))
