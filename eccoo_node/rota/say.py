@@ -227,14 +227,24 @@ def _answered(visit: Visit, said: SaidRow, reader: Reader) -> str:
     return f"{'You' if you else visit.person_called} said: {words.get(said.answer, 'something was not right')}."
 
 
+def _why_back(visit: Visit, line: LineState, lengths: Sequence[int]) -> str:
+    """Why a part was not due, where that is known here; what was settled between both sides stands with their question."""
+    if visit.state == "stopped":
+        return ", as agreed for a visit that is called off late"
+    whole = clock.minutes_between(visit.starts_at, visit.ends_at)
+    paid = next((one for one in lengths if 0 < one < whole and visit.fee_for(one) == line.fee_pence), 0)
+    return f", because the visit was {paid} minutes of {whole}" if paid else ""
+
+
 def money(
     visit: Visit, line: LineState | None, reader: Reader, now: datetime, ahead: datetime | None = None,
-    said: SaidRow | None = None, *, no_mileage: bool = False,
+    said: SaidRow | None = None, *, no_mileage: bool = False, lengths: Sequence[int] = (),
 ) -> str:  # fmt: skip
     """What is set aside and where it goes, as one or two sentences; nothing for a visit that costs nothing.
 
     `ahead`: when the money for its week is set aside, where that has not been yet. `said`: what the person has answered,
-    for the reader who may know of it. `no_mileage`: the money for it may not pay its mileage.
+    for the reader who may know of it. `no_mileage`: the money for it may not pay its mileage. `lengths`: the minutes that
+    either side said it was.
     """
     if not visit.paid:
         return ""
@@ -253,7 +263,9 @@ def money(
         return f"Nothing is set aside for {day} yet."
     shares = f"{pounds(line.worker_pence)} {{}} to {worker} and {pounds(line.circles_pence)} to {circles}."
     if line.state == "released":
-        back = f" {pounds(line.returned_pence)} went back." if line.returned_pence else ""
+        back = (
+            f" {pounds(line.returned_pence)} went back{_why_back(visit, line, lengths)}." if line.returned_pence else ""
+        )
         return f"{shares.format('went')}{back}"
     aside = f"{pounds(line.set_aside_pence)} is set aside for {day}."
     if line.state == "disputed":
@@ -294,11 +306,8 @@ def what_is_missing(one: NotPaid, reader: Reader) -> str:
         now = clock.now()
         by = by_day(one.first.starts_at, now) if one.first.starts_at > now else "as soon as you can"
         please = f"Please pay in {pounds(one.mine_pence)} more{' ' if by == 'today' else ', '}{by}."
-        return (
-            f"{please} Part of this is something else: {why[:1].lower()}{why[1:]}"
-            if why
-            else f"{please} Nothing else is needed."
-        )
+        else_ = f"Part of this is something else: {why[:1].lower()}{why[1:]}" if why else "Nothing else is needed."
+        return f"{please} {else_}"
     if why:
         return f"{why} Nobody has called it off."
     if len(one.in_question) == len(one.visits):

@@ -83,7 +83,9 @@ async def money_of(
     ahead = await paid_ahead_at(visit) if say.waits_for_money(visit) else None
     waits = say.waits_for_money(visit) and (ahead is None or visit.unpaid_at is not None)
     no_mileage = waits and await paying.may_not_pay_mileage(visit.person_id, visit.travel_pence)
-    return say.money(visit, line, reader, clock.now(), ahead, said, no_mileage=no_mileage)
+    back = line is not None and line.state == "released" and line.returned_pence > 0
+    lengths = (await queries.said_minutes([visit.id])).get(visit.id, []) if back else []
+    return say.money(visit, line, reader, clock.now(), ahead, said, no_mileage=no_mileage, lengths=lengths)
 
 
 async def paid_ahead_at(visit: Visit) -> datetime | None:

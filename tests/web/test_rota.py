@@ -150,7 +150,7 @@ async def test_before_they_answer_the_person_reads_that_the_worker_said_it_was_s
     ) in page.text
     done = await edith.press(page, "Send my answer", answer="yes")
     assert done.text.startswith("Thank you. Your answer is: yes, 45 minutes.")
-    assert "£37.50 went back." in done.text
+    assert "£37.50 went back, because the visit was 45 minutes of 120." in done.text
 
 
 async def test_the_person_answers_and_the_money_goes_where_it_was_agreed(walk: Walk) -> None:

@@ -46,3 +46,13 @@ async def test_what_is_due_is_said_before_and_after(circle: Circle, browser_of: 
     assert "£8.50 went to Wren and £1.50 to the circle." in text(await ada.get(f"/visits/{visit}"))
     assert late not in text(await ada.get("/home"))
     assert "Wren £10 called off late, paid as agreed" in text(await ada.get(f"/weeks/{books.person}/cost"))
+    # One that was paid ahead says why only a part went back.
+    await books.top_up(2000, "ahead")
+    at = MONDAY + timedelta(days=4, hours=1)
+    visit = await rota.plan_visit(
+        await members.actor_for(books.person), person_id=books.person, worker_id=books.worker, starts_at=at,
+        ends_at=at + timedelta(hours=1), what="Tea",
+    )  # fmt: skip
+    await rota.do_without(await members.actor_for(books.person), visit_id=visit)
+    page = text(await ada.get(f"/visits/{visit}"))
+    assert "£10 went back, as agreed for a visit that is called off late." in page
