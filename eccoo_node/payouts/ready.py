@@ -136,6 +136,12 @@ async def what_holds(people: Sequence[str]) -> dict[str, str]:
     return {one: _TO_THEM.get(_why_not(one, "", "", known.get(one)), "") for one in people}
 
 
+async def came_back(person_id: str) -> bool:
+    """Whether the bank sent a payment to someone back, and their account has not been given or made sure of since."""
+    found = (await current_details([person_id])).get(person_id)
+    return found is not None and found.outcome == "bounced"
+
+
 async def people_behind(holders: Iterable[str]) -> dict[str, tuple[str, str, str, str]]:
     """The human behind each holder of an account: id, name, standing, and of a payer the fund."""
     ids = sorted(set(holders))

@@ -151,7 +151,7 @@ async def one_comes_back(walk: Walk, bank: Bank, batch: str) -> None:
     await walk.says("Nothing of it is on its way any more.")
     await reads_statement(walk, bank.file((today, "M SIDDIQ", f"RETURNED {reference}", amount)), "came back")
     await walk.be("Maryam")
-    await walk.until_it_says("A payment to you came back from the bank. Your money is safe.")
+    await walk.until_it_says("A payment to you came back from the bank Your money is safe.")
 
 
 async def everyone_has_their_paper(walk: Walk) -> None:

@@ -36,7 +36,7 @@ NEWS_LASTS = timedelta(days=3)
 _SAID_ALREADY = frozenset({
     "gap", "gap_again", "offer", "asked", "how_did_it_go", "say_how_it_went", "costs_more", "no_news", "not_sure", "nobody_near",
     "expense_new", "expense_cost", "expense_more", "asked_away", "asked_by_name", "chosen", "not_sure_away", "say_how_it_went_away",
-    "sum_written", "differs_ring_away", "sum_written_away",
+    "payout_back", "sum_written", "differs_ring_away", "sum_written_away",
 })  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from eccoo_node.kernel.words import count
 from eccoo_node.payouts import details, ours
 from eccoo_node.payouts import queries as payouts
 from eccoo_node.payouts import say as payouts_say
+from eccoo_node.payouts.ready import came_back
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say, unpaid
 from eccoo_node.rota.say import Reader
@@ -78,8 +79,21 @@ def unpaid_item(one: NotPaid, reader: Reader, now: datetime) -> Item:
 
 
 async def for_payouts(actor: Actor) -> list[Item]:
-    """Payments that wait for the reader's own second yes, and bank accounts that somebody has to make sure of."""
-    found = [
+    """One to the reader that came back, those that wait for their own second yes, and bank accounts that somebody has to make sure of."""
+    found = []
+    if await came_back(actor.person_id):
+        words = "Your money is safe. Please look at your bank account here."
+        found.append(
+            Item(
+                3,
+                "A payment to you came back from the bank",
+                words,
+                "/money/where-to",
+                "See my bank account",
+                "waiting",
+            )
+        )
+    found += [
         Item(
             2, f"{payouts_say.batch(one)}: may it be sent?",
             f"{one.maker} made this batch.", f"/money/payouts/{one.id}/yes", "Look at it", "waiting",

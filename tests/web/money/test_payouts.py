@@ -131,7 +131,8 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     await changing.set_account(
         circle.books.treasurer, "1000", name="Hebden circle", sort_code="608301", account_number="20123456"
     )
-    await tess.get(batch)
+    # What waits for the treasurer's own hand is no gap.
+    assert 'class="state waiting">Its file can be made<' in (await tess.get(batch)).text
     await tess.send(f"{batch}/make")
     assert "have their yes, and can be sent" not in text(await tess.get("/home"))
     page = await tess.get(batch)
@@ -168,6 +169,9 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
         False,
     )
     assert "The bank sent a payment back. Please give us your bank account again." in text(page)
+    home = text(await wren.get("/home"))
+    back = "A payment to you came back from the bank Your money is safe. Please look at your bank account here."
+    assert (home.count("came back"), f"{back} See my bank account" in home) == (1, True)
     assert "A payment to Wren came back from the bank." in text(await helper.get("/home"))
     assert "The last payment came back." in text(await tess.get("/money/payouts"))
     await verify()
