@@ -75,7 +75,7 @@ def state(one: Batch, again: Collection[Payment] = ()) -> tuple[str, str]:
         return "open", f"{pounds(sum(back.amount_pence for back in again))} came back"
     return {
         "waits": ("waiting", "Waits for a second person"),
-        "ready": ("open", "Its file can be made"),
+        "ready": ("waiting", "Its file can be made"),
         "sent": ("waiting", "On its way"),
         "over": ("certain", "Done"),
         "taken_back": ("certain", "Taken back"),

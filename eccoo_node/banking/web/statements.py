@@ -84,9 +84,7 @@ class StatementsController(Controller):
             told = f"The first {done.lines_new - done.left} of {done.lines_new} payments are in the books. The rest follows by itself."
             return redirect(request, "/money/bank", told)
         if await kept.how_many_wait(actor):
-            told = (
-                f"{say.payments(done.lines_new).capitalize()} written down. These wait for you to say what they were."
-            )
+            told = f"{say.payments(done.lines_new).capitalize()} written down. What nobody has explained waits here."
             return redirect(request, "/money/inbox", told)
         return redirect(request, "/money/bank", f"{say.payments(done.lines_new).capitalize()} written down.")
 

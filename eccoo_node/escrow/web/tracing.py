@@ -34,7 +34,7 @@ class TracingController(Controller):
         others = [part.reference for part in found.came or [] if part.reference]
         told = await telling.tell(actor, [reference, *others])
         return render(
-            request, "money/follow.html", what=say.visit(told[reference]), visit_path=told[reference].path,
+            request, "money/follow.html", what=say.visit(told[reference]), visit_path=told[reference].path, bought=told[reference].bought,
             came=[say_trace.came(part, told) for part in found.came] if found.came is not None else None,
             steps=[say_trace.step(one) for one in found.steps],
             paid=[say_trace.left(part) for part in found.paid] if found.paid is not None else None,

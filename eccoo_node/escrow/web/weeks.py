@@ -18,7 +18,7 @@ _HIGH, _GROUND, _ACROSS, _SCALE, _FEWEST = 120, 140, 328, 60, 4
 # What each column counts.
 _MEANS = {
     "aside": "is kept for visits, less what came back from them",
-    "earned": "is for visits that went ahead",
+    "earned": "is for visits that went ahead, and for what was laid out",
     "paid": "has left the bank",
 }
 

@@ -204,7 +204,7 @@ async def test_a_statement_goes_from_its_file_into_the_books(circle: Circle, bro
     assert await escrow.credit_pence(circle.books.payer) == 2_500
     assert (await tess.send(path)).headers["location"] == INBOX
     assert await escrow.credit_pence(circle.books.payer) == 12_500
-    assert "Four payments written down." in (await tess.follow()).text
+    assert "Four payments written down. What nobody has explained waits here." in (await tess.follow()).text
     # Going back in the browser finds that it is written.
     assert (await tess.get(path)).headers["location"] == BANK
     assert "This file is in the books already." in text(await tess.get(BANK))

@@ -58,6 +58,8 @@ async def test_shopping_from_the_yes_to_the_receipt_to_the_yes(circle: Circle, b
     page = await ada.send("/expenses/new", right)
     path = page.headers["location"]
     assert "£15 is set aside, and Wren has been told." in text(await ada.follow())
+    follow = await ada.get(f"/money/follow/expense:{path.rpartition('/')[2]}")
+    assert (f'href="{path}">See what was bought' in follow.text, "See the visit" in follow.text) == (True, False)
     # The worker's own home leads to the one question.
     assert "What did “Shopping on Thursday” for Ada cost?" in text(await wren.get("/home"))
     page = await wren.get(f"{path}/cost")

@@ -89,7 +89,7 @@ async def test_a_visit_the_week_and_home_say_plainly_what_is_paid_for(
     await jobs.drain()
     assert "Not paid for yet" not in text(await helper.get("/home"))
     assert "not paid for yet" not in text(await ada.get("/home"))
-    assert "Everything that is planned up to then is paid for." in text(await tess.get("/money/weekly"))
+    assert "No visit is short of money now." in text(await tess.get("/money/weekly"))
 
 
 async def test_why_a_visit_stays_without_money_because_of_its_mileage_stands_wherever_it_is_told(

@@ -26,6 +26,9 @@ async def test_each_reads_their_own_weeks(circle: Circle, browser_of: SignIn) ->
     said = text(await ada.get("/money/weeks"))
     assert "This week so far: set aside £120, to workers £51." in said
     assert "This week so far: earned £51, sent to you £0." in text(await wren.get("/money/weeks"))
+    assert "“Earned” is for visits that went ahead, and for what was laid out; “Sent to you” has left" in text(
+        await wren.get("/money/weeks")
+    )
     page = await tess.get("/money/weeks")
     assert "23 Nov £120 £51 £0 16 Nov £0 £0 £0" in text(page)
     assert 'role="img"' in page.text
