@@ -37,6 +37,7 @@ from eccoo_node.db.engine import NodeEngine, engine_for
 from eccoo_node.db.migrate import migrate, pending
 from eccoo_node.disputes import actions as questions
 from eccoo_node.disputes import pausing
+from eccoo_node.disputes import todo as question_todo
 from eccoo_node.expenses import lines as expense_lines
 from eccoo_node.expenses import plans as expense_plans
 from eccoo_node.expenses import todo as expense_todo
@@ -94,7 +95,7 @@ DOMAINS = (
 WORKING = (
     attesting, bank_booked, bank_todo, cover_died, cover_letters, cover_lines, expense_lines, expense_plans, expense_todo, giving,
     hmrc_asking, introducing, keeping, leaving, link_ending, link_names, link_news, papers_due, patterns, pausing,
-    payout_checking, payout_news, payout_todo, privacy_leaving, privacy_letters, pulls, questions, reading,
+    payout_checking, payout_news, payout_todo, privacy_leaving, privacy_letters, pulls, question_todo, questions, reading,
     referral_letters, rota_died, rota_lines, rota_todo, sender, settlement_checking, settlement_letters, settlement_todo,
 )  # fmt: skip
 MAX_REQUEST_BODY = 1024 * 1024

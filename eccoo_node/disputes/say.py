@@ -192,10 +192,12 @@ def paused(until: datetime) -> str:
     return f"{rules.NEUTRAL} It is looked at again by {day(until)}."
 
 
-def may_decide(found: list[Keeper], second: bool, asked_instead: list[Keeper]) -> str:
-    """Who decides; and where nobody is left, who can be asked to find someone."""
+def may_decide(found: list[Keeper], second: bool, asked_instead: list[Keeper], reader: str) -> str:
+    """Who decides, as this reader is told; and where nobody is left, who can be asked to find someone."""
     if found:
         role = "convenor, because the treasurer has a part in it" if second else "treasurer"
+        if [one.id for one in found] == [reader]:
+            return f"You decide, as {role}."
         return f"{names([one.called for one in found], 'or')} decides, as {role}."
     other = names([one.called for one in asked_instead], "or")
     return "Everyone who could decide this has a part in it. " + (

@@ -58,7 +58,7 @@ class HelpingController(Controller):
             "one": one, "line": line, "words": say, "title": say.title(one) if one.open else say.ended(one), "when": say.when(one),
             "who": f"{one.person_called} and {say.who(one, 'worker')}", "proposal": say.split(one, line, split) if split and one.open else "",
             "steps": steps_of(one, await queries.steps(one.id)), "notes": await queries.notes(actor, one, thing),
-            "heard": await helping.heard(one.id), "decides": say.may_decide(deciding, second, instead),
+            "heard": await helping.heard(one.id), "decides": say.may_decide(deciding, second, instead, actor.person_id),
             "may_decide": access.may(actor, "disputes.resolve", thing), "alone": spoken.words if spoken else "",
             "can_split": one.stands in {"apart", "unpaid"}, "numbers": self._numbers(actor, one),
         }  # fmt: skip

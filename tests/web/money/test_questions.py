@@ -92,14 +92,21 @@ async def test_it_is_decided_by_someone_free_of_it_and_the_note_is_never_shown(n
     await fay.get(path)
     slip = await fay.send(f"{path}/heard", {"theirs": "She was frightened.", "workers": ""})
     assert (slip.status_code, "She was frightened." in slip.text) == (422, True)
+    assert "Tess decides, as treasurer." in text(await fay.get(path))
+    waits = "In question, Ada and Wren: £33.60, today Both have been heard. Someone of the circle decides, by"
+    assert waits not in text(await tess.get("/money"))
+    await fay.get(path)
     assert (await fay.send(f"{path}/heard", {"theirs": "She was frightened.", "workers": "Late."})).status_code == 303
+    assert waits in text(await tess.get("/money"))
+    assert waits in text(await tess.get("/home"))
     found = await tess.get(path)
-    assert "Tess decides, as treasurer." in text(found)
+    assert "You decide, as treasurer." in text(found)
     assert (acts(found), "shouted" in found.text) == (["Decide it so"], False)
     slip = await tess.send(f"{path}/decide", {"amount": "12"})
     assert slip.status_code == 422 or "words" in slip.text
     done = await tess.send(f"{path}/decide", {"amount": "20", "words": "You were both right in part."})
     assert done.status_code == 303
+    assert waits not in text(await tess.get("/money"))
     assert "Decided lately Ada and Wren: £33.60, today It was decided on Thursday 26 November." in text(
         await tess.get("/money/questions")
     )
@@ -120,7 +127,7 @@ async def test_who_may_not_read_it_finds_nothing_and_who_has_a_part_in_it_is_tol
     for who, status in (("Mia", 403), ("Ada", 403), ("Wren", 403), ("Tess", 403), ("Con", 200), ("Fay", 200)):
         assert (await (await browser_of(them.ids[who])).get(path)).status_code == status
     con = await browser_of(them.ids["Con"])
-    assert "Con decides, as convenor, because the treasurer has a part in it." in text(await con.get(path))
+    assert "You decide, as convenor, because the treasurer has a part in it." in text(await con.get(path))
     await con.send(f"{path}/aside", {"interest": "My niece"})
     fay = await browser_of(them.ids["Fay"])
     said = text(await fay.get(path))
