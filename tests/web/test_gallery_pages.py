@@ -98,6 +98,21 @@ async def test_the_sums_of_a_week_stand_whole_beside_each_other_on_a_phone(new_p
     await page.goto(f"{address}/gallery/in/ada")
     await visit(page, address, "weeks")
     assert await page.locator(".table").evaluate("e => e.scrollWidth - e.clientWidth") == 0
+    # In large print the words of the picture are larger as well.
+    words = "() => document.querySelector('.bars text').getBoundingClientRect().height"
+    before = await page.evaluate(words)
+    await page.evaluate("() => document.documentElement.classList.add('large')")
+    assert await page.evaluate(words) > before * 1.2
+    # A table that is wider than the screen is shaded where more of it is, until that is seen.
+    shade = page.locator(".table")
+    more, seen = [], []
+    for found, at in ((more, 0), (seen, 10_000)):
+        await shade.evaluate("(e, at) => e.scrollTo(at, 0)", at)
+        box = await shade.bounding_box()
+        assert box is not None
+        edge = {"x": box["x"] + box["width"] - 3, "y": box["y"] + 2, "width": 2, "height": 2}
+        found.append(await page.screenshot(full_page=True, clip=edge))
+    assert more != seen
 
 
 async def test_what_is_done_does_not_look_like_something_wrong(new_page: Pages, address: str) -> None:
