@@ -7,11 +7,12 @@ from typing import Literal
 import msgspec
 
 from eccoo_node.db.rows import as_time, fetch, fetch_value, marks
-from eccoo_node.escrow import chart, ledger
+from eccoo_node.escrow import chart, ledger, queries
 from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.entering import concerned
 from eccoo_node.escrow.ledger import Draft
 from eccoo_node.escrow.rules import Leg, check_sum
+from eccoo_node.escrow.sharing import Fund, parts_of
 from eccoo_node.kernel import access, clock
 from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import Conflict, Invalid, NotFound
@@ -89,15 +90,25 @@ async def _set_aside(payer_ids: Sequence[str]) -> dict[str, int]:
     lies = "account h ON h.holder = CAST(l.id AS VARCHAR) AND h.code IN ('2100', '2110') AND h.balance_pence < 0"
     rows = await fetch(
         f"SELECT l.payer_id, -h.balance_pence FROM line l JOIN {lies} WHERE l.arrears = TRUE AND l.funds = '' "
-        f"AND l.payer_id IN ({marks(payer_ids)}) UNION ALL "
-        "SELECT f.payer_id, CASE WHEN f.amount_pence < -h.balance_pence THEN f.amount_pence ELSE -h.balance_pence END "
-        f"FROM line_fund f JOIN line l ON l.id = f.line_id JOIN {lies} WHERE f.arrears = TRUE "
-        f"AND f.payer_id IN ({marks(payer_ids)})",
-        *payer_ids, *payer_ids,
-    )  # fmt: skip
+        f"AND l.payer_id IN ({marks(payer_ids)})",
+        *payer_ids,
+    )
     found: dict[str, int] = {}
-    for payer_id, pence in rows:
+    for payer_id, pence in map(tuple, rows):
         found[payer_id] = found.get(payer_id, 0) + int(pence)
+    # Of what several pay for, the part of each is what would come back to them.
+    shared: dict[tuple[int, int], list[Fund]] = {}
+    for line_id, pence, payer_id, left, arrears in await fetch(
+        f"SELECT l.id, -h.balance_pence, f.payer_id, {queries.LEFT}, f.arrears FROM line_fund f "
+        f"JOIN line l ON l.id = f.line_id JOIN {lies} WHERE l.id IN (SELECT g.line_id FROM line_fund g "
+        f"WHERE g.arrears = TRUE AND g.payer_id IN ({marks(payer_ids)})) ORDER BY f.id",
+        *payer_ids,
+    ):
+        shared.setdefault((line_id, int(pence)), []).append(Fund(payer_id, int(left), bool(arrears)))
+    for (_, pence), funds in shared.items():
+        for fund, part in zip(funds, parts_of(pence, [fund.amount_pence for fund in funds]), strict=True):
+            if fund.arrears and fund.payer_id in payer_ids:
+                found[fund.payer_id] = found.get(fund.payer_id, 0) + part
     return found
 
 

@@ -6,7 +6,7 @@ from eccoo_node.db.rows import fetch, marks
 from eccoo_node.escrow import say
 from eccoo_node.escrow.entering import concerned
 from eccoo_node.escrow.rules import PAYS_AFTER
-from eccoo_node.escrow.statements import PayerLine
+from eccoo_node.escrow.statements import ASIDE, PayerLine
 from eccoo_node.governance import queries as governance
 from eccoo_node.kernel import access
 from eccoo_node.kernel.access import Actor, Thing
@@ -90,10 +90,8 @@ class Left(PayerLine, frozen=True):
 async def left_behind(person_id: str = "") -> list[Left]:
     """Everybody who no longer pays (of one person's support, where that is named) and has something left, by name."""
     rows = await fetch(
-        "SELECT y.id, p.called, q.called, y.fund, -c.balance_pence, "
-        "CAST(COALESCE((SELECT SUM(-h.balance_pence) FROM line l JOIN account h ON h.code = '2100' "
-        "AND h.holder = CAST(l.id AS VARCHAR) AND h.awaiting = '' WHERE l.payer_id = y.id AND h.balance_pence <> 0), 0) "
-        "AS BIGINT), 0, y.person_id, y.payer_person_id FROM account c JOIN payer y ON y.id = c.holder "
+        f"SELECT y.id, p.called, q.called, y.fund, -c.balance_pence, {ASIDE}, 0, y.person_id, y.payer_person_id "
+        "FROM account c JOIN payer y ON y.id = c.holder "
         "JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id "
         "WHERE c.code = '2000' AND c.awaiting = '' AND c.balance_pence < 0 AND y.ended_at IS NOT NULL "
         "AND (? = '' OR y.person_id = ?) ORDER BY q.called, p.called, y.id",

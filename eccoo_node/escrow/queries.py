@@ -76,7 +76,7 @@ async def credit_pence(payer_id: str) -> int:
 
 
 # What one fund has given to its line and not had back.
-_LEFT = (
+LEFT = (
     "(SELECT CAST(COALESCE(SUM(p.amount_pence), 0) AS BIGINT) FROM entry e "
     "JOIN posting p ON p.entry_id = e.id JOIN account a ON a.id = p.account_id "
     "WHERE e.line_id = f.line_id AND a.holder = f.payer_id AND a.code IN ('2000', '1100'))"
@@ -96,7 +96,7 @@ async def funds_given(found: Booking) -> list[Fund]:
 async def funds_left(line_id: int) -> list[Fund]:
     """Of a line with several funds: what each has given to it and not had back, in the order in which they gave."""
     rows = await fetch(
-        f"SELECT f.payer_id, f.arrears, {_LEFT} FROM line_fund f WHERE f.line_id = ? ORDER BY f.id",
+        f"SELECT f.payer_id, f.arrears, {LEFT} FROM line_fund f WHERE f.line_id = ? ORDER BY f.id",
         line_id,
     )
     return [Fund(row[0], int(row[2]), bool(row[1])) for row in rows]
@@ -145,7 +145,7 @@ async def newest_of_payers(ids: Sequence[str], most: int, skip: int = 0) -> list
     )  # fmt: skip
     shared = [row["id"] for row in rows if row["funds"]]
     parts: dict[int, list[tuple[str, int]]] = {}
-    given = f"SELECT f.line_id, f.payer_id, {_LEFT} FROM line_fund f WHERE f.line_id IN ({marks(shared)}) "
+    given = f"SELECT f.line_id, f.payer_id, {LEFT} FROM line_fund f WHERE f.line_id IN ({marks(shared)}) "
     for line_id, payer_id, left in (
         await fetch(f"{given} AND f.payer_id IN ({listed}) ORDER BY f.id", *shared, *ids) if shared else ()
     ):

@@ -334,14 +334,21 @@ async def between_circles() -> list[BetweenCircles]:
     return sorted((BetweenCircles(id_, names[id_], *owed) for id_, owed in by_link.items()), key=lambda one: one.name)
 
 
+# What is set aside out of the money of payer `y`: of what several pay for, the part that each gave.
+_LIES = "JOIN account h ON h.code = '2100' AND h.awaiting = '' AND h.balance_pence <> 0 AND h.holder = CAST({id} AS VARCHAR)"
+ASIDE = (
+    f"CAST(COALESCE((SELECT SUM(-h.balance_pence) FROM line l {_LIES.format(id='l.id')} WHERE l.payer_id = y.id "
+    f"AND l.funds = ''), 0) + COALESCE((SELECT SUM(f.amount_pence) FROM line_fund f {_LIES.format(id='f.line_id')} "
+    "WHERE f.payer_id = y.id), 0) AS BIGINT)"
+)
+
+
 async def payers(actor: Actor) -> list[PayerLine]:
     """Every payer with what is there and what is set aside, by name. Raises Forbidden for anyone but the treasurer."""
     access.requires(actor, "money.see_books", Thing("books"))
     rows = await fetch(
-        "SELECT y.id, p.called, q.called, y.fund, -COALESCE(c.balance_pence, 0), "
-        "CAST(COALESCE((SELECT SUM(-h.balance_pence) FROM line l JOIN account h ON h.code = '2100' "
-        "AND h.holder = CAST(l.id AS VARCHAR) AND h.awaiting = '' WHERE l.payer_id = y.id AND h.balance_pence <> 0), 0) "
-        "AS BIGINT), COALESCE(o.balance_pence, 0) FROM payer y JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id "
+        f"SELECT y.id, p.called, q.called, y.fund, -COALESCE(c.balance_pence, 0), {ASIDE}, COALESCE(o.balance_pence, 0) "
+        "FROM payer y JOIN person p ON p.id = y.person_id JOIN person q ON q.id = y.payer_person_id "
         "LEFT JOIN account c ON c.code = '2000' AND c.holder = y.id AND c.awaiting = '' "
         "LEFT JOIN account o ON o.code = '1100' AND o.holder = y.id AND o.awaiting = '' "
         "WHERE y.ended_at IS NULL OR c.balance_pence <> 0 OR o.balance_pence <> 0 ORDER BY p.called, q.called, y.id"
