@@ -63,12 +63,15 @@ def parts(terms: Terms, steps: Iterable[Step]) -> list[tuple[datetime, Shares]]:
             taken = _take(stack, _less(_NOTHING, amounts))
             in_question = taken if step.kind == "clawed_back" else []
         elif step.kind == "resolved":
+            still = []
             for at, gone in in_question:
                 back = _least(gone, amounts)
                 if back != _NOTHING:
                     stack.append((at, back))
                     amounts = _less(amounts, back)
-            in_question = []
+                still.append((at, _less(gone, back)))
+            # Where only a part is settled, the rest waits for the next.
+            in_question = still
             if amounts != _NOTHING:
                 stack.append((step.at, amounts))
         elif amounts != _NOTHING:

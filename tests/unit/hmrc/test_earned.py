@@ -91,6 +91,12 @@ def test_what_comes_back_belongs_to_the_quarter_it_was_earned_in() -> None:
     # Of what was taken back in February, £40 is the worker's after all: £20 less was earned in November.
     settled = parts(terms, [november, february, step(15, "resolved", 4000)])
     assert [(at, shares.worker_pence, shares.commission_pence) for at, shares in settled] == [(november.at, 3400, 600)]
+    # Settled in two goes, it is earned when it was first let go all the same.
+    twice = [november, february, step(15, "resolved", 1500), step(16, "resolved", 2500)]
+    assert [(at, shares.worker_pence) for at, shares in parts(terms, twice)] == [
+        (november.at, 1275),
+        (november.at, 2125),
+    ]
     # A dispute that was never let go is earned when it is settled.
     assert [at.month for at, _ in parts(terms, [step(3, "released", 2000), step(5, "resolved", 4000)])] == [3, 5]
     # What comes back comes off the latest.
