@@ -12,11 +12,14 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.money import share_out
 
 SHOWN = 8
+# What a worker has of a line; once it was paid out, what is taken back of it is owed (1300).
+_HAD = "('2200', '2210', '1300')"
 
 
 class Week(msgspec.Struct, frozen=True):
     """One week from its Monday. `aside_pence` is what payers gave to visits, less what came back to them from any;
-    `paid_pence` is what was sent to workers' banks, less what came back from there. Each may be below 0."""
+    `earned_pence` is what workers had of visits, less what was taken back, also once it was paid out; `paid_pence` is
+    what was sent to workers' banks, less what came back from there. Each may be below 0."""
 
     monday: date
     aside_pence: int = 0
@@ -56,7 +59,7 @@ async def of_payers(actor: Actor) -> list[Week]:
         return []
     # What they gave is theirs by the account; what workers had of it by the line, or by their part of it.
     found = await _weeks(
-        f"AND ((a.code IN ('2000', '1100') AND a.holder IN ({marks(ids)})) OR (a.code IN ('2200', '2210') "
+        f"AND ((a.code IN ('2000', '1100') AND a.holder IN ({marks(ids)})) OR (a.code IN {_HAD} "
         f"AND l.funds = '' AND l.payer_id IN ({marks(ids)})))",
         (*ids, *ids),
     )
@@ -72,7 +75,7 @@ async def _of_shared(ids: Sequence[str]) -> list[int]:
     rows = await fetch(
         f"SELECT {week} AS week, l.id, CAST(SUM(-p.amount_pence) AS BIGINT) FROM entry e "
         "JOIN posting p ON p.entry_id = e.id JOIN account a ON a.id = p.account_id JOIN line l ON l.id = e.line_id "
-        f"WHERE e.id > ? AND e.at >= ? AND a.code IN ('2200', '2210') AND l.id IN (SELECT line_id FROM line_fund "
+        f"WHERE e.id > ? AND e.at >= ? AND a.code IN {_HAD} AND l.id IN (SELECT line_id FROM line_fund "
         f"WHERE payer_id IN ({marks(ids)})) GROUP BY 1, 2",
         *params, *ids,
     )  # fmt: skip
@@ -108,7 +111,7 @@ async def _weeks(only: str, params: Sequence[Any]) -> list[Week]:
         f"SELECT {week} AS week, "
         "CAST(SUM(CASE WHEN a.code IN ('2000', '1100') AND e.line_id IS NOT NULL THEN p.amount_pence ELSE 0 END) "
         "AS BIGINT), "
-        "CAST(SUM(CASE WHEN a.code IN ('2200', '2210') AND e.line_id IS NOT NULL THEN -p.amount_pence ELSE 0 END) "
+        f"CAST(SUM(CASE WHEN a.code IN {_HAD} AND e.line_id IS NOT NULL THEN -p.amount_pence ELSE 0 END) "
         "AS BIGINT), CAST(SUM(CASE WHEN a.code IN ('2200', '2210', '1300') AND e.kind IN ('payout', 'payout_bounced') "
         "THEN p.amount_pence ELSE 0 END) AS BIGINT) FROM entry e JOIN posting p ON p.entry_id = e.id "
         "JOIN account a ON a.id = p.account_id LEFT JOIN line l ON l.id = e.line_id "

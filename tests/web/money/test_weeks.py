@@ -3,8 +3,9 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from eccoo_node.escrow import actions, weeks
+from eccoo_node.escrow import actions, clawback, weeks
 from eccoo_node.escrow.sharing import Fund
 from eccoo_node.escrow.web.weeks import part
 from eccoo_node.escrow.weeks import Week
@@ -12,6 +13,7 @@ from eccoo_node.kernel.access import NODE, Actor
 from tests.support import make
 from tests.support.escrow import open_books
 from tests.support.node import Node
+from tests.support.payouts import open_circle
 from tests.web.money.conftest import Circle, SignIn
 from tests.web.money.test_money_pages import text
 
@@ -100,3 +102,18 @@ def test_the_picture_has_a_scale_in_pounds(highest: int, scale: list[str]) -> No
     assert found is not None
     assert [line["sum"] for line in found["scale"]] == scale
     assert all(20 <= line["y"] < 140 for line in found["scale"])
+
+
+async def test_what_was_taken_back_once_it_was_paid_out_is_not_earned(node: Node) -> None:
+    circle = await open_circle()
+    books = circle.books
+    await circle.details(books.worker)
+    line = await circle.earns(books.worker, 6000, 300)
+    await circle.sent()
+    this = weeks.mondays(node.clock())[-1]
+    node.clock.move(timedelta(days=7))
+    await clawback.claw_back(NODE, line, "back", fee_pence=2000, travel_pence=300, because="Both agreed")
+    told = [Week(this, 6300, 5400, 5400), Week(this + timedelta(days=7), 0, -2000)]
+    assert (await weeks.of_the_circle(books.treasurer))[-2:] == told
+    assert (await weeks.of_worker(Actor(person_id=books.worker)))[-2:] == [replace(one, aside_pence=0) for one in told]
+    assert (await weeks.of_payers(Actor(person_id=books.person)))[-2:] == [replace(one, paid_pence=0) for one in told]
