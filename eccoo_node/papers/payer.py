@@ -5,6 +5,7 @@ them together are what stands there at the end, to the penny.
 """
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from itertools import groupby
 
 import msgspec
@@ -115,7 +116,7 @@ async def reckon(payer_id: str, reader: str, period: Period) -> Week:
     done, lying = [], []
     for id_, history in sorted(lines.items()):
         part = funds.get(id_, {})
-        if visited := _visited(history, went[id_], Period(period.first, period.last), payer_id, shared=bool(part)):
+        if visited := _visited(history, went[id_], period, payer_id, part):
             done.append(visited)
         lying += _lying(history, went[id_], part, payer_id)
     return Week(period, accounts, done, lying)
@@ -150,7 +151,7 @@ def _moved(move: Move, sign: int, went: Mapping[int, Went]) -> Moved:
     return Moved(move.entry_id, when, move.kind, words or "Another entry in the books", amount)
 
 
-def _visited(history: History, went: Went, period: Period, payer_id: str, *, shared: bool) -> Visited | None:
+def _visited(history: History, went: Went, period: Period, payer_id: str, funds: Mapping[str, int]) -> Visited | None:
     """What was let go, taken back or put in question in that week; None where nothing of it was."""
     zone, line = clock.zone(), history.booking
     steps = [step for step in history.steps if period.first <= local_day(step.at, zone) <= period.last]
@@ -167,35 +168,41 @@ def _visited(history: History, went: Went, period: Period, payer_id: str, *, sha
         note = f"Put right: {sum_of(-given.fee_pence - given.travel_pence - given.contribution_pence)} was taken back."
     cost = given.fee_pence + given.contribution_pence + given.travel_pence
     yours = cost
-    if shared:
-        yours = sum(_part(history, step.entry_id, payer_id) for step in told)
-        note += f" You pay {sum_of(yours)} of it, and another payer the rest."
+    if funds:
+        yours = _borne(history, funds, payer_id, period.last + timedelta(days=1))
+        yours -= _borne(history, funds, payer_id, period.first)
+        note += _your_part(cost, yours)
     if not (cost or back or apart):
         return None
     return Visited(
         line.reference, went.words, went.who, note, visits.minutes_paid(line, went, given.fee_pence),
         visits.rate_pence(line, went), given.fee_pence, given.worker_pence, line.terms.worker_deduct_bps,
         given.commission_pence, line.terms.payer_add_bps, given.contribution_pence, given.travel_pence, back, apart,
-        yours, shared,
+        yours, bool(funds),
     )  # fmt: skip
 
 
-def _part(history: History, entry_id: int, payer_id: str) -> int:
-    """This payer's part of what one entry let go of a line with several: what they gave less what they had back,
-    shared out by what each gave."""
-    before = {payer: 0 for step in history.steps for payer in step.back_pence}
-    gone = 0
-    for step in history.steps:
-        if step.kind == "set_aside":
-            for payer, back in step.back_pence.items():
-                before[payer] -= back
-        if step.entry_id == entry_id:
-            gone = step.given.fee_pence + step.given.contribution_pence + step.given.travel_pence
-    names = sorted(before)
-    if gone <= 0 or sum(before.values()) <= 0:
-        return 0
-    parts = sharing.parts_of(min(gone, sum(before.values())), [before[name] for name in names])
-    return dict(zip(names, parts, strict=True)).get(payer_id, 0)
+def _your_part(cost: int, yours: int) -> str:
+    if cost <= 0:
+        return f" {sum_of(-yours)} of that was yours." if cost else ""
+    return f" You pay {sum_of(yours)} of it, and another payer the rest."
+
+
+def _borne(history: History, funds: Mapping[str, int], payer_id: str, before: date) -> int:
+    """What this payer bore of a line with several before a day: what they gave, less what they had back and what of it
+    still lies there."""
+    zone = clock.zone()
+    until = History(history.booking, [step for step in history.steps if local_day(step.at, zone) < before])
+    return until.given_by(payer_id) - sum(
+        _of(amount, funds, payer_id) for amount in (until.lying_pence, until.apart_pence)
+    )
+
+
+def _of(amount_pence: int, funds: Mapping[str, int], payer_id: str) -> int:
+    """This payer's part of what lies on a line, by what each gave to it."""
+    if not funds or not amount_pence:
+        return amount_pence
+    return sharing.parts_of(amount_pence, list(funds.values()))[list(funds).index(payer_id)]
 
 
 def _add(one: Shares, other: Shares) -> Shares:
@@ -205,9 +212,7 @@ def _add(one: Shares, other: Shares) -> Shares:
 def _lying(history: History, went: Went, funds: Mapping[str, int], payer_id: str) -> list[Lying]:
     found = []
     for amount, in_question in ((history.lying_pence, False), (history.apart_pence, True)):
-        part = amount
-        if funds and amount:
-            part = sharing.parts_of(amount, list(funds.values()))[list(funds).index(payer_id)]
+        part = _of(amount, funds, payer_id)
         if part:
             words = visits.header(went, worker=False)
             found.append(Lying(history.booking.reference, words, part, in_question))

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from eccoo_node.db.rows import fetch
+from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions, clawback, corrections, periods, treasury
 from eccoo_node.escrow.sharing import Fund
@@ -161,17 +161,33 @@ class Life:
         """What lies set aside out of the council’s money."""
         lying = 0
         for payer_id in (self.books.payer, self.council):
-            week, before = rules.week(START.date()), dict.fromkeys(payer.ACCOUNTS, 0)
+            week, before, cost = rules.week(START.date()), dict.fromkeys(payer.ACCOUNTS, 0), 0
             while week.first <= self.node.clock().date():
                 told = await payer.reckon(payer_id, self.books.person, week)
                 assert {code: one.opening_pence for code, one in told.accounts.items()} == before
                 before = {code: one.closing_pence for code, one in told.accounts.items()}
                 payer.sheet(told, await people.payer(payer_id))
+                cost += sum(one.yours_pence for one in told.visits)
                 week = rules.week(week.last + timedelta(days=1))
             assert before == {code: sign * balances.get((code, payer_id), 0) for code, sign in payer.ACCOUNTS.items()}
-            lying += sum(one.amount_pence for one in told.lying)
+            here = sum(one.amount_pence for one in told.lying)
+            # What the visits of all weeks took of this payer's money, and what still lies there, is what they gave.
+            assert cost + here == await self._gave(payer_id)
+            lying += here
         assert lying == sum(-amount for (code, _), amount in balances.items() if code in {"2100", "2110"})
         return sum(one.amount_pence for one in told.lying)
+
+    @staticmethod
+    async def _gave(payer_id: str) -> int:
+        """What a payer has given to visits and not had back."""
+        return int(
+            await fetch_value(
+                "SELECT CAST(COALESCE(SUM(p.amount_pence), 0) AS BIGINT) FROM posting p JOIN entry e ON e.id = p.entry_id "
+                "JOIN account a ON a.id = p.account_id WHERE e.line_id IS NOT NULL AND a.code IN ('2000', '1100') "
+                "AND a.holder = ?",
+                payer_id,
+            )
+        )
 
     async def _worker(self, balances: dict[tuple[str, str], int]) -> None:
         owed, whole = 0, worker.Sums()

@@ -7,11 +7,13 @@ import pytest
 
 from eccoo_node.db.rows import fetch_value
 from eccoo_node.escrow import actions as escrow
-from eccoo_node.escrow import corrections, treasury
+from eccoo_node.escrow import clawback, corrections, treasury
+from eccoo_node.escrow.sharing import Fund
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict, Invalid
 from eccoo_node.papers import actions, queries
 from eccoo_node.papers.sheet import Row
+from tests.support import make
 from tests.unit.papers.conftest import Circle
 
 WEEK = date(2026, 11, 23)
@@ -98,3 +100,25 @@ async def test_a_correction_names_the_old_and_both_stay_readable(circle: Circle)
     kept = [await fetch_value("SELECT facts FROM paper WHERE id = ?", one) for one in (first, second)]
     before, after = (msgspec.json.decode(facts)["figures"]["accounts"] for facts in kept)
     assert before == after
+
+
+async def test_what_is_taken_back_comes_off_the_part_of_each_who_paid(circle: Circle) -> None:
+    """A visit that two pay for is paid, and in the next week half of it is taken back and goes back to both."""
+    books = circle.books
+    council = await make.payer(books.person, await make.person("Council"), fund="council")
+    for payer in (council, books.payer):
+        await escrow.top_up(books.treasurer, payer, 10_000, payer)
+    line = await circle.visit(payer=council, funds=(Fund(council, 4300), Fund(books.payer, 2150)))
+    await circle.went(line)
+    circle.on(7)
+    await clawback.claw_back(NODE, line, "back", fee_pence=3000, because="Both agreed")
+    await corrections.resolve(NODE, line, "settled", fee_pence=0, because="Both agreed")
+    circle.on(14)
+    told = []
+    for monday in (WEEK, date(2026, 11, 30)):
+        paper = await queries.paper(await actions.make_statement(books.treasurer, council, monday))
+        told += [block.rows for block in paper.sheet.blocks if block.title == "Visits that were settled this week"]
+    [[first], [second]] = told
+    assert (first.amount, second.amount) == ("£43.00", "−£21.50")
+    assert first.note.endswith("You pay £43.00 of it, and another payer the rest.")
+    assert second.note == "Put right: £32.25 was taken back. £21.50 of that was yours."
