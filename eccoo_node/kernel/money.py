@@ -69,7 +69,9 @@ def parse_pounds(text: str, *, field: str = "amount") -> int:
     found = _POUNDS.match(text.strip())
     if not found:
         raise Invalid("Write the sum in pounds and pence, such as 20 or 17.50.", "bad_amount", field=field)
-    pence = int(found[1].replace(",", "")) * 100 + int(found[2] or 0)
+    # Python itself refuses to read a number of some thousand digits, and that is no sum either.
+    whole = found[1].replace(",", "").lstrip("0")
+    pence = int(whole[:9] or 0) * 100 + int(found[2] or 0)
     if pence > MAX_PENCE:
         raise Invalid("This is more than £100,000. Please check the sum.", "amount_too_large", field=field)
     return pence

@@ -85,9 +85,10 @@ def test_nothing_is_guessed(text: str) -> None:
     assert (told.value.code, told.value.field) == ("bad_amount", "rate")
 
 
-def test_a_slip_of_the_finger_is_stopped() -> None:
+@pytest.mark.parametrize("text", ["100000.01", "9" * 10, "£" + "9" * 5000])
+def test_a_slip_of_the_finger_is_stopped(text: str) -> None:
     with pytest.raises(Invalid) as told:
-        parse_pounds("100000.01")
+        parse_pounds(text)
     assert told.value.code == "amount_too_large"
 
 
