@@ -2,11 +2,12 @@
 has asked for, so that what was put right since stands on the next one.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import msgspec
 
-from eccoo_node.db.rows import fetch
+from eccoo_node.db.rows import fetch, marks
 from eccoo_node.escrow import periods, sharing
 from eccoo_node.escrow.periods import History
 from eccoo_node.escrow.rules import is_public
@@ -73,24 +74,65 @@ async def reckon(
         if owing != asked.get(f"line:{id_}", 0):
             settled[id_] = owing
     went = await visits.of_lines([lines[id_].booking for id_ in settled], reader)
+    taxed = await _vat_asked(payer_id, without, [f"line:{id_}" for id_ in settled])
     for id_, owing in settled.items():
-        found.append(_of_visit(lines[id_], went[id_], owing, asked.get(f"line:{id_}", 0), shared=id_ in funds))
+        item = f"line:{id_}"
+        before = _Before(asked.get(item, 0), taxed.get(item, 0))
+        found.append(_of_visit(lines[id_], went[id_], owing, before, shared=id_ in funds))
     found += await _debts(payer_id, end, asked)
     return Invoice(day, [item for item in found if not only or item.item in only])
+
+
+_STANDS = "NOT EXISTS (SELECT 1 FROM paper n WHERE n.replaces = p.id)"
 
 
 async def _asked(payer_id: str, without: str) -> dict[str, int]:
     """What standing invoices have asked this payer for, by item."""
     rows = await fetch(
         "SELECT i.item, CAST(SUM(i.amount_pence) AS BIGINT) FROM paper_item i JOIN paper p ON p.id = i.paper_id "
-        "WHERE p.payer_id = ? AND p.id <> ? AND NOT EXISTS (SELECT 1 FROM paper n WHERE n.replaces = p.id) "
-        "GROUP BY i.item",
+        f"WHERE p.payer_id = ? AND p.id <> ? AND {_STANDS} GROUP BY i.item",
         payer_id, without,
     )  # fmt: skip
     return {row[0]: int(row[1]) for row in rows}
 
 
-def _of_visit(history: History, went: visits.Went, owing: int, asked: int, *, shared: bool) -> Item:
+class _Before(msgspec.Struct, frozen=True):
+    """What invoices before asked for one item, and the tax that they named within it."""
+
+    pence: int
+    vat_pence: int
+
+
+class _Taxed(msgspec.Struct, frozen=True):
+    """What a paper that was made keeps of one of its items."""
+
+    item: str
+    vat_pence: int
+
+
+class _Figures(msgspec.Struct, frozen=True):
+    items: list[_Taxed]
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    figures: _Figures
+
+
+async def _vat_asked(payer_id: str, without: str, items: Sequence[str]) -> dict[str, int]:
+    """The tax that standing invoices named within what they asked this payer for, by item."""
+    rows = await fetch(
+        f"SELECT p.facts FROM paper p WHERE p.payer_id = ? AND p.id <> ? AND p.facts <> '' AND {_STANDS} AND EXISTS "
+        f"(SELECT 1 FROM paper_item i WHERE i.paper_id = p.id AND i.item IN ({marks(items)}))",
+        payer_id, without, *items,
+    )  # fmt: skip
+    found: dict[str, int] = {}
+    for row in rows:
+        for one in msgspec.json.decode(row[0], type=_Facts).figures.items:
+            found[one.item] = found.get(one.item, 0) + one.vat_pence
+    return found
+
+
+def _of_visit(history: History, went: visits.Went, owing: int, before: _Before, *, shared: bool) -> Item:
     line, given = history.booking, Shares()
     for step in history.steps:
         given = Shares(**{n: getattr(given, n) + getattr(step.given, n) for n in Shares.__struct_fields__})
@@ -99,13 +141,13 @@ def _of_visit(history: History, went: visits.Went, owing: int, asked: int, *, sh
     vat, cost = given.contribution_vat_pence, given.fee_pence + given.contribution_pence + given.travel_pence
     if shared and cost > 0:
         vat = vat * owing // cost
-    if asked:
-        note = f"{sum_of(asked)} was asked for before; {sum_of(owing)} is right."
-        vat = 0
+    vat -= before.vat_pence
+    if before.pence:
+        note = f"{sum_of(before.pence)} was asked for before; {sum_of(owing)} is right."
     elif shared:
         note += f" Your part of it is {sum_of(owing)}."
     words = visits.header(went, worker=False)
-    return Item(f"line:{line.id}", words, note, owing - asked, vat, line.terms.vat_bps if vat else 0)
+    return Item(f"line:{line.id}", words, note, owing - before.pence, vat, line.terms.vat_bps if vat else 0)
 
 
 async def _debts(payer_id: str, end: datetime, asked: dict[str, int]) -> list[Item]:

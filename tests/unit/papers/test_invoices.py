@@ -4,7 +4,7 @@ import pytest
 
 from eccoo_node.db.rows import fetch
 from eccoo_node.escrow import actions as escrow
-from eccoo_node.escrow import corrections, treasury
+from eccoo_node.escrow import clawback, corrections, treasury
 from eccoo_node.escrow.sharing import Fund
 from eccoo_node.kernel.access import NODE
 from eccoo_node.kernel.errors import Conflict
@@ -67,6 +67,8 @@ async def test_a_council_is_asked_for_what_is_settled_and_each_thing_once(circle
     assert (undone.amount, undone.note) == ("−£32.25", "£32.25 was asked for before; £0.00 is right.")
     assert (settled.words, settled.amount) == ("Wednesday 2 December, 9am to 11am: Wren", "£64.50")
     assert second.owed_pence == 3225
+    # So does the tax: that of the visit that was not comes off that of the one that was.
+    assert second.sheet.blocks[1].rows == [Row("VAT at 20%, within what you add for the circle", "£0.38")]
     await treasury.paid_owing(keeper, payer, 6900, "the rest")
     assert (await paid(invoice), await paid(second.id)) == (13_675, 3225)
     # Put right from the books as they are: the visit that was not is not on it, and the next one then has it too often.
@@ -97,3 +99,25 @@ async def test_a_finders_fee_is_invoiced_at_once_and_put_right_when_it_is_undone
     circle.on(7)
     with pytest.raises(Conflict, match="Nothing moved"):
         await actions.make_invoice(NODE, books.payer)
+
+
+async def test_what_is_to_a_payers_credit_has_its_tax_too(circle: Circle) -> None:
+    """Of £64.50 that was asked for with 75p of VAT half is taken back, in two goes; then an invoice is put right."""
+    books, keeper = circle.books, circle.books.treasurer
+    await escrow.set_schedule(keeper, 750, 1500, decision_id=await make.decision(), vat_bps=2000)
+    await treasury.donation(keeper, 100_000, "gift")
+    circle.node.clock.move(DAY / 1440)
+    line = await circle.visit(0, arrears=True)
+    circle.on(1)
+    await circle.went(line)
+    papers = [await actions.make_invoice(NODE, books.payer)]
+    for number in range(2):
+        await clawback.claw_back(NODE, line, f"back {number}", fee_pence=1500, because="Both agreed")
+        await corrections.resolve(NODE, line, f"settled {number}", fee_pence=0, because="Both agreed")
+        papers.append(await actions.make_invoice(NODE, books.payer))
+    told = [await queries.paper(one) for one in papers]
+    assert [one.owed_pence for one in told] == [6450, -1613, -1612]
+    assert [one.sheet.blocks[1].rows[0].amount for one in told] == ["£0.75", "−£0.19", "−£0.19"]
+    # What is wrong is put right as the books are, less what the others say: with the tax within it.
+    right = await queries.paper(await actions.correct(keeper, papers[0], because="Half of it"))
+    assert (right.owed_pence, right.sheet.blocks[1].rows[0].amount) == (6450, "£0.75")
