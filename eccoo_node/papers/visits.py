@@ -16,7 +16,8 @@ from eccoo_node.rota import queries as rota
 
 
 class Went(msgspec.Struct, frozen=True):
-    """One visit. `minutes`: how long it was to be; `said`: what either side said it was, newest first."""
+    """One visit. `minutes`: how long it was to be; `said`: what either side said it was, newest first. `rate_pence` an hour
+    and `way_pence`, for the time on the way, as they were agreed, where this line is the one that was agreed so."""
 
     words: str
     day: str = ""
@@ -24,6 +25,8 @@ class Went(msgspec.Struct, frozen=True):
     whom: str = ""
     minutes: int = 0
     said: tuple[int, ...] = ()
+    rate_pence: int = 0
+    way_pence: int = 0
 
 
 async def of_lines(bookings: Iterable[Booking], reader: str) -> dict[int, Went]:
@@ -48,32 +51,37 @@ async def of_lines(bookings: Iterable[Booking], reader: str) -> dict[int, Went]:
             went[line.id] = Went(words.words, when, who, whom or words.who)
             continue
         zone = clock.zone()
+        ours = visit.line == line.reference and not visit.cover_circle
         went[line.id] = Went(
             clock.say_when(visit.starts_at, visit.ends_at, zone),
             clock.say_day(visit.starts_at, zone),
             visit.cover_name or "someone from another circle" if line.link_id else who,
             whom,
-            clock.minutes_between(visit.starts_at, visit.ends_at),
+            # What was missing of a visit is no length of it.
+            0 if ":more:" in line.reference else clock.minutes_between(visit.starts_at, visit.ends_at),
             tuple(said.get(visit.id, ())),
+            visit.rate_pence if ours else 0,
+            visit.on_the_way_pence if ours else 0,
         )
     return went
 
 
 def rate_pence(line: Booking, went: Went) -> int:
-    """Pence an hour, as the fee was agreed; 0 where the length of the visit is not known."""
+    """Pence an hour, as it was agreed, or by the fee; 0 where the length of the visit is not known."""
     fee = line.terms.fee_pence
-    if not went.minutes:
-        return 0
+    if went.rate_pence or not went.minutes:
+        return went.rate_pence
     near = fee * 60 // went.minutes
     return next((rate for rate in range(near - 1, near + 2) if price_pence(max(rate, 0), went.minutes) == fee), near)
 
 
 def minutes_paid(line: Booking, went: Went, fee_pence: int) -> int:
     """How long the visit was by what was paid for it; 0 where that says nothing of it."""
-    if not went.minutes or fee_pence == line.terms.fee_pence:
+    if not went.rate_pence and (not went.minutes or fee_pence == line.terms.fee_pence):
         return went.minutes
     rate = rate_pence(line, went)
-    return next((one for one in went.said if one and price_pence(rate, one) == fee_pence), 0)
+    long = (went.minutes, *went.said)
+    return next((one for one in long if one and price_pence(rate, one) + went.way_pence == fee_pence), 0)
 
 
 def reckoned(line: Booking, went: Went, given: Shares, *, back_pence: int, apart_pence: int, worker: bool) -> str:
@@ -81,7 +89,8 @@ def reckoned(line: Booking, went: Went, given: Shares, *, back_pence: int, apart
     terms, said = line.terms, []
     rate, minutes = rate_pence(line, went), minutes_paid(line, went, given.fee_pence)
     if given.fee_pence and rate and minutes:
-        said.append(f"{minutes} minutes at {pounds(rate)} an hour: {sum_of(given.fee_pence)}")
+        way = f", and {pounds(went.way_pence)} for the time on the way" if went.way_pence else ""
+        said.append(f"{minutes} minutes at {pounds(rate)} an hour{way}: {sum_of(given.fee_pence)}")
     elif given.fee_pence:
         said.append(f"The fee is {sum_of(given.fee_pence)}")
     circles = "the circles" if line.link_id else "the circle"

@@ -245,7 +245,7 @@ async def coming_up(person_id: str, now: datetime, limit: int = 4, *, by: bool =
 
 async def visits_named(ids: Sequence[str]) -> list[Visit]:
     """These visits, in the order of their days."""
-    return await visits(f"v.id IN ({marks(ids)})", *ids)
+    return await visits(f"v.id IN ({marks(ids)})", *ids, limit=len(ids))
 
 
 async def week_of(person_id: str, start: datetime, end: datetime, *, by: bool = True) -> list[Visit]:

@@ -5,7 +5,8 @@ from datetime import date
 import msgspec
 import pytest
 
-from eccoo_node.db.rows import fetch_value
+from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions as escrow
 from eccoo_node.escrow import clawback, corrections, treasury
 from eccoo_node.escrow.sharing import Fund
@@ -122,3 +123,32 @@ async def test_what_is_taken_back_comes_off_the_part_of_each_who_paid(circle: Ci
     assert (first.amount, second.amount) == ("£43.00", "−£21.50")
     assert first.note.endswith("You pay £43.00 of it, and another payer the rest.")
     assert second.note == "Put right: £32.25 was taken back. £21.50 of that was yours."
+
+
+async def test_a_visit_is_told_at_the_rate_that_was_agreed(circle: Circle) -> None:
+    """With time on the way, with what was missing and came later, and where less was agreed before it was paid for."""
+    books, payer = circle.books, circle.books.payer
+    await books.top_up(50_000)
+    way = await circle.visit(0, fee_pence=3600, minutes=90)
+    short = await circle.visit(1, fee_pence=3600, minutes=90)
+    less = await circle.visit(2, fee_pence=2500, minutes=90)
+    async with write():
+        await fetch("UPDATE visit SET rate_pence = 2000, travel_minutes = 18 WHERE line IN (?, ?)", way, short)
+        await fetch("UPDATE visit SET rate_pence = 2000 WHERE line = ?", less)
+    circle.on(3)
+    await circle.went(way)
+    await circle.said(short, 60)
+    await circle.went(short, part_pence=2600)
+    await circle.went(less)
+    more = f"{short}:more:12345678"
+    await books.set_aside(more, 500)
+    await circle.went(more)
+    circle.on(7)
+    paper = await queries.paper(await actions.make_statement(books.treasurer, payer, WEEK))
+    [block] = [one for one in paper.sheet.blocks if one.title == "Visits that were settled this week"]
+    assert [row.note.split(". ")[0] for row in block.rows] == [
+        "90 minutes at £20 an hour, and £6 for the time on the way: £36.00",
+        "60 minutes at £20 an hour, and £6 for the time on the way: £26.00",
+        "The fee is £25.00",
+        "The fee is £5.00",
+    ]
