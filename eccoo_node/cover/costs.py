@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
+from eccoo_node.disputes.later import lines_of_more
 from eccoo_node.escrow import queries as escrow
 from eccoo_node.escrow import telling
 from eccoo_node.escrow.queries import LineState, Schedules
@@ -143,7 +144,9 @@ async def costs_of(actor: Actor, thing: Thing, mondays: Sequence[date]) -> Costs
     bounds = [clock.day_bounds(monday, zone, 7) for monday in mondays]
     start, end = bounds[0][0], bounds[-1][1]
     visits = await rota.week_of_person(person_id, start, end)
-    lines = await escrow.lines(*{visit.line or f"visit:{visit.id}" for visit in visits}) if visits else {}
+    later = await lines_of_more([visit.id for visit in visits])
+    wanted = {visit.line or f"visit:{visit.id}" for visit in visits} | {one for more in later.values() for one in more}
+    lines = await escrow.lines(*wanted)
     answered = await rota.answered([visit.id for visit in visits if visit.state == "said"])
     employed = await employed_among(visit.worker_id or "" for visit in visits)
     ahead = {monday: await _ahead(monday, now) for monday in mondays}
@@ -164,7 +167,8 @@ async def costs_of(actor: Actor, thing: Thing, mondays: Sequence[date]) -> Costs
     for monday, (first, last) in zip(mondays, bounds, strict=True):
         theirs = [
             _visit(
-                visit, lines.get(visit.line or f"visit:{visit.id}"), taken, ahead[monday], now,
+                visit, lines.get(visit.line or f"visit:{visit.id}"), [lines[one] for one in later.get(visit.id, ())],
+                taken, ahead[monday], now,
                 answered=visit.id in answered, employed=visit.worker_id in employed, sees=sees or actor.person_id == visit.worker_id,
             )
             for visit in visits if first <= visit.starts_at < last
@@ -181,8 +185,8 @@ async def _ahead(monday: date, now: datetime) -> datetime | None:
 
 
 def _visit(
-    visit: Visit, line: LineState | None, taken: Schedules, ahead: datetime | None, now: datetime,
-    *, answered: bool, employed: bool, sees: bool,
+    visit: Visit, line: LineState | None, later: Sequence[LineState], taken: Schedules, ahead: datetime | None,
+    now: datetime, *, answered: bool, employed: bool, sees: bool,
 ) -> Cost:  # fmt: skip
     title = say.when(visit)
     who = (visit.who or "Nobody is coming yet") if sees else ""
@@ -192,19 +196,27 @@ def _visit(
     pence = spent_pence(line) if line is not None else 0
     if line is None and visit.paid and not visit.cover_circle:
         pence = _price(visit, taken, employed=employed)
-    aside = line.set_aside_pence + line.disputed_pence if line else 0
+    more = sum(spent_pence(one) for one in later)
+    aside = sum(one.set_aside_pence + one.disputed_pence for one in (line, *later) if one)
     waits = say.waits_for_money(visit)
     return Cost(
         title,
         who,
         path,
-        pence,
+        pence + more,
         cost_state(visit, line, ahead, now, answered=answered),
         aside,
         pence if waits else 0,
-        visit.travel_pence,
+        _travel(visit, line) + sum(one.travel_pence for one in later),
         visit.starts_at,
     )
+
+
+def _travel(visit: Visit, line: LineState | None) -> int:
+    """What of the cost is for mileage and travel: nothing of it is due where the visit was called off."""
+    if line is None or line.state == "disputed":
+        return 0 if visit.owed_pence else visit.travel_pence
+    return line.travel_pence
 
 
 def _price(visit: Visit, taken: Schedules, *, employed: bool) -> int:

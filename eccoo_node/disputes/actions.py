@@ -5,6 +5,7 @@ from datetime import datetime
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch, insert
 from eccoo_node.disputes import queries, rules
+from eccoo_node.disputes.later import lines_of_more
 from eccoo_node.disputes.moving import claimed_fee, lower, narrow, set_apart, settle
 from eccoo_node.disputes.queries import Question
 from eccoo_node.disputes.steps import open_one, other, step, tell_sides, wait_for, write_ask, write_split
@@ -208,7 +209,8 @@ async def _had(visit: Visit, line: Booking, stands: str) -> tuple[int, int]:
     """What was let go for the visit so far; where more is asked for, with all that came on lines of their own."""
     had = [line]
     if stands == "more":
-        had += await books.bookings_where("l.reference LIKE ?", f"visit:{visit.id}:more:%")
+        later = await lines_of_more([visit.id])
+        had += (await books.bookings(*later.get(visit.id, ()))).values()
     return sum(one.state.released_fee_pence for one in had), sum(one.state.released_travel_pence for one in had)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from eccoo_node.db import jobs
 from eccoo_node.db.rows import fetch
 from eccoo_node.disputes import queries
+from eccoo_node.disputes.later import line_of_more
 from eccoo_node.disputes.queries import Question
 from eccoo_node.disputes.steps import step, tell_sides, wait_for, write_split
 from eccoo_node.escrow import actions as escrow
@@ -138,7 +139,7 @@ async def _pay_more(one: Question, fee: int, travel: int, key: str) -> None:
     Whoever pays after each visit by now does so for this as well. Raises Conflict("not_enough").
     """
     line = await books.booking(one.line, lock=True)
-    more = f"visit:{one.visit_id}:more:{one.id[-8:]}"
+    more = line_of_more(one.visit_id, one.id)
     gave = await books.funds_given(line)
     [agreed_at] = (await fetch("SELECT agreed_at FROM visit WHERE id = ?", one.visit_id))[0]
     new = New(

@@ -1,10 +1,11 @@
 """What a week costs, as each of those who have a say in it reads it, and nobody else."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from eccoo_node.agreements.actions import agree_terms
 from eccoo_node.cover import costs
 from eccoo_node.db.counting import counting_queries
+from eccoo_node.disputes import actions as disputes
 from eccoo_node.expenses import actions as expenses
 from eccoo_node.kernel import access
 from eccoo_node.members import queries as members
@@ -12,6 +13,7 @@ from eccoo_node.rota import actions as rota
 from eccoo_node.rota.weekly import pay_due_weeks
 from tests.support import make
 from tests.support.node import MONDAY, Node
+from tests.support.questions import THURSDAY, cast
 from tests.web.money.conftest import Circle, SignIn
 from tests.web.money.test_money_pages import text
 
@@ -87,3 +89,26 @@ async def test_a_week_says_what_each_visit_costs_and_what_is_still_to_be_paid_in
     with counting_queries() as after:
         await ada.get(path)
     assert len(after) == len(before)
+
+
+async def test_a_week_costs_what_came_later_too_and_no_travel_that_was_not_due(node: Node) -> None:
+    """Of 90 minutes at £20 an hour 60 were paid; then Ada says yes to 25 more. Friday’s is called off too late."""
+    them = await cast(node)
+    ada = await them.be("Ada")
+    for called in ("Ada", "Wren"):
+        await agree_terms(
+            await them.be(called), person_id=them.ids["Ada"], worker_id=them.ids["Wren"], rate_pence=2000,
+            travel_pence=360, payer_id=them.payer, cancel_hours=24, cancel_bps=5000,
+        )  # fmt: skip
+    late = await them.visit(days=1)
+    visit = await them.went("shorter", minutes=60)
+    await rota.answer_visit(ada, visit_id=visit, answer="partly", minutes=60)
+    await disputes.raise_question(await them.be("Wren"), visit_id=visit, part="minutes", minutes=85)
+    assert await them.agree("Ada", await them.question(visit))
+    node.clock.set(THURSDAY + timedelta(hours=23))
+    await rota.do_without(ada, visit_id=late)
+    [week] = (await costs.costs_of(ada, await costs.thing_for(them.ids["Ada"]), [date(2026, 11, 23)])).weeks
+    thursday, friday = week.visits
+    assert (thursday.pence, thursday.travel_pence) == (2000 + 360 + 833, 360)
+    credit = -(await them.sums())["2000"]
+    assert (friday.pence, friday.travel_pence, week.total_pence) == (1500, 0, 10_000 - credit)
