@@ -125,22 +125,28 @@ async def bookings(*references: str) -> dict[str, Booking]:
     return {found.reference: found for found in map(read_booking, rows)}
 
 
-async def newest_of_worker(worker_id: str, most: int, skip: int = 0) -> list[Booking]:
-    """The newest lines of a worker, newest first."""
-    which = f"WHERE l.worker_id = ? ORDER BY l.id DESC LIMIT {int(most)} OFFSET {int(skip)}"
-    return [read_booking(row) for row in await fetch(f"{LINE} {which}", worker_id)]
+# Something lies on a line still, set aside or in question.
+_LIES = "EXISTS (SELECT 1 FROM account h WHERE h.code IN ('2100', '2110') AND h.holder = CAST(l.id AS VARCHAR) AND h.balance_pence <> 0)"
 
 
-async def newest_of_payers(ids: Sequence[str], most: int, skip: int = 0) -> list[tuple[str, Booking, int | None]]:
-    """The newest lines that these payers pay for, or for a part of, newest first, with the payer.
+async def newest_of_worker(worker_id: str, most: int, skip: int = 0, *, lying: bool = False) -> list[Booking]:
+    """The newest lines of a worker, newest first; with `lying` all on which something lies, whatever `most` is."""
+    which = f"AND {_LIES} ORDER BY l.id DESC" if lying else f"ORDER BY l.id DESC LIMIT {int(most)} OFFSET {int(skip)}"
+    return [read_booking(row) for row in await fetch(f"{LINE} WHERE l.worker_id = ? {which}", worker_id)]
+
+
+async def newest_of_payers(
+    ids: Sequence[str], most: int, skip: int = 0, *, lying: bool = False
+) -> list[tuple[str, Booking, int | None]]:
+    """The newest lines that these payers pay for, or for a part of, newest first, with the payer; with `lying` as above.
 
     Where several pay for it, also how much of it this one has given and not had back. Two statements at most.
     """
     listed = marks(ids)
+    which = f"AND {_LIES} ORDER BY l.id DESC" if lying else f"ORDER BY l.id DESC LIMIT {int(most)} OFFSET {int(skip)}"
     rows = await fetch(
         f"{LINE} WHERE l.id IN (SELECT id FROM line WHERE funds = '' AND payer_id IN ({listed}) UNION "
-        f"SELECT line_id FROM line_fund WHERE payer_id IN ({listed})) "
-        f"ORDER BY l.id DESC LIMIT {int(most)} OFFSET {int(skip)}",
+        f"SELECT line_id FROM line_fund WHERE payer_id IN ({listed})) {which}",
         *ids, *ids,
     )  # fmt: skip
     shared = [row["id"] for row in rows if row["funds"]]

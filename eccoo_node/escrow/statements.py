@@ -1,7 +1,7 @@
 """What the money pages read: a payer's, a worker's, the treasurer's. Each is a constant number of statements."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -15,8 +15,9 @@ from eccoo_node.kernel.access import Actor, Thing
 from eccoo_node.kernel.errors import NotFound
 from eccoo_node.kernel.words import paid_by
 
-# A page shows the newest of these; the rest stands in the books.
+# A page shows the newest of these, and all on which something lies; the rest stands in the books.
 SHOWN = 40
+T = TypeVar("T")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -144,6 +145,12 @@ class Overview(msgspec.Struct, frozen=True):
         return self.owed("2000", "2090", "2100", "2110", "2300", "2500") + self.workers_pence
 
 
+def _and_all_that_lies(newest: list[T], lying: list[T], key: Callable[[T], object]) -> list[T]:
+    """The newest with every other on which something lies: a page says how much that is in all."""
+    known = set(map(key, newest))
+    return [*newest, *(one for one in lying if key(one) not in known)]
+
+
 async def _rows(actor: Actor, found: Sequence[Booking]) -> list[Row]:
     told = await telling.tell(actor, [line.reference for line in found])
     return [Row(told[line.reference], queries.line_state(line)) for line in found]
@@ -178,10 +185,11 @@ async def payer_statements(actor: Actor) -> list[PayerStatement]:
     by_payer: dict[str, list[Row]] = {}
     most = SHOWN * max(1, len(ids))
     lines = await queries.newest_of_payers(ids, most)
-    for payer_id, row in await _parts(actor, lines):
-        by_payer.setdefault(payer_id, []).append(row)
     # As one statement reads them all, whether one has older ones is only known while fewer than that were found.
     full = len({line.id for _, line, _ in lines}) >= most
+    lying = await queries.newest_of_payers(ids, 0, lying=True) if full else []
+    for payer_id, row in await _parts(actor, _and_all_that_lies(lines, lying, lambda one: (one[0], one[1].id))):
+        by_payer.setdefault(payer_id, []).append(row)
     found = []
     for payer in allowed:
         coming, past = _split(by_payer.get(payer["id"], []))
@@ -258,7 +266,10 @@ async def of_payer(actor: Actor, payer_id: str, skip: int = 0) -> PayerStatement
     if row is None:
         raise NotFound("There is no such payer.", "no_payer")
     lines = await queries.newest_of_payers([payer_id], SHOWN + 1, skip)
-    coming, past = _split([one for _, one in await _parts(actor, lines[:SHOWN])])
+    first = not skip and len(lines) > SHOWN
+    lying = await queries.newest_of_payers([payer_id], 0, lying=True) if first else []
+    shown = _and_all_that_lies(lines[:SHOWN], lying, lambda one: one[1].id)
+    coming, past = _split([one for _, one in await _parts(actor, shown)])
     there = (await _standing_of([payer_id]))[payer_id]
     return _payer_statement(row, there, coming, past, len(lines) > SHOWN)
 
@@ -300,7 +311,8 @@ async def worker_statement(actor: Actor) -> WorkerStatement | None:
     )
     names = await telling.circles([link_id for link_id, pence in awaiting.items() if pence])
     lines = await queries.newest_of_worker(me, SHOWN + 1)
-    coming, past = _split(await _rows(actor, lines[:SHOWN]))
+    lying = await queries.newest_of_worker(me, 0, lying=True) if len(lines) > SHOWN else []
+    coming, past = _split(await _rows(actor, _and_all_that_lies(lines[:SHOWN], lying, lambda one: one.id)))
     coming = [row for row in coming if not row.told.given_up or row.line.state == "disputed"]
     past = [row for row in past if row.line.state == "released"]
     waits = {names[link_id]: pence for link_id, pence in awaiting.items() if pence}

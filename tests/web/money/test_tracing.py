@@ -79,9 +79,9 @@ async def test_each_who_pays_a_part_reads_theirs_and_turns_back_to_older_pages(
     assert "£60 is set aside for Sunday 29 November." in said
     assert "£20 of it is paid here, the rest by others. £70 more is there" in said
     assert "£51 to the worker, £9 to the circle. £20 of it paid here" in text(await tess.get(f"/money/payers/{hers}"))
-    # The first of them reads their own part in the sum too: £60 and £40 of the newest two.
+    # The first of them reads their own part in the sum too: three times £60, and £40 of the newest.
     page = await tess.get(f"/money/payers/{books.payer}")
-    assert "£100 is set aside for two visits." in text(page)
+    assert "£220 is set aside for four visits." in text(page)
     assert (shared in page.text, f"/money/payers/{books.payer}?page=2" in unescape(page.text)) == (True, True)
     older = await tess.get(f"/money/payers/{books.payer}?page=2")
     assert [text(older).count(said) for said in ("£51 to the worker", "Newer ones", "Older ones")] == [2, 1, 0]
