@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from eccoo_node.db.rows import fetch, fetch_one, fetch_value, marks
+from eccoo_node.db.rows import fetch, fetch_one, marks
 from eccoo_node.escrow import queries, telling
 from eccoo_node.escrow.ledger import spare_cash
 from eccoo_node.escrow.queries import Booking, LineState
@@ -278,6 +278,16 @@ def _thing(row: object) -> Thing:
     return Thing("payer", row["id"], row["person_id"], payer_id=row["payer_person_id"])  # type: ignore[index]
 
 
+# What lines put down for travel and expenses; and what of that was taken back once it had been paid out.
+_LAID_OUT = (
+    "SELECT CAST(COALESCE(SUM(x.laid), 0) AS BIGINT), CAST(COALESCE(SUM(x.laid - x.stands), 0) AS BIGINT) FROM ("
+    "SELECT -p.amount_pence AS laid, 0 AS stands FROM posting p JOIN account a ON a.id = p.account_id "
+    "JOIN entry e ON e.id = p.entry_id WHERE a.holder = ? AND a.code = '2210' AND e.line_id IS NOT NULL UNION ALL "
+    "SELECT 0, e.travel_pence FROM line l JOIN entry e ON e.line_id = l.id WHERE l.worker_id = ? "
+    "AND l.employed = FALSE AND (l.link_id = '' OR l.origin = 'due')) AS x"
+)
+
+
 async def worker_statement(actor: Actor) -> WorkerStatement | None:
     """What the reader has earned; None for whoever speaks for someone else now."""
     if actor.acting_for or not actor.person_id:
@@ -304,11 +314,7 @@ async def worker_statement(actor: Actor) -> WorkerStatement | None:
         "AND ((p.amount_pence > 0 AND e.kind <> 'payout_bounced') OR (p.amount_pence < 0 AND e.kind = 'payout_bounced'))",
         me,
     )
-    laid_out = await fetch_value(
-        "SELECT CAST(COALESCE(SUM(-p.amount_pence), 0) AS BIGINT) FROM posting p JOIN account a ON a.id = p.account_id "
-        "JOIN entry e ON e.id = p.entry_id WHERE a.holder = ? AND a.code = '2210' AND e.line_id IS NOT NULL",
-        me,
-    )
+    laid_out, back = (await fetch(_LAID_OUT, me, me))[0]
     names = await telling.circles([link_id for link_id, pence in awaiting.items() if pence])
     lines = await queries.newest_of_worker(me, SHOWN + 1)
     lying = await queries.newest_of_worker(me, 0, lying=True) if len(lines) > SHOWN else []
@@ -316,6 +322,8 @@ async def worker_statement(actor: Actor) -> WorkerStatement | None:
     coming = [row for row in coming if not row.told.given_up or row.line.state == "disputed"]
     past = [row for row in past if row.line.state == "released"]
     waits = {names[link_id]: pence for link_id, pence in awaiting.items() if pence}
+    # What of it was to be given back and has been is theirs no more.
+    laid_out -= max(0, back - owes)
     return WorkerStatement(ready, int(paid[0][0]), waits, coming, past, sent, owes, len(lines) > SHOWN, int(laid_out))
 
 

@@ -1,7 +1,7 @@
 """What was paid out and swept, and is taken back all the same: the row of money.md A4, posting by posting."""
 
 import eccoo_node.payouts.checking  # noqa: F401 (what it compares with the books)
-from eccoo_node.escrow import clawback, corrections, owing, treasury
+from eccoo_node.escrow import clawback, corrections, owing, statements, treasury
 from eccoo_node.escrow.checking import check
 from eccoo_node.kernel.access import NODE
 from eccoo_node.members import queries as members
@@ -88,3 +88,23 @@ async def test_travel_that_was_paid_out_is_taken_back_and_nothing_else_waits(nod
     assert (await check()).broken == ""
     await corrections.resolve(NODE, line, "none", fee_pence=0, because="As agreed")
     assert (await check()).broken == ""
+
+
+async def test_mileage_that_was_given_back_is_laid_out_no_more(node: Node) -> None:
+    """The worker’s page says the same as their statement of the year, before and after it is taken off a payout."""
+    circle = await open_circle()
+    wren = circle.books.worker
+    own = await members.actor_for(wren)
+    await circle.details(wren)
+    line = await circle.earns(wren, 6000, 300)
+    await circle.sent()
+    await clawback.claw_back(NODE, line, "back", fee_pence=0, travel_pence=300, because="She came by bicycle.")
+    told = await statements.worker_statement(own)
+    assert told
+    assert (told.earned_pence, told.laid_out_pence, told.owes_pence) == (5100, 300, 300)
+    await giving.agree_recovery(own, wren, most_pence=1000)
+    await circle.earns(wren, 4000)
+    await circle.sent("b2")
+    told = await statements.worker_statement(own)
+    assert told
+    assert (told.earned_pence, told.laid_out_pence, told.owes_pence) == (8500, 0, 0)
