@@ -29,10 +29,10 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """So much of a line, let go at this moment and not taken back, with who had what of it."""
+    """So much of a line, let go at this moment and not taken back, with who had what of it. `reference`: the line's."""
 
     worker_id: str
-    line_id: int
+    reference: str
     at: datetime
     shares: Shares
 
@@ -127,7 +127,7 @@ async def earned(start: datetime, end: datetime, worker_id: str = "") -> list[Pa
         steps.setdefault(row[0], []).append(Step(as_time(row[1]) or clock.now(), *tuple(row)[2:]))
     lines = await queries.bookings_where(f"l.id IN ({mine})", *params)
     return [
-        Part(line.worker_id, line.id, at, shares)
+        Part(line.worker_id, line.reference, at, shares)
         for line in lines
         for at, shares in parts(line.terms, steps.get(line.id, []))
         if start <= at < end

@@ -17,7 +17,8 @@ class Quarter(msgspec.Struct, frozen=True):
     """What one worker earned in three months.
 
     `net_pence` is theirs, without mileage and expenses; `fees_pence` is what the circles kept of it, less `tax_pence`, the
-    VAT within that. The three make up the whole fee. `visits` is for how many visits something of it was let go.
+    VAT within that. The three make up the whole fee. `visits` is for how many visits something of it was let go, `bought`
+    for how many things that they paid for.
     """
 
     net_pence: int = 0
@@ -25,6 +26,7 @@ class Quarter(msgspec.Struct, frozen=True):
     tax_pence: int = 0
     reimbursed_pence: int = 0
     visits: int = 0
+    bought: int = 0
 
     @property
     def gross_pence(self) -> int:
@@ -59,7 +61,7 @@ def year_bounds(year: int, zone: ZoneInfo) -> tuple[datetime, datetime]:
 def by_quarter(parts: Iterable[Part], zone: ZoneInfo) -> dict[str, Year]:
     """What each worker earned by quarter, of parts that all lie in one year of the circle."""
     sums: dict[str, list[list[int]]] = {}
-    visits: dict[tuple[str, int], set[int]] = {}
+    visits: dict[tuple[str, int, bool], set[str]] = {}
     for part in parts:
         at, given = (part.at.astimezone(zone).month - 1) // 3, part.shares
         quarter = sums.setdefault(part.worker_id, [[0, 0, 0, 0] for _ in range(4)])[at]
@@ -67,11 +69,15 @@ def by_quarter(parts: Iterable[Part], zone: ZoneInfo) -> dict[str, Year]:
         quarter[1] += given.commission_pence - given.vat_pence
         quarter[2] += given.vat_pence
         quarter[3] += given.travel_pence
-        visits.setdefault((part.worker_id, at), set()).add(part.line_id)
+        # A visit has more than one line where somebody covered it, or where what was missing of it came later.
+        kind, _, rest = part.reference.partition(":")
+        visits.setdefault((part.worker_id, at, kind == "expense"), set()).add(f"{kind}:{rest.partition(':')[0]}")
     found: dict[str, Year] = {}
     for worker_id, quarters in sums.items():
         q1, q2, q3, q4 = (
-            Quarter(net, fees, tax, reimbursed, len(visits.get((worker_id, at), ())))
+            Quarter(
+                net, fees, tax, reimbursed, *(len(visits.get((worker_id, at, bought), ())) for bought in (False, True))
+            )
             for at, (net, fees, tax, reimbursed) in enumerate(quarters)
         )
         found[worker_id] = (q1, q2, q3, q4)
@@ -86,12 +92,12 @@ def pounds_of(pence: int) -> int:
 
 
 def in_pounds(quarters: Sequence[Quarter], *, reimbursed: bool) -> InPounds:
-    """As HMRC is told it. With `reimbursed`, mileage and expenses count as earned."""
+    """As HMRC is told it. With `reimbursed`, mileage and expenses count as earned, and what was bought as something done."""
     return InPounds(
         tuple(pounds_of(q.net_pence + (q.reimbursed_pence if reimbursed else 0)) for q in quarters),
         tuple(pounds_of(q.fees_pence) for q in quarters),
         tuple(pounds_of(q.tax_pence) for q in quarters),
-        tuple(q.visits for q in quarters),
+        tuple(q.visits + (q.bought if reimbursed else 0) for q in quarters),
     )
 
 

@@ -69,7 +69,7 @@ def test_what_stands_adds_up_to_the_books_and_no_quarter_is_below_nothing(
     told: list[Quarter] = []
     for year in (2026, 2027, 2028):
         start, end = reckoning.year_bounds(year, LONDON)
-        mine = [Part("w", 1, at, shares) for at, shares in found if start <= at < end]
+        mine = [Part("w", "visit:1", at, shares) for at, shares in found if start <= at < end]
         told += by_quarter(mine, LONDON).get("w", reckoning.NOTHING)
     for quarter in told:
         assert min(quarter.net_pence, quarter.fees_pence, quarter.tax_pence, quarter.reimbursed_pence) >= 0
@@ -117,9 +117,18 @@ def test_a_year_begins_and_ends_at_midnight_here() -> None:
     assert reckoning.year_bounds(2026, sydney)[0] == datetime(2025, 12, 31, 13, tzinfo=UTC)
     # Half past midnight on 1 July in Hebden is still June in UTC.
     at = datetime(2026, 6, 30, 23, 30, tzinfo=UTC)
-    (quarters,) = by_quarter([Part("w", 1, at, Shares(worker_pence=100, fee_pence=100))], LONDON).values()
+    (quarters,) = by_quarter([Part("w", "visit:1", at, Shares(worker_pence=100, fee_pence=100))], LONDON).values()
     assert [quarter.net_pence for quarter in quarters] == [0, 0, 100, 0]
     assert date(2026, 7, 1) == at.astimezone(LONDON).date()
+
+
+def test_a_visit_is_one_however_its_money_came_and_shopping_is_none() -> None:
+    references = ("visit:1", "visit:1:more:12345678", "visit:2:abcdef", "away:1", "expense:1", "expense:2:more")
+    one = Shares(worker_pence=100, fee_pence=100)
+    (quarters,) = by_quarter([Part("w", of, JANUARY, one) for of in references], LONDON).values()
+    assert (quarters[0].visits, quarters[0].bought) == (3, 2)
+    # Where mileage and expenses are no earnings, nothing is told of what was bought.
+    assert [in_pounds(quarters, reimbursed=counts).visits[0] for counts in (True, False)] == [5, 3]
 
 
 def test_pounds_are_whole_and_half_a_pound_is_rounded_up() -> None:
