@@ -57,8 +57,10 @@ async def of_lines(bookings: Iterable[Booking], reader: str) -> dict[int, Went]:
             clock.say_day(visit.starts_at, zone),
             visit.cover_name or "someone from another circle" if line.link_id else who,
             whom,
-            # What was missing of a visit is no length of it.
-            0 if ":more:" in line.reference else clock.minutes_between(visit.starts_at, visit.ends_at),
+            # What was missing of a visit is no length of it, and one that was called off had none.
+            0
+            if ":more:" in line.reference or visit.state == "stopped"
+            else clock.minutes_between(visit.starts_at, visit.ends_at),
             tuple(said.get(visit.id, ())),
             visit.rate_pence if ours else 0,
             visit.on_the_way_pence if ours else 0,

@@ -132,14 +132,18 @@ async def test_a_visit_is_told_at_the_rate_that_was_agreed(circle: Circle) -> No
     way = await circle.visit(0, fee_pence=3600, minutes=90)
     short = await circle.visit(1, fee_pence=3600, minutes=90)
     less = await circle.visit(2, fee_pence=2500, minutes=90)
+    off = await circle.visit(3, fee_pence=1500, minutes=90)
     async with write():
         await fetch("UPDATE visit SET rate_pence = 2000, travel_minutes = 18 WHERE line IN (?, ?)", way, short)
         await fetch("UPDATE visit SET rate_pence = 2000 WHERE line = ?", less)
+        # Half of £30 was due, and was set aside once there was money.
+        await fetch("UPDATE visit SET state = 'stopped', line = '' WHERE line = ?", off)
     circle.on(3)
     await circle.went(way)
     await circle.said(short, 60)
     await circle.went(short, part_pence=2600)
     await circle.went(less)
+    await escrow.pay_cancelled(NODE, off, 10_000, "off")
     more = f"{short}:more:12345678"
     await books.set_aside(more, 500)
     await circle.went(more)
@@ -150,5 +154,6 @@ async def test_a_visit_is_told_at_the_rate_that_was_agreed(circle: Circle) -> No
         "90 minutes at £20 an hour, and £6 for the time on the way: £36.00",
         "60 minutes at £20 an hour, and £6 for the time on the way: £26.00",
         "The fee is £25.00",
+        "The fee is £15.00",
         "The fee is £5.00",
     ]
