@@ -14,13 +14,17 @@ from eccoo_node.papers.queries import Paper
 _HERE = Path(__file__).parent
 
 
+class OtherLetters(Exception):
+    """A name or a word on the paper has a letter that the fonts of such a file do not have."""
+
+
 def available() -> bool:
     """Whether this node can make files."""
     return find_spec("typst") is not None
 
 
 async def pdf(paper: Paper, *, large: bool = False) -> bytes:
-    """The file: A4, tagged for screen readers (PDF/UA-1), 12 pt, or 18 pt in large print."""
+    """The file: A4, tagged for screen readers (PDF/UA-1), 12 pt, or 18 pt in large print. Raises OtherLetters."""
     return await asyncio.to_thread(_compile, paper, large)
 
 
@@ -35,13 +39,19 @@ def _compile(paper: Paper, large: bool) -> bytes:
         "replaced_by": paper.replaced_called,
         "large": large,
     }
-    made: bytes = typst.compile(  # type: ignore[misc]
-        (_HERE / "paper.typ").read_bytes(),
-        root=str(_HERE),
-        font_paths=[str(_HERE / "fonts")],
-        ignore_system_fonts=True,
-        sys_inputs={"paper": msgspec.json.encode(told).decode()},
-        pdf_standards=["ua-1"],
-        timestamp=0,
-    )
+    try:
+        made: bytes = typst.compile(  # type: ignore[misc]
+            (_HERE / "paper.typ").read_bytes(),
+            root=str(_HERE),
+            font_paths=[str(_HERE / "fonts")],
+            ignore_system_fonts=True,
+            sys_inputs={"paper": msgspec.json.encode(told).decode()},
+            pdf_standards=["ua-1"],
+            timestamp=0,
+        )
+    except typst.TypstError as error:
+        # A box in the place of a letter is nobody's name, and no screen reader could say it.
+        if "could not be displayed" in str(error):
+            raise OtherLetters from None
+        raise
     return made

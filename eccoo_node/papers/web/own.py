@@ -84,10 +84,14 @@ class PapersController(Controller):
         """The paper as a file, in large print for whoever asked for that, or with `?print=large`."""
         found = await whole(actor_of(request), paper_id)
         if not pdf.available():
-            return render(request, "papers/no_file.html", paper=found)
+            return render(request, "papers/no_file.html", paper=found, letters=False)
         asked = request.query_params.get("print", "")
         large = found.large_print if asked not in {"large", "usual"} else asked == "large"
-        return _file(await pdf.pdf(found, large=large), "application/pdf", f"{found.called}.pdf")
+        try:
+            made = await pdf.pdf(found, large=large)
+        except pdf.OtherLetters:
+            return render(request, "papers/no_file.html", paper=found, letters=True)
+        return _file(made, "application/pdf", f"{found.called}.pdf")
 
     @get("/papers/{paper_id:str}/csv", opt={"action": "papers.read"})
     async def spreadsheet(self, request: AnyRequest, paper_id: FromPath[str]) -> Response[Any]:

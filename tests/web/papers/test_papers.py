@@ -8,6 +8,7 @@ import pytest
 
 from eccoo_node.db.counting import counting_queries
 from eccoo_node.db.rows import fetch, fetch_value
+from eccoo_node.db.transaction import write
 from eccoo_node.escrow.actions import top_up
 from eccoo_node.papers import actions, pdf, queries
 from tests.support import make
@@ -131,6 +132,18 @@ async def test_the_file_is_the_same_each_time_and_without_typst_the_page_says_so
     monkeypatch.setattr(pdf, "available", lambda: False)
     assert "choose Print in your browser" in text(await ada.get(f"/papers/{paper.id}"))
     assert "The page of the paper prints as the same paper" in text(await ada.get(f"/papers/{paper.id}/pdf"))
+
+
+async def test_a_name_in_letters_that_the_files_lack_is_printed_from_the_page(desk: Desk, browsers: Browsers) -> None:
+    async with write():
+        await fetch("UPDATE person SET full_name = 'ਅਮਰ ਸਿੰਘ' WHERE id = ?", desk.books.person)
+    paper = await queries.paper(await desk.week())
+    with pytest.raises(pdf.OtherLetters):
+        await pdf.pdf(paper)
+    ada = await browsers(desk.books.person)
+    assert "ਅਮਰ ਸਿੰਘ" in (await ada.get(f"/papers/{paper.id}")).text
+    said = text(await ada.get(f"/papers/{paper.id}/pdf"))
+    assert "is in letters that our files do not have. The page of the paper prints as the same paper" in said
 
 
 async def test_lists_take_as_many_questions_for_one_as_for_many(desk: Desk, browsers: Browsers) -> None:
