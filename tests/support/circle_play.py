@@ -40,6 +40,7 @@ from tests.support.escrow_invariants import (
     spare_pence,
 )  # fmt: skip
 from tests.support.node import Node
+from tests.support.pages_agree import pages_agree
 from tests.support.payouts import Circle
 
 # The clocks go forward on the 29th, and a tax year ends on the 5th of April.
@@ -451,6 +452,7 @@ class Play:
         for call, other in self.done:
             await self.once_more(call, other, same=True)
             await self.once_more(call, other, same=False)
+        await pages_agree(self.by, self.payers, self.workers[:2])
         now = clock.now() + timedelta(seconds=1)
         await a5_13_each_release_in_one_period(START, now)
         a5_14_hours_and_weeks_are_local(now)
