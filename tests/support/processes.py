@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.support import memory
+from tests.support.forked import Forked
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,15 +44,32 @@ def eccoo(
     typed: str | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Run one `eccoo` command to its end. The exit code is the caller's to judge."""
+    seen = environment(home, env)
+    if _may_be_forked(command, seen):
+        return _forked(home, arguments, seen, timeout_s, typed)
     return subprocess.run(
-        [*command, *arguments],
-        env=environment(home, env),
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        input=typed,
+        [*command, *arguments], env=seen, cwd=home, capture_output=True, text=True, timeout=timeout_s, input=typed
     )
+
+
+def _may_be_forked(command: Sequence[str], env: Mapping[str, str]) -> bool:
+    """A process has its name for PostgreSQL, which no other may have, from when it read the program."""
+    return command is ECCOO and "ECCOO_DATABASE_URL" not in env
+
+
+def _forked(
+    home: Path, arguments: Sequence[str], env: Mapping[str, str], timeout_s: float, typed: str | None
+) -> "subprocess.CompletedProcess[str]":
+    with tempfile.TemporaryDirectory(dir=memory.folder()) as folder:
+        stdin, stdout, stderr = (Path(folder) / name for name in ("in", "out", "err"))
+        stdin.write_text(typed or "")
+        process = Forked(arguments, env=env, cwd=home, stdin=stdin, stdout=stdout, stderr=stderr)
+        try:
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(arguments, code, stdout.read_text(), stderr.read_text())
 
 
 class NodeProcess:
@@ -74,7 +94,7 @@ class NodeProcess:
         self._env = dict(env or {})
         self._command = command
         self._arguments = tuple(arguments if arguments is not None else ("serve", "--port", str(self.port)))
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     @property
     def pid(self) -> int:
@@ -98,15 +118,17 @@ class NodeProcess:
     def start(self, timeout_s: float = 20) -> "NodeProcess":
         """Start and return once /healthz answers; NodeDied if it ends first or stays silent."""
         assert not self.running, "The node is already running."
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._command, *self._arguments],
-                env=environment(self.home, self._env),
-                cwd=self.home,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+        if _may_be_forked(self._command, self.environ):
+            log, nothing = self.log_path, Path(os.devnull)
+            self._process = Forked(
+                self._arguments, env=self.environ, cwd=self.home, stdin=nothing, stdout=log, stderr=log
             )
+        else:
+            with self.log_path.open("ab") as kept:
+                self._process = subprocess.Popen(
+                    [*self._command, *self._arguments], env=self.environ, cwd=self.home, stdin=subprocess.DEVNULL,
+                    stdout=kept, stderr=subprocess.STDOUT,
+                )  # fmt: skip
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if not self.running:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from eccoo_node.cli import WHERE
 from eccoo_node.cli.hosting import _where
 from eccoo_node.kernel.settings import CircleSettings, Settings, WebSettings
 from tests.support.ports import free_port
@@ -52,6 +53,17 @@ def one_sentence(done: "subprocess.CompletedProcess[str]") -> str:
     assert len(lines) == 1, done.stderr
     assert len(lines[0]) > 20
     return lines[0]
+
+
+@pytest.mark.parametrize("command", sorted({file: command for command, file in WHERE.items()}.values()))
+def test_each_file_of_commands_can_be_read_first(tmp_path: Path, command: str) -> None:
+    """The other commands here are forked from a process that has read them all."""
+    done = subprocess.run(
+        [*ECCOO, command, "--help"], env=environment(tmp_path), cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: ")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_init_makes_a_whole_node_and_shows_its_words_once(tmp_path: Path) -> None:

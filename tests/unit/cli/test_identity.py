@@ -6,16 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import ECCOO, eccoo, environment
+from tests.support.processes import eccoo
 
 ANSWERS = ("--name", "Our hill", "--place", "", "--phone", "01632 960001", "--called", "Ann", "--email", "")
 MOVED = "https://new.hill.example"
 
 
 def run(home: Path, *words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*ECCOO, *words], env=environment(home), cwd=home, input=typed, capture_output=True, text=True, timeout=60
-    )
+    return eccoo(home, *words, typed=typed)
 
 
 def refused(done: "subprocess.CompletedProcess[str]") -> str:
