@@ -50,6 +50,12 @@ class PostgresServer:
         self._templates: dict[str, str] = {}
         # Two test sessions may share the server that ECCOO_TEST_PG names.
         self._prefix = f"eccoo_test_{os.getpid()}"
+        # A connection costs the server nearly as much as dropping a database, so one is kept, in a loop of its own.
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._one_at_a_time = asyncio.Lock()
+        self._kept: asyncpg.Connection[Any] | None = None
+        self._thread.start()
 
     def url(self, database: str) -> str:
         return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{database}"))
@@ -58,14 +64,17 @@ class PostgresServer:
         """Run one statement outside any transaction and return its rows. Works inside and outside a running loop."""
 
         async def run() -> list[tuple[Any, ...]]:
-            connection = await asyncpg.connect(url or self.admin_url)
+            if url is None:
+                async with self._one_at_a_time:
+                    self._kept = self._kept or await asyncpg.connect(self.admin_url)
+                    return [tuple(row) for row in await self._kept.fetch(sql)]
+            connection = await asyncpg.connect(url)
             try:
                 return [tuple(row) for row in await connection.fetch(sql)]
             finally:
                 await connection.close()
 
-        rows: list[tuple[Any, ...]] = _in_own_loop(run)
-        return rows
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
     def create_database(self, template: str = "template0") -> str:
         """The URL of a new database, a copy of `template`; nobody may be connected to the template."""
@@ -90,6 +99,19 @@ class PostgresServer:
     def close(self) -> None:
         for name in self._templates.values():
             self.drop_database(self.url(name))
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Nothing can be asked through this any more."""
+
+        async def run() -> None:
+            if self._kept is not None:
+                await self._kept.close()
+
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
 
 @contextmanager
@@ -186,6 +208,7 @@ def _own_server(folder: Path, binaries: Path) -> Iterator[PostgresServer]:
             raise NoPostgres(f"the PostgreSQL server did not start: {tail}") from error
         yield server
     finally:
+        server.hang_up()
         # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients to leave.
         process.send_signal(2)
         try:
@@ -206,22 +229,3 @@ def _until_ready(server: PostgresServer) -> None:
             threading.Event().wait(0.05)
         else:
             return
-
-
-def _in_own_loop(run: Callable[[], Any]) -> Any:
-    """Run a coroutine function in a loop of its own thread, so that callers need not care whether a loop runs here."""
-    outcome: list[Any] = []
-    failure: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            outcome.append(asyncio.run(run()))
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]
-    return outcome[0]
