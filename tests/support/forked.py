@@ -7,32 +7,45 @@ Reading it is most of what a command costs, and a run of the tests starts hundre
 import functools
 import multiprocessing
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from eccoo_node.cli import WHERE, main
+from eccoo_node.db import engine
 
-READ = ["eccoo_node.app", "eccoo_node.demo.running", *sorted({f"eccoo_node.cli.{file}" for file in WHERE.values()})]
+READ = [
+    "eccoo_node.app",
+    "eccoo_node.demo.running",
+    *sorted({f"eccoo_node.cli.{file}" for file in WHERE.values()}),
+    "tests.support.axe",
+    "tests.support.forked",
+]
 # Whoever looks at how a process ended takes the answer away from the pipe it comes by.
 _one_at_a_time = threading.Lock()
+
+
+def run() -> object:
+    return main()
 
 
 class Forked:
     """One such process, with what is used here of `subprocess.Popen`."""
 
     def __init__(
-        self, arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: Path, stdout: Path, stderr: Path
-    ) -> None:
+        self, program: Callable[[], object], arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: Path,
+        stdout: Path, stderr: Path,
+    ) -> None:  # fmt: skip
         """What it prints is written at the end of the files named; both may be one."""
         with _one_at_a_time:
             self._process = _server(env["PYTHONPATH"]).Process(
-                target=_become, args=(list(arguments), dict(env), str(cwd), (str(stdin), str(stdout), str(stderr))),
+                target=_become, args=(program, list(arguments), dict(env), str(cwd), (str(stdin), str(stdout), str(stderr))),
                 daemon=True,
             )  # fmt: skip
             self._process.start()
@@ -76,7 +89,9 @@ def _server(python_path: str) -> ForkServerContext:
     return context
 
 
-def _become(arguments: list[str], env: dict[str, str], cwd: str, files: tuple[str, str, str]) -> None:
+def _become(
+    program: Callable[[], object], arguments: list[str], env: dict[str, str], cwd: str, files: tuple[str, str, str]
+) -> None:
     for number, path in enumerate(files):
         opened = os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.dup2(opened, number)
@@ -89,4 +104,6 @@ def _become(arguments: list[str], env: dict[str, str], cwd: str, files: tuple[st
     os.environ.update(env)
     os.chdir(cwd)
     sys.argv = ["eccoo", *arguments]
-    main()
+    # A process has its name for PostgreSQL, which no other may have, from when it read the program.
+    engine.THIS_PROCESS = f"eccoo {secrets.token_hex(8)}"
+    sys.exit(program())  # type: ignore[arg-type]

@@ -8,16 +8,18 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.support import memory
-from tests.support.forked import Forked
+from tests.support import axe, memory
+from tests.support.forked import Forked, run
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 # Not `-m`: this is what the installed `eccoo` script does.
 ECCOO = (sys.executable, "-c", "import sys; from eccoo_node.cli import main; sys.exit(main())")
+# What is forked, by the command that does the same from nothing (tests/support/forked.py).
+PROGRAMS: dict[tuple[str, ...], Callable[[], object]] = {ECCOO: run, axe.COMMAND: axe.run}
 
 
 class NodeDied(Exception):
@@ -45,25 +47,25 @@ def eccoo(
 ) -> "subprocess.CompletedProcess[str]":
     """Run one `eccoo` command to its end. The exit code is the caller's to judge."""
     seen = environment(home, env)
-    if _may_be_forked(command, seen):
-        return _forked(home, arguments, seen, timeout_s, typed)
+    if program := PROGRAMS.get(tuple(command)):
+        return _forked(program, home, arguments, seen, timeout_s, typed)
     return subprocess.run(
         [*command, *arguments], env=seen, cwd=home, capture_output=True, text=True, timeout=timeout_s, input=typed
     )
 
 
-def _may_be_forked(command: Sequence[str], env: Mapping[str, str]) -> bool:
-    """A process has its name for PostgreSQL, which no other may have, from when it read the program."""
-    return command is ECCOO and "ECCOO_DATABASE_URL" not in env
-
-
 def _forked(
-    home: Path, arguments: Sequence[str], env: Mapping[str, str], timeout_s: float, typed: str | None
+    program: Callable[[], object],
+    home: Path,
+    arguments: Sequence[str],
+    env: Mapping[str, str],
+    timeout_s: float,
+    typed: str | None,
 ) -> "subprocess.CompletedProcess[str]":
     with tempfile.TemporaryDirectory(dir=memory.folder()) as folder:
         stdin, stdout, stderr = (Path(folder) / name for name in ("in", "out", "err"))
         stdin.write_text(typed or "")
-        process = Forked(arguments, env=env, cwd=home, stdin=stdin, stdout=stdout, stderr=stderr)
+        process = Forked(program, arguments, env=env, cwd=home, stdin=stdin, stdout=stdout, stderr=stderr)
         try:
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -118,10 +120,10 @@ class NodeProcess:
     def start(self, timeout_s: float = 20) -> "NodeProcess":
         """Start and return once /healthz answers; NodeDied if it ends first or stays silent."""
         assert not self.running, "The node is already running."
-        if _may_be_forked(self._command, self.environ):
+        if program := PROGRAMS.get(tuple(self._command)):
             log, nothing = self.log_path, Path(os.devnull)
             self._process = Forked(
-                self._arguments, env=self.environ, cwd=self.home, stdin=nothing, stdout=log, stderr=log
+                program, self._arguments, env=self.environ, cwd=self.home, stdin=nothing, stdout=log, stderr=log
             )
         else:
             with self.log_path.open("ab") as kept:
