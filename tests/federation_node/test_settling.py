@@ -339,7 +339,7 @@ async def test_a_last_page_is_said_again_only_with_new_books_or_a_new_answer(
     [(line,)] = await story.b.rows("SELECT id FROM settle_entry WHERE state = 'disputed'")
     with story.b.bound():
         await settlement.answer_line(await actor(story.kit), link, line, "ours")
-    for _ in range(60):
+    for _ in range(31):
         await a_day(story)
     assert await story.b.rows(pages) == [(2,)]
     monkeypatch.setattr(queries, "books", real)
