@@ -18,7 +18,7 @@ from eccoo_node.escrow import queries
 from eccoo_node.escrow.verify import verify
 from tests.support.node import build
 
-ENTRIES, TIMES = 100_000, 5
+ENTRIES, TIMES = 100_000, 9
 FEW, MANY = 10_000, 1_000_000
 BAR, WHOLE = 100_000, 0.6
 _ROWS = (
