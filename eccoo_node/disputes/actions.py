@@ -124,9 +124,10 @@ async def _settles(act: Act, visit: Visit, part_pence: int | None) -> bool:
         # Said to have been as planned after all: that lets the question rest.
         await settle(act, one, (one.fee_pence, one.travel_pence), "withdrawn", "It went ahead after all.")
         return True
-    if one is not None and one.stands == "unpaid":
+    if one is not None and one.stands in {"unpaid", "apart"}:
         raise Conflict(
-            "What is due for this visit is in question. Please let it rest, or agree on it, there.", "in_question"
+            "What is due for this visit is in question already. You can let it rest, or agree on it, on the page of that question.",
+            "in_question",
         )
     if one is None or one.stands != "waiting":
         return False

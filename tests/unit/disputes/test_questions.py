@@ -123,6 +123,18 @@ async def test_news_of_a_split_goes_once_it_is_answered_and_is_not_a_colleagues_
     assert (await to_bring("Fay"), await read("Ada"), await read("Wren")) == ([], set(), {"money_settled"})
 
 
+async def test_a_second_answer_says_that_it_is_in_question_already(node: Node) -> None:
+    """From a page that was left open, or from a second phone."""
+    them = await cast(node)
+    one = await them.asked(answer="wrong", part="whole", minutes=None)
+    before = await them.sums()
+    for again in ({"answer": "yes"}, {"answer": "partly", "minutes": 60}):
+        told = rota.answer_visit(await them.be("Ada"), visit_id=one.visit_id, **again)  # type: ignore[arg-type]
+        assert await refused(told) == "in_question"
+    assert await rota.answer_visit(await them.be("Ada"), visit_id=one.visit_id, answer="no") == "said"
+    assert await them.sums() == before
+
+
 async def test_what_was_paid_comes_back_only_with_the_workers_yes(node: Node) -> None:
     them = await cast(node, pays="Bill")
     visit = await them.went()
