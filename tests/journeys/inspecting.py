@@ -152,7 +152,7 @@ class Weight:
             if self.bytes_of.keys() >= self.urls.keys():
                 break
             await page.wait_for_timeout(50)
-        files = [url for url in self.urls.values() if not url.startswith("data:")]
+        files = sorted({url for url in self.urls.values() if not url.startswith("data:")})
         wrong = [] if files else ["was not seen to be asked for"]
         if len(files) > MOST_REQUESTS:
             wrong.append(f"asks for {len(files)} files")
