@@ -277,12 +277,17 @@ async def test_without_the_words_an_admin_begins_anew_and_is_linked_again(
     await ada.get(HERE)
     assert "We began with other keys on" in text_of(ada)
 
-    # The other circle sees at its next call that somebody else answers there.
-    two_nodes.move(timedelta(minutes=11))
-    await bronwen.get(f"/admin/links/{old}/health")
-    await bronwen.send(f"/admin/links/{old}/try")
-    assert "has answered" not in (await bronwen.follow()).text
-    for told in ("not reached now", "Their node showed another history of its keys than before."):
+    # The other circle sees at its next call that somebody else answers there. One that was under way while time was moved
+    # is refused for its clock, and is not that.
+    forked = "Their node showed another history of its keys than before."
+    for _ in range(3):
+        two_nodes.move(timedelta(minutes=11))
+        await bronwen.get(f"/admin/links/{old}/health")
+        await bronwen.send(f"/admin/links/{old}/try")
+        assert "has answered" not in (await bronwen.follow()).text
+        if forked in text_of(bronwen):
+            break
+    for told in ("not reached now", forked):
         assert told in text_of(bronwen)
     new = await take_up(two_nodes, ada, bronwen)
     for reader in two_admins:
