@@ -303,7 +303,9 @@ async def test_a_pause_of_both_ends_when_both_have_ended_it(two_nodes: Pair, two
     for reader in two_admins:
         await links_page(reader, link_id)
         await reader.send(f"/admin/links/{link_id}/pause")
-    await two_nodes.settle()
+    # What the pages' own sender has under way is not waited for by `settle`.
+    while (await two_nodes.a.row("SELECT suspended_by_them_at FROM link"))[0] is None:
+        await asyncio.sleep(0.02)
     await links_page(ada, link_id)
     await ada.send(f"/admin/links/{link_id}/resume")
     page = unescape((await ada.follow()).text)
