@@ -39,11 +39,11 @@ class Coming(msgspec.Struct, frozen=True):
 Teller = Callable[[Actor, Sequence[str]], Awaitable[dict[str, Told]]]
 Needer = Callable[[str], Awaitable[bool]]
 Namer = Callable[[Sequence[str]], Awaitable[dict[str, str]]]
+Foreteller = Callable[[Actor, Collection[str]], Awaitable[dict[str, Coming]]]
 _TELLERS: dict[str, Teller] = {}
 _NEEDERS: dict[str, Needer] = {}
 _NAMERS: list[Namer] = []
 _HOLDERS: list[Namer] = []
-Foreteller = Callable[[Actor, Collection[str]], Awaitable[dict[str, Coming]]]
 _FORETELLERS: list[Foreteller] = []
 
 

@@ -208,15 +208,17 @@ class Books:
 
     def holds(self, page: Page) -> bool:
         """Whether every entry of the page balances and is as its digest says; each is added to where it belongs."""
+        if page.owners != page.ids:
+            return False
         try:
             marks_ = list(map(self.lines.marks.__getitem__, page.lines))
         except KeyError:
             return False
         told = [
             ledger.sealed(f'[{content},"{mark}",[{posted}]]'.encode())
-            for content, mark, posted in zip(page.contents, marks_, page.postings, strict=False)
+            for content, mark, posted in zip(page.contents, marks_, page.postings, strict=True)
         ]
-        if page.owners != page.ids or told != page.digests:
+        if told != page.digests:
             return False
         postings = self.lines.paths.went(page.lines, page.gone, page.codes)
         self.postings += postings

@@ -103,21 +103,6 @@ class _Before(msgspec.Struct, frozen=True):
     vat_pence: int
 
 
-class _Taxed(msgspec.Struct, frozen=True):
-    """What a paper that was made keeps of one of its items."""
-
-    item: str
-    vat_pence: int
-
-
-class _Figures(msgspec.Struct, frozen=True):
-    items: list[_Taxed]
-
-
-class _Facts(msgspec.Struct, frozen=True):
-    figures: _Figures
-
-
 async def _vat_asked(payer_id: str, without: str, items: Sequence[str]) -> dict[str, int]:
     """The tax that standing invoices named within what they asked this payer for, by item."""
     rows = await fetch(
@@ -127,7 +112,7 @@ async def _vat_asked(payer_id: str, without: str, items: Sequence[str]) -> dict[
     )  # fmt: skip
     found: dict[str, int] = {}
     for row in rows:
-        for one in msgspec.json.decode(row[0], type=_Facts).figures.items:
+        for one in msgspec.convert(msgspec.json.decode(row[0])["figures"], Invoice).items:
             found[one.item] = found.get(one.item, 0) + one.vat_pence
     return found
 

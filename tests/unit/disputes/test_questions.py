@@ -128,8 +128,8 @@ async def test_a_second_answer_says_that_it_is_in_question_already(node: Node) -
     them = await cast(node)
     one = await them.asked(answer="wrong", part="whole", minutes=None)
     before = await them.sums()
-    for again in ({"answer": "yes"}, {"answer": "partly", "minutes": 60}):
-        told = rota.answer_visit(await them.be("Ada"), visit_id=one.visit_id, **again)  # type: ignore[arg-type]
+    for answer, minutes in (("yes", None), ("partly", 60)):
+        told = rota.answer_visit(await them.be("Ada"), visit_id=one.visit_id, answer=answer, minutes=minutes)
         assert await refused(told) == "in_question"
     assert await rota.answer_visit(await them.be("Ada"), visit_id=one.visit_id, answer="no") == "said"
     assert await them.sums() == before
