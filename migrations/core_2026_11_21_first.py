@@ -108,7 +108,7 @@ STATEMENTS = {
   "broken" TEXT NOT NULL,
   "entries" INTEGER NOT NULL
 )""",
-        """CREATE TABLE "books_seal" (
+        """CREATE TABLE "books_checkpoint" (
   "id" INTEGER PRIMARY KEY NOT NULL,
   "at" TIMESTAMPTZ NOT NULL,
   "told" TEXT NOT NULL
@@ -2005,7 +2005,7 @@ STATEMENTS = {
   "broken" TEXT NOT NULL,
   "entries" INTEGER NOT NULL
 )""",
-        """CREATE TABLE "books_seal" (
+        """CREATE TABLE "books_checkpoint" (
   "id" BIGSERIAL PRIMARY KEY NOT NULL,
   "at" TIMESTAMPTZ NOT NULL,
   "told" TEXT NOT NULL

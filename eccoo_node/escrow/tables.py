@@ -134,8 +134,8 @@ class BooksCheck(Table, tablename="books_check"):
     entries = number()
 
 
-class BooksSeal(Table, tablename="books_seal"):
-    """The entries that were found to hold, as JSON (`verify_sealed.Seal`). It holds no words."""
+class BooksCheckpoint(Table, tablename="books_checkpoint"):
+    """The entries that were found to hold, as JSON (`verify_checkpoint.Checkpoint`). It holds no words."""
 
     id = serial()
     at = moment()
@@ -158,7 +158,19 @@ class Pause(Table, tablename="pause"):
     ended_by = word(36)
 
 
-TABLES = [Schedule, Line, LineFund, LineState, AccountRow, Entry, Posting, EntryChain, BooksCheck, BooksSeal, Pause]
+TABLES = [
+    Schedule,
+    Line,
+    LineFund,
+    LineState,
+    AccountRow,
+    Entry,
+    Posting,
+    EntryChain,
+    BooksCheck,
+    BooksCheckpoint,
+    Pause,
+]
 
 for _table in ("schedule", "line", "line_fund", "entry", "posting", "entry_chain", "books_check"):
     extras.append_only(_table)

@@ -3,7 +3,7 @@
 Reads one moment of the database and holds up nobody: it goes page by page, and lets the node answer in between.
 Everything here is reckoned from entries and postings; nothing is taken from a stored balance or a line's stored numbers
 except to compare it. Entries that were found to hold some days ago, and are the same to the byte, are gone by
-(`verify_sealed`).
+(`verify_checkpoint`).
 
 Two things make it fast (docs/decisions/0024-the-books-are-added-up-by-the-column.md). A page is read and compared as
 whole columns, and only one that does not hold is gone through entry by entry, for the first that is wrong. And lines that
@@ -19,12 +19,12 @@ from eccoo_node.db import bound, bulk
 from eccoo_node.db.engine import DATABASE_ERRORS
 from eccoo_node.db.rows import fetch, fetch_value, marks
 from eccoo_node.db.transaction import snapshot
-from eccoo_node.escrow import ledger, purity, verify_sealed
+from eccoo_node.escrow import ledger, purity, verify_checkpoint
 from eccoo_node.escrow.chart import CHART, Account, due_from
+from eccoo_node.escrow.verify_checkpoint import Checkpoint
 from eccoo_node.escrow.verify_lines import Lines
 from eccoo_node.escrow.verify_pages import PAGE, Chain, Page, asks, told_columns
 from eccoo_node.escrow.verify_paths import Paths
-from eccoo_node.escrow.verify_sealed import Seal
 from eccoo_node.kernel.errors import Broken
 from eccoo_node.kernel.money import pounds
 
@@ -56,30 +56,30 @@ def _leans(balance: int) -> int:
 async def verify(*, whole: bool = False) -> dict[str, int]:
     """Check every invariant of money.md A5 that live books can show; counts. Raises Broken at the first that fails.
 
-    What was sealed less than a week ago is compared and not reckoned again, unless the `whole` is asked for. Whatever was
-    reckoned whole is sealed. Not inside `write()`.
+    What lies before a checkpoint of less than a week ago is compared and not reckoned again, unless the `whole` is asked
+    for. Where all was reckoned, a new checkpoint is kept. Not inside `write()`.
     """
-    books = Books(None if whole else await verify_sealed.kept())
+    books = Books(None if whole else await verify_checkpoint.kept())
     async with snapshot():
         counts = await books.check()
-        seal = await books.sealed()
-    if seal is not None:
-        await verify_sealed.keep(seal)
+        checkpoint = await books.checkpoint_made()
+    if checkpoint is not None:
+        await verify_checkpoint.keep(checkpoint)
     return counts
 
 
 async def check_inside() -> dict[str, int]:
-    """As `verify`, of what the open transaction sees, and nothing is sealed."""
+    """As `verify`, of what the open transaction sees, without a checkpoint."""
     return await Books().check()
 
 
 class Books:
     """One walk through the books."""
 
-    def __init__(self, seal: Seal | None = None) -> None:
-        self.seal = seal
-        # How everything stood behind the last page that may be sealed, and where its pages end.
-        self._stood: Seal | None = None
+    def __init__(self, checkpoint: Checkpoint | None = None) -> None:
+        self.checkpoint = checkpoint
+        # How everything stood behind the last page before a new checkpoint, and where its pages end.
+        self._stood: Checkpoint | None = None
         self._ends: list[int] = []
         self.lines = Lines()
         self.names: dict[int, tuple[str, str, str]] = {}
@@ -91,7 +91,7 @@ class Books:
     async def check(self) -> dict[str, int]:
         await self.lines.read()
         await self.read_accounts()
-        await self._go_by_the_seal()
+        await self._go_by_the_checkpoint()
         # Among those behind it, one may still be committed.
         newest = int(await fetch_value("SELECT MAX(id) FROM entry") or 0) - ledger.LOOK_BACK
         async with aclosing(bulk.ahead("entry", PAGE, asks, self.last)) as pages:
@@ -142,34 +142,37 @@ class Books:
                 self.names.update(zip(ids, zip(codes, holders, waits, strict=True), strict=True))
                 self.stored.update(zip(ids, zip(guards, balances, strict=True), strict=True))
 
-    async def _go_by_the_seal(self) -> None:
-        """Begin behind the entries that are sealed, if they are what they were."""
-        seal, self.seal = self.seal, None
+    async def _go_by_the_checkpoint(self) -> None:
+        """Begin behind the checkpoint, if the entries before it are what they were."""
+        checkpoint, self.checkpoint = self.checkpoint, None
         try:
-            if seal is None or await verify_sealed.digest(seal, self.names, self.lines.told) != seal.digest:
+            if (
+                checkpoint is None
+                or await verify_checkpoint.digest(checkpoint, self.names, self.lines.told) != checkpoint.digest
+            ):
                 return
         except DATABASE_ERRORS:
             # What can't be read is named by whoever goes through it.
             return
-        self.seal = seal
-        self.entries, self.postings, self.last = seal.entries, seal.postings, seal.pages[-1]
-        self.chain, self.lines.paths = copy(seal.chain), Paths(seal.paths)
+        self.checkpoint = checkpoint
+        self.entries, self.postings, self.last = checkpoint.entries, checkpoint.postings, checkpoint.pages[-1]
+        self.chain, self.lines.paths = copy(checkpoint.chain), Paths(checkpoint.paths)
 
-    def _stands(self) -> Seal | None:
+    def _stands(self) -> Checkpoint | None:
         """All that is known by now, to go on from another time; nothing for short books, or where the chain has gaps."""
-        if self.seal is not None or self.entries < verify_sealed.LEAST or not self.chain.whole:
+        if self.checkpoint is not None or self.entries < verify_checkpoint.LEAST or not self.chain.whole:
             return None
-        return Seal(
+        return Checkpoint(
             list(self._ends), max(self.names), max(self.lines.terms_of, default=0), self.entries, self.postings,
             copy(self.chain), self.lines.paths.written(),
         )  # fmt: skip
 
-    async def sealed(self) -> Seal | None:
-        """What may be gone by from now on, once all of it was found to hold; nothing where there is a seal already."""
-        seal = self._stood
-        if seal is not None:
-            seal.digest = await verify_sealed.digest(seal, self.names, self.lines.told)
-        return seal
+    async def checkpoint_made(self) -> Checkpoint | None:
+        """The one to go by from now on, once everything was found to hold; nothing where one was gone by."""
+        checkpoint = self._stood
+        if checkpoint is not None:
+            checkpoint.digest = await verify_checkpoint.digest(checkpoint, self.names, self.lines.told)
+        return checkpoint
 
     async def _next(self, pages: AsyncIterator[list[bulk.Found]]) -> "Page | None":
         try:

@@ -150,7 +150,7 @@ FATES = {
         settle_entry: request
         circle_bank: how
         books_check: broken
-        books_seal: told
+        books_checkpoint: told
         payout_batch: bank
         payout_payment: reference
         payout_file: form

@@ -7,11 +7,11 @@ import pytest
 
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import snapshot, write
-from eccoo_node.escrow import actions, checking, corrections, ledger, verify_sealed
+from eccoo_node.escrow import actions, checking, corrections, ledger, verify_checkpoint
 from eccoo_node.escrow import verify as verifying
 from eccoo_node.escrow.verify import Books as Walk
 from eccoo_node.escrow.verify import check_inside, verify
-from eccoo_node.escrow.verify_sealed import KEPT, Seal, kept
+from eccoo_node.escrow.verify_checkpoint import KEPT, Checkpoint, kept
 from eccoo_node.kernel.access import NODE
 from tests.support.escrow import last_entry
 from tests.support.node import Node
@@ -29,35 +29,35 @@ from tests.unit.escrow.test_verify import (
 
 @pytest.fixture(autouse=True)
 def short_books(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Books of some entries are sealed as those of years are: fifteen of eighteen."""
-    monkeypatch.setattr(verify_sealed, "LEAST", 1)
+    """Books of some entries have a checkpoint as those of years do: behind fifteen of eighteen."""
+    monkeypatch.setattr(verify_checkpoint, "LEAST", 1)
     monkeypatch.setattr(ledger, "LOOK_BACK", 2)
     monkeypatch.setattr(verifying, "PAGE", 5)
 
 
-async def seal() -> Seal:
+async def checkpoint() -> Checkpoint:
     await verify()
     made = await kept()
     assert made is not None
     return made
 
 
-async def gone_by(given: Seal | None) -> bool:
-    """Whether the books hold, and that seal was gone by."""
+async def gone_by(given: Checkpoint | None) -> bool:
+    """Whether the books hold, and that checkpoint was gone by."""
     async with snapshot():
         walk = Walk(given)
         counts = await walk.check()
         assert counts == await check_inside()
-    return walk.seal is not None
+    return walk.checkpoint is not None
 
 
 async def test_what_was_found_to_hold_is_not_reckoned_again(node: Node) -> None:
     books = await true_books()
     await node.settle()
-    made = await seal()
+    made = await checkpoint()
     assert made.entries == made.pages[-1] == 15
     assert await gone_by(made)
-    # Lines of which some entries are sealed go on.
+    # Lines of which some entries lie before it go on.
     entry = await last_entry("visit:1")
     assert entry is not None
     await corrections.reverse(books.treasurer, entry, "undo 1", because="It was another visit")
@@ -69,7 +69,7 @@ async def test_what_was_found_to_hold_is_not_reckoned_again(node: Node) -> None:
 
 
 @pytest.mark.parametrize("chained", [True, False])
-async def test_only_what_is_chained_is_sealed(node: Node, chained: bool) -> None:
+async def test_before_a_checkpoint_all_is_chained(node: Node, chained: bool) -> None:
     await true_books()
     if chained:
         await node.settle()
@@ -77,18 +77,20 @@ async def test_only_what_is_chained_is_sealed(node: Node, chained: bool) -> None
     assert (await kept() is not None) == chained
 
 
-async def test_short_books_are_not_sealed(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_sealed, "LEAST", 16)
+async def test_short_books_have_no_checkpoint(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify_checkpoint, "LEAST", 16)
     await true_books()
     await node.settle()
     await verify()
     assert await kept() is None
 
 
-async def test_a_changed_row_is_named_below_a_seal_as_without_one(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_changed_row_is_named_before_a_checkpoint_as_without_one(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
     books = await true_books()
     await node.settle()
-    made = await seal()
+    made = await checkpoint()
     await unguard()
     # So that what is not chained is missed at once.
     monkeypatch.setattr(ledger, "LOOK_BACK", -1)
@@ -105,10 +107,10 @@ async def test_a_changed_row_is_named_below_a_seal_as_without_one(node: Node, mo
 
 
 @only_sqlite
-async def test_what_is_no_text_and_no_number_is_named_below_a_seal(node: Node) -> None:
+async def test_what_is_no_text_and_no_number_is_named_before_a_checkpoint(node: Node) -> None:
     await true_books()
     await node.settle()
-    made = await seal()
+    made = await checkpoint()
     await unguard()
 
     async def check() -> None:
@@ -118,10 +120,10 @@ async def test_what_is_no_text_and_no_number_is_named_below_a_seal(node: Node) -
     assert found == {invariant: invariant.split()[0] for invariant in STRANGE}
 
 
-async def test_a_seal_that_was_changed_is_not_gone_by(node: Node) -> None:
+async def test_a_checkpoint_that_was_changed_is_not_gone_by(node: Node) -> None:
     await true_books()
     await node.settle()
-    made = await seal()
+    made = await checkpoint()
     paths = msgspec.structs.replace(made.paths, of=[(line, 0) for line, _ in made.paths.of])
     for other in (
         msgspec.structs.replace(made, paths=paths),
@@ -134,35 +136,35 @@ async def test_a_seal_that_was_changed_is_not_gone_by(node: Node) -> None:
 
 
 @pytest.mark.parametrize("told", ["", "{}", "[1]", '{"walk":0}'])
-async def test_a_seal_that_can_t_be_read_is_none(node: Node, told: str) -> None:
+async def test_a_checkpoint_that_can_t_be_read_is_none(node: Node, told: str) -> None:
     await true_books()
     await node.settle()
-    await seal()
+    await checkpoint()
     async with write():
-        await fetch("UPDATE books_seal SET told = ?", told)
+        await fetch("UPDATE books_checkpoint SET told = ?", told)
     assert await kept() is None
-    assert await seal() is not None
+    assert await checkpoint() is not None
 
 
-async def test_after_a_week_and_where_it_is_asked_for_everything_is_reckoned_and_sealed_anew(node: Node) -> None:
+async def test_after_a_week_and_where_it_is_asked_for_everything_is_reckoned_anew(node: Node) -> None:
     books = await true_books()
     await node.settle()
-    made = await seal()
+    made = await checkpoint()
     for pence in range(100, 105):
         await books.top_up(pence)
     await node.settle()
-    assert await seal() == made
+    assert await checkpoint() == made
     await checking.add_up(whole=True)
     newer = await kept()
     assert newer is not None
     assert newer.entries == 20
     node.clock.move(KEPT)
     assert await kept() is None
-    assert (await seal()).entries == 20
-    assert await fetch_value("SELECT COUNT(*) FROM books_seal") == 1
+    assert (await checkpoint()).entries == 20
+    assert await fetch_value("SELECT COUNT(*) FROM books_checkpoint") == 1
 
 
-async def test_books_that_do_not_hold_are_not_sealed(node: Node) -> None:
+async def test_books_that_do_not_hold_have_no_checkpoint(node: Node) -> None:
     await true_books()
     await node.settle()
     await unguard()
@@ -172,9 +174,9 @@ async def test_books_that_do_not_hold_are_not_sealed(node: Node) -> None:
     assert await kept() is None
 
 
-async def test_a_seal_of_another_walk_is_none(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_checkpoint_of_another_walk_is_none(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     await true_books()
     await node.settle()
-    await seal()
-    monkeypatch.setattr(verify_sealed, "_WALK", 2)
+    await checkpoint()
+    monkeypatch.setattr(verify_checkpoint, "_WALK", 2)
     assert await kept() is None
