@@ -37,7 +37,7 @@ class WeeksController(Controller):
             whole = {"aside": "Set aside", "earned": "Earned", "paid": "Sent out"}
             parts.append(part("The whole circle", await weeks.of_the_circle(actor), whole))
         paid_for = {"aside": "Set aside", "earned": "To workers"}
-        parts.append(part("What is paid for your support", await weeks.of_payers(actor), paid_for))
+        parts.append(part("What is paid for visits", await weeks.of_payers(actor), paid_for))
         mine = {"earned": "Earned", "paid": "Sent to you"}
         parts.append(part("What you earn", await weeks.of_worker(actor), mine))
         shown = [one for one in parts if one]
