@@ -211,6 +211,7 @@ def test_a_second_process_on_one_folder_is_refused(node_process: Start) -> None:
     assert "already serves" in told
     # Commands may run beside it.
     assert node.eccoo("ledger", "verify").returncode == 0
+    assert "The books hold: " in node.eccoo("ledger", "verify", "--whole").stdout
     assert node.running
 
 

@@ -27,6 +27,8 @@ async def test_each_reads_their_own_weeks(circle: Circle, browser_of: SignIn) ->
     ada, wren, tess = [await browser_of(id_) for id_ in (books.person, books.worker, books.treasurer.person_id)]
     said = text(await ada.get("/money/weeks"))
     assert "This week so far: set aside £120, to workers £51." in said
+    # True for whoever it is that pays.
+    assert "What is paid for visits" in said
     assert "This week so far: earned £51, sent to you £0." in text(await wren.get("/money/weeks"))
     assert "“Earned” is for visits that went ahead, and for what was laid out; “Sent to you” has left" in text(
         await wren.get("/money/weeks")
