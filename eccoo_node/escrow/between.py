@@ -280,6 +280,16 @@ async def paid_both_ways(link_id: str) -> tuple[int, int]:
     return -sums.get("circle_paid", 0), sums.get("paid_circle", 0)
 
 
+async def sent_by_link() -> dict[str, int]:
+    """What our bank has ever sent each circle."""
+    rows = await fetch(
+        "SELECT a.holder, CAST(SUM(p.amount_pence) AS BIGINT) FROM entry e JOIN posting p ON p.entry_id = e.id "
+        "JOIN account a ON a.id = p.account_id WHERE a.code = '2300' AND p.amount_pence > 0 AND e.kind = 'paid_circle' "
+        "GROUP BY a.holder"
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
 async def to_set_off(link_id: str, pence: int) -> int:
     """So much of this as both accounts hold: a correction may have been set against one of them already."""
     owed = await ledger.balance(chart.due_from(link_id))

@@ -206,32 +206,40 @@ async def books(link_id: str, up_to: int) -> Books:
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """One circle with which something is going on, for lists: what is open, and what waits."""
+    """One circle with which something is going on, for lists: what is due, and what waits. Only what is even is due: of
+    statements that are still compared, what was open before them."""
 
     link_id: str
     name: str
-    ours_open_pence: int
-    theirs_open_pence: int
-    said_sent_pence: int
+    ours_due_pence: int
+    theirs_due_pence: int
+    on_its_way_pence: int
     disputed: int
     even_at: datetime | None
 
 
 async def waiting() -> list[Waiting]:
-    """Every circle with something open or in question that nobody has looked at. One statement."""
+    """Every circle with something open or in question that nobody has looked at."""
+    sent = await between.sent_by_link()
+    before = (
+        "COALESCE((SELECT p.opening_pence FROM settle_page p WHERE p.link_id = a.link_id AND {} p.ours "
+        "AND p.state <> 'refused' AND p.even_at IS NULL), a.{})"
+    )
     rows = await fetch(
-        "SELECT a.link_id, l.name, a.ours_open_pence, a.theirs_open_pence, "
-        "(SELECT CAST(COALESCE(SUM(CASE WHEN y.kind = 'paid' THEN y.amount_pence ELSE -y.amount_pence END), 0) AS BIGINT) "
-        "FROM settle_payment y JOIN settle_page q ON q.id = y.page_id WHERE y.link_id = a.link_id AND NOT q.ours) AS sent, "
+        f"SELECT a.link_id, l.name, {before.format('', 'ours_open_pence')}, {before.format('NOT', 'theirs_open_pence')}, "
+        "(SELECT CAST(COALESCE(SUM(y.amount_pence), 0) AS BIGINT) FROM settle_payment y "
+        "WHERE y.link_id = a.link_id AND y.kind = 'received' AND NOT y.ours) AS came, "
         "(SELECT COUNT(*) FROM settle_entry e JOIN settle_page p ON p.id = e.page_id WHERE p.link_id = a.link_id "
         "AND e.state = 'disputed' AND e.answer = '') AS disputed, "
         "(SELECT MAX(p.even_at) FROM settle_page p WHERE p.link_id = a.link_id) AS even_at "
         "FROM settle_account a JOIN link l ON l.id = a.link_id ORDER BY l.name, a.link_id"
     )
+    # fmt: off
     return [
-        Waiting(row[0], row[1] or "another circle", int(row[2]), int(row[3]), int(row[4]), int(row[5]), as_time(row[6]))
-        for row in rows
+        Waiting(id_, name or "another circle", int(ours), int(theirs), sent.get(id_, 0) - int(came), int(wrong), as_time(at))
+        for id_, name, ours, theirs, came, wrong, at in rows
     ]
+    # fmt: on
 
 
 class Bank(msgspec.Struct, frozen=True):

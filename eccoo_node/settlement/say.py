@@ -22,7 +22,7 @@ class Step(msgspec.Struct, frozen=True):
 
 def step(one: Waiting) -> Step | None:
     """What our treasurer does next; None where it is the other circle's turn, or nobody's."""
-    pay = one.theirs_open_pence - one.said_sent_pence
+    pay = one.theirs_due_pence - one.on_its_way_pence
     if one.disputed:
         what = "one visit" if one.disputed == 1 else f"{one.disputed} visits"
         return Step(
@@ -40,11 +40,11 @@ def step(one: Waiting) -> Step | None:
             "See how",
             late,
         )
-    if one.ours_open_pence > 0:
+    if one.ours_due_pence > 0:
         by, late = _by(one.even_at)
         if late:
             return Step(
-                "late", f"{one.name} was to pay us {pounds(one.ours_open_pence)} by {by}",
+                "late", f"{one.name} was to pay us {pounds(one.ours_due_pence)} by {by}",
                 "Look for it in the bank. If it is not there, ring them.", "See it", late,
             )  # fmt: skip
     return None
@@ -83,13 +83,15 @@ def waits(one: Waiting, pages: list[Page], name: str) -> str:
     """What the other circle does next, where it is its turn."""
     if any(page.state == "waiting" and page.ours for page in pages):
         return f"{name} is comparing our statement with its own books."
-    if one.ours_open_pence > 0:
-        return f"{name} pays us {pounds(one.ours_open_pence)} by {by(one.even_at)}."
-    pay = one.theirs_open_pence - one.said_sent_pence
+    if any(page.state == "answered" and page.even_at is None for page in pages):
+        return f"{name} has agreed, and states next what we owe."
+    if one.ours_due_pence > 0:
+        return f"{name} pays us {pounds(one.ours_due_pence)} by {by(one.even_at)}."
+    pay = one.theirs_due_pence - one.on_its_way_pence
     if pay > 0:
         return f"We pay {name} the rest, {pounds(pay)}, by {by(one.even_at)}."
-    if one.theirs_open_pence > 0:
-        return f"{pounds(one.theirs_open_pence)} is on its way to {name}. It says when it has arrived."
+    if one.theirs_due_pence > 0:
+        return f"{pounds(one.theirs_due_pence)} is on its way to {name}. It says when it has arrived."
     return ""
 
 

@@ -162,13 +162,14 @@ async def _circle(actor: Actor, link_id: str) -> dict[str, Any]:
     differing = [one for one in lines if one.state == "disputed" and not one.answer]
     told, books = await _told(actor, link_id)
     link = await held.link(link_id)
+    answers = await ending.gone_since(link_id) is None
     speaks = not link["superseded_by"] and (not link["agreement"] or links.in_our_name(link["agreement"]))
     return {
         "gone_over": link["superseded_by"], "ours_still": speaks,
         "link_id": link_id, "name": name, "sentences": money_say.owed(owed), "step": step,
         "pay": await _to_pay(link_id, here, pages) if step and step.kind == "pay" else None,
         "look": f"{BASE}/{link_id}/lines/{differing[0].id}" if differing else "",
-        "waits": say.waits(here, pages, name) if speaks else "", "open": await _open_rows(link_id, told, books, name),
+        "waits": say.waits(here, pages, name) if speaks and answers else "", "open": await _open_rows(link_id, told, books, name),
         "statements": [_card(page, lines) for page in pages if page.closing_pence or page.opening_pence or page.state == "refused"
                        or any(one.page_id == page.id for one in lines)],
         "acts": _acts(owed), "put_up": pounds(put_up) if put_up else "",
@@ -198,7 +199,7 @@ async def _open_rows(
 
 
 async def _to_pay(link_id: str, here: Waiting, pages: list[Page]) -> dict[str, Any]:
-    pence = here.theirs_open_pence - here.said_sent_pence
+    pence = here.theirs_due_pence - here.on_its_way_pence
     page = next(one for one in pages if not one.ours and one.even_at)
     bank = await queries.bank(link_id, state="confirmed")
     count = sum(

@@ -138,6 +138,7 @@ async def joan_chooses_olena(walk: Walk) -> None:
     """(k, l) The offers, oldest first; one offer; the yes. Olena costs more, so the payer, who is Joan herself, is asked."""
     await walk.be("Joan")
     await walk.speak_for("Edith")
+    await walk.until_it_says("to come to Edith on Thursday")
     offers = walk.page.get_by_role("link", name="to come to Edith on Thursday")
     await walk.press(offers.or_(walk.one("See who offers")).first)
     await walk.until("Two people offer to come to Edith on Thursday")
@@ -200,7 +201,7 @@ async def everyone_reads_that_olena_is_coming(walk: Walk) -> str:
 async def siobhan_is_told_kindly(walk: Walk) -> None:
     """(t) Not chosen: someone has someone, and thank you."""
     await walk.be("Siobhán")
-    await walk.says("Someone in HX7 has someone for Thursday. Thank you for offering.")
+    await walk.until_it_says("Someone in HX7 has someone for Thursday. Thank you for offering.")
     await walk.press(walk.page.get_by_role("link", name="Someone in HX7 has someone for Thursday."))
     await walk.reads("Someone in HX7 has someone for Thursday", "Thank you for offering.", act="Back to my week")
     await knows_nobody(walk)
@@ -211,7 +212,8 @@ async def joan_sees_thursday(walk: Walk, search: str) -> None:
     await walk.be("Joan")
     await walk.speak_for("Edith")
     await walk.open(search)
-    await walk.reads("Olena is coming to Edith on Thursday", "it is sure", act="See Thursday")
+    await walk.until_it_says("it is sure")
+    await walk.reads("Olena is coming to Edith on Thursday", act="See Thursday")
     await walk.press("See Thursday")
     await walk.says(
         "£66 is set aside for Thursday. When Edith says it went ahead, £56.10 goes to Olena and £9.90 to the two circles."
@@ -221,6 +223,7 @@ async def joan_sees_thursday(walk: Walk, search: str) -> None:
 async def olena_says_how_it_went(walk: Walk) -> None:
     """(s) After the visit."""
     await walk.be("Olena")
+    await walk.until("How did it go with Edith today?")
     await walk.reads("How did it go with Edith today?", "Then they are asked too.", act="Say how it went")
     await walk.press("Say how it went")
     await walk.reads(
@@ -297,7 +300,7 @@ async def whole(walk: Walk) -> None:
     await edith_answers(walk)
     await both_treasurers_read_the_same(walk, "£61.05", "£4.95")
     await walk.be("Olena")
-    await walk.says("is settled, and the money is yours.")
+    await walk.until_it_says("is settled, and the money is yours.")
     await the_demo_says_that_it_has_been_told(walk)
 
 

@@ -88,6 +88,66 @@ async def test_what_differs_is_seen_side_by_side_and_the_rest_is_paid(
     assert len(later) == len(first) <= 25
 
 
+async def test_what_is_still_compared_is_not_asked_for_and_what_was_owed_before_is(
+    circle: Circle, stated: str, browser_of: SignIn
+) -> None:
+    """They stated December and we agreed; until they have answered our own statement nothing of it is to be paid."""
+    tess = await browser_of(circle.books.treasurer.person_id)
+    path, now = f"/money/circles/{stated}", clock.now()
+    december = {
+        "link_id": stated, "period": "2026-12", "starts_on": "2026-12-01", "ends_on": "2026-12-31", "made_at": now,
+    }  # fmt: skip
+    async with write():
+        await fetch("UPDATE settle_entry SET state = 'agreed', other_pence = NULL")
+        await fetch("UPDATE settle_account SET theirs_open_pence = 5550 + 3000")
+        theirs = SettlePage(
+            **december, k=2, opening_pence=5550, closing_pence=8550, hash="i" * 43, state="answered", answered_at=now
+        )
+        await insert(theirs)
+        await insert(SettlePage(**december, k=2, ours=True, hash="j" * 43))
+    assert "Pay Todmorden circle £55.50" in text(await tess.get("/money"))
+    assert "Pay Todmorden circle £55.50" in text(await tess.get(path))
+    # Sent now, it is not asked for again, though they can be told of it only when all is compared.
+    await between.paid_circle(circle.books.treasurer, stated, 5550, "sent meanwhile")
+    assert "Pay Todmorden circle" not in text(await tess.get("/money")) + text(await tess.get(path))
+
+
+async def test_of_a_first_statement_that_is_still_compared_nothing_is_to_be_paid(
+    circle: Circle, stated: str, browser_of: SignIn
+) -> None:
+    """It was a fault once, for as long as they were silent."""
+    tess = await browser_of(circle.books.treasurer.person_id)
+    ours = SettlePage(
+        link_id=stated, k=1, ours=True, period="2026-11", starts_on="2026-11-01", ends_on="2026-11-30", hash="j" * 43,
+        made_at=clock.now(),
+    )  # fmt: skip
+    async with write():
+        await fetch("UPDATE settle_entry SET state = 'agreed', other_pence = NULL")
+        await fetch("UPDATE settle_page SET even_at = NULL, off_pence = NULL, left_pence = NULL")
+        await insert(ours)
+    assert "Pay Todmorden circle" not in text(await tess.get("/money"))
+    said = text(await tess.get(f"/money/circles/{stated}"))
+    assert "Todmorden circle is comparing our statement with its own books." in said
+    assert "Pay Todmorden circle" not in said
+
+
+async def test_what_they_owe_is_not_due_before_their_own_statement_came(
+    circle: Circle, stated: str, browser_of: SignIn
+) -> None:
+    tess = await browser_of(circle.books.treasurer.person_id)
+    now = clock.now()
+    async with write():
+        await fetch("DELETE FROM settle_entry")
+        await fetch("UPDATE settle_page SET ours = true, even_at = NULL")
+        await fetch("UPDATE settle_account SET theirs_open_pence = 0, ours_open_pence = 11550")
+    said = text(await tess.get(f"/money/circles/{stated}"))
+    assert "Todmorden circle has agreed, and states next what we owe." in said
+    assert "pays us" not in said
+    async with write():
+        await fetch("UPDATE settle_page SET even_at = ?, left_pence = 11550", now)
+    assert "Todmorden circle pays us £115.50 by" in text(await tess.get(f"/money/circles/{stated}"))
+
+
 async def test_past_what_was_agreed_new_visits_wait_until_it_is_paid(circle: Circle, node: Node) -> None:
     await circle.books.top_up(60_000)
     link = await circle.link()
