@@ -124,7 +124,6 @@ class NodeSQLite(SQLiteEngine):
         """Raises Broken with a plain sentence when the file is not a database or cannot be read."""
         try:
             self._writer = self._connect()
-            self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA synchronous = FULL")
             # Without it INSERT OR REPLACE deletes rows without asking the triggers of append-only tables.
             self._writer.execute("PRAGMA recursive_triggers = 1")
@@ -137,17 +136,20 @@ class NodeSQLite(SQLiteEngine):
             raise Broken(f"{self.path} cannot be opened as the node’s database: {error}.", "bad_database") from None
 
     def _connect(self) -> sqlite3.Connection:
+        """Waits, for once in SQLite: another process that closes the file has it alone for some milliseconds."""
         connection = sqlite3.connect(
             self.path,
             isolation_level=None,
             detect_types=sqlite3.PARSE_DECLTYPES,
-            timeout=0,
+            timeout=WRITE_WAIT_S,
             cached_statements=512,
             check_same_thread=False,
         )
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = 1")
+        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("SELECT count(*) FROM sqlite_master")
+        connection.execute("PRAGMA busy_timeout = 0")
         return connection
 
     async def close(self) -> None:

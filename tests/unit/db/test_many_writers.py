@@ -1,11 +1,14 @@
 """Many processes and tasks write at once: nothing is lost, and nobody is told that the database is locked."""
 
+import asyncio
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from eccoo_node.db.engine import engine_for
 from eccoo_node.db.rows import fetch, fetch_value
 from eccoo_node.db.transaction import write
 from tests.support.node import Node
@@ -33,6 +36,20 @@ async def test_no_act_is_lost_among_four_processes_of_five_tasks(node: Node, nod
     assert await fetch_value("SELECT value FROM counter") == sum(acts)
     # Each had its turns: a process that starves for ten seconds would look like a node that hangs.
     assert min(acts) >= 20
+
+
+def test_a_file_is_opened_while_others_open_and_close_it(tmp_path: Path) -> None:
+    """Whoever closes it last has it alone for a moment: two commands beside each other, or one as the node stops."""
+
+    async def open_and_close() -> None:
+        for _ in range(100):
+            engine = engine_for("", tmp_path / "node.sqlite")
+            await engine.open()
+            await engine.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(asyncio.run, open_and_close()) for _ in range(4)]:
+            done.result()
 
 
 @pytest.mark.parametrize("address", ["", "x"])
