@@ -324,6 +324,7 @@ NO_MILEAGE = (
     "agreed without mileage. Ring us, and we will look at it together."
 )
 NOT_DUE = "What is due is in question. Nothing has to be paid until that is settled."
+NOT_YET = "The money is there and has not been set aside yet. Please look again in a few minutes."
 KEPT = "What is paid in is kept for what can’t be missed."
 
 
@@ -343,7 +344,8 @@ def to_ring_about(one: NotPaid, now: datetime) -> str:
             "without mileage, or the plan can be looked at again"
         )
     elif one.pays and not one.missing_pence:
-        missing = "The books would not take it"
+        # As a rule for a moment only: a job sets it aside as soon as it is there.
+        return f"{one.called}: {many}, {begins}. {NOT_YET}"
     kept = f" {KEPT}" if len({visit.cannot_be_missed for visit in one.visits}) == 2 else ""
     return f"{one.called}: {many}, {begins}. {missing}.{kept} Please ring {ring}."
 
@@ -357,7 +359,7 @@ def missing_in_all(short: Sequence[NotPaid]) -> str:
         said.insert(0, f"{pounds(missing)} more is needed.")
     if said:
         return " ".join(said)
-    return "Nobody is named who pays, or the books would not take it."
+    return "Nobody is named who pays, or the money has not been set aside yet."
 
 
 def run(one: Run) -> list[str]:

@@ -90,7 +90,8 @@ async def test_a_facilitator_does_each_of_the_persons_steps_on_the_phone(new_wal
     )
     await walk.choose("Yes, as planned")
     await walk.press("Record Edith’s answer")
-    await walk.says("Read this back to Edith: Thank you. Your answer is: yes, as planned.", "£51 went to Siobhán")
+    await walk.says("Read this back to Edith: Thank you. Your answer is: yes, as planned.")
+    await walk.until_it_says("£51 went to Siobhán")
 
 
 async def joan_has_chosen_siobhan(walk: Walk) -> None:

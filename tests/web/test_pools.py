@@ -119,6 +119,14 @@ async def test_a_neighbour_is_found_asked_by_name_and_seen_with_what_that_does_n
     page = await edith.get(offer)
     assert "ask Bea to show it to you" in page.text
     assert "DBS certificate until 23 November 2027" in page.text
+    with walk.a.node.bound():
+        async with write():
+            await fetch("UPDATE attestation_in SET state = 'asked' WHERE kind = 'dbs_enhanced'")
+        page = await edith.get(offer)
+        assert "Todmorden circle has not answered about all of their papers yet." in page.text
+        assert "DBS certificate" not in page.text
+        async with write():
+            await fetch("UPDATE attestation_in SET state = 'seen' WHERE kind = 'dbs_enhanced'")
     # Her certificate is withdrawn at home: at once nobody is shown it, and her offer goes.
     with walk.b.node.bound():
         check = await fetch_value(
