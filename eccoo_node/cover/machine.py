@@ -211,8 +211,7 @@ async def _ask_again(request: Request, link_ids: tuple[str, ...]) -> None:
 async def look_again(request_id: str) -> None:
     """Something has changed that may make it the turn of the circles that are asked later."""
     if await queries.ask_later(request_id):
-        await jobs.add("cover.wave", request_id, request=request_id)
-        await jobs.hurry("cover.wave", request_id)
+        await jobs.wake("cover.wave", request_id, request=request_id)
 
 
 async def ask_full_again(request: Request) -> None:

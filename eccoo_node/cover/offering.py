@@ -241,8 +241,7 @@ async def _news(mine: Mine, news: str) -> None:
     if state == "coming":
         await set_mine(mine.id, unsure=False)
         if mine.ends_at <= clock.now():
-            await jobs.add("cover.mine_over", mine.id, offer=mine.id)
-            await jobs.hurry("cover.mine_over", mine.id)
+            await jobs.wake("cover.mine_over", mine.id, offer=mine.id)
     if state == "offered":
         await set_mine(mine.id, unsure=False, spoken_at=None)
     if told:

@@ -102,14 +102,18 @@ async def cancel(kind: str, key: str) -> None:
     await fetch("DELETE FROM job WHERE kind = ? AND key = ?", kind, key)
 
 
-async def hurry(kind: str, key: str) -> None:
-    """Let a waiting job run now, or once more if it is just running, inside `write()`. Brings a dead one to life."""
-    # Whoever runs it deletes the row only while it still bears their name, so a wake-up in between is not lost.
+async def wake(kind: str, key: str, **payload: Any) -> None:
+    """Let a job run now, or once more if it is just running, inside `write()`. Brings a dead one to life."""
+    # Whoever runs it deletes the row only while it still bears their name. One statement: between a look whether it is
+    # there and an UPDATE, PostgreSQL would let it be deleted, and nobody be woken.
     await fetch(
-        "UPDATE job SET run_at = ?, attempts = 0, dead = FALSE, leased_by = '' WHERE kind = ? AND key = ?",
-        clock.now(),
+        "INSERT INTO job (kind, key, payload, run_at, leased_by, attempts, dead, error) "
+        "VALUES (?, ?, ?, ?, '', 0, FALSE, '') ON CONFLICT (kind, key) DO UPDATE "
+        "SET run_at = excluded.run_at, attempts = 0, dead = FALSE, leased_by = ''",
         kind,
         key,
+        msgspec.json.encode(payload).decode(),
+        clock.now(),
     )
 
 

@@ -130,7 +130,7 @@ async def _owe(one: Question, fee: int, travel: int) -> None:
     if rows:
         state = "settled" if rows[0][0] else "stopped"
         await fetch("UPDATE visit SET state = ?, settles_at = NULL WHERE id = ?", state, one.visit_id)
-        await jobs.add("rota.pay_again", one.person_id, person=one.person_id)
+        await jobs.wake("rota.pay_again", one.person_id, person=one.person_id)
 
 
 async def _pay_more(one: Question, fee: int, travel: int, key: str) -> None:

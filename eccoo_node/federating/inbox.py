@@ -370,11 +370,9 @@ async def _take_kept(link_id: str) -> list[Verdict]:
 
 async def ask_for_more(link_id: str) -> None:
     """Fetch the events that are missing here, as a job, inside `write()`."""
-    if not await jobs.add("federation.fetch", link_id, link=link_id):
-        await jobs.hurry("federation.fetch", link_id)
+    await jobs.wake("federation.fetch", link_id, link=link_id)
 
 
 async def ask_for_state(link_id: str) -> None:
     """Compare states with the other side soon, inside `write()`."""
-    if not await jobs.add("federation.pull", link_id, link=link_id):
-        await jobs.hurry("federation.pull", link_id)
+    await jobs.wake("federation.pull", link_id, link=link_id)

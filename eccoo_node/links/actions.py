@@ -86,8 +86,7 @@ async def accept_invite(act: Act, text: str) -> str:
     same = await queries.begun_with(invite.node_id, (invite.token, invites.token_hash(invite.token)))
     if same:
         # Where it still waits for their answer, they are asked again.
-        if not await jobs.add("federation.handshake", same, link=same):
-            await jobs.hurry("federation.handshake", same)
+        await jobs.wake("federation.handshake", same, link=same)
         act.about(same)
         return same
     await make_room(invite.node_id, now)
@@ -246,8 +245,7 @@ async def _propose(act: Act, link: Any, terms: Terms) -> None:
 
 async def carry(link_id: str) -> None:
     """Bring what we signed to the other side, as a job, inside `write()`."""
-    if not await jobs.add("federation.agree", link_id, link=link_id):
-        await jobs.hurry("federation.agree", link_id)
+    await jobs.wake("federation.agree", link_id, link=link_id)
 
 
 def conclude(link: Any, signed: Any, now: datetime) -> handshake.Agreement:
@@ -393,4 +391,4 @@ async def try_now(act: Act, link_id: str) -> None:
     await load(link_id)
     await letters.wake(link_id)
     # Also where nothing waits to be sent.
-    await jobs.hurry("federation.pull", link_id)
+    await jobs.wake("federation.pull", link_id, link=link_id)

@@ -194,8 +194,7 @@ async def refused_lately(link_id: str, type_: str, subject: str, body: dict[str,
 
 async def wake(link_id: str) -> None:
     """Let the sender of this link run as soon as the open transaction is committed."""
-    if not await jobs.add("federation.send", link_id, link=link_id):
-        await jobs.hurry("federation.send", link_id)
+    await jobs.wake("federation.send", link_id, link=link_id)
 
 
 async def follow(link_id: str, subject: str) -> Any:
@@ -227,8 +226,7 @@ async def pull(link_id: str, path: str) -> None:
     if reader_of(path.partition("/")[0]) is None:
         raise RuntimeError(f"nobody reads what is pulled from {path}")
     key = f"{link_id}:{path}"
-    if not await jobs.add("federation.get", key, link=link_id, path=path):
-        await jobs.hurry("federation.get", key)
+    await jobs.wake("federation.get", key, link=link_id, path=path)
 
 
 async def reference(link_id: str, *parts: str) -> str:

@@ -74,8 +74,7 @@ async def follow_move(act: Act, link_id: str, to: str) -> None:
     await fetch(
         "UPDATE link SET moving_agreed_by = ? WHERE id = ?", act.actor.person_id or act.actor.via, link_id
     )  # fmt: skip
-    if not await jobs.add("federation.move", link_id, link=link_id):
-        await jobs.hurry("federation.move", link_id)
+    await jobs.wake("federation.move", link_id, link=link_id)
 
 
 @door("links.refuse_move")

@@ -36,8 +36,7 @@ async def begin(act: Act, link_id: str) -> None:
     if not moved_since(link):
         raise Conflict("Nobody has moved since you agreed. The words of then still count.", "wrong_state")
     await _anew(link, we_answer=False, their_head="", commitment="")
-    if not await jobs.add("federation.words", link_id, link=link_id):
-        await jobs.hurry("federation.words", link_id)
+    await jobs.wake("federation.words", link_id, link=link_id)
 
 
 @door("links.hear_words_again")

@@ -180,13 +180,12 @@ async def told(act: Act, *, erasure: str, how: str, words: str) -> None:
 
 async def look_again(wish_id: str) -> None:
     """Something was answered: what was on its way can be forgotten now. Inside `write()`."""
-    if not await jobs.add("privacy.forget", wish_id, wish=wish_id):
-        await jobs.hurry("privacy.forget", wish_id)
+    await jobs.wake("privacy.forget", wish_id, wish=wish_id)
 
 
 async def wipe_soon() -> None:
     """Let the database overwrite what was deleted, once this is committed."""
-    await jobs.add("privacy.wipe", "wipe")
+    await jobs.wake("privacy.wipe", "wipe")
 
 
 @jobs.job("privacy.forget")

@@ -230,13 +230,13 @@ async def settle_visit(act: Act, visit: Visit, minutes: int, *, how: str) -> Non
             key = f"release:{visit.line}{await undoing.anew(visit.line)}"
             await escrow.release(NODE, visit.line, key, part_pence=part)
         if part is not None:
-            await jobs.add("rota.pay_again", visit.person_id, person=visit.person_id)
+            await jobs.wake("rota.pay_again", visit.person_id, person=visit.person_id)
         await tell({visit.worker_id}, visit.id, "released")
     elif visit.worker_id and visit.rate_pence and not visit.cover_circle:
         length = clock.minutes_between(visit.starts_at, visit.ends_at)
         await questions.settle(act, visit, None if minutes == length else visit.fee_for(minutes))
         # It waited for the person's word, and the money may have come meanwhile.
-        await jobs.add("rota.pay_again", visit.person_id, person=visit.person_id)
+        await jobs.wake("rota.pay_again", visit.person_id, person=visit.person_id)
     await act.tell("visit.settled", "visit", visit.id, minutes=minutes, how=how)
 
 

@@ -3,6 +3,7 @@
 # A refused act is several statements by nature.
 
 import asyncio
+import random
 import subprocess
 import sys
 import time
@@ -145,7 +146,7 @@ async def test_a_dead_job_that_is_wanted_again_lives_again(node: Node) -> None:
         await fetch("UPDATE job SET dead = TRUE, attempts = 12")
     assert await jobs.drain() == 0
     async with write():
-        await jobs.hurry("test.note", "a")
+        await jobs.wake("test.note", "a")
     assert await jobs.drain() == 1
     assert await waiting() == []
 
@@ -172,17 +173,17 @@ async def test_a_job_taken_back_does_not_run(node: Node) -> None:
     assert await jobs.drain() == 0
 
 
-async def test_a_job_hurried_runs_now(node: Node) -> None:
+async def test_a_job_that_is_woken_runs_now(node: Node) -> None:
     ran: list[Any] = []
     handler(ran)
     await add(run_at=MONDAY + timedelta(hours=1))
     async with write():
-        await jobs.hurry("test.note", "a")
+        await jobs.wake("test.note", "a")
     assert await jobs.drain() == 1
 
 
 @pytest.mark.usefixtures("node")
-async def test_a_job_hurried_while_it_runs_runs_once_more() -> None:
+async def test_a_job_woken_while_it_runs_runs_once_more() -> None:
     ran: list[int] = []
 
     @jobs.job("test.send")
@@ -192,13 +193,39 @@ async def test_a_job_hurried_while_it_runs_runs_once_more() -> None:
             async with write():
                 # Something new is to be sent, just after this run looked for it.
                 assert not await jobs.add("test.send", "link")
-                await jobs.hurry("test.send", "link")
+                await jobs.wake("test.send", "link")
         return None
 
     await add("link", kind="test.send")
     await jobs.drain()
     assert len(ran) == 2
     assert await waiting() == []
+
+
+@pytest.mark.usefixtures("node")
+async def test_nobody_is_woken_in_vain() -> None:
+    """Whoever has something new wakes the job at the very moment at which its run ends and takes it away."""
+    seen = 0
+
+    @jobs.job("test.look")
+    async def look(payload: dict[str, Any]) -> datetime | None:
+        nonlocal seen
+        seen = await fetch_value("SELECT MAX(number) FROM brought")
+        return None
+
+    async def bring(number: int) -> None:
+        await asyncio.sleep(random.uniform(0, 0.004))
+        async with write():
+            await fetch("INSERT INTO brought VALUES (?)", number)
+            await jobs.wake("test.look", "link")
+
+    async with write():
+        await fetch("CREATE TABLE brought (number INTEGER NOT NULL)")
+    for number in range(200):
+        await add("link", kind="test.look")
+        await asyncio.gather(jobs.run_due(), bring(number))
+        await jobs.drain()
+        assert seen == number
 
 
 async def test_a_job_may_name_its_next_hour(node: Node) -> None:
