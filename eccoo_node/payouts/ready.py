@@ -136,10 +136,18 @@ async def what_holds(people: Sequence[str]) -> dict[str, str]:
     return {one: _TO_THEM.get(_why_not(one, "", "", known.get(one)), "") for one in people}
 
 
-async def came_back(person_id: str) -> bool:
-    """Whether the bank sent a payment to someone back, and their account has not been given or made sure of since."""
-    found = (await current_details([person_id])).get(person_id)
-    return found is not None and found.outcome == "bounced"
+async def needs_account(person_id: str) -> str:
+    """Why someone has to say where their money goes, as the code `Ready.reason` has; empty where nothing waits for it."""
+    reason = _why_not(person_id, "", "", (await current_details([person_id])).get(person_id))
+    if reason == "came_back":
+        return reason
+    if reason not in {"no_details", "said_wrong"}:
+        return ""
+    waits = await fetch_value(
+        "SELECT 1 FROM account WHERE code IN ('2200', '2210') AND holder = ? AND awaiting = '' AND balance_pence < 0 LIMIT 1",
+        person_id,
+    )
+    return reason if waits else ""
 
 
 async def people_behind(holders: Iterable[str]) -> dict[str, tuple[str, str, str, str]]:

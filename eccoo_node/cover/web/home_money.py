@@ -15,7 +15,7 @@ from eccoo_node.kernel.words import count
 from eccoo_node.payouts import details, ours
 from eccoo_node.payouts import queries as payouts
 from eccoo_node.payouts import say as payouts_say
-from eccoo_node.payouts.ready import came_back
+from eccoo_node.payouts.ready import needs_account
 from eccoo_node.rota import queries as rota
 from eccoo_node.rota import say, unpaid
 from eccoo_node.rota.say import Reader
@@ -78,21 +78,27 @@ def unpaid_item(one: NotPaid, reader: Reader, now: datetime) -> Item:
     return Item(6, say.not_paid(one, reader, now), words, path, "See the visit", "waiting", tells=True)
 
 
+_NEEDS_ACCOUNT = {
+    "came_back": (
+        "A payment to you came back from the bank", "Your money is safe. Please look at your bank account here.",
+        "/money/where-to", "See my bank account",
+    ),
+    "said_wrong": (
+        "Your money waits for your bank account", "The one that we have is not right. Please give it to us again.",
+        "/money/where-to", "See my bank account",
+    ),
+    "no_details": (
+        "Your money waits for your bank account", "It comes with the next payment once you have said where it goes.",
+        "/money/where-to", "Say where it goes",
+    ),
+}  # fmt: skip
+
+
 async def for_payouts(actor: Actor) -> list[Item]:
-    """One to the reader that came back, those that wait for their own second yes, and bank accounts that somebody has to make sure of."""
+    """What of the reader’s own waits for a bank account, those that wait for their own second yes, and bank accounts that somebody has to make sure of."""
     found = []
-    if await came_back(actor.person_id):
-        words = "Your money is safe. Please look at your bank account here."
-        found.append(
-            Item(
-                3,
-                "A payment to you came back from the bank",
-                words,
-                "/money/where-to",
-                "See my bank account",
-                "waiting",
-            )
-        )
+    if said := _NEEDS_ACCOUNT.get(await needs_account(actor.person_id)):
+        found.append(Item(3, *said, "waiting"))
     found += [
         Item(
             2, f"{payouts_say.batch(one)}: may it be sent?",

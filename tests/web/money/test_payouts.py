@@ -53,6 +53,9 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
         await browser_of(fay),
     )
     # Wren says where it goes; what was typed wrongly is kept and said at its place.
+    asked = "Your money waits for your bank account It comes with the next payment once you have said where it goes."
+    assert f"{asked} Say where it goes" in text(await wren.get("/home"))
+    assert "waits for your bank account" not in text(await tess.get("/home"))
     page = await wren.get("/money")
     assert "Where your money goes" in text(page)
     await wren.get("/money/where-to")
@@ -75,7 +78,8 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
     page = await wren.follow()
     assert all(words in text(page) for words in ("It is written down.", "12349876", "We ring you to make sure"))
     await node.settle()
-    assert "was changed. If that was not you" in text(await wren.get("/home"))
+    home = text(await wren.get("/home"))
+    assert ("was changed. If that was not you" in home, "waits for your bank account" in home) == (True, False)
     # Nothing goes there until a facilitator has made sure, who never sees the number.
     page = await tess.get("/money/payouts")
     assert "Nothing is ready to be paid out." in text(page)
