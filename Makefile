@@ -36,7 +36,7 @@ test: $(READY)
 	@$(BIN)/python -m pytest -q $(SPREAD) $(TESTS)
 
 test-long: $(READY)
-	@$(BIN)/python -m pytest -q $(SPREAD) -m "long or not long" $(TESTS)
+	@$(BIN)/python -m pytest -q $(SPREAD) -m "long or not long" -o timeout=0 $(TESTS)
 
 check: $(READY)
 	@$(BIN)/ruff check --quiet .

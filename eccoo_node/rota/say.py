@@ -318,7 +318,7 @@ def what_is_missing(one: NotPaid, reader: Reader) -> str:
     return " ".join([*said, *([] if off else ["Nobody has called it off."])])
 
 
-# Why a visit is not paid for although some money is there.
+# Why a visit is not paid for although some money is there; NOT_YET as a rule until a job has run.
 NO_MILEAGE = (
     "The money for it may not pay mileage, because its plan says so. It is paid for once somebody else pays, or once it is "
     "agreed without mileage. Ring us, and we will look at it together."
@@ -344,7 +344,6 @@ def to_ring_about(one: NotPaid, now: datetime) -> str:
             "without mileage, or the plan can be looked at again"
         )
     elif one.pays and not one.missing_pence:
-        # As a rule for a moment only: a job sets it aside as soon as it is there.
         return f"{one.called}: {many}, {begins}. {NOT_YET}"
     kept = f" {KEPT}" if len({visit.cannot_be_missed for visit in one.visits}) == 2 else ""
     return f"{one.called}: {many}, {begins}. {missing}.{kept} Please ring {ring}."

@@ -220,7 +220,6 @@ class Waiting(msgspec.Struct, frozen=True):
 
 async def waiting() -> list[Waiting]:
     """Every circle with something open or in question that nobody has looked at."""
-    sent = await between.sent_by_link()
     before = (
         "COALESCE((SELECT p.opening_pence FROM settle_page p WHERE p.link_id = a.link_id AND {} p.ours "
         "AND p.state <> 'refused' AND p.even_at IS NULL), a.{})"
@@ -234,6 +233,7 @@ async def waiting() -> list[Waiting]:
         "(SELECT MAX(p.even_at) FROM settle_page p WHERE p.link_id = a.link_id) AS even_at "
         "FROM settle_account a JOIN link l ON l.id = a.link_id ORDER BY l.name, a.link_id"
     )
+    sent = await between.sent_by_link() if rows else {}
     # fmt: off
     return [
         Waiting(id_, name or "another circle", int(ours), int(theirs), sent.get(id_, 0) - int(came), int(wrong), as_time(at))

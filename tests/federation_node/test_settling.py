@@ -300,8 +300,9 @@ async def test_a_lie_waits_alone(two_nodes: Pair, monkeypatch: pytest.MonkeyPatc
     await sound(story)
 
 
-async def a_day(story: Story, only: PairNode | None = None) -> None:
-    story.pair.move(timedelta(days=1))
+async def a_day(story: Story, only: PairNode | None = None, *, days: int = 1) -> None:
+    """The next morning, or the one so many days on."""
+    story.pair.move(timedelta(days=days))
     for node in (only,) if only else story.pair.both:
         with node.bound():
             await state_all({})
@@ -327,20 +328,20 @@ async def test_a_last_page_is_said_again_only_with_new_books_or_a_new_answer(
         await linking.end(COMMAND, link)
     await two_nodes.settle()
     pages = "SELECT COUNT(*) FROM settle_page WHERE ours AND final"
-    for _ in range(12):
-        await a_day(story)
+    for _ in range(3):
+        await a_day(story, days=4)
     assert await story.b.rows(pages) == [(1,)]
     doors = "SELECT COUNT(*) FROM audit WHERE action LIKE 'settlement.%'"
     [before] = await story.b.rows(doors)
-    for _ in range(28):
-        await a_day(story)
+    for _ in range(7):
+        await a_day(story, days=4)
     assert (await story.b.rows(pages), await story.b.rows(doors)) == ([(1,)], [before])
     # Their treasurers have talked: it is said once more, and not each day from then on.
     [(line,)] = await story.b.rows("SELECT id FROM settle_entry WHERE state = 'disputed'")
     with story.b.bound():
         await settlement.answer_line(await actor(story.kit), link, line, "ours")
-    for _ in range(31):
-        await a_day(story)
+    for days in (1, 1, 1, *[4] * 7):
+        await a_day(story, days=days)
     assert await story.b.rows(pages) == [(2,)]
     monkeypatch.setattr(queries, "books", real)
     await sound(story)
@@ -362,11 +363,12 @@ async def test_a_last_page_that_is_refused_is_said_again_after_pauses_that_doubl
 
     with story.b.bound():
         await linking.end(COMMAND, link)
-    said = []
-    for day in range(100):
+    said, day = [], 0
+    for days in (0, *[1] * 34, *[6] * 11):
+        day += days
         await refused()
         if day:
-            await a_day(story, story.b)
+            await a_day(story, story.b, days=days)
         if await story.b.rows("SELECT 1 FROM settle_page WHERE state = 'waiting'"):
             said.append(day)
     assert said == [1, 2, 4, 8, 16, 32]

@@ -56,6 +56,13 @@ async def until(reader: Reader, link_id: str, words: str) -> str:
     raise AssertionError(f"the page never says {words}: {page}")
 
 
+async def until_known(node: PairNode, column: str, *, empty: bool = False) -> None:
+    """As soon as the node's only link has something in this column, or nothing any more."""
+    async with asyncio.timeout(20):
+        while bool((await node.row(f"SELECT {column} FROM link"))[0]) is empty:
+            await asyncio.sleep(0.02)
+
+
 async def until_askable(node: PairNode, expected: list[str]) -> None:
     """As soon as the policy allows asking these links, and no others, for cover."""
     for _ in range(200):
@@ -184,9 +191,7 @@ async def test_a_suggestion_that_changed_after_it_was_read_is_not_signed(two_nod
     nothing = await ada.send(f"/admin/links/{link_id}/terms", form | {"limit": "0"})
     assert "Write more than £0. At £0 no cover could be asked for." in unescape(nothing.text)
     await ada.send(f"/admin/links/{link_id}/terms", form)
-    proposals = "SELECT their_proposal FROM link"
-    while not (await two_nodes.b.row(proposals))[0]:
-        await asyncio.sleep(0.02)
+    await until_known(two_nodes.b, "their_proposal")
     page = await bronwen.send(f"/admin/links/{link_id}/agree")
     assert page.status_code == 409
     assert "They have changed what they suggest." in page.text
@@ -304,15 +309,13 @@ async def test_a_pause_of_both_ends_when_both_have_ended_it(two_nodes: Pair, two
         await links_page(reader, link_id)
         await reader.send(f"/admin/links/{link_id}/pause")
     # What the pages' own sender has under way is not waited for by `settle`.
-    while (await two_nodes.a.row("SELECT suspended_by_them_at FROM link"))[0] is None:
-        await asyncio.sleep(0.02)
+    await until_known(two_nodes.a, "suspended_by_them_at")
     await links_page(ada, link_id)
     await ada.send(f"/admin/links/{link_id}/resume")
     page = unescape((await ada.follow()).text)
     assert "Our pause is over. Todmorden circle has paused, too." in page
     assert "paused by them" in page
-    while (await two_nodes.b.row("SELECT suspended_by_them_at FROM link"))[0] is not None:
-        await asyncio.sleep(0.02)
+    await until_known(two_nodes.b, "suspended_by_them_at", empty=True)
     await links_page(bronwen, link_id)
     await bronwen.send(f"/admin/links/{link_id}/resume")
     assert "The link goes on." in (await bronwen.follow()).text
