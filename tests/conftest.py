@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 import structlog
+from hypothesis import HealthCheck, settings
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.support import memory
@@ -15,9 +16,15 @@ from tests.support.mail import Mailbox
 from tests.support.postgres import NoPostgres, PostgresServer, running_server
 from tests.support.processes import NodeProcess
 from tests.support.proxy import FaultProxy
-from tests.support.required import leave_out
+from tests.support.required import everything_is_required, leave_out
 
 memory.put_tests_there()
+# A slow machine fails no property. What decides whether a change lands tries the same examples each time.
+settings.register_profile(
+    "suite", settings.get_profile("ci" if everything_is_required() else "default"), deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+settings.load_profile("suite")
 pytest_plugins = ["tests.support.node", "tests.support.pair", "tests.support.three", "tests.support.heard"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eccoo_federation import claims
@@ -42,7 +42,6 @@ def test_an_odd_penny_goes_to_the_workers_home_circle() -> None:
     assert (shares.home_commission_pence, shares.asking_commission_pence) == (226, 225)
 
 
-@settings(deadline=None)
 @given(FEE, BPS, BPS, BPS)
 def test_no_penny_is_lost_or_made(fee: int, deduct: int, add: int, share: int) -> None:
     shares = claims.split(fee, deduct, add, share)
@@ -55,7 +54,6 @@ def test_no_penny_is_lost_or_made(fee: int, deduct: int, add: int, share: int) -
     assert shares.worker_net_pence == fee - commission
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 100_000), max_size=6), BPS, BPS, BPS)
 def test_parts_come_to_the_same_as_the_whole(parts: list[int], deduct: int, add: int, share: int) -> None:
     done, sums = 0, Shares(0, 0, 0, 0, 0, 0)

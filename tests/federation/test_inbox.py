@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eccoo_federation import events, inbox, limits
@@ -74,7 +74,6 @@ def test_a_restored_node_resumes_after_what_its_peer_has_sent() -> None:
     assert inbox.resume_after(state, 1) == state
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_any_shuffle_with_repeats_ends_in_the_same_order(seed: int) -> None:
     rng = random.Random(seed)

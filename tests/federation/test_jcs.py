@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eccoo_federation import jcs
@@ -22,19 +22,16 @@ _VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(_VALUES)
 def test_what_we_write_we_read(value: Any) -> None:
     assert jcs.parse(jcs.dump(value)) == value
 
 
-@settings(deadline=None)
 @given(_VALUES)
 def test_the_fast_path_writes_what_rfc_8785_asks_for(value: Any) -> None:
     assert jcs.dump(value) == rfc8785.dumps(value)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.text(st.characters(max_codepoint=0x9F), max_size=3), st.text(st.characters(max_codepoint=0x9F)))
 )

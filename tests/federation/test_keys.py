@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eccoo_federation import keys, words
@@ -15,7 +15,6 @@ from eccoo_federation import keys, words
 from .helpers import WORDS_A, refused
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=32, max_size=32))
 def test_every_key_we_make_is_one_we_would_pin(seed: bytes) -> None:
     key = keys.SigningKey.from_seed(seed, "object")
@@ -23,7 +22,6 @@ def test_every_key_we_make_is_one_we_would_pin(seed: bytes) -> None:
     assert keys.from_multibase(keys.multibase(key.public_raw)) == key.public_raw
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=70))
 def test_base58btc_comes_back(raw: bytes) -> None:
     assert keys.base58btc_decode(keys.base58btc_encode(raw)) == raw

@@ -39,7 +39,7 @@ def away(now: datetime, until: datetime, rng: random.Random) -> Pace:
     return stands
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(away_s=st.integers(1, 2 * 365 * 86_400), seed=st.integers(0, 2**32))
 def test_however_long_a_peer_was_away_it_hears_within_an_hour_of_its_return(away_s: int, seed: int) -> None:
     rng, back = random.Random(seed), NOW + timedelta(seconds=away_s)
@@ -59,7 +59,6 @@ def test_however_long_a_peer_was_away_it_hears_within_an_hour_of_its_return(away
     assert stands == Pace()
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["failed", "knocked", "heard", "well", "busy"]), max_size=60), st.integers(0, 2**32))
 def test_nothing_that_can_happen_leaves_a_sender_silent_for_longer_than_an_hour(steps: list[str], seed: int) -> None:
     rng, now, stands = random.Random(seed), NOW, Pace()

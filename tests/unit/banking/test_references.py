@@ -20,7 +20,7 @@ def planted(reference: str, index: int) -> str:
     ][index]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 6))
 def test_a_reference_is_read_wherever_it_stands_in_what_the_bank_says(index: int) -> None:
     reference = rules.new_reference()
@@ -29,7 +29,7 @@ def test_a_reference_is_read_wherever_it_stands_in_what_the_bank_says(index: int
     assert reference in found_in(planted(reference, index), reference)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 7), st.sampled_from(SIGNS))
 def test_one_wrong_sign_leads_to_nobody(at: int, sign: str) -> None:
     reference = rules.new_reference()
@@ -39,7 +39,7 @@ def test_one_wrong_sign_leads_to_nobody(at: int, sign: str) -> None:
     assert found == ([reference] if wrong == plain else [])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 6))
 def test_two_signs_that_changed_places_lead_to_nobody(at: int) -> None:
     plain = rules.new_reference().replace("-", "")

@@ -76,7 +76,7 @@ one_line = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(one_line, min_size=1, max_size=8), st.integers(0, 10**9))
 def test_every_kind_of_file_comes_out_as_it_went_in(made: list[StatementLine], opening: int) -> None:
     lines = sorted(made, key=lambda one: one.on)
@@ -275,7 +275,7 @@ def test_camt_with_a_statement_for_each_day_begins_and_ends_with_the_days_whiche
     assert [one.text for one in found.lines] == ["One", "Two", "Three", "Four"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(WRITERS)), st.data())
 def test_a_damaged_file_is_refused_or_read_and_never_anything_else(name: str, data: st.DataObject) -> None:
     whole = bytearray(WRITERS[name][0](LINES))
@@ -305,7 +305,7 @@ def test_two_payments_that_look_the_same_are_two_and_are_known_again_in_another_
     assert len(set(marks(SORT_CODE, NUMBER, by_bank))) == 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.sampled_from([100, -100, 250]), st.sampled_from("AB")), min_size=1, max_size=24),
     st.integers(0, 5), st.integers(0, 5),

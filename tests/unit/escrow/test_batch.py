@@ -124,7 +124,7 @@ async def told(lines: list[Line], credit: tuple[int, int], add_bps: int, size: i
             return answer, rows
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(LINES, st.tuples(st.integers(0, 9000), st.integers(0, 9000)), st.sampled_from((0, 750)), st.integers(1, 12))
 def test_a_batch_leaves_the_very_rows_that_one_by_one_leaves(
     lines: list[Line], credit: tuple[int, int], add_bps: int, size: int

@@ -166,7 +166,7 @@ def check_circles(url: str, folder: Path, examples: int) -> None:
 
     @given(st.lists(ACT, min_size=5, max_size=25))
     @example(STORY[10:])
-    @settings(max_examples=examples, deadline=None)
+    @settings(max_examples=examples)
     def check(steps: list[Act]) -> None:
         asyncio.run(live(url, folder, steps, ran))
 

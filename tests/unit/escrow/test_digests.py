@@ -60,7 +60,7 @@ async def play(url: str, folder: Path, asked: list[tuple[str, str, int, datetime
 
 def test_what_is_sealed_is_what_is_read_back(node_url: str, tmp_path: Path) -> None:
     @given(entries)
-    @settings(max_examples=10 if node_url else 25, deadline=None)
+    @settings(max_examples=10 if node_url else 25)
     def check(asked: list[tuple[str, str, int, datetime | None]]) -> None:
         asyncio.run(play(node_url, tmp_path, asked))
 

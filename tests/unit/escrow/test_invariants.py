@@ -400,7 +400,7 @@ async def play(url: str, folder: Path, steps: list[tuple[Any, ...]]) -> None:
 def check_sequences(url: str, folder: Path, examples: int) -> None:
     @given(STEPS)
     @example(SELDOM)
-    @settings(max_examples=examples, deadline=None)
+    @settings(max_examples=examples)
     def check(steps: list[tuple[Any, ...]]) -> None:
         asyncio.run(play(url, folder, steps))
 

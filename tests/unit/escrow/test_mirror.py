@@ -84,7 +84,7 @@ def took(entry: queries.OwedEntry, visits: list[tuple]) -> int:
 
 def check_pairs(urls: tuple[str, str], folders: tuple[Path, Path], examples: int) -> None:
     @given(st.lists(VISIT, min_size=1, max_size=6), st.integers())
-    @settings(max_examples=examples, deadline=None)
+    @settings(max_examples=examples)
     def check(visits: list[tuple], seed: int) -> None:
         asyncio.run(play(urls, folders, visits, seed))
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eccoo_node.db import jobs
@@ -385,7 +385,6 @@ async def test_each_does_only_their_own_part_and_only_they_see_it(shopping: Shop
     await actions.answer(payer, expense_id=id_, answer="yes")
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["say", "nothing", "lapse_back", "ask_more", "yes", "ceiling", "wrong", "resolve"])))
 def test_whatever_happens_it_ends_once_and_stays_ended(acts: list[rules.Act]) -> None:
     state, said = "agreed", False
@@ -402,7 +401,6 @@ def test_whatever_happens_it_ends_once_and_stays_ended(acts: list[rules.Act]) ->
         state = after
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**7), st.integers(1, 50_000))
 def test_never_more_than_was_agreed(cost: int, ceiling: int) -> None:
     claimed = rules.claimed_pence(cost, ceiling)

@@ -225,7 +225,7 @@ def test_papers_say_what_the_books_say(node_url: str, tmp_path: Path) -> None:
 
     @given(st.lists(ACT, min_size=4, max_size=25))
     @example(STORY)
-    @settings(max_examples=4 if node_url else 20, deadline=None)
+    @settings(max_examples=4 if node_url else 20)
     def check(steps: list[tuple[Any, ...]]) -> None:
         asyncio.run(live(node_url, tmp_path, steps, ran))
 

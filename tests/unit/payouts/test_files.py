@@ -47,7 +47,7 @@ orders = st.builds(
 
 
 @given(orders)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_every_file_holds_the_total_of_its_batch_and_nothing_that_does_harm(order: Order) -> None:
     made = {form: files.make(order, form) for form in files.FORMS}
     assert made == {form: files.make(order, form) for form in files.FORMS}
@@ -124,7 +124,7 @@ def test_a_file_that_lacks_something_is_refused() -> None:
 
 
 @given(nasty)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_name_that_is_taken_can_be_read_by_a_bank(text: str) -> None:
     try:
         name = rules.read_name(text)
