@@ -1,26 +1,18 @@
-"""The cover story in a browser, on two nodes: once as on a phone, once without any script."""
+"""The cover story in a browser without any script, on two nodes. On a phone it is walked in test_every_page, and looked at."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-
-import pytest
 
 from tests.journeys import story
 from tests.journeys.walking import HEBDEN, TODMORDEN, Walk, plain
 
 NewWalk = Callable[..., Awaitable[Walk]]
-WAYS = {
-    "on a phone": {"width": 360, "height": 640},
-    "without scripts": {"js": False, "width": 1280},
-}
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_someone_from_over_the_hill_comes_instead_and_is_paid(new_walk: NewWalk, way: str) -> None:
-    walk = await new_walk(**WAYS[way])
+async def test_someone_from_over_the_hill_comes_instead_and_is_paid(new_walk: NewWalk) -> None:
+    walk = await new_walk(js=False, width=1280)
     await story.whole(walk)
-    if way == "without scripts":
-        await the_month_is_settled(walk)
+    await the_month_is_settled(walk)
 
 
 async def the_month_is_settled(walk: Walk) -> None:
