@@ -136,7 +136,8 @@ class NodeSQLite(SQLiteEngine):
             raise Broken(f"{self.path} cannot be opened as the node’s database: {error}.", "bad_database") from None
 
     def _connect(self) -> sqlite3.Connection:
-        """Waits, for once in SQLite: another process that closes the file has it alone for some milliseconds."""
+        """Waits, for once in SQLite itself: another process that closes the file has it alone for some milliseconds. Where
+        one would not let go, opening the database gives up after `WRITE_WAIT_S`."""
         connection = sqlite3.connect(
             self.path,
             isolation_level=None,

@@ -104,6 +104,8 @@ async def cancel(kind: str, key: str) -> None:
 
 async def wake(kind: str, key: str, **payload: Any) -> None:
     """Let a job run now, or once more if it is just running, inside `write()`. Brings a dead one to life."""
+    if current() is None:
+        raise RuntimeError("a job is woken in the transaction that gives it something to do")
     # Whoever runs it deletes the row only while it still bears their name. One statement: between a look whether it is
     # there and an UPDATE, PostgreSQL would let it be deleted, and nobody be woken.
     await fetch(

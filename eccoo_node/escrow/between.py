@@ -4,11 +4,12 @@ What a circle pays us, or what is set off, first brings back what we put up for 
 our workers' part of the oldest visits. The circles' own shares come last: no one's pay waits for a commission.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
-from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value
+from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, marks
 from eccoo_node.escrow import chart, ledger, queries, rules
 from eccoo_node.escrow.chart import Account
 from eccoo_node.escrow.entering import concerned
@@ -268,8 +269,19 @@ async def last_entry(before: datetime | None = None) -> int:
     return int(await fetch_value("SELECT COALESCE(MAX(id), 0) FROM entry WHERE at < ?", before))
 
 
+async def carried_over(link_ids: Sequence[str]) -> dict[str, int]:
+    """What each of these links began with: what the circle owed us then or, below zero, we it. No statement ever says it."""
+    rows = await fetch(
+        "SELECT a.holder, CAST(SUM(p.amount_pence) AS BIGINT) FROM account a JOIN posting p ON p.account_id = a.id "
+        f"JOIN entry e ON e.id = p.entry_id WHERE a.holder IN ({marks(link_ids)}) AND e.kind IN ('carried', 'taken_on') "
+        "AND ((a.code = '1200' AND p.amount_pence > 0) OR (a.code = '2300' AND p.amount_pence < 0)) GROUP BY a.holder",
+        *link_ids,
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
 async def paid_both_ways(link_id: str) -> tuple[int, int]:
-    """What the circle has ever paid us, and we it."""
+    """What the circle has ever paid us, and we it, of what statements say: what was carried over is paid first."""
     rows = await fetch(
         "SELECT e.kind, CAST(SUM(p.amount_pence) AS BIGINT) FROM entry e JOIN posting p ON p.entry_id = e.id "
         "JOIN account a ON a.id = p.account_id WHERE a.holder = ? AND a.code IN ('1200', '2300') "
@@ -277,17 +289,20 @@ async def paid_both_ways(link_id: str) -> tuple[int, int]:
         link_id,
     )
     sums = {row[0]: int(row[1]) for row in rows}
-    return -sums.get("circle_paid", 0), sums.get("paid_circle", 0)
+    began = (await carried_over([link_id])).get(link_id, 0)
+    came, went = -sums.get("circle_paid", 0), sums.get("paid_circle", 0)
+    return max(0, came - max(0, began)), max(0, went - max(0, -began))
 
 
-async def sent_by_link() -> dict[str, int]:
-    """What our bank has ever sent each circle."""
+async def paid_by_link() -> dict[str, tuple[int, int]]:
+    """What each circle has ever paid us, and we it."""
     rows = await fetch(
-        "SELECT a.holder, CAST(SUM(p.amount_pence) AS BIGINT) FROM entry e JOIN posting p ON p.entry_id = e.id "
-        "JOIN account a ON a.id = p.account_id WHERE a.code = '2300' AND p.amount_pence > 0 AND e.kind = 'paid_circle' "
-        "GROUP BY a.holder"
+        "SELECT a.holder, a.code, CAST(SUM(p.amount_pence) AS BIGINT) FROM account a JOIN posting p ON p.account_id = a.id "
+        "JOIN entry e ON e.id = p.entry_id WHERE (a.code = '2300' AND p.amount_pence > 0 AND e.kind = 'paid_circle') "
+        "OR (a.code = '1200' AND p.amount_pence < 0 AND e.kind = 'circle_paid') GROUP BY a.holder, a.code"
     )
-    return {row[0]: int(row[1]) for row in rows}
+    sums = {(row[0], row[1]): int(row[2]) for row in rows}
+    return {id_: (-sums.get((id_, "1200"), 0), sums.get((id_, "2300"), 0)) for id_, _ in sums}
 
 
 async def to_set_off(link_id: str, pence: int) -> int:

@@ -92,7 +92,12 @@ async def gone_since(link_id: str) -> datetime | None:
         "WHERE l.id = ? AND l.state = 'ended' AND l.ended_at IS NOT NULL",
         link_id,
     )
-    last = max((at for at in map(as_time, row) if at), default=None) if row else None
+    return given_up(*map(as_time, row)) if row else None
+
+
+def given_up(*heard: datetime | None) -> datetime | None:
+    """The last of these moments, once it is so long ago that nobody waits for an answer any more."""
+    last = max((at for at in heard if at), default=None)
     return last if last and clock.now() - last > GIVE_UP else None
 
 

@@ -137,7 +137,8 @@ async def what_holds(people: Sequence[str]) -> dict[str, str]:
 
 
 async def needs_account(person_id: str) -> str:
-    """Why someone has to say where their money goes, as the code `Ready.reason` has; empty where nothing waits for it."""
+    """Why a worker has to say where their money goes, as the code `Ready.reason` has; empty where nothing of theirs waits
+    for it. An account that sent a payment back is asked about in any case."""
     reason = _why_not(person_id, "", "", (await current_details([person_id])).get(person_id))
     if reason == "came_back":
         return reason

@@ -324,7 +324,7 @@ NO_MILEAGE = (
     "agreed without mileage. Ring us, and we will look at it together."
 )
 NOT_DUE = "What is due is in question. Nothing has to be paid until that is settled."
-NOT_YET = "The money is there and has not been set aside yet. Please look again in a few minutes."
+NOT_YET = "The money is there and is set aside in a few minutes. If it still says so tomorrow, tell an admin."
 KEPT = "What is paid in is kept for what can’t be missed."
 
 

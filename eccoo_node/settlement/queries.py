@@ -12,7 +12,7 @@ from eccoo_node.cover.lines import known_to_both
 from eccoo_node.db.rows import as_time, fetch, fetch_one, fetch_value, locking, marks
 from eccoo_node.escrow import between
 from eccoo_node.kernel import clock
-from eccoo_node.links.ending import Still, still_going
+from eccoo_node.links.ending import Still, given_up, still_going
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -207,7 +207,7 @@ async def books(link_id: str, up_to: int) -> Books:
 
 class Waiting(msgspec.Struct, frozen=True):
     """One circle with which something is going on, for lists: what is due, and what waits. Only what is even is due: of
-    statements that are still compared, what was open before them."""
+    statements that are still compared what was open before them, until nobody will ever answer."""
 
     link_id: str
     name: str
@@ -216,30 +216,53 @@ class Waiting(msgspec.Struct, frozen=True):
     on_its_way_pence: int
     disputed: int
     even_at: datetime | None
+    # What our bank has ever sent them.
+    sent_pence: int = 0
+
+
+_BEFORE = (
+    "(SELECT p.opening_pence FROM settle_page p WHERE p.link_id = a.link_id AND {} p.ours AND p.state <> 'refused' "
+    "AND p.even_at IS NULL)"
+)
 
 
 async def waiting() -> list[Waiting]:
-    """Every circle with something open or in question that nobody has looked at."""
-    before = (
-        "COALESCE((SELECT p.opening_pence FROM settle_page p WHERE p.link_id = a.link_id AND {} p.ours "
-        "AND p.state <> 'refused' AND p.even_at IS NULL), a.{})"
-    )
+    """Every circle with something open or in question that nobody has looked at. A constant number of statements."""
     rows = await fetch(
-        f"SELECT a.link_id, l.name, {before.format('', 'ours_open_pence')}, {before.format('NOT', 'theirs_open_pence')}, "
+        f"SELECT a.*, l.name, l.state, l.superseded_by, l.carried_at, l.ended_at, w.last_seen_at, w.reached_at, "
+        f"{_BEFORE.format('')} AS ours_before, {_BEFORE.format('NOT')} AS theirs_before, "
         "(SELECT CAST(COALESCE(SUM(y.amount_pence), 0) AS BIGINT) FROM settle_payment y "
         "WHERE y.link_id = a.link_id AND y.kind = 'received' AND NOT y.ours) AS came, "
         "(SELECT COUNT(*) FROM settle_entry e JOIN settle_page p ON p.id = e.page_id WHERE p.link_id = a.link_id "
         "AND e.state = 'disputed' AND e.answer = '') AS disputed, "
-        "(SELECT MAX(p.even_at) FROM settle_page p WHERE p.link_id = a.link_id) AS even_at "
-        "FROM settle_account a JOIN link l ON l.id = a.link_id ORDER BY l.name, a.link_id"
+        "(SELECT MAX(p.even_at) FROM settle_page p WHERE p.link_id = a.link_id) AS even_at, "
+        "(SELECT MAX(p.answered_at) FROM settle_page p WHERE p.link_id = a.link_id) AS answered_at "
+        "FROM settle_account a JOIN link l ON l.id = a.link_id LEFT JOIN link_wire w ON w.link_id = l.id "
+        "ORDER BY l.name, a.link_id"
     )
-    sent = await between.sent_by_link() if rows else {}
-    # fmt: off
-    return [
-        Waiting(id_, name or "another circle", int(ours), int(theirs), sent.get(id_, 0) - int(came), int(wrong), as_time(at))
-        for id_, name, ours, theirs, came, wrong, at in rows
+    paid = await between.paid_by_link() if rows else {}
+    carried = [row["link_id"] for row in rows if row["carried_at"]]
+    began = await between.carried_over(carried) if carried else {}
+    return [_waiting(row, began.get(row["link_id"], 0), *paid.get(row["link_id"], (0, 0))) for row in rows]
+
+
+def _waiting(row: Any, began: int, came: int, went: int) -> Waiting:
+    """`began`: what they owed us when the link took another's place or, below zero, we them; `came`, `went`: what was paid."""
+    link_id, name, disputed = row["link_id"], row["name"] or "another circle", int(row["disputed"])
+    if row["superseded_by"]:
+        return Waiting(link_id, name, 0, 0, 0, disputed, None)
+    heard = (as_time(row[at]) for at in ("ended_at", "last_seen_at", "reached_at"))
+    gone = row["state"] == "ended" and given_up(*heard) is not None
+    due = [
+        int(row[f"{side}_open_pence"] if gone or row[f"{side}_before"] is None else row[f"{side}_before"])
+        for side in ("ours", "theirs")
     ]
-    # fmt: on
+    even_at = as_time(row["even_at"]) or (as_time(row["answered_at"]) if gone else None)
+    ours, theirs = max(0, began), max(0, -began)
+    return Waiting(
+        link_id, name, due[0] + max(0, ours - came), due[1] + max(0, theirs - went),
+        max(0, went - theirs - int(row["came"])), disputed, even_at, went,
+    )  # fmt: skip
 
 
 class Bank(msgspec.Struct, frozen=True):

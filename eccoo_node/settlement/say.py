@@ -83,8 +83,8 @@ def waits(one: Waiting, pages: list[Page], name: str) -> str:
     """What the other circle does next, where it is its turn."""
     if any(page.state == "waiting" and page.ours for page in pages):
         return f"{name} is comparing our statement with its own books."
-    if any(page.state == "answered" and page.even_at is None for page in pages):
-        return f"{name} has agreed, and states next what we owe."
+    if any(page.ours and page.state == "answered" and page.even_at is None for page in pages):
+        return f"{name} has answered, and states next what we owe."
     if one.ours_due_pence > 0:
         return f"{name} pays us {pounds(one.ours_due_pence)} by {by(one.even_at)}."
     pay = one.theirs_due_pence - one.on_its_way_pence

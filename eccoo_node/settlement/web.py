@@ -200,13 +200,15 @@ async def _open_rows(
 
 async def _to_pay(link_id: str, here: Waiting, pages: list[Page]) -> dict[str, Any]:
     pence = here.theirs_due_pence - here.on_its_way_pence
-    page = next(one for one in pages if not one.ours and one.even_at)
     bank = await queries.bank(link_id, state="confirmed")
-    count = sum(
-        1 for one in await queries.payments(link_id) if one.page_id == page.id and one.kind == "paid" and one.ours
-    )
-    reference = actions.payment_reference(page.hash, count)
-    rows = [("Reference", reference), ("Sum", pounds(pence))]
+    # Where another link's debt went over to this one, no statement says it.
+    answered = [one for one in pages if not one.ours and one.state == "answered"]
+    page = next((one for one in answered if one.even_at), answered[0] if answered else None)
+    rows = [("Sum", pounds(pence))]
+    if page:
+        said = [one for one in await queries.payments(link_id) if one.page_id == page.id]
+        count = sum(1 for one in said if one.kind == "paid" and one.ours)
+        rows = [("Reference", actions.payment_reference(page.hash, count)), *rows]
     if bank:
         to = [
             ("Name", bank.name),
@@ -216,7 +218,7 @@ async def _to_pay(link_id: str, here: Waiting, pages: list[Page]) -> dict[str, A
         rows = [*to, *rows]
     return {
         "pence": pence,
-        "key": f"{page.hash}:{count}",
+        "key": f"{link_id}:{here.sent_pence}",
         "rows": rows,
         "known": bank is not None,
         "asked": await queries.bank(link_id, state="waits") is not None,

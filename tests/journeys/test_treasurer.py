@@ -57,7 +57,7 @@ async def money_comes_in(walk: Walk, bank: Bank) -> None:
     await walk.open("/money/bank")
     assert "than it should" not in await walk.text()
     await walk.open("/money/weekly")
-    await walk.until_it_no_longer_says("Vernon")
+    await walk.until_it_no_longer_says("Vernon", heading="Paying a week ahead")
     await walk.press("Money")
     await walk.press("Whose money is this?")
     await walk.press(walk.page.locator("main .cards a").filter(has_text="£40"))

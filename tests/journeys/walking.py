@@ -121,8 +121,8 @@ class Walk:
     async def until_it_says(self, words: str) -> None:
         await self._again_until(lambda _, text: words in text, f"says “{words}”")
 
-    async def until_it_no_longer_says(self, words: str) -> None:
-        await self._again_until(lambda _, text: words not in text, f"says nothing of “{words}”")
+    async def until_it_no_longer_says(self, words: str, *, heading: str) -> None:
+        await self._again_until(lambda now, text: now == heading and words not in text, f"says nothing of “{words}”")
 
     async def _again_until(self, holds: Callable[[str, str], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_S

@@ -123,7 +123,7 @@ async def test_a_neighbour_is_found_asked_by_name_and_seen_with_what_that_does_n
         async with write():
             await fetch("UPDATE attestation_in SET state = 'asked' WHERE kind = 'dbs_enhanced'")
         page = await edith.get(offer)
-        assert "Todmorden circle has not answered about all of their papers yet." in page.text
+        assert "We are not sure yet about all of the papers that Todmorden circle saw." in page.text
         assert "DBS certificate" not in page.text
         async with write():
             await fetch("UPDATE attestation_in SET state = 'seen' WHERE kind = 'dbs_enhanced'")

@@ -88,7 +88,7 @@ _NEEDS_ACCOUNT = {
         "/money/where-to", "See my bank account",
     ),
     "no_details": (
-        "Your money waits for your bank account", "It comes with the next payment once you have said where it goes.",
+        "Your money waits for your bank account", "It can’t be sent before you have said where it goes.",
         "/money/where-to", "Say where it goes",
     ),
 }  # fmt: skip

@@ -51,7 +51,7 @@ def unseen(shown: papers.Papers, circle: str) -> str:
     """What is not shown as seen, and why; of what is over only that it is."""
     if shown.gone:
         return f"Something that {circle} had seen of their papers does not hold any more."
-    return f"{circle} has not answered about all of their papers yet." if shown.unsure else ""
+    return f"We are not sure yet about all of the papers that {circle} saw." if shown.unsure else ""
 
 
 async def _goes(visit: Visit, offer: Offer) -> str:

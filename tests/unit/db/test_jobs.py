@@ -204,7 +204,8 @@ async def test_a_job_woken_while_it_runs_runs_once_more() -> None:
 
 @pytest.mark.usefixtures("node")
 async def test_nobody_is_woken_in_vain() -> None:
-    """Whoever has something new wakes the job at the very moment at which its run ends and takes it away."""
+    """Whoever has something new wakes the job at the very moment at which its run ends and takes it away: at one moment
+    only on PostgreSQL, where writers do not wait for each other."""
     seen = 0
 
     @jobs.job("test.look")

@@ -53,7 +53,7 @@ async def test_money_reaches_a_worker_and_comes_back(node: Node, circle: Circle,
         await browser_of(fay),
     )
     # Wren says where it goes; what was typed wrongly is kept and said at its place.
-    asked = "Your money waits for your bank account It comes with the next payment once you have said where it goes."
+    asked = "Your money waits for your bank account It can’t be sent before you have said where it goes."
     assert f"{asked} Say where it goes" in text(await wren.get("/home"))
     assert "waits for your bank account" not in text(await tess.get("/home"))
     page = await wren.get("/money")

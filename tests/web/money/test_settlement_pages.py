@@ -1,5 +1,8 @@
 """The treasurer's pages of one linked circle: what is stated, what differs, what to pay, and where to."""
 
+import re
+from datetime import timedelta
+
 import pytest
 
 from eccoo_node.cover.owing import past_limit
@@ -8,14 +11,17 @@ from eccoo_node.db.rows import fetch, fetch_value, insert
 from eccoo_node.db.transaction import write
 from eccoo_node.escrow import actions, between
 from eccoo_node.escrow import queries as money
+from eccoo_node.escrow.carrying import carry_circle
 from eccoo_node.escrow.lines import Across
 from eccoo_node.kernel import clock
 from eccoo_node.kernel.access import NODE
+from eccoo_node.kernel.money import pounds
 from eccoo_node.settlement import queries
 from eccoo_node.settlement.limit import look
-from eccoo_node.settlement.tables import SettleAccount, SettleEntry, SettlePage
+from eccoo_node.settlement.tables import SettleAccount, SettleEntry, SettlePage, SettlePayment
 from tests.support import make
 from tests.support.node import Node
+from tests.web.client import Reader
 from tests.web.money.conftest import Circle, SignIn
 from tests.web.money.test_money_pages import text
 
@@ -41,6 +47,14 @@ async def stated(circle: Circle) -> str:
             SettleEntry(page_id=page.id, request="r2", n=1, amount_pence=6000, other_pence=5910, state="disputed")
         )
     return link
+
+
+def ours_of_november(link_id: str) -> SettlePage:
+    """Our own statement beside theirs, which they have not answered yet."""
+    return SettlePage(
+        link_id=link_id, k=1, ours=True, period="2026-11", starts_on="2026-11-01", ends_on="2026-11-30", hash="j" * 43,
+        made_at=clock.now(),
+    )  # fmt: skip
 
 
 async def test_what_differs_is_seen_side_by_side_and_the_rest_is_paid(
@@ -117,14 +131,10 @@ async def test_of_a_first_statement_that_is_still_compared_nothing_is_to_be_paid
 ) -> None:
     """It was a fault once, for as long as they were silent."""
     tess = await browser_of(circle.books.treasurer.person_id)
-    ours = SettlePage(
-        link_id=stated, k=1, ours=True, period="2026-11", starts_on="2026-11-01", ends_on="2026-11-30", hash="j" * 43,
-        made_at=clock.now(),
-    )  # fmt: skip
     async with write():
         await fetch("UPDATE settle_entry SET state = 'agreed', other_pence = NULL")
         await fetch("UPDATE settle_page SET even_at = NULL, off_pence = NULL, left_pence = NULL")
-        await insert(ours)
+        await insert(ours_of_november(stated))
     assert "Pay Todmorden circle" not in text(await tess.get("/money"))
     said = text(await tess.get(f"/money/circles/{stated}"))
     assert "Todmorden circle is comparing our statement with its own books." in said
@@ -141,11 +151,84 @@ async def test_what_they_owe_is_not_due_before_their_own_statement_came(
         await fetch("UPDATE settle_page SET ours = true, even_at = NULL")
         await fetch("UPDATE settle_account SET theirs_open_pence = 0, ours_open_pence = 11550")
     said = text(await tess.get(f"/money/circles/{stated}"))
-    assert "Todmorden circle has agreed, and states next what we owe." in said
+    assert "Todmorden circle has answered, and states next what we owe." in said
     assert "pays us" not in said
     async with write():
         await fetch("UPDATE settle_page SET even_at = ?, left_pence = 11550", now)
     assert "Todmorden circle pays us £115.50 by" in text(await tess.get(f"/money/circles/{stated}"))
+
+
+async def asked_for(reader: Reader, link_id: str) -> tuple[str, ...]:
+    """What the page of the circle and the page of money ask a treasurer to pay."""
+    pages = [text(await reader.get(path)) for path in (f"/money/circles/{link_id}", "/money")]
+    found = [re.search(r"Pay Todmorden circle (£[0-9.,]*[0-9])", page) for page in pages]
+    assert (found[0] and found[0][1]) == (found[1] and found[1][1])
+    return tuple(one[1] for one in found[:1] if one)
+
+
+async def test_what_they_say_has_arrived_is_not_asked_for_again(
+    circle: Circle, stated: str, browser_of: SignIn
+) -> None:
+    """Also where our own books do not hold yet what our bank has sent."""
+    tess = await browser_of(circle.books.treasurer.person_id)
+    page = await fetch_value("SELECT id FROM settle_page")
+    async with write():
+        await fetch("UPDATE settle_entry SET state = 'agreed', other_pence = NULL")
+    assert await asked_for(tess, stated) == ("£55.50",)
+    async with write():
+        await fetch("UPDATE settle_account SET theirs_open_pence = 0")
+        said = {"kind": "received", "ours": False, "amount_pence": 5550, "reference": "1", "at": clock.now()}
+        await insert(SettlePayment(link_id=stated, page_id=page, **said))
+    assert await asked_for(tess, stated) == ()
+
+
+async def test_what_a_circle_that_is_gone_never_answered_is_still_to_be_paid(
+    circle: Circle, stated: str, browser_of: SignIn, node: Node
+) -> None:
+    tess = await browser_of(circle.books.treasurer.person_id)
+    async with write():
+        await fetch("UPDATE settle_entry SET state = 'agreed', other_pence = NULL")
+        await fetch("UPDATE settle_page SET even_at = NULL, off_pence = NULL, left_pence = NULL")
+        await fetch("UPDATE link SET state = 'ended', ended_at = ?", clock.now())
+    # Nothing was open before this statement, so nothing is due while they may answer.
+    async with write():
+        await insert(ours_of_november(stated))
+    assert await asked_for(tess, stated) == ()
+    node.clock.move(timedelta(days=61))
+    tess = await browser_of(circle.books.treasurer.person_id)
+    assert await asked_for(tess, stated) == ("£55.50",)
+    assert "It was due by Monday 7 December." in text(await tess.get(f"/money/circles/{stated}"))
+
+
+async def test_what_went_over_to_another_link_is_asked_for_there_alone(
+    circle: Circle, stated: str, browser_of: SignIn
+) -> None:
+    """No statement of the new link says it; what is paid is that first, and only the rest belongs to a statement."""
+    tess, now = await browser_of(circle.books.treasurer.person_id), clock.now()
+    async with write():
+        await fetch("UPDATE settle_entry SET state = 'agreed', other_pence = NULL")
+        await fetch("UPDATE link SET superseded_by = 'the-new-one', state = 'ended'")
+    new = await circle.link()
+    async with write():
+        await fetch("UPDATE link SET carried_at = ? WHERE id = ?", now, new)
+        await insert(SettleAccount(link_id=new))
+    whole = (await money.owed(stated)).we_owe_pence
+    await carry_circle(NODE, stated, new, -whole)
+    assert "Pay Todmorden" not in text(await tess.get(f"/money/circles/{stated}"))
+    assert await asked_for(tess, new) == (pounds(whole),)
+    await between.paid_circle(circle.books.treasurer, new, 2000, "some of it")
+    assert await asked_for(tess, new) == (pounds(whole - 2000),)
+    await between.paid_circle(circle.books.treasurer, new, whole - 2000, "the rest of it")
+    assert await between.paid_both_ways(new) == (0, 0)
+    assert await asked_for(tess, new) == ()
+    async with write():
+        december = SettlePage(
+            link_id=new, k=1, period="2026-12", starts_on="2026-12-01", ends_on="2026-12-31", closing_pence=3000,
+            hash="k" * 43, state="answered", made_at=now, answered_at=now, even_at=now, off_pence=0, left_pence=3000,
+        )  # fmt: skip
+        await insert(december)
+        await fetch("UPDATE settle_account SET theirs_open_pence = 3000 WHERE link_id = ?", new)
+    assert await asked_for(tess, new) == ("£30",)
 
 
 async def test_past_what_was_agreed_new_visits_wait_until_it_is_paid(circle: Circle, node: Node) -> None:

@@ -87,7 +87,9 @@ async def test_a_visit_the_week_and_home_say_plainly_what_is_paid_for(
     node.clock.set(MONDAY + timedelta(days=4))
     await books.top_up(4000, "in time")
     page = text(await tess.get("/money/weekly"))
-    assert "Ada: two visits, the first on Wednesday at 9am. The money is there and has not been set aside yet." in page
+    assert (
+        "Ada: two visits, the first on Wednesday at 9am. The money is there and is set aside in a few minutes." in page
+    )
     assert "Please ring" not in page
     await jobs.drain()
     assert "Not paid for yet" not in text(await helper.get("/home"))
