@@ -215,13 +215,14 @@ class Waiting(msgspec.Struct, frozen=True):
     theirs_due_pence: int
     on_its_way_pence: int
     disputed: int
+    # Since when it is due: the last pair that was made even, or what stands for one.
     even_at: datetime | None
     # What our bank has ever sent them.
     sent_pence: int = 0
 
 
 _BEFORE = (
-    "(SELECT p.opening_pence FROM settle_page p WHERE p.link_id = a.link_id AND {} p.ours AND p.state <> 'refused' "
+    "(SELECT p.opening_pence FROM settle_page p WHERE p.link_id = l.id AND {} p.ours AND p.state <> 'refused' "
     "AND p.even_at IS NULL)"
 )
 
@@ -229,16 +230,18 @@ _BEFORE = (
 async def waiting() -> list[Waiting]:
     """Every circle with something open or in question that nobody has looked at. A constant number of statements."""
     rows = await fetch(
-        f"SELECT a.*, l.name, l.state, l.superseded_by, l.carried_at, l.ended_at, w.last_seen_at, w.reached_at, "
+        "SELECT l.id AS link_id, COALESCE(a.ours_open_pence, 0) AS ours_open_pence, "
+        "COALESCE(a.theirs_open_pence, 0) AS theirs_open_pence, l.name, l.state, l.superseded_by, "
+        "l.carried_at, l.ended_at, w.last_seen_at, w.reached_at, "
         f"{_BEFORE.format('')} AS ours_before, {_BEFORE.format('NOT')} AS theirs_before, "
         "(SELECT CAST(COALESCE(SUM(y.amount_pence), 0) AS BIGINT) FROM settle_payment y "
-        "WHERE y.link_id = a.link_id AND y.kind = 'received' AND NOT y.ours) AS came, "
-        "(SELECT COUNT(*) FROM settle_entry e JOIN settle_page p ON p.id = e.page_id WHERE p.link_id = a.link_id "
+        "WHERE y.link_id = l.id AND y.kind = 'received' AND NOT y.ours) AS came, "
+        "(SELECT COUNT(*) FROM settle_entry e JOIN settle_page p ON p.id = e.page_id WHERE p.link_id = l.id "
         "AND e.state = 'disputed' AND e.answer = '') AS disputed, "
-        "(SELECT MAX(p.even_at) FROM settle_page p WHERE p.link_id = a.link_id) AS even_at, "
-        "(SELECT MAX(p.answered_at) FROM settle_page p WHERE p.link_id = a.link_id) AS answered_at "
-        "FROM settle_account a JOIN link l ON l.id = a.link_id LEFT JOIN link_wire w ON w.link_id = l.id "
-        "ORDER BY l.name, a.link_id"
+        "(SELECT MAX(p.even_at) FROM settle_page p WHERE p.link_id = l.id) AS even_at, "
+        "(SELECT MAX(p.answered_at) FROM settle_page p WHERE p.link_id = l.id) AS answered_at "
+        "FROM link l LEFT JOIN settle_account a ON a.link_id = l.id LEFT JOIN link_wire w ON w.link_id = l.id "
+        "WHERE a.id IS NOT NULL OR l.carried_at IS NOT NULL ORDER BY l.name, l.id"
     )
     paid = await between.paid_by_link() if rows else {}
     carried = [row["link_id"] for row in rows if row["carried_at"]]
@@ -257,11 +260,12 @@ def _waiting(row: Any, began: int, came: int, went: int) -> Waiting:
         int(row[f"{side}_open_pence"] if gone or row[f"{side}_before"] is None else row[f"{side}_before"])
         for side in ("ours", "theirs")
     ]
-    even_at = as_time(row["even_at"]) or (as_time(row["answered_at"]) if gone else None)
+    since = next((at for at in ("even_at", "answered_at" if gone else "", "carried_at") if at and row[at]), "")
     ours, theirs = max(0, began), max(0, -began)
     return Waiting(
         link_id, name, due[0] + max(0, ours - came), due[1] + max(0, theirs - went),
-        max(0, went - theirs - int(row["came"])), disputed, even_at, went,
+        max(0, went - theirs - int(row["came"])), disputed,
+        as_time(row[since]) if since else None, went,
     )  # fmt: skip
 
 

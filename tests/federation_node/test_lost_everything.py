@@ -18,6 +18,8 @@ from eccoo_node.keys import actions as own
 from eccoo_node.links import actions, carrying, ending, identity, queries, say
 from eccoo_node.links.superseding import stands_in_for
 from eccoo_node.rota import link_news
+from eccoo_node.settlement.letters import state_all
+from eccoo_node.settlement.queries import waiting
 from tests.support import make
 from tests.support.escrow import open_books
 from tests.support.hostile import ping, send
@@ -90,6 +92,13 @@ async def test_the_balance_goes_over_to_the_new_link_on_both_sides(two_nodes: Pa
         with node.bound():
             await verify()
             await verify_books()
+    # No statement says it: it is asked for as it is.
+    asked = {}
+    for node in two_nodes.both:
+        with node.bound():
+            await state_all({})
+            asked[node] = {one.link_id: (one.ours_due_pence, one.theirs_due_pence) for one in await waiting()}
+    assert (asked[a][new], asked[b][new], asked[a].get(old, (0, 0))) == ((0, 5550), (5550, 0), (0, 0))
     with b.bound():
         # What the worker waits for, waits for the new link's money now.
         assert await ledger.balance(chart.Account("2200", worker, new)) == -5100

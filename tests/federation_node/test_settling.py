@@ -60,6 +60,13 @@ async def opens(node: PairNode, link_id: str) -> tuple[int, int]:
     return (row[0], row[1]) if row else (0, 0)
 
 
+async def due(node: PairNode) -> tuple[int, int, int]:
+    """What the treasurer reads: what they are to pay us, what we are to pay them, and what of it is on its way."""
+    with node.bound():
+        [one] = await queries.waiting()
+    return one.ours_due_pence, one.theirs_due_pence, one.on_its_way_pence
+
+
 async def stated(story: Story) -> None:
     """The month is over, and both have said what they are owed."""
     story.pair.move(MONTH)
@@ -119,6 +126,7 @@ async def test_from_visit_to_paid_and_a_link_that_ends(two_nodes: Pair, monkeypa
     await stated(story)
     # Each owes the other; £37 is set off in both books, and £24.05 is left one way.
     assert (await opens(story.a, link), await opens(story.b, link)) == ((0, 2405), (2405, 0))
+    assert (await due(story.a), await due(story.b)) == ((0, 2405, 0), (2405, 0, 0))
     for node in two_nodes.both:
         assert await node.rows("SELECT DISTINCT off_pence FROM settle_page") == [(3700,)]
     await sound(story)
@@ -128,6 +136,7 @@ async def test_from_visit_to_paid_and_a_link_that_ends(two_nodes: Pair, monkeypa
     await two_nodes.settle()
     # Word that it was sent is no money: it counts when the other circle's bank shows it.
     assert (await opens(story.b, link), (await story.news(story.b, story.kit))[-1]) == ((2405, 0), "settle_paid")
+    assert (await due(story.a), await due(story.b)) == ((0, 2405, 2405), (2405, 0, 0))
     said = await story.b.row("SELECT amount_pence, reference FROM settle_payment")
     assert (said[0], said[1][:6]) == (2405, "ECCOO ")
     with story.b.bound():
