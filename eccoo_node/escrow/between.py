@@ -280,29 +280,24 @@ async def carried_over(link_ids: Sequence[str]) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in rows}
 
 
-async def paid_both_ways(link_id: str) -> tuple[int, int]:
-    """What the circle has ever paid us, and we it, of what statements say: what was carried over is paid first."""
-    rows = await fetch(
-        "SELECT e.kind, CAST(SUM(p.amount_pence) AS BIGINT) FROM entry e JOIN posting p ON p.entry_id = e.id "
-        "JOIN account a ON a.id = p.account_id WHERE a.holder = ? AND a.code IN ('1200', '2300') "
-        "AND e.kind IN ('circle_paid', 'paid_circle') GROUP BY e.kind",
-        link_id,
-    )
-    sums = {row[0]: int(row[1]) for row in rows}
-    began = (await carried_over([link_id])).get(link_id, 0)
-    came, went = -sums.get("circle_paid", 0), sums.get("paid_circle", 0)
-    return max(0, came - max(0, began)), max(0, went - max(0, -began))
-
-
-async def paid_by_link() -> dict[str, tuple[int, int]]:
-    """What each circle has ever paid us, and we it."""
+async def paid_by_link(link_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """What each of these circles has ever paid us, and we it."""
     rows = await fetch(
         "SELECT a.holder, a.code, CAST(SUM(p.amount_pence) AS BIGINT) FROM account a JOIN posting p ON p.account_id = a.id "
-        "JOIN entry e ON e.id = p.entry_id WHERE (a.code = '2300' AND p.amount_pence > 0 AND e.kind = 'paid_circle') "
-        "OR (a.code = '1200' AND p.amount_pence < 0 AND e.kind = 'circle_paid') GROUP BY a.holder, a.code"
+        f"JOIN entry e ON e.id = p.entry_id WHERE a.holder IN ({marks(link_ids)}) AND ((a.code = '2300' AND p.amount_pence > 0 "
+        "AND e.kind = 'paid_circle') OR (a.code = '1200' AND p.amount_pence < 0 AND e.kind = 'circle_paid')) "
+        "GROUP BY a.holder, a.code",
+        *link_ids,
     )
     sums = {(row[0], row[1]): int(row[2]) for row in rows}
-    return {id_: (-sums.get((id_, "1200"), 0), sums.get((id_, "2300"), 0)) for id_, _ in sums}
+    return {id_: (-sums.get((id_, "1200"), 0), sums.get((id_, "2300"), 0)) for id_ in link_ids}
+
+
+async def paid_both_ways(link_id: str) -> tuple[int, int]:
+    """What the circle has ever paid us, and we it, of what statements say: what was carried over is paid first."""
+    came, went = (await paid_by_link([link_id]))[link_id]
+    began = (await carried_over([link_id])).get(link_id, 0)
+    return max(0, came - max(0, began)), max(0, went - max(0, -began))
 
 
 async def to_set_off(link_id: str, pence: int) -> int:

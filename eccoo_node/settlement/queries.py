@@ -243,10 +243,10 @@ async def waiting() -> list[Waiting]:
         "FROM link l LEFT JOIN settle_account a ON a.link_id = l.id LEFT JOIN link_wire w ON w.link_id = l.id "
         "WHERE a.id IS NOT NULL OR l.carried_at IS NOT NULL ORDER BY l.name, l.id"
     )
-    paid = await between.paid_by_link() if rows else {}
+    paid = await between.paid_by_link([row["link_id"] for row in rows]) if rows else {}
     carried = [row["link_id"] for row in rows if row["carried_at"]]
     began = await between.carried_over(carried) if carried else {}
-    return [_waiting(row, began.get(row["link_id"], 0), *paid.get(row["link_id"], (0, 0))) for row in rows]
+    return [_waiting(row, began.get(row["link_id"], 0), *paid[row["link_id"]]) for row in rows]
 
 
 def _waiting(row: Any, began: int, came: int, went: int) -> Waiting:
