@@ -78,17 +78,18 @@ def unpaid_item(one: NotPaid, reader: Reader, now: datetime) -> Item:
     return Item(6, say.not_paid(one, reader, now), words, path, "See the visit", "waiting", tells=True)
 
 
+# By why: how urgent it is, and the words. What stands for weeks hides nobody who needs a worker today.
 _NEEDS_ACCOUNT = {
     "came_back": (
-        "A payment to you came back from the bank", "Your money is safe. Please look at your bank account here.",
+        3, "A payment to you came back from the bank", "Your money is safe. Please look at your bank account here.",
         "/money/where-to", "See my bank account",
     ),
     "said_wrong": (
-        "Your money waits for your bank account", "The one that we have is not right. Please give it to us again.",
+        6, "Your money waits for your bank account", "The one that we have is not right. Please give it to us again.",
         "/money/where-to", "See my bank account",
     ),
     "no_details": (
-        "Your money waits for your bank account", "It can’t be sent before you have said where it goes.",
+        6, "Your money waits for your bank account", "It can’t be sent before you have said where it goes.",
         "/money/where-to", "Say where it goes",
     ),
 }  # fmt: skip
@@ -98,7 +99,7 @@ async def for_payouts(actor: Actor) -> list[Item]:
     """What of the reader’s own waits for a bank account, those that wait for their own second yes, and bank accounts that somebody has to make sure of."""
     found = []
     if said := _NEEDS_ACCOUNT.get(await needs_account(actor.person_id)):
-        found.append(Item(3, *said, "waiting"))
+        found.append(Item(*said, "waiting"))
     found += [
         Item(
             2, f"{payouts_say.batch(one)}: may it be sent?",
